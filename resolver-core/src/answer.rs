@@ -128,7 +128,7 @@ pub struct Answer {
 
 impl Answer {
     /// The addresses of one family.
-    pub fn of(&self, family: Family) -> impl Iterator<Item = &Address> {
+    pub fn of(&self, family: Family) -> impl Iterator<Item = &Address> + Clone {
         self.addresses.iter().filter(move |address| Family::of(address.ip) == family)
     }
 

@@ -23,7 +23,7 @@ pub enum LookupError {
 
 impl LookupError {
     /// What the failure of a system call means for the lookup.
-    pub(crate) fn from_io(error: &io::Error) -> Self {
+    pub fn from_io(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN) => Self::Exhausted,
             Some(
