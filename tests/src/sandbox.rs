@@ -38,7 +38,7 @@ impl Space {
         if unprivileged() {
             command.args(["--user", "--map-root-user"]);
         }
-        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        command.args(["--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         Space::keep(command, SANDBOX_SETUP, &[]).map_err(|why| {
             if unprivileged() {
                 format!("an ordinary user needs user namespaces, which this system does not allow ({why})")
