@@ -19,20 +19,25 @@ pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), St
 }
 
 fn open(interface: &str) -> std::io::Result<Socket> {
-    let all = i32::from(u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be());
+    let all = i32::from(word(libc::ETH_P_ALL).to_be());
     let socket = Socket::new(Domain::from(libc::AF_PACKET), Type::DGRAM, Some(Protocol::from(all)))?;
     // Packet sockets take their interface from bind(); its address is not one that socket2 knows.
     let mut address: libc::sockaddr_ll =
         // SAFETY: a plain C struct of integers, for which all zeros is a value.
         unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_family = word(libc::AF_PACKET);
+    address.sll_protocol = word(libc::ETH_P_ALL).to_be();
     address.sll_ifindex = index(interface).and_then(|index| i32::try_from(index).ok()).unwrap_or(-1);
-    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
     let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
     // SAFETY: the pointer is to a sockaddr_ll of that length, which outlives the call.
     let bound = unsafe { libc::bind(fd, (&raw const address).cast(), length) };
     if bound == 0 { Ok(socket) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// A constant that the C headers call an int and the structures hold in 16 bits.
+fn word(constant: i32) -> u16 {
+    u16::try_from(constant).unwrap_or_default()
 }
 
 /// Reads the headers of an IPv4 or IPv6 packet that holds a UDP one.
