@@ -15,6 +15,7 @@
 //! | [`scripted`] | a responder with a settable shape, for those that cannot be had |
 //! | [`wire`] | just enough DNS for the programs here; shares no code with the module |
 //! | [`helpers`] | small programs that run in hosts: DNS and HTTP servers, a bare query, a packet counter |
+//! | [`scenario`] | the LAN of most tests: a printer and a client |
 //! | [`netif`] | names and indexes of a host's interfaces |
 //! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
 
@@ -27,5 +28,6 @@ pub mod netif;
 pub mod responders;
 pub mod run;
 pub mod sandbox;
+pub mod scenario;
 pub mod scripted;
 pub mod wire;
