@@ -4,7 +4,8 @@
 //!
 //! Both families are always asked for, and most responders answer both at once. Few say so when a host has addresses of
 //! one family only, so silence about the other has to be understood: from an NSEC record (RFC 6762, section 6.1), from an
-//! answer to the other family's question that lacks it, or else from a short grace.
+//! answer to the other family's question that lacks it, or else from a short grace. Halfway through the grace the other
+//! family is asked for once more, because the first question or its answer may have been lost.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -256,10 +257,12 @@ impl Collector for AddressCollector {
 
     /// AAAA over both, because some responders give IPv6 addresses over IPv6 only; A over IPv6 only where there is no IPv4.
     fn kinds(&self, over: Family, other: bool) -> &'static [RecordType] {
-        match over {
-            Family::V4 => &[RecordType::A, RecordType::AAAA],
-            Family::V6 if other => &[RecordType::AAAA],
-            Family::V6 => &[RecordType::AAAA, RecordType::A],
+        let a_here = over == Family::V4 || !other;
+        match (self.has(Family::V4), self.has(Family::V6)) {
+            (false, false) if a_here => &[RecordType::A, RecordType::AAAA],
+            (false, true) if a_here => &[RecordType::A],
+            (_, false) => &[RecordType::AAAA],
+            (_, true) => &[],
         }
     }
 
@@ -307,6 +310,10 @@ impl Collector for AddressCollector {
             Some(until) => Verdict::WaitUntil(until),
             None => Verdict::Done,
         }
+    }
+
+    fn ask_again_at(&self) -> Option<Instant> {
+        self.first.map(|first| first.at + self.grace(first.delay) / 2)
     }
 }
 
@@ -428,6 +435,24 @@ mod tests {
             assert_eq!(scene.waits_until(u64::try_from(until).unwrap()), Some(0));
             assert!(scene.answer(1000).settles(Families::BOTH));
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_once_more_within_the_grace() {
+        let mut scene = Scene::new(Families::BOTH);
+        assert_eq!(scene.collector.ask_again_at(), None);
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A, RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A, RecordType::AAAA]);
+        scene.hear(2, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.collector.ask_again_at(), Some(scene.at(12)));
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(2, V6_SOURCE, AAAA, &only_v6());
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), []);
+        assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A]);
     }
 
     #[test]
