@@ -99,7 +99,7 @@ pub fn resolved(host: &Host) -> Result<Daemon, String> {
 /// If it is missing or does not start.
 pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
     let program = unpacked("usr/sbin/mdnsd")?;
-    host.write("/run/mdns.d/host.service", "name host\ntype _discard._tcp\nport 9\n")?;
+    host.write("/run/mdns.d/host.service", &format!("name {}\ntype _discard._tcp\nport 9\n", host.name))?;
     let mut command = host.command("env");
     command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg(program);
     command.args(["-n", "-l", "debug", "/run/mdns.d"]);
@@ -125,6 +125,7 @@ pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn libmdns(host: &Host) -> Result<Daemon, String> {
+    route_multicast(host)?;
     ready(host.daemon("libmdns", host.command(file("rust/release/libmdns")?))?)
 }
 
@@ -133,10 +134,16 @@ pub fn libmdns(host: &Host) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
+    route_multicast(host)?;
     let mut command = host.command("env");
     command.arg(format!("NODE_PATH={}", file("npm/node_modules")?.display())).arg("node");
     command.arg(workspace().join("tests/responders/npm").join(script)).arg(format!("{}.local", host.name));
     ready(host.daemon(script, command)?)
+}
+
+/// Some responders leave it to the routing table where the group is, and there is no default route here.
+fn route_multicast(host: &Host) -> Result<(), String> {
+    host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
 }
 
 /// A daemon that says so when it is ready.
