@@ -63,6 +63,7 @@ pub(crate) fn run(
     let start = Instant::now();
     let deadline = start + schedule.timeout;
     let mut attempts = Attempts::from(start, schedule);
+    let mut asked_again = false;
     loop {
         let now = Instant::now();
         if now >= deadline {
@@ -70,7 +71,16 @@ pub(crate) fn run(
         }
         let until = match collector.verdict(now) {
             Verdict::Done => break,
-            Verdict::WaitUntil(until) => until,
+            Verdict::WaitUntil(until) => match collector.ask_again_at().filter(|_| !asked_again) {
+                Some(at) if at <= now => {
+                    asked_again = true;
+                    // What has been heard is an answer even if this cannot be sent.
+                    let _ = querier.attempt(Attempt::Plain, collector, now);
+                    until
+                }
+                Some(at) => until.min(at),
+                None => until,
+            },
             Verdict::Renamed => {
                 querier.outstanding.clear();
                 attempts = Attempts::from(now, schedule);
