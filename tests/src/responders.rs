@@ -82,7 +82,7 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
 pub fn resolved(host: &Host) -> Result<Daemon, String> {
     let program = unpacked("lib/systemd/systemd-resolved")?;
     let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n";
-    host.write("/etc/systemd/resolved.conf", config)?;
+    host.write("/run/systemd/resolved.conf.d/lan.conf", config)?;
     for interface in &host.interfaces {
         // What networkd would say: resolved asks it for nothing else.
         let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
