@@ -2,10 +2,11 @@
 # Installs the NSS module of this checkout (or release archive) into the running system, or takes it away
 # again; `./install.sh --help` lists the options.
 #
-# Everything is checked before anything is changed. Files are written beside their place and renamed into
-# it: a process may load the module, or read nsswitch.conf, at any moment. While the module is installed,
-# the folder $kept stands beside it: it appears complete before the first file is replaced, and vanishes
-# in one rename after the last one is back, so that a run killed between can always be done again.
+# Everything is checked before anything is changed. Every file is written elsewhere on its file system and renamed
+# into place: a process may load the module, or read nsswitch.conf, at any moment. Beside the module stand two folders:
+#   nss-mdns-staged  what is being written; only while this runs, and swept by the next run if this one is killed
+#   nss-mdns-kept    other packages' files that were replaced. It appears complete before the first is replaced and
+#                    vanishes in one rename after the last is back, so a killed run can always be done again.
 
 usage() {
     cat <<'END'
@@ -114,8 +115,8 @@ install_system() {
     need_same_kind
     if [ -z "$dry_run" ]; then
         guard_against_interruption
-        write_object_beside
-        write_nsswitch_beside
+        stage_object
+        stage_nsswitch
     fi
     keep_other_files
     divert_packages
@@ -130,11 +131,11 @@ install_system() {
 uninstall_system() {
     need_root
     if [ -n "$libdir" ]; then folders=$libdir; else folders=$(libc_folders); fi
-    folders=$(printf '%s\n' "$folders" | installed_folders)
+    folders=$(printf '%s\n' "$folders" | touched_folders)
     read_nsswitch_for_removal
     need_writable "$folders"
     [ -n "$dry_run" ] || guard_against_interruption
-    installed_outside "$folders" || restore_nsswitch
+    touched_outside "$folders" || restore_nsswitch
     while IFS= read -r folder; do
         [ -n "$folder" ] || continue
         enter "$folder"
@@ -155,7 +156,7 @@ stage() {
     if [ -z "$dry_run" ]; then
         mkdir -p "$libdir" || fail "$libdir cannot be made"
         trap clean_up EXIT
-        write_object_beside
+        stage_object
     fi
     put_in_place
 }
@@ -181,9 +182,9 @@ fail() {
 
 changed=''
 undo=''
-leftovers=''
+staged='' new_conf='' new_backup=''
 
-# From here on an exit, wanted or not, removes what was written beside, and takes a first installation back.
+# From here on an exit, wanted or not, removes what is staged, and takes a first installation back.
 guard_against_interruption() {
     lock_out_others
     trap clean_up EXIT
@@ -199,25 +200,20 @@ lock_out_others() {
 
 clean_up() {
     trap '' HUP INT TERM
-    printf '%s\n' "$leftovers" | while IFS= read -r file; do [ -z "$file" ] || rm -rf "$file"; done
     [ -z "$undo" ] || take_back
+    sweep
+}
+
+# What this run, or one that was killed, has staged.
+sweep() {
+    [ -z "$staged" ] || rm -rf "$staged"
+    [ -z "$new_conf" ] || rm -f "$new_conf" "$new_backup"
 }
 
 take_back() {
     undo=''
     bring_back_files >/dev/null
     refresh_loader_cache >/dev/null
-}
-
-# The name under which FILE is written before it is renamed. The leading dot hides it from ldconfig.
-beside() {
-    printf '%s\n' "$(dirname "$1")/.$(basename "$1").nss-mdns-new"
-}
-
-will_write() {
-    rm -rf "$1"
-    leftovers=$leftovers${leftovers:+
-}$1
 }
 
 # Flushes the named file to disk; an older `sync` flushes everything instead.
@@ -351,25 +347,26 @@ build_module() {
 
 # --- The files of the module, and those of other packages with the same names -------------------------
 
-# A folder of its own: a copy beside the originals would not do, because ldconfig turns any lib*.so* that
+# Folders of their own: copies beside the originals would not do, because ldconfig turns any lib*.so* that
 # bears the right SONAME into the target of the links.
 enter() {
-    libdir=$1 kept=$1/nss-mdns-kept
+    libdir=$1 kept=$1/nss-mdns-kept staged=$1/nss-mdns-staged
 }
 
 is_installed() {
     [ -d "$kept" ]
 }
 
-installed_folders() {
+# Of the folders on standard input, those where the module is, or where a run was killed.
+touched_folders() {
     while IFS= read -r folder; do
-        [ ! -d "$folder/nss-mdns-kept" ] || printf '%s\n' "$folder"
+        if [ -d "$folder/nss-mdns-kept" ] || [ -d "$folder/nss-mdns-staged" ]; then printf '%s\n' "$folder"; fi
     done
 }
 
 # Whether a folder that is not among FOLDERS has the module too (that of a second architecture).
-installed_outside() {
-    libc_folders | installed_folders | grep -v -x -F "$1" | grep -q .
+touched_outside() {
+    libc_folders | touched_folders | grep -v -x -F "$1" | grep -q .
 }
 
 exists() {
@@ -390,9 +387,9 @@ is_theirs() {
     exists "$1" && ! is_ours "$1"
 }
 
-write_object_beside() {
-    new_object=$(beside "$libdir/$object")
-    will_write "$new_object"
+stage_object() {
+    { rm -rf "$staged" && mkdir "$staged"; } || fail "$libdir cannot be written to"
+    new_object=$staged/$object
     { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" && cmp -s "$module" "$new_object"; } ||
         fail "$libdir/$object cannot be written (is the disk full?)"
 }
@@ -400,44 +397,43 @@ write_object_beside() {
 # Hard links, so that not a byte of theirs is copied. On a first installation they are gathered beforehand and
 # appear in one rename; later only what another package has put over ours in the meantime is added.
 keep_other_files() {
-    if is_installed; then
-        keeping=$kept
-    else
-        keeping=$kept.nss-mdns-new
-        if [ -z "$dry_run" ]; then
-            will_write "$keeping"
-            mkdir "$keeping" || fail "$kept cannot be made"
-        fi
+    keeping=$kept
+    if ! is_installed; then
+        keeping=$staged/kept
+        [ -n "$dry_run" ] || mkdir "$keeping" || fail "$kept cannot be made (is the disk full?)"
     fi
     for name in $object $links; do
         if is_theirs "$libdir/$name"; then keep "$libdir/$name"; fi
     done
-    [ -n "$dry_run" ] || note_down_object
-    if is_installed || [ -n "$dry_run" ]; then return 0; fi
+    [ -z "$dry_run" ] || return 0
+    note_down_object
+    if is_installed; then return 0; fi
     mv "$keeping" "$kept" || fail "$kept cannot be made"
     undo=yes
 }
 
 keep() {
     step "keep $1 in $kept"
-    [ -z "$dry_run" ] || return 0
-    copy=$keeping/$(basename "$1")
-    will_write "$copy.new"
-    { ln "$1" "$copy.new" && mv -f "$copy.new" "$copy"; } || fail "$1 cannot be kept in $kept"
+    [ -n "$dry_run" ] || link_over "$1" "$keeping/$(basename "$1")"
+}
+
+# Gives FILE a second name, in one step also where that name is taken.
+link_over() {
+    rm -f "$staged/link"
+    { ln "$1" "$staged/link" && mv -f "$staged/link" "$2"; } || fail "$2 cannot be made from $1"
 }
 
 # The new object's checksum, beside that of the one it replaces.
 note_down_object() {
     if grep -q -x -F "$(cksum <"$module")" "$keeping/objects" 2>/dev/null; then return 0; fi
-    will_write "$keeping/objects.new"
     {
         echo "# The other files here are those of other packages that nss-mdns's install.sh has replaced:"
         echo "# 'install.sh --uninstall' brings them back. Below, the checksums of the module that it put there."
         cksum <"$module"
         ! is_ours "$libdir/$object" || cksum <"$libdir/$object"
-    } >"$keeping/objects.new" || fail "$keeping cannot be written (is the disk full?)"
-    flush "$keeping/objects.new"
-    mv -f "$keeping/objects.new" "$keeping/objects" || fail "$keeping cannot be written"
+    } >"$staged/objects" || fail "$kept cannot be written (is the disk full?)"
+    flush "$staged/objects"
+    mv -f "$staged/objects" "$keeping/objects" || fail "$kept cannot be written"
 }
 
 # The object first: a link must never lead to another package's object, which lacks the link's functions.
@@ -455,37 +451,32 @@ put_link() {
     if [ "$(readlink "$1")" = "$object" ]; then return 0; fi
     step "link $1 to $object"
     [ -z "$dry_run" ] || return 0
-    new_link=$(beside "$1")
-    will_write "$new_link"
-    { ln -s "$object" "$new_link" && mv -f "$new_link" "$1"; } || fail "$1 cannot be made"
+    rm -f "$staged/link"
+    { ln -s "$object" "$staged/link" && mv -f "$staged/link" "$1"; } || fail "$1 cannot be made"
 }
 
 # The way back, links first. What is neither ours nor kept by us stays as it is.
 bring_back_files() {
-    for name in $links $object; do
-        bring_back "$libdir/$name" "$kept/$name"
-    done
-    lift_diversions
-    [ -z "$dry_run" ] || return 0
-    will_write "$kept.nss-mdns-old"
-    { mv "$kept" "$kept.nss-mdns-old" && rm -rf "$kept.nss-mdns-old"; } || fail "$kept cannot be removed"
+    if [ -z "$dry_run" ]; then mkdir -p "$staged" || fail "$libdir cannot be written to"; fi
+    if is_installed; then
+        for name in $links $object; do
+            bring_back "$libdir/$name" "$kept/$name"
+        done
+        lift_diversions
+        [ -n "$dry_run" ] || { rm -rf "$staged/kept" && mv "$kept" "$staged/kept"; } || fail "$kept cannot be removed"
+    fi
+    [ -n "$dry_run" ] || rm -rf "$staged"
 }
 
 bring_back() {
     if is_theirs "$1"; then return 0; fi
     if exists "$2"; then
         step "bring back $1"
-        [ -n "$dry_run" ] || replace_by_link_to "$2" "$1"
+        [ -n "$dry_run" ] || link_over "$2" "$1"
     elif exists "$1"; then
         step "remove $1"
         [ -n "$dry_run" ] || rm -f "$1" || fail "$1 cannot be removed"
     fi
-}
-
-replace_by_link_to() {
-    old=$(beside "$2")
-    will_write "$old"
-    { ln "$1" "$old" && mv -f "$old" "$2"; } || fail "$2 cannot be brought back"
 }
 
 # --- Debian: packages that come or are upgraded later put their files of these names elsewhere -------
@@ -624,10 +615,14 @@ is_authselects() {
     grep -q '^# Generated by authselect' "$conf"
 }
 
+name_nsswitch_files() {
+    backup=$conf.before-nss-mdns new_conf=$conf.nss-mdns-new new_backup=$backup.nss-mdns-new
+}
+
 read_nsswitch() {
     conf=$(readlink -f "$nsswitch")
     [ -f "$conf" ] || fail "$nsswitch is not there, or no regular file: the nsswitch.conf.example beside this script is one"
-    backup=$conf.before-nss-mdns
+    name_nsswitch_files
     [ "$(tr -d '\000' <"$conf" | wc -c)" -eq "$(wc -c <"$conf")" ] || fail "$nsswitch is odd: it holds NUL bytes"
     plan=$(insertion "$conf")
     case $plan in
@@ -641,11 +636,11 @@ read_nsswitch() {
     fi
 }
 
-write_nsswitch_beside() {
+# `cp -a` keeps mode, owner, times and label; the copy's content is then written over by redirection, which keeps all
+# but the times.
+stage_nsswitch() {
     case $plan in has* | authselect) return 0 ;; esac
-    new_backup=$(beside "$backup") new_conf=$(beside "$conf")
-    will_write "$new_backup"
-    will_write "$new_conf"
+    rm -f "$new_backup" "$new_conf"
     { cp -a "$conf" "$new_backup" && cp -a "$conf" "$new_conf" && with_words "$new_backup" >"$new_conf" &&
         flush "$new_backup" && flush "$new_conf"; } || fail "$conf cannot be written anew (is the disk full?)"
 }
@@ -673,8 +668,9 @@ tell_of_authselect() {
 # What the way back is: "back" (ours, untouched since), "same" (someone else has undone it already), "words" (changed
 # since: only our words go), "left" (changed beyond that), or nothing.
 read_nsswitch_for_removal() {
-    plan='' conf=$(readlink -f "$nsswitch") && [ -f "$conf" ] || return 0
-    backup=$conf.before-nss-mdns
+    plan='' conf=$(readlink -f "$nsswitch")
+    [ -f "$conf" ] || return 0
+    name_nsswitch_files
     [ -f "$backup" ] || return 0
     if cmp -s "$conf" "$backup"; then
         plan=same
@@ -706,12 +702,10 @@ restore_nsswitch() {
     esac
 }
 
-# Written by redirection into a copy, which keeps mode, owner and label.
 take_words_off() {
     without_words "$conf" | show_change "$conf"
     [ -z "$dry_run" ] || return 0
-    new_conf=$(beside "$conf")
-    will_write "$new_conf"
+    rm -f "$new_conf"
     { cp -a "$conf" "$new_conf" && without_words "$conf" >"$new_conf" && flush "$new_conf"; } ||
         fail "$conf cannot be written anew (is the disk full?)"
     mv -f "$new_conf" "$conf" || fail "$conf cannot be replaced"
