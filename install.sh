@@ -40,6 +40,7 @@ main() {
     called_from=$PWD
     parse_options "$@"
     cd -P "$(dirname "$0")" || exit 1
+    need_tools
     case $action in
     try) try_it ;;
     stage) stage ;;
@@ -223,6 +224,12 @@ flush() {
 
 # --- What must be there before anything is changed ---------------------------------------------------
 
+need_tools() {
+    for tool in awk cksum grep head od readlink sed stat sync tail; do
+        command -v $tool >/dev/null || fail "this needs the command $tool"
+    done
+}
+
 need_root() {
     [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo (or with --dry-run to see what it would do)"
 }
@@ -295,6 +302,7 @@ find_module_source() {
     build=''
     if [ -n "$module" ]; then
         [ -f "$module" ] || fail "$module does not exist"
+        [ -n "$(elf_kind "$module")" ] || fail "$module is not a shared object"
     elif [ -f Cargo.toml ] && find_cargo; then
         build=yes
     else
@@ -369,6 +377,10 @@ touched_outside() {
     libc_folders | touched_folders | grep -v -x -F "$1" | grep -q .
 }
 
+same() {
+    [ -f "$2" ] && [ "$(cksum <"$1")" = "$(cksum <"$2")" ]
+}
+
 exists() {
     [ -e "$1" ] || [ -L "$1" ]
 }
@@ -390,7 +402,7 @@ is_theirs() {
 stage_object() {
     { rm -rf "$staged" && mkdir "$staged"; } || fail "$libdir cannot be written to"
     new_object=$staged/$object
-    { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" && cmp -s "$module" "$new_object"; } ||
+    { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" && same "$module" "$new_object"; } ||
         fail "$libdir/$object cannot be written (is the disk full?)"
 }
 
@@ -419,6 +431,7 @@ keep() {
 
 # Gives FILE a second name, in one step also where that name is taken.
 link_over() {
+    if exists "$2" && [ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2")" ]; then return 0; fi
     rm -f "$staged/link"
     { ln "$1" "$staged/link" && mv -f "$staged/link" "$2"; } || fail "$2 cannot be made from $1"
 }
@@ -426,19 +439,19 @@ link_over() {
 # The new object's checksum, beside that of the one it replaces.
 note_down_object() {
     if grep -q -x -F "$(cksum <"$module")" "$keeping/objects" 2>/dev/null; then return 0; fi
-    {
-        echo "# The other files here are those of other packages that nss-mdns's install.sh has replaced:"
-        echo "# 'install.sh --uninstall' brings them back. Below, the checksums of the module that it put there."
-        cksum <"$module"
-        ! is_ours "$libdir/$object" || cksum <"$libdir/$object"
-    } >"$staged/objects" || fail "$kept cannot be written (is the disk full?)"
+    sums=$(cksum <"$module")
+    if is_ours "$libdir/$object"; then sums="$sums
+$(cksum <"$libdir/$object")"; fi
+    printf '%s\n' "# The other files here are those of other packages that nss-mdns's install.sh has replaced:" \
+        "# 'install.sh --uninstall' brings them back. Below, the checksums of the module that it put there." \
+        "$sums" 2>/dev/null >"$staged/objects" || fail "$kept cannot be written (is the disk full?)"
     flush "$staged/objects"
     mv -f "$staged/objects" "$keeping/objects" || fail "$kept cannot be written"
 }
 
 # The object first: a link must never lead to another package's object, which lacks the link's functions.
 put_in_place() {
-    if [ ! -f "$module" ] || [ -L "$libdir/$object" ] || ! cmp -s "$module" "$libdir/$object"; then
+    if [ ! -f "$module" ] || [ -L "$libdir/$object" ] || ! same "$module" "$libdir/$object"; then
         step "install $libdir/$object"
         [ -n "$dry_run" ] || mv -f "$new_object" "$libdir/$object" || fail "$libdir/$object cannot be replaced"
     fi
@@ -653,7 +666,7 @@ change_nsswitch() {
     step "change the hosts line of $conf, with the old file kept as $backup:"
     with_words "$conf" | show_change "$conf"
     [ -z "$dry_run" ] || return 0
-    cmp -s "$conf" "$new_backup" || fail "$conf was changed by someone else meanwhile: run this again"
+    same "$conf" "$new_backup" || fail "$conf was changed by someone else meanwhile: run this again"
     mv -f "$new_backup" "$backup" || fail "$backup cannot be made"
     mv -f "$new_conf" "$conf" || { rm -f "$backup"; fail "$conf cannot be replaced"; }
     flush "$(dirname "$conf")"
@@ -672,9 +685,9 @@ read_nsswitch_for_removal() {
     [ -f "$conf" ] || return 0
     name_nsswitch_files
     [ -f "$backup" ] || return 0
-    if cmp -s "$conf" "$backup"; then
+    if same "$conf" "$backup"; then
         plan=same
-    elif with_words "$backup" | cmp -s - "$conf"; then
+    elif [ "$(with_words "$backup" | cksum)" = "$(cksum <"$conf")" ]; then
         plan=back
     elif without_words "$conf" >/dev/null; then
         plan=words
