@@ -1,0 +1,161 @@
+//! glibc's types and codes (`nss.h`, `netdb.h`), and the one table from what became of a lookup to what glibc is told.
+
+use libc::{c_char, c_int};
+use resolver_core::LookupError;
+
+/// `enum nss_status`.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// The caller may try again, with a larger buffer if `errno` is `ERANGE`.
+    TryAgain = -2,
+    /// This service cannot tell: the next is asked.
+    Unavail = -1,
+    /// There is no such thing.
+    NotFound = 0,
+    /// The outputs are filled.
+    Success = 1,
+}
+
+/// The values of `h_errno`.
+pub(crate) mod h_errno {
+    use libc::c_int;
+
+    pub(crate) const NETDB_INTERNAL: c_int = -1;
+    pub(crate) const NETDB_SUCCESS: c_int = 0;
+    pub(crate) const HOST_NOT_FOUND: c_int = 1;
+    pub(crate) const TRY_AGAIN: c_int = 2;
+    pub(crate) const NO_RECOVERY: c_int = 3;
+    pub(crate) const NO_DATA: c_int = 4;
+}
+
+/// `struct gaih_addrtuple`: one address, and a link to the next.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GaihAddrTuple {
+    /// The next tuple, or null.
+    pub(crate) next: *mut GaihAddrTuple,
+    /// The canonical name.
+    pub(crate) name: *mut c_char,
+    /// `AF_INET` or `AF_INET6`.
+    pub(crate) family: c_int,
+    /// The address in network order; an IPv4 one fills the first word.
+    pub(crate) addr: [u32; 4],
+    /// For `sin6_scope_id`.
+    pub(crate) scopeid: u32,
+}
+
+/// Why a call has nothing to return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The lookup has no answer.
+    Lookup(LookupError),
+    /// The caller's buffer is too small for it.
+    ShortBuffer,
+    /// An address family, or an address length, that is none.
+    BadFamily,
+    /// A panic was caught.
+    Panicked,
+    /// The call came from within another of the same thread, as from a preloaded `socket()` that resolves a name.
+    Reentered,
+}
+
+impl From<LookupError> for Failure {
+    fn from(error: LookupError) -> Self {
+        Self::Lookup(error)
+    }
+}
+
+/// Which way a lookup goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From a name to addresses.
+    Forward,
+    /// From an address to a name.
+    Reverse,
+}
+
+/// What glibc is told of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    pub(crate) errno: c_int,
+    pub(crate) h_errno: c_int,
+}
+
+impl Failure {
+    /// The table. `ERANGE` and `NETDB_INTERNAL` stand in it once: for glibc they mean a larger buffer and nothing else.
+    pub(crate) fn outcome(self, direction: Direction) -> Outcome {
+        use LookupError::{Exhausted, Malformed, NoData, NoInterface, NotOurs, Refused, Silence};
+        use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
+        let (status, errno, h_errno) = match self {
+            Self::Lookup(NotOurs) => (Status::Unavail, 0, HOST_NOT_FOUND),
+            Self::Lookup(Malformed | Silence) => (Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            Self::Lookup(NoData) => (Status::NotFound, libc::ENOENT, NO_DATA),
+            Self::Lookup(NoInterface) => (Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
+            Self::Lookup(Exhausted) => (Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
+            Self::Lookup(Refused(libc::ERANGE)) => (Status::Unavail, libc::EIO, NO_RECOVERY),
+            Self::Lookup(Refused(errno)) => (Status::Unavail, errno, NO_RECOVERY),
+            Self::ShortBuffer => (Status::TryAgain, libc::ERANGE, NETDB_INTERNAL),
+            Self::BadFamily => (Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
+            Self::Panicked => (Status::Unavail, libc::EIO, NO_RECOVERY),
+            Self::Reentered => (Status::Unavail, libc::EDEADLK, NO_RECOVERY),
+        };
+        let outcome = Outcome { status, errno, h_errno };
+        match direction {
+            Direction::Reverse if self != Self::ShortBuffer => outcome.of_reverse_lookup(),
+            _ => outcome,
+        }
+    }
+}
+
+impl Outcome {
+    /// Anything but "not found" makes `getnameinfo` fail, where it could have printed the number.
+    fn of_reverse_lookup(self) -> Self {
+        let status = if self.status == Status::TryAgain { Status::Unavail } else { self.status };
+        Self { status, h_errno: h_errno::HOST_NOT_FOUND, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::h_errno::*;
+    use super::*;
+
+    #[test]
+    fn types_are_as_large_as_glibcs() {
+        #[cfg(target_pointer_width = "64")]
+        assert_eq!(size_of::<GaihAddrTuple>(), 40);
+        assert_eq!(size_of::<Status>(), size_of::<c_int>());
+    }
+
+    /// The table of the module's contract, row by row, written out a second time.
+    #[test]
+    fn outcomes() {
+        use LookupError::*;
+        let rows = [
+            (Failure::Lookup(NotOurs), Status::Unavail, 0, HOST_NOT_FOUND),
+            (Failure::Lookup(Malformed), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            (Failure::Lookup(Silence), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
+            (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
+            (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
+            (Failure::Lookup(Refused(libc::EPERM)), Status::Unavail, libc::EPERM, NO_RECOVERY),
+            (Failure::Lookup(Refused(libc::EAFNOSUPPORT)), Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
+            (Failure::Lookup(Refused(libc::ERANGE)), Status::Unavail, libc::EIO, NO_RECOVERY),
+            (Failure::ShortBuffer, Status::TryAgain, libc::ERANGE, NETDB_INTERNAL),
+            (Failure::BadFamily, Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
+            (Failure::Panicked, Status::Unavail, libc::EIO, NO_RECOVERY),
+            (Failure::Reentered, Status::Unavail, libc::EDEADLK, NO_RECOVERY),
+        ];
+        for (failure, status, errno, h_errno) in rows {
+            assert_eq!(failure.outcome(Direction::Forward), Outcome { status, errno, h_errno }, "{failure:?}");
+            let reverse = match failure {
+                Failure::ShortBuffer => Outcome { status, errno, h_errno },
+                Failure::Lookup(Exhausted) => Outcome { status: Status::Unavail, errno, h_errno: HOST_NOT_FOUND },
+                _ => Outcome { status, errno, h_errno: HOST_NOT_FOUND },
+            };
+            assert_eq!(failure.outcome(Direction::Reverse), reverse, "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The functions that glibc calls (`nss.h`; the manual's "NSS Modules Interface"), six for each of the six services.
+//!
+//! Names and addresses that are not ours leave before any lock, allocation or system call: every lookup of every program
+//! comes by here.
+
+use std::ffi::CStr;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
+use resolver_core::policy::{self, ReverseRange};
+use resolver_core::{Families, Family, LookupError};
+
+use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
+use crate::buffer::Buffer;
+use crate::encode;
+use crate::guard::{self, Report};
+use crate::service::Service;
+
+/// The buffer that glibc's caller gave.
+#[derive(Clone, Copy)]
+struct CallerBuffer {
+    start: *mut c_char,
+    length: size_t,
+}
+
+/// Looks up a name for a host entry.
+///
+/// # Safety
+/// The pointers must be glibc's: valid for what the interface says, `ttlp` and `canonp` perhaps null.
+#[allow(clippy::too_many_arguments)]
+unsafe fn by_name(
+    service: &Service,
+    name: *const c_char,
+    af: c_int,
+    result: *mut hostent,
+    buffer: CallerBuffer,
+    report: Report,
+    ttlp: *mut i32,
+    canonp: *mut *mut c_char,
+) -> Status {
+    // SAFETY: by the caller's promise.
+    let text = unsafe { text(name) };
+    if !policy::is_local(text) {
+        return report.write(Err(LookupError::NotOurs.into()));
+    }
+    guard::call(report, |resolver| {
+        let name = policy::host_name(text)?;
+        let family = service.family(af)?;
+        let answer = resolver.lookup(&name, Families::only(family))?;
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let entry = encode::host_entry(&name, &answer, family, Buffer::new(buffer.start, buffer.length))?;
+            write(result, entry);
+            write(canonp, entry.h_name);
+            write(ttlp, whole_seconds(answer.ttl(Instant::now())));
+        }
+        Ok(())
+    })
+}
+
+/// Looks up a name for a list of address tuples.
+///
+/// # Safety
+/// The pointers must be glibc's: valid for what the interface says, `*pat` and `ttlp` perhaps null.
+unsafe fn by_name_all(
+    service: &Service,
+    name: *const c_char,
+    pat: *mut *mut GaihAddrTuple,
+    buffer: CallerBuffer,
+    report: Report,
+    ttlp: *mut i32,
+) -> Status {
+    // SAFETY: by the caller's promise.
+    let text = unsafe { text(name) };
+    if !policy::is_local(text) {
+        return report.write(Err(LookupError::NotOurs.into()));
+    }
+    guard::call(report, |resolver| {
+        let name = policy::host_name(text)?;
+        let answer = resolver.lookup(&name, service.families)?;
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let first = *pat;
+            let head = encode::addr_tuples(&answer, service.families, first, Buffer::new(buffer.start, buffer.length))?;
+            *pat = head;
+            write(ttlp, whole_seconds(answer.ttl(Instant::now())));
+        }
+        Ok(())
+    })
+}
+
+/// Looks up the name of an address.
+///
+/// # Safety
+/// The pointers must be glibc's: valid for what the interface says, `ttlp` perhaps null.
+#[allow(clippy::too_many_arguments)]
+unsafe fn by_address(
+    service: &Service,
+    address: *const c_void,
+    length: socklen_t,
+    af: c_int,
+    result: *mut hostent,
+    buffer: CallerBuffer,
+    report: Report,
+    ttlp: *mut i32,
+) -> Status {
+    // SAFETY: by the caller's promise.
+    let ip = match unsafe { ip(address, length, af) } {
+        Some(ip) if service.may_reverse(ip) => ip,
+        Some(_) => return report.write(Err(LookupError::NotOurs.into())),
+        None => return report.write(Err(Failure::BadFamily)),
+    };
+    guard::call(report, |resolver| {
+        let pointer = resolver.reverse(ip, service.reverse)?;
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let buffer = Buffer::new(buffer.start, buffer.length);
+            write(result, encode::host_entry_of_address(&pointer.name, ip, buffer)?);
+            write(ttlp, whole_seconds(pointer.ttl));
+        }
+        Ok(())
+    })
+}
+
+/// The octets of a C string; none of a null pointer.
+///
+/// # Safety
+/// The string must end in NUL and stay for `'a`.
+unsafe fn text<'a>(string: *const c_char) -> &'a [u8] {
+    if string.is_null() {
+        return &[];
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { CStr::from_ptr(string) }.to_bytes()
+}
+
+/// The address that `gethostbyaddr` was given, if family and length agree.
+///
+/// # Safety
+/// `address` must be null or point to `length` octets.
+unsafe fn ip(address: *const c_void, length: socklen_t, af: c_int) -> Option<IpAddr> {
+    if address.is_null() {
+        return None;
+    }
+    match (af, length) {
+        // SAFETY: there are as many octets as `length` says.
+        (libc::AF_INET, 4) => Some(IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() })),
+        // SAFETY: as above.
+        (libc::AF_INET6, 16) => Some(IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() })),
+        _ => None,
+    }
+}
+
+/// Writes an output, where it is wanted.
+///
+/// # Safety
+/// `output` must be null or the caller's to write.
+unsafe fn write<T>(output: *mut T, value: T) {
+    if !output.is_null() {
+        // SAFETY: by the caller's promise.
+        unsafe { output.write(value) };
+    }
+}
+
+/// A time to live in whole seconds, rounded down: 0 for "do not cache".
+fn whole_seconds(ttl: std::time::Duration) -> i32 {
+    i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The functions of one service.
+macro_rules! service {
+    ($module:ident, $name:literal, $families:expr, $reverse:expr) => {
+        mod $module {
+            use super::*;
+
+            static SERVICE: Service = Service::new($families, $reverse);
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname_r"))]
+            unsafe extern "C" fn gethostbyname_r(
+                name: *const c_char,
+                result: *mut hostent,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Forward);
+                    let buffer = CallerBuffer { start, length };
+                    let null = std::ptr::null_mut();
+                    by_name(&SERVICE, name, libc::AF_UNSPEC, result, buffer, report, null, std::ptr::null_mut())
+                }
+            }
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname2_r"))]
+            unsafe extern "C" fn gethostbyname2_r(
+                name: *const c_char,
+                af: c_int,
+                result: *mut hostent,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Forward);
+                    let buffer = CallerBuffer { start, length };
+                    let null = std::ptr::null_mut();
+                    by_name(&SERVICE, name, af, result, buffer, report, null, std::ptr::null_mut())
+                }
+            }
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname3_r"))]
+            unsafe extern "C" fn gethostbyname3_r(
+                name: *const c_char,
+                af: c_int,
+                result: *mut hostent,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+                ttlp: *mut i32,
+                canonp: *mut *mut c_char,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Forward);
+                    by_name(&SERVICE, name, af, result, CallerBuffer { start, length }, report, ttlp, canonp)
+                }
+            }
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname4_r"))]
+            unsafe extern "C" fn gethostbyname4_r(
+                name: *const c_char,
+                pat: *mut *mut GaihAddrTuple,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+                ttlp: *mut i32,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Forward);
+                    by_name_all(&SERVICE, name, pat, CallerBuffer { start, length }, report, ttlp)
+                }
+            }
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyaddr_r"))]
+            unsafe extern "C" fn gethostbyaddr_r(
+                address: *const c_void,
+                address_length: socklen_t,
+                af: c_int,
+                result: *mut hostent,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Reverse);
+                    let buffer = CallerBuffer { start, length };
+                    by_address(&SERVICE, address, address_length, af, result, buffer, report, std::ptr::null_mut())
+                }
+            }
+
+            #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyaddr2_r"))]
+            unsafe extern "C" fn gethostbyaddr2_r(
+                address: *const c_void,
+                address_length: socklen_t,
+                af: c_int,
+                result: *mut hostent,
+                start: *mut c_char,
+                length: size_t,
+                errnop: *mut c_int,
+                h_errnop: *mut c_int,
+                ttlp: *mut i32,
+            ) -> Status {
+                // SAFETY: glibc calls with valid pointers.
+                unsafe {
+                    let report = Report::new(errnop, h_errnop, Direction::Reverse);
+                    let buffer = CallerBuffer { start, length };
+                    by_address(&SERVICE, address, address_length, af, result, buffer, report, ttlp)
+                }
+            }
+        }
+    };
+}
+
+service!(mdns, "mdns", Families::BOTH, ReverseRange::OnLink);
+service!(mdns4, "mdns4", Families::only(Family::V4), ReverseRange::OnLink);
+service!(mdns6, "mdns6", Families::only(Family::V6), ReverseRange::OnLink);
+service!(mdns_minimal, "mdns_minimal", Families::BOTH, ReverseRange::LinkLocal);
+service!(mdns4_minimal, "mdns4_minimal", Families::only(Family::V4), ReverseRange::LinkLocal);
+service!(mdns6_minimal, "mdns6_minimal", Families::only(Family::V6), ReverseRange::LinkLocal);

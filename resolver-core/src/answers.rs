@@ -1,0 +1,728 @@
+//! Gathers a host's addresses from the packets that are believed, and knows when there is nothing more to wait for.
+//!
+//! Pure: packets and times in, an [`Answer`] out.
+//!
+//! Both families are always asked for, and most responders answer both at once. Few say so when a host has addresses of
+//! one family only, so silence about the other has to be understood: from an NSEC record (RFC 6762, section 6.1), from an
+//! answer to the other family's question that lacks it, or else from a short grace. Halfway through the grace the other
+//! family is asked for once more, because the first question or its answer may have been lost.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::answer::{Address, Answer, Families, Family};
+use crate::collector::{Collector, Verdict};
+use crate::config::Config;
+use crate::interfaces::Interfaces;
+use crate::memory;
+use crate::policy;
+use crate::validation::{Reply, Source};
+use crate::wire::{Data, Message, Name, Nsec, RecordType};
+
+/// The longest chain of aliases that is followed.
+const MOST_ALIASES: u8 = 8;
+
+/// The most addresses that a host is believed to have.
+const MOST_ADDRESSES: usize = 1024;
+
+/// The most sources that are told apart. Those beyond are heard, but bear no witness.
+const MOST_SOURCES: usize = 16;
+
+/// A first answer later than this is taken for the random delay of 20 to 120 ms that many responders make (RFC 6762,
+/// section 6); an earlier one for the round trip.
+const PROMPT: Duration = Duration::from_millis(15);
+
+/// By then the second of two randomly delayed answers has come.
+const DELAYED_ANSWERS_END: Duration = Duration::from_millis(130);
+
+/// Gathers the addresses of one host.
+#[derive(Debug)]
+pub(crate) struct AddressCollector {
+    name: Name,
+    aliases: u8,
+    renamed: bool,
+    wanted: Families,
+    grace_min: Duration,
+    grace_max: Duration,
+    asked_at: Option<Instant>,
+    asked_over_v6: bool,
+    heard_over_v6: bool,
+    first: Option<FirstAnswer>,
+    found: Vec<Address>,
+    // Reused from packet to packet.
+    in_packet: Vec<IpAddr>,
+    witnesses: Vec<Witness>,
+    ttl: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct FirstAnswer {
+    at: Instant,
+    delay: Duration,
+}
+
+/// What one source has said of the host.
+#[derive(Debug)]
+struct Witness {
+    source: Source,
+    /// The families of which its addresses were taken.
+    gave: Families,
+    /// Those that its NSEC record rules out.
+    denied: Families,
+    /// Those that it left out of its answer to their own question.
+    lacked: Families,
+}
+
+impl AddressCollector {
+    /// For the addresses of `name`. The lookup is done when those of the `wanted` families are known.
+    pub(crate) fn new(name: &Name, wanted: Families, config: &Config) -> Self {
+        Self {
+            name: name.clone(),
+            aliases: 0,
+            renamed: false,
+            wanted,
+            grace_min: config.grace_min,
+            grace_max: config.grace_max,
+            asked_at: None,
+            asked_over_v6: false,
+            heard_over_v6: false,
+            first: None,
+            found: Vec::new(),
+            in_packet: Vec::new(),
+            witnesses: Vec::new(),
+            ttl: config.ttl_max,
+        }
+    }
+
+    /// The answer at `now`, when the lookup has ended; None if nothing was heard of the host.
+    pub(crate) fn finish(mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+        if self.found.is_empty() {
+            return None;
+        }
+        let mut absent = Families::default();
+        for family in Family::ALL {
+            if !self.has(family) && self.absence_since(family).is_some_and(|since| since <= now) {
+                absent.insert(family);
+            }
+        }
+        // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
+        // a responder's containers); those that need no scope first. A stable sort: the responder's order is kept.
+        self.found
+            .sort_by_key(|address| (!interfaces.is_on_link(address.ip, address.interface), address.is_link_local()));
+        Some(Answer { canonical: self.name, addresses: self.found, absent, expires: now + self.ttl })
+    }
+
+    fn has(&self, family: Family) -> bool {
+        self.found.iter().any(|address| Family::of(address.ip) == family)
+    }
+
+    /// Follows the aliases in a message, as long as they lead on, and takes the addresses at the end of them.
+    fn take_addresses(&mut self, message: &Message<'_>, source: Source) -> Families {
+        loop {
+            let gave = self.take_addresses_of_name(message, source);
+            if gave != Families::default() || !self.found.is_empty() {
+                self.renamed = false;
+                return gave;
+            }
+            match alias(message, &self.name).filter(|_| self.aliases < MOST_ALIASES) {
+                Some(target) => {
+                    self.name = target;
+                    self.aliases += 1;
+                    self.renamed = true;
+                    self.witnesses.clear();
+                }
+                None => return gave,
+            }
+        }
+    }
+
+    /// Takes the addresses of the present name; returns the families that the message has any of.
+    fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
+        let mut ttl = self.ttl;
+        let mut families = Families::default();
+        self.in_packet.clear();
+        for record in message.records() {
+            if !matches!(record.kind, RecordType::A | RecordType::AAAA) || !record.is_internet() || record.ttl == 0 {
+                continue;
+            }
+            let ip = match record.data() {
+                Some(Data::A(ip)) => IpAddr::V4(ip),
+                Some(Data::Aaaa(ip)) => IpAddr::V6(ip),
+                _ => continue,
+            };
+            if policy::is_host_address(ip) && record.owner().is_some_and(|owner| owner == self.name) {
+                memory::push(&mut self.in_packet, ip);
+                families.insert(Family::of(ip));
+                ttl = ttl.min(Duration::from_secs(record.ttl.into()));
+            }
+        }
+        for family in families.iter() {
+            if self.is_of_the_host(family, source) {
+                self.add_from_packet(family, source.interface);
+                self.note(source, |witness| witness.gave.insert(family));
+                self.ttl = ttl;
+            }
+        }
+        families
+    }
+
+    /// True if the addresses in the packet are to be joined to those already there: two sources that agree on none of a
+    /// host's addresses are two hosts of one name, and the first to answer is the one.
+    fn is_of_the_host(&self, family: Family, source: Source) -> bool {
+        !self.has(family)
+            || self.witnesses.iter().any(|witness| witness.source == source && witness.gave.contains(family))
+            || self
+                .in_packet
+                .iter()
+                .any(|&ip| Family::of(ip) == family && self.found.iter().any(|found| found.ip == ip))
+    }
+
+    fn add_from_packet(&mut self, family: Family, interface: u32) {
+        for &ip in self.in_packet.iter().filter(|&&ip| Family::of(ip) == family) {
+            if self.found.len() < MOST_ADDRESSES && !self.found.iter().any(|found| found.ip == ip) {
+                memory::push(&mut self.found, Address { ip, interface });
+            }
+        }
+    }
+
+    fn take_denials(&mut self, message: &Message<'_>, source: Source) {
+        for record in message.records() {
+            if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
+                continue;
+            }
+            let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { continue };
+            if next != self.name || record.owner().is_none_or(|owner| owner != self.name) {
+                continue;
+            }
+            // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
+            match (has_a, has_aaaa) {
+                (true, false) => self.note(source, |witness| witness.denied.insert(Family::V6)),
+                (false, true) => self.note(source, |witness| witness.denied.insert(Family::V4)),
+                _ => {}
+            }
+        }
+    }
+
+    fn note(&mut self, source: Source, change: impl FnOnce(&mut Witness)) {
+        if !self.witnesses.iter().any(|witness| witness.source == source) && self.witnesses.len() < MOST_SOURCES {
+            let none = Families::default();
+            memory::push(&mut self.witnesses, Witness { source, gave: none, denied: none, lacked: none });
+        }
+        if let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.source == source) {
+            change(witness);
+        }
+    }
+
+    /// Since when it is clear that the host has no address of `missing`, or from when on it will be; None while nothing at
+    /// all has been heard.
+    fn absence_since(&self, missing: Family) -> Option<Instant> {
+        let first = self.first?;
+        // A source is believed about what it lacks only if it gave the other family: then it is the host, or speaks for it.
+        let speaks = |witness: &&Witness| witness.gave.contains(missing.other());
+        if self.witnesses.iter().filter(speaks).any(|witness| witness.denied.contains(missing)) {
+            return Some(first.at);
+        }
+        let grace = first.at + self.grace(first.delay);
+        if !self.witnesses.iter().filter(speaks).any(|witness| witness.lacked.contains(missing)) {
+            return Some(grace);
+        }
+        // Some responders give IPv6 addresses over IPv6 only.
+        let ipv6_may_come = missing == Family::V6 && self.asked_over_v6 && !self.heard_over_v6;
+        Some(if ipv6_may_come { grace.min(first.at + self.grace_min) } else { first.at })
+    }
+
+    /// How long after the first answer the rest may come.
+    fn grace(&self, delay: Duration) -> Duration {
+        let round_trip = (delay * 2).clamp(self.grace_min, self.grace_max);
+        if delay < PROMPT { round_trip } else { round_trip.max(DELAYED_ANSWERS_END.saturating_sub(delay)) }
+    }
+}
+
+/// The target of an alias of `name` in the message, if it is one that may be followed.
+fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
+    message
+        .records()
+        .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
+        .filter(|record| record.owner().is_some_and(|owner| owner == *name))
+        .find_map(|record| match record.data() {
+            Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => Some(target),
+            _ => None,
+        })
+}
+
+impl Collector for AddressCollector {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// AAAA over both, because some responders give IPv6 addresses over IPv6 only; A over IPv6 only where there is no IPv4.
+    fn kinds(&self, over: Family, other: bool) -> &'static [RecordType] {
+        let a_here = over == Family::V4 || !other;
+        match (self.has(Family::V4), self.has(Family::V6)) {
+            (false, false) if a_here => &[RecordType::A, RecordType::AAAA],
+            (false, true) if a_here => &[RecordType::A],
+            (_, false) => &[RecordType::AAAA],
+            (_, true) => &[],
+        }
+    }
+
+    fn direct(&self) -> Option<IpAddr> {
+        None
+    }
+
+    fn asked(&mut self, over: Family, now: Instant) {
+        self.asked_at = Some(now);
+        self.asked_over_v6 |= over == Family::V6;
+        self.renamed = false;
+    }
+
+    fn take(&mut self, reply: &Reply<'_>, now: Instant) {
+        let gave = self.take_addresses(&reply.message, reply.source);
+        self.take_denials(&reply.message, reply.source);
+        if self.first.is_none() && !self.found.is_empty() {
+            let delay = self.asked_at.map_or(Duration::ZERO, |asked_at| now.saturating_duration_since(asked_at));
+            self.first = Some(FirstAnswer { at: now, delay });
+        }
+        self.heard_over_v6 |= reply.source.ip.is_ipv6() && gave != Families::default();
+        let lacked = match reply.answers {
+            Some(RecordType::A) => Family::V4,
+            Some(RecordType::AAAA) => Family::V6,
+            _ => return,
+        };
+        // An answer without any address says nothing.
+        if gave.contains(lacked.other()) && !gave.contains(lacked) {
+            self.note(reply.source, |witness| witness.lacked.insert(lacked));
+        }
+    }
+
+    fn verdict(&self, now: Instant) -> Verdict {
+        if self.renamed {
+            return Verdict::Renamed;
+        }
+        let mut until = None;
+        for family in self.wanted.iter().filter(|&family| !self.has(family)) {
+            match self.absence_since(family) {
+                None => return Verdict::Silent,
+                Some(since) => until = until.max(Some(since)),
+            }
+        }
+        match until.filter(|&until| now < until) {
+            Some(until) => Verdict::WaitUntil(until),
+            None => Verdict::Done,
+        }
+    }
+
+    fn ask_again_at(&self) -> Option<Instant> {
+        self.first.map(|first| first.at + self.grace(first.delay) / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interfaces;
+    use crate::wire::build::{Response, wire};
+
+    const V4_SOURCE: &str = "10.0.0.2";
+    const V6_SOURCE: &str = "fe80::2";
+
+    /// A lookup of printer.local on interface 2, with its time in milliseconds.
+    struct Scene {
+        collector: AddressCollector,
+        start: Instant,
+    }
+
+    impl Scene {
+        fn new(wanted: Families) -> Self {
+            let name = Name::from_text(b"printer.local").unwrap();
+            let mut collector = AddressCollector::new(&name, wanted, &Config::default());
+            let start = Instant::now();
+            collector.asked(Family::V4, start);
+            collector.asked(Family::V6, start);
+            Self { collector, start }
+        }
+
+        fn without_ipv6(wanted: Families) -> Self {
+            let mut scene = Self::new(wanted);
+            scene.collector.asked_over_v6 = false;
+            scene
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        fn hear(&mut self, ms: u64, from: &str, answers: Option<RecordType>, response: &Response) {
+            let source = Source { ip: from.parse().unwrap(), interface: 2 };
+            let message = Message::read(response.octets()).unwrap();
+            self.collector.take(&Reply { message, source, answers }, self.at(ms));
+        }
+
+        /// Until when the lookup waits after what was heard, in milliseconds; `Done` is 0.
+        fn waits_until(&self, ms: u64) -> Option<u128> {
+            match self.collector.verdict(self.at(ms)) {
+                Verdict::Done => Some(0),
+                Verdict::WaitUntil(until) => Some((until - self.start).as_millis()),
+                Verdict::Silent | Verdict::Renamed => None,
+            }
+        }
+
+        fn answer(self, ms: u64) -> Answer {
+            let now = self.at(ms);
+            let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64")]);
+            self.collector.finish(&interfaces, now).unwrap()
+        }
+
+        fn addresses(self, ms: u64) -> Vec<String> {
+            self.answer(ms).addresses.iter().map(|address| address.ip.to_string()).collect()
+        }
+    }
+
+    fn response() -> Response {
+        Response::new(0)
+    }
+
+    fn both() -> Response {
+        response().address("printer.local", "10.0.0.2").address("printer.local", "fd00::2")
+    }
+
+    fn only_v4() -> Response {
+        response().address("printer.local", "10.0.0.2")
+    }
+
+    fn only_v6() -> Response {
+        response().address("printer.local", "fd00::2")
+    }
+
+    const A: Option<RecordType> = Some(RecordType::A);
+    const AAAA: Option<RecordType> = Some(RecordType::AAAA);
+
+    #[test]
+    fn one_family_is_enough_where_one_is_wanted() {
+        let mut scene = Scene::new(Families::only(Family::V4));
+        assert_eq!(scene.waits_until(1), None);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(1), Some(0));
+        let answer = scene.answer(1);
+        assert!(answer.has(Family::V4));
+        assert!(!answer.settles(Families::BOTH), "nothing is known of the other family");
+    }
+
+    #[test]
+    fn both_families_are_enough_where_both_are_wanted() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(1), Some(21));
+        scene.hear(2, V6_SOURCE, AAAA, &only_v6());
+        assert_eq!(scene.waits_until(2), Some(0));
+        assert_eq!(scene.addresses(2), ["10.0.0.2", "fd00::2"]);
+    }
+
+    #[test]
+    fn silence_about_the_other_family_is_understood_after_a_grace() {
+        for (delay, until) in [
+            (0, 20),
+            (1, 21),
+            (12, 36),  // a slow link: twice the delay
+            (20, 130), // a random delay: the second one may end later
+            (60, 160),
+            (120, 220),
+            (500, 600),
+        ] {
+            let mut scene = Scene::new(Families::BOTH);
+            scene.hear(delay, V4_SOURCE, A, &only_v4());
+            assert_eq!(scene.waits_until(delay), Some(until), "after {delay} ms");
+            assert_eq!(scene.waits_until(u64::try_from(until).unwrap()), Some(0));
+            assert!(scene.answer(1000).settles(Families::BOTH));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_asked_for_once_more_within_the_grace() {
+        let mut scene = Scene::new(Families::BOTH);
+        assert_eq!(scene.collector.ask_again_at(), None);
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A, RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A, RecordType::AAAA]);
+        scene.hear(2, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.collector.ask_again_at(), Some(scene.at(12)));
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::AAAA]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(2, V6_SOURCE, AAAA, &only_v6());
+        assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A]);
+        assert_eq!(scene.collector.kinds(Family::V6, true), []);
+        assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A]);
+    }
+
+    #[test]
+    fn the_delay_counts_from_the_last_question() {
+        let mut scene = Scene::new(Families::BOTH);
+        let again = scene.at(250);
+        scene.collector.asked(Family::V4, again);
+        scene.hear(251, V4_SOURCE, None, &only_v4());
+        assert_eq!(scene.waits_until(251), Some(271));
+    }
+
+    #[test]
+    fn nsec_ends_the_wait() {
+        let denial = response().nsec("printer.local", &[RecordType::A]);
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.hear(2, V4_SOURCE, AAAA, &denial);
+        assert_eq!(scene.waits_until(2), Some(0));
+        assert!(scene.answer(2).absent.contains(Family::V6));
+        // In the other order, and of the other family.
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V6_SOURCE, A, &response().nsec("printer.local", &[RecordType::AAAA]));
+        assert_eq!(scene.waits_until(1), None);
+        scene.hear(2, V6_SOURCE, AAAA, &only_v6());
+        assert_eq!(scene.waits_until(2), Some(0));
+    }
+
+    #[test]
+    fn nsec_that_is_no_evidence() {
+        let nsec = |types: &[RecordType]| response().nsec("printer.local", types);
+        let elsewhere = [wire("printer.local"), b"\x04next\x05local\x00\x00\x01\x40".to_vec()].concat();
+        for (what, from, denial) in [
+            ("an inverted bitmap", V4_SOURCE, nsec(&[RecordType::AAAA])),
+            ("an empty bitmap", V4_SOURCE, nsec(&[])),
+            ("a bitmap with both", V4_SOURCE, nsec(&[RecordType::A, RecordType::AAAA])),
+            ("of another name", V4_SOURCE, response().nsec("scanner.local", &[RecordType::A])),
+            (
+                "with another next name",
+                V4_SOURCE,
+                response().record(&elsewhere[..15], RecordType::NSEC, 1, 120, &elsewhere[15..]),
+            ),
+            ("from another source", "10.0.0.3", nsec(&[RecordType::A])),
+            (
+                "of another class",
+                V4_SOURCE,
+                response().record(&wire("printer.local"), RecordType::NSEC, 3, 120, b"\xc0\x0c\x00\x01\x40"),
+            ),
+        ] {
+            let mut scene = Scene::new(Families::BOTH);
+            scene.hear(1, V4_SOURCE, A, &only_v4());
+            scene.hear(1, from, AAAA, &denial);
+            assert_eq!(scene.waits_until(1), Some(21), "{what}");
+        }
+    }
+
+    #[test]
+    fn nsec_never_removes_an_address() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &both().nsec("printer.local", &[RecordType::A]));
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[RecordType::A]));
+        scene.hear(1, V6_SOURCE, AAAA, &only_v6());
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
+    }
+
+    #[test]
+    fn an_answer_that_lacks_the_family_it_was_asked_for_ends_the_wait() {
+        // Asked over IPv4 only: at once.
+        let mut scene = Scene::without_ipv6(Families::BOTH);
+        scene.hear(60, V4_SOURCE, A, &only_v4());
+        scene.hear(60, V4_SOURCE, AAAA, &only_v4());
+        assert_eq!(scene.waits_until(60), Some(0));
+        // Over both: IPv6 addresses may still come over IPv6.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(60, V4_SOURCE, A, &only_v4());
+        scene.hear(60, V4_SOURCE, AAAA, &only_v4());
+        assert_eq!(scene.waits_until(60), Some(80));
+        // A missing IPv4 address has only one way to come.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(60, V4_SOURCE, AAAA, &only_v6());
+        scene.hear(60, V4_SOURCE, A, &only_v6());
+        assert_eq!(scene.waits_until(60), Some(0));
+    }
+
+    #[test]
+    fn answers_that_say_nothing_about_the_missing_family() {
+        for (what, from, answers, said) in [
+            ("an empty one", V4_SOURCE, AAAA, response()),
+            ("a multicast one", V4_SOURCE, None, only_v4()),
+            ("one from another source", "10.0.0.3", AAAA, response().address("printer.local", "10.0.0.9")),
+        ] {
+            let mut scene = Scene::without_ipv6(Families::BOTH);
+            scene.hear(1, V4_SOURCE, A, &only_v4());
+            scene.hear(1, from, answers, &said);
+            assert_eq!(scene.waits_until(1), Some(21), "{what}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_not_taken() {
+        let (v4, v6) = (RecordType::A, RecordType::AAAA);
+        let name = wire("printer.local");
+        for (what, response) in [
+            ("another owner", response().address("scanner.local", "10.0.0.9")),
+            ("a longer owner", response().address("my.printer.local", "10.0.0.9")),
+            ("a shorter owner", response().address("local", "10.0.0.9")),
+            ("class CH", response().record(&name, v4, 3, 120, &[10, 0, 0, 9])),
+            ("class ANY", response().record(&name, v4, 255, 120, &[10, 0, 0, 9])),
+            ("a goodbye", response().record(&name, v4, 1, 0, &[10, 0, 0, 9])),
+            ("another type", response().record(&name, RecordType(16), 1, 120, &[10, 0, 0, 9])),
+            ("an A record of 16 octets", response().record(&name, v4, 1, 120, &[10; 16])),
+            ("an AAAA record of 4 octets", response().record(&name, v6, 1, 120, &[10; 4])),
+            ("0.0.0.0", response().address("printer.local", "0.0.0.0")),
+            ("loopback", response().address("printer.local", "127.0.0.1")),
+            ("multicast", response().address("printer.local", "224.0.0.251")),
+            ("broadcast", response().address("printer.local", "255.255.255.255")),
+            ("::", response().address("printer.local", "::")),
+            ("::1", response().address("printer.local", "::1")),
+            ("ff02::fb", response().address("printer.local", "ff02::fb")),
+            ("an IPv4-mapped address", response().address("printer.local", "::ffff:10.0.0.9")),
+        ] {
+            let mut scene = Scene::new(Families::BOTH);
+            scene.hear(1, V4_SOURCE, A, &response);
+            assert_eq!(scene.waits_until(1), None, "{what}");
+            // And it does no harm beside a good one.
+            scene.hear(1, V4_SOURCE, A, &both());
+            assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"], "{what}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_taken() {
+        for (what, response, expected) in [
+            ("another case", response().address("PRINTER.Local", "10.0.0.9"), "10.0.0.9"),
+            ("an address off the link", response().address("printer.local", "192.0.2.7"), "192.0.2.7"),
+            (
+                "no cache-flush bit",
+                response().record(&wire("printer.local"), RecordType::A, 1, 9, &[10, 0, 0, 9]),
+                "10.0.0.9",
+            ),
+        ] {
+            let mut scene = Scene::new(Families::only(Family::V4));
+            scene.hear(1, V4_SOURCE, A, &response);
+            assert_eq!(scene.addresses(1), [expected], "{what}");
+        }
+    }
+
+    #[test]
+    fn all_addresses_are_kept_once_and_those_on_the_link_come_first() {
+        let mut scene = Scene::new(Families::BOTH);
+        let many = response()
+            .address("printer.local", "172.17.0.1")
+            .address("printer.local", "fe80::2")
+            .address("printer.local", "10.0.0.2")
+            .address("printer.local", "2001:db8::2")
+            .address("printer.local", "fd00::2")
+            .address("printer.local", "10.0.0.2");
+        scene.hear(1, V4_SOURCE, A, &many);
+        scene.hear(1, V4_SOURCE, AAAA, &many);
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2", "fe80::2", "172.17.0.1", "2001:db8::2"]);
+    }
+
+    #[test]
+    fn two_hosts_of_one_name_are_not_mixed() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &both());
+        scene.hear(1, "10.0.0.3", A, &response().address("printer.local", "10.0.0.3"));
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
+        // The same host by two ways: one of its addresses is known already.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &both());
+        scene.hear(1, V6_SOURCE, AAAA, &only_v6().address("printer.local", "fe80::2"));
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2", "fe80::2"]);
+        // The same source again.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.hear(1, V4_SOURCE, A, &response().address("printer.local", "10.0.0.22"));
+        assert_eq!(scene.addresses(1), ["10.0.0.2", "10.0.0.22"]);
+    }
+
+    #[test]
+    fn the_number_of_addresses_is_bounded() {
+        let mut scene = Scene::new(Families::BOTH);
+        for block in 0..=255u8 {
+            let mut many = response();
+            for host in 1..=20u8 {
+                many = many.address("printer.local", &format!("10.0.{block}.{host}"));
+            }
+            scene.hear(1, V4_SOURCE, A, &many);
+        }
+        assert_eq!(scene.addresses(1).len(), MOST_ADDRESSES);
+    }
+
+    #[test]
+    fn the_shortest_time_to_live_counts() {
+        let now = |scene: &Scene| scene.at(1);
+        let record = |ttl: u32| response().record(&wire("printer.local"), RecordType::A, 1, ttl, &[10, 0, 0, 2]);
+        for (ttl, seconds) in [(1, 1), (9, 9), (10, 10), (120, 10), (u32::MAX, 10)] {
+            let mut scene = Scene::new(Families::only(Family::V4));
+            scene.hear(1, V4_SOURCE, A, &record(ttl));
+            let now = now(&scene);
+            assert_eq!(scene.answer(1).ttl(now), Duration::from_secs(seconds), "TTL {ttl}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_followed_within_a_message() {
+        let mut scene = Scene::new(Families::only(Family::V4));
+        let chain = response()
+            .address("host.local", "10.0.0.2")
+            .name("printer.local", RecordType::CNAME, "alias.local")
+            .name("alias.local", RecordType::CNAME, "host.local");
+        scene.hear(1, V4_SOURCE, A, &chain);
+        assert_eq!(scene.waits_until(1), Some(0));
+        let answer = scene.answer(1);
+        assert_eq!(answer.canonical, Name::from_text(b"host.local").unwrap());
+        assert_eq!(answer.addresses.len(), 1);
+    }
+
+    #[test]
+    fn an_alias_without_an_address_is_asked_for() {
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, "host.local"));
+        assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Renamed);
+        assert_eq!(*scene.collector.name(), Name::from_text(b"host.local").unwrap());
+        let again = scene.at(1);
+        scene.collector.asked(Family::V4, again);
+        assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent);
+        scene.hear(2, V4_SOURCE, A, &response().address("host.local", "10.0.0.2"));
+        assert_eq!(scene.waits_until(2), Some(0));
+    }
+
+    #[test]
+    fn aliases_that_are_not_followed() {
+        for (what, target) in [
+            ("out of .local", "www.example"),
+            ("to itself", "printer.local"),
+            ("to a name that cannot be shown", "a b.local"),
+        ] {
+            let mut scene = Scene::new(Families::BOTH);
+            scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, target));
+            assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent, "{what}");
+        }
+        // DNAME, once the way to poison a peer.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &response().name("local", RecordType(39), "example.local"));
+        assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent);
+    }
+
+    #[test]
+    fn loops_of_aliases_end() {
+        let mut scene = Scene::new(Families::BOTH);
+        let circle = response().name("printer.local", RecordType::CNAME, "alias.local").name(
+            "alias.local",
+            RecordType::CNAME,
+            "printer.local",
+        );
+        for _ in 0..100 {
+            scene.hear(1, V4_SOURCE, A, &circle);
+        }
+        assert_eq!(scene.collector.aliases, MOST_ALIASES);
+    }
+
+    #[test]
+    fn an_alias_does_not_displace_addresses() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.hear(1, "10.0.0.3", A, &response().name("printer.local", RecordType::CNAME, "evil.local"));
+        assert_eq!(scene.waits_until(1), Some(21));
+        assert_eq!(scene.addresses(1), ["10.0.0.2"]);
+    }
+}

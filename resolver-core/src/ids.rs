@@ -1,0 +1,73 @@
+//! Message ids that nobody off the link can guess: fresh random octets from the kernel for every query.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::sys;
+
+/// How many ids are fetched at a time.
+const BATCH: usize = 16;
+
+/// A source of random ids, none of them 0, which responders use where they echo none.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    octets: [u8; 2 * BATCH],
+    used: usize,
+}
+
+impl Ids {
+    /// A source for one lookup.
+    pub(crate) fn new() -> Self {
+        Self { octets: [0; 2 * BATCH], used: 2 * BATCH }
+    }
+
+    /// The next id.
+    pub(crate) fn next(&mut self) -> u16 {
+        loop {
+            if self.used >= self.octets.len() {
+                self.fetch();
+            }
+            let pair = self.octets.get(self.used..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0, 1]);
+            self.used += 2;
+            match u16::from_be_bytes(pair) {
+                0 => {}
+                id => return id,
+            }
+        }
+    }
+
+    fn fetch(&mut self) {
+        self.used = 0;
+        if sys::random(&mut self.octets) {
+            return;
+        }
+        // A sandbox without getrandom(2). What the kernel gave the process at its start, the time to the nanosecond and a
+        // count are the best there is; a reply must still come from the link.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for chunk in self.octets.chunks_mut(8) {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&sys::random_at_start());
+            hasher.write_u128(time.as_nanos());
+            hasher.write_u64(COUNT.fetch_add(1, Ordering::Relaxed));
+            let octets = hasher.finish().to_ne_bytes();
+            chunk.copy_from_slice(octets.get(..chunk.len()).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_many_and_never_0() {
+        let mut ids = Ids::new();
+        let mut seen: Vec<_> = (0..1000).map(|_| ids.next()).collect();
+        assert!(!seen.contains(&0));
+        seen.sort_unstable();
+        seen.dedup();
+        assert!(seen.len() > 950);
+    }
+}

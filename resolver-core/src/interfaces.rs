@@ -1,0 +1,218 @@
+//! The interfaces that multicast DNS is asked on, and what is on their links.
+
+use std::net::IpAddr;
+
+use crate::answer::{Family, is_link_local};
+use crate::error::LookupError;
+use crate::{netlink, without_netlink};
+
+/// The most interfaces that one lookup asks on. Each may cost a descriptor and three packets.
+const MOST_INTERFACES: usize = 32;
+
+/// A link, as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// The interface's index.
+    pub(crate) index: u32,
+    /// The `IFF_…` flags of `netdevice(7)`.
+    pub(crate) flags: libc::c_int,
+    /// It is a member of a bridge, a bond or the like, whose master is asked on instead.
+    pub(crate) is_port: bool,
+}
+
+/// One of this host's own addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnAddress {
+    /// The index of its interface.
+    pub(crate) interface: u32,
+    /// The address.
+    pub(crate) ip: IpAddr,
+    /// How many of its leading bits it shares with all that is on the link.
+    pub(crate) prefix_length: u8,
+}
+
+/// An interface that is asked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    /// Its index.
+    pub(crate) index: u32,
+    /// It has an IPv4 address.
+    pub(crate) v4: bool,
+    /// It has an IPv6 address.
+    pub(crate) v6: bool,
+}
+
+impl Interface {
+    /// True if it has an address of `family`.
+    pub(crate) fn has(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+}
+
+/// The interfaces that are asked on, by index, and this host's own addresses.
+#[derive(Debug)]
+pub(crate) struct Interfaces {
+    usable: Vec<Interface>,
+    addresses: Vec<OwnAddress>,
+}
+
+impl Interfaces {
+    /// Asks the kernel, by netlink or, where that is denied, in the older ways.
+    ///
+    /// # Errors
+    /// [`LookupError::NoInterface`] if there is none that can be asked on; what the system calls said if nothing could
+    /// be found out.
+    pub(crate) fn read() -> Result<Self, LookupError> {
+        let (mut links, mut addresses) = (Vec::new(), Vec::new());
+        if netlink::read(&mut links, &mut addresses).is_err() {
+            links.clear();
+            addresses.clear();
+            without_netlink::read(&mut links, &mut addresses).map_err(|error| LookupError::from_io(&error))?;
+        }
+        let interfaces = Self::select(&mut links, addresses);
+        if interfaces.usable.is_empty() { Err(LookupError::NoInterface) } else { Ok(interfaces) }
+    }
+
+    /// Picks those that can be asked on: up, running, multicast, no point-to-point link and no member of another, with an
+    /// address. The loopback interface is picked only where there is no other.
+    fn select(links: &mut Vec<Link>, mut addresses: Vec<OwnAddress>) -> Self {
+        const NEEDED: libc::c_int = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
+        links.retain(|link| link.flags & (NEEDED | libc::IFF_POINTOPOINT) == NEEDED && !link.is_port);
+        if links.iter().any(|link| link.flags & libc::IFF_LOOPBACK == 0) {
+            links.retain(|link| link.flags & libc::IFF_LOOPBACK == 0);
+        }
+        links.sort_unstable_by_key(|link| link.index);
+        let mut usable = Vec::new();
+        for link in links.iter() {
+            let has = |family| addresses.iter().any(|own| own.interface == link.index && Family::of(own.ip) == family);
+            let interface = Interface { index: link.index, v4: has(Family::V4), v6: has(Family::V6) };
+            if (interface.v4 || interface.v6) && usable.len() < MOST_INTERFACES {
+                crate::memory::push(&mut usable, interface);
+            }
+        }
+        addresses.retain(|own| own.prefix_length > 0);
+        Self { usable, addresses }
+    }
+
+    /// The interfaces to ask on.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Interface> {
+        self.usable.iter()
+    }
+
+    /// The addresses on the interfaces that are asked on.
+    pub(crate) fn own_addresses(&self) -> impl Iterator<Item = &OwnAddress> {
+        self.addresses.iter().filter(|own| self.usable.iter().any(|interface| interface.index == own.interface))
+    }
+
+    /// True if `ip` is one of this host's addresses, on whichever interface.
+    pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.ip == ip)
+    }
+
+    /// True if `ip` is on the link of the interface with that index: link-local, or within a prefix of the interface.
+    pub(crate) fn is_on_link(&self, ip: IpAddr, interface: u32) -> bool {
+        is_link_local(ip) || self.addresses.iter().any(|own| own.interface == interface && own.covers(ip))
+    }
+
+    /// The interfaces on whose links `ip` may be.
+    pub(crate) fn on_link(&self, ip: IpAddr) -> impl Iterator<Item = &Interface> {
+        self.usable
+            .iter()
+            .filter(move |interface| interface.has(Family::of(ip)) && self.is_on_link(ip, interface.index))
+    }
+}
+
+impl OwnAddress {
+    /// True if `ip` has the same prefix.
+    fn covers(&self, ip: IpAddr) -> bool {
+        let length = u32::from(self.prefix_length);
+        match (self.ip, ip) {
+            (IpAddr::V4(own), IpAddr::V4(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros() >= length,
+            (IpAddr::V6(own), IpAddr::V6(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros() >= length,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST | libc::IFF_BROADCAST;
+
+    /// Interfaces as if read from the kernel, with an address each, `address/prefix length`.
+    pub(crate) fn with(interfaces: &[(u32, &str)]) -> Interfaces {
+        let mut links = interfaces.iter().map(|&(index, _)| link(index, ETHERNET)).collect::<Vec<_>>();
+        links.dedup();
+        Interfaces::select(&mut links, interfaces.iter().map(|&(index, text)| own(index, text)).collect())
+    }
+
+    fn link(index: u32, flags: i32) -> Link {
+        Link { index, flags, is_port: false }
+    }
+
+    fn own(interface: u32, text: &str) -> OwnAddress {
+        let (ip, prefix_length) = text.split_once('/').unwrap();
+        OwnAddress { interface, ip: ip.parse().unwrap(), prefix_length: prefix_length.parse().unwrap() }
+    }
+
+    fn selected(links: &[Link], addresses: &[OwnAddress]) -> Vec<Interface> {
+        Interfaces::select(&mut links.to_vec(), addresses.to_vec()).usable
+    }
+
+    #[test]
+    fn only_links_that_can_carry_multicast_are_asked_on() {
+        let addresses = [own(2, "10.0.0.1/24")];
+        let taken = [Interface { index: 2, v4: true, v6: false }];
+        assert_eq!(selected(&[link(2, ETHERNET)], &addresses), taken);
+        for missing in [libc::IFF_UP, libc::IFF_RUNNING, libc::IFF_MULTICAST] {
+            assert_eq!(selected(&[link(2, ETHERNET & !missing)], &addresses), []);
+        }
+        assert_eq!(selected(&[link(2, ETHERNET | libc::IFF_POINTOPOINT)], &addresses), []);
+        assert_eq!(selected(&[Link { is_port: true, ..link(2, ETHERNET) }], &addresses), []);
+        assert_eq!(selected(&[link(3, ETHERNET)], &addresses), []);
+    }
+
+    #[test]
+    fn the_loopback_interface_is_the_last_resort() {
+        let loopback = link(1, ETHERNET | libc::IFF_LOOPBACK);
+        let addresses = [own(1, "127.0.0.1/8"), own(2, "fe80::2/64")];
+        assert_eq!(selected(&[loopback, link(2, ETHERNET)], &addresses), [Interface { index: 2, v4: false, v6: true }]);
+        assert_eq!(selected(&[loopback], &addresses), [Interface { index: 1, v4: true, v6: false }]);
+    }
+
+    #[test]
+    fn the_number_of_interfaces_is_bounded() {
+        let links: Vec<_> = (2..100).map(|index| link(index, ETHERNET)).collect();
+        let addresses: Vec<_> = (2..100).map(|index| own(index, "10.0.0.1/24")).collect();
+        assert_eq!(selected(&links, &addresses).len(), MOST_INTERFACES);
+    }
+
+    #[test]
+    fn what_is_on_link() {
+        let interfaces = with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "192.168.1.1/16"), (3, "5.5.5.5/0")]);
+        for (ip, interface, expected) in [
+            ("10.0.0.200", 2, true),
+            ("10.0.1.1", 2, false),
+            ("10.0.0.200", 3, false),
+            ("192.168.200.1", 3, true),
+            ("fd00::ffff", 2, true),
+            ("fd00:0:0:1::1", 2, false),
+            ("fe80::9", 2, true),
+            ("169.254.7.7", 3, true),
+            ("8.8.8.8", 3, false), // a prefix of no bits covers the world: no link
+        ] {
+            assert_eq!(interfaces.is_on_link(ip.parse().unwrap(), interface), expected, "{ip} on {interface}");
+        }
+        assert!(interfaces.is_own("10.0.0.1".parse().unwrap()));
+        assert!(!interfaces.is_own("10.0.0.2".parse().unwrap()));
+        let indices = |ip: &str| interfaces.on_link(ip.parse().unwrap()).map(|i| i.index).collect::<Vec<_>>();
+        assert_eq!(indices("10.0.0.9"), [2]);
+        assert_eq!(indices("169.254.0.9"), [2, 3]);
+        assert_eq!(indices("fe80::9"), [2]);
+        assert_eq!(indices("8.8.8.8"), []);
+    }
+}

@@ -1,0 +1,26 @@
+//! Growing lists without aborting the host: what the network sizes is asked for, not demanded.
+
+/// Adds `item` if there is memory for it; true if there was.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> bool {
+    if list.try_reserve(1).is_err() {
+        return false;
+    }
+    list.push(item);
+    true
+}
+
+/// A copy of `items`, or None where there is no memory for one.
+pub(crate) fn copy_of<T: Copy>(items: &[T]) -> Option<Vec<T>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(items.len()).ok()?;
+    copy.extend_from_slice(items);
+    Some(copy)
+}
+
+/// `length` zeroed octets, or None where there is no memory for them.
+pub(crate) fn zeroed(length: usize) -> Option<Vec<u8>> {
+    let mut octets = Vec::new();
+    octets.try_reserve_exact(length).ok()?;
+    octets.resize(length, 0);
+    Some(octets)
+}

@@ -1,0 +1,236 @@
+//! The kernel's tables of links and addresses, by `rtnetlink(7)`.
+//!
+//! Not `getifaddrs(3)`: glibc aborts the process if another thread closes the descriptor under it, and it takes five
+//! kilobytes of stack. Here every failure is an error, after which the caller finds its interfaces in another way.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::interfaces::{Link, OwnAddress};
+use crate::memory;
+use crate::sys;
+
+/// More than the kernel puts into one datagram of a dump for a reader of this size.
+const BUFFER: usize = 32 * 1024;
+
+/// A dump of more datagrams than this is not read to its end.
+const MOST_DATAGRAMS: usize = 256;
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWADDR: u16 = 20;
+const RTM_GETADDR: u16 = 22;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLM_F_REQUEST: u16 = 1;
+const NLM_F_DUMP: u16 = 0x300;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_EXT_MASK: u16 = 29;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
+const IFA_F_OPTIMISTIC: u32 = 0x04;
+const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_TENTATIVE: u32 = 0x40;
+
+/// Reads the links and their addresses.
+///
+/// # Errors
+/// Whatever a system call said, or `EPROTO` if the kernel's answer is not understood.
+pub(crate) fn read(links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
+    let socket =
+        Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.nonblocking(), Some(Protocol::from(libc::NETLINK_ROUTE)))
+            .and_then(sys::above_stdio)?;
+    let mut buffer = memory::zeroed(BUFFER).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    dump(&socket, &mut buffer, RTM_GETLINK, &mut |kind, body| {
+        if kind == RTM_NEWLINK {
+            if let Some(link) = link(body) {
+                memory::push(links, link);
+            }
+        }
+    })?;
+    dump(&socket, &mut buffer, RTM_GETADDR, &mut |kind, body| {
+        if kind == RTM_NEWADDR {
+            if let Some(address) = address(body) {
+                memory::push(addresses, address);
+            }
+        }
+    })
+}
+
+/// Asks for a whole table and hands each of its messages to `each`.
+fn dump(socket: &Socket, buffer: &mut [u8], request: u16, each: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
+    // nlmsghdr; ifinfomsg, of which an ifaddrmsg is a shorter form; one attribute that spares the counters.
+    let mut message = [0u8; 40];
+    let fields: [(usize, &[u8]); 7] = [
+        (0, &40u32.to_ne_bytes()),
+        (4, &request.to_ne_bytes()),
+        (6, &(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes()),
+        (8, &u32::from(request).to_ne_bytes()), // the sequence number: each request is made once
+        (32, &8u16.to_ne_bytes()),
+        (34, &IFLA_EXT_MASK.to_ne_bytes()),
+        (36, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes()),
+    ];
+    for (at, field) in fields {
+        if let Some(place) = message.get_mut(at..at + field.len()) {
+            place.copy_from_slice(field);
+        }
+    }
+    socket.send_with_flags(&message, libc::MSG_NOSIGNAL)?;
+    for _ in 0..MOST_DATAGRAMS {
+        // The kernel has each part of a dump ready before it is asked for: there is nothing to wait for.
+        let length = (&*socket).read(buffer)?;
+        let datagram = buffer.get(..length).filter(|datagram| datagram.len() < BUFFER).ok_or_else(not_understood)?;
+        if messages(datagram, u32::from(request), each)? {
+            return Ok(());
+        }
+    }
+    Err(not_understood())
+}
+
+/// Hands the messages of one datagram to `each`; true if the last of the table was among them.
+fn messages(mut rest: &[u8], sequence: u32, each: &mut dyn FnMut(u16, &[u8])) -> io::Result<bool> {
+    const HEADER: usize = 16;
+    while !rest.is_empty() {
+        let length = u32_at(rest, 0).and_then(|length| usize::try_from(length).ok()).ok_or_else(not_understood)?;
+        let message = rest.get(..length).filter(|_| length >= HEADER).ok_or_else(not_understood)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        let (Some(kind), Some(number)) = (u16_at(message, 4), u32_at(message, 8)) else {
+            return Err(not_understood());
+        };
+        if number != sequence {
+            continue;
+        }
+        match kind {
+            NLMSG_DONE => return Ok(true),
+            NLMSG_ERROR => return Err(not_understood()),
+            _ => each(kind, message.get(HEADER..).unwrap_or_default()),
+        }
+    }
+    Ok(false)
+}
+
+/// An ifinfomsg and its attributes.
+fn link(body: &[u8]) -> Option<Link> {
+    let kind = attributes(body.get(16..)?)
+        .filter(|&(kind, _)| kind == IFLA_LINKINFO)
+        .flat_map(|(_, info)| attributes(info))
+        .find(|&(kind, _)| kind == IFLA_INFO_SLAVE_KIND)
+        .map(|(_, kind)| kind.strip_suffix(b"\0").unwrap_or(kind));
+    Some(Link {
+        index: u32_at(body, 4)?,
+        flags: libc::c_int::from_ne_bytes(*body.get(8..)?.first_chunk()?),
+        // The master asks for these. The members of a VRF ask for themselves.
+        is_port: matches!(kind, Some(b"bridge" | b"bond" | b"team" | b"openvswitch")),
+    })
+}
+
+/// An ifaddrmsg and its attributes; None also for an address that cannot be used yet, or ever.
+fn address(body: &[u8]) -> Option<OwnAddress> {
+    let (&family, &prefix_length) = (body.first()?, body.get(1)?);
+    let mut flags = u32::from(*body.get(2)?);
+    let (mut own, mut peer) = (None, None);
+    for (kind, value) in attributes(body.get(8..)?) {
+        match kind {
+            IFA_LOCAL => own = ip(family, value),
+            IFA_ADDRESS => peer = ip(family, value),
+            IFA_FLAGS => flags = u32_at(value, 0)?,
+            _ => {}
+        }
+    }
+    let usable = match flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC) {
+        IFA_F_TENTATIVE => false,
+        _ => flags & IFA_F_DADFAILED == 0,
+    };
+    let ip = own.or(peer).filter(|_| usable)?;
+    Some(OwnAddress { interface: u32_at(body, 4)?, ip, prefix_length })
+}
+
+fn ip(family: u8, octets: &[u8]) -> Option<IpAddr> {
+    match i32::from(family) {
+        libc::AF_INET => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
+        libc::AF_INET6 => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+/// The attributes in `rest`, as type and value, up to the first that is not whole.
+fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(rest, 0)?);
+        let kind = u16_at(rest, 2)? & 0x3fff; // without the flags for nesting and byte order
+        let value = rest.get(4..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    octets.get(at..)?.first_chunk().map(|field| u16::from_ne_bytes(*field))
+}
+
+fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    octets.get(at..)?.first_chunk().map(|field| u32::from_ne_bytes(*field))
+}
+
+fn not_understood() -> io::Error {
+    io::Error::from_raw_os_error(libc::EPROTO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_interface_and_its_address_are_found() {
+        let (mut links, mut addresses) = (Vec::new(), Vec::new());
+        read(&mut links, &mut addresses).unwrap();
+        let lo = links.iter().find(|link| link.index == 1).unwrap();
+        assert_eq!(lo.flags & libc::IFF_LOOPBACK, libc::IFF_LOOPBACK);
+        assert!(!lo.is_port);
+        assert!(addresses.iter().any(|address| {
+            address.interface == 1 && address.ip == IpAddr::from([127, 0, 0, 1]) && address.prefix_length == 8
+        }));
+    }
+
+    #[test]
+    fn broken_answers_are_errors() {
+        let mut each = |_: u16, _: &[u8]| {};
+        for datagram in [&[1, 2, 3][..], &[0; 16], &[255; 16], &[17, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            assert!(messages(datagram, 0, &mut each).is_err(), "{datagram:?}");
+        }
+    }
+
+    #[test]
+    fn ports_of_bridges_are_known_by_their_slave_kind() {
+        for (kind, is_port) in [(&b"bridge\0"[..], true), (b"bond\0", true), (b"vrf\0", false)] {
+            let attribute = |kind: u16, value: &[u8]| {
+                let length = u16::try_from(4 + value.len()).unwrap();
+                let mut attribute = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+                attribute.extend_from_slice(value);
+                attribute.resize(attribute.len().next_multiple_of(4), 0);
+                attribute
+            };
+            let mut body = vec![0; 16];
+            body[4] = 7;
+            body.extend(attribute(IFLA_LINKINFO | 0x8000, &attribute(IFLA_INFO_SLAVE_KIND, kind)));
+            let link = link(&body).unwrap();
+            assert_eq!((link.index, link.is_port), (7, is_port));
+        }
+    }
+
+    #[test]
+    fn tentative_addresses_are_left_out() {
+        for (flags, usable) in [(0x80u32, true), (0x40, false), (0x44, true), (0x48, false), (0x08, false)] {
+            let mut body = vec![10, 64, 0, 0, 3, 0, 0, 0, 20, 0, 1, 0];
+            body.extend_from_slice(&"fe80::1".parse::<std::net::Ipv6Addr>().unwrap().octets());
+            body.extend_from_slice(&[8, 0, 8, 0]);
+            body.extend_from_slice(&flags.to_ne_bytes());
+            assert_eq!(address(&body).is_some(), usable, "{flags:#x}");
+        }
+    }
+}

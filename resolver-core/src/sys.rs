@@ -1,0 +1,305 @@
+//! The system calls that no crate wraps: the only unsafe code of this library.
+//!
+//! Nothing here blocks but [`poll`], and nothing waits for more than it is told to.
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::time::Duration;
+
+use libc::{c_int, c_ulong, c_void};
+use socket2::{SockAddr, Socket};
+
+/// Fills `buffer` with random octets of the kernel's; false if it would not give them.
+pub(crate) fn random(buffer: &mut [u8]) -> bool {
+    // SAFETY: the pointer and the length are those of `buffer`.
+    let filled = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), libc::GRND_NONBLOCK) };
+    usize::try_from(filled).is_ok_and(|filled| filled == buffer.len())
+}
+
+/// The sixteen random octets that the kernel gave the process when it began (`getauxval(3)`).
+pub(crate) fn random_at_start() -> [u8; 16] {
+    // SAFETY: getauxval only looks into a table of the process.
+    let address = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const [u8; 16];
+    if address.is_null() {
+        return [0; 16];
+    }
+    // SAFETY: AT_RANDOM, where present, is the address of sixteen octets that stay for the life of the process.
+    unsafe { address.read_unaligned() }
+}
+
+/// The machine's host name, in `buffer`; empty if it cannot be had.
+pub(crate) fn host_name(buffer: &mut [u8; 65]) -> &[u8] {
+    // SAFETY: the pointer and the length are those of `buffer`.
+    let failed = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) } != 0;
+    let end = buffer.iter().position(|&octet| octet == 0).unwrap_or(0);
+    if failed { &[] } else { buffer.get(..end).unwrap_or_default() }
+}
+
+/// Waits until one of `descriptors` is ready or `timeout` is over, whichever is first, rounded up to the millisecond.
+///
+/// # Errors
+/// Those of `poll(2)`; `EINTR` among them.
+pub(crate) fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
+    let timeout = c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX);
+    // SAFETY: the pointer and the count are those of `descriptors`.
+    let ready = unsafe { libc::poll(descriptors.as_mut_ptr(), descriptors.len() as libc::nfds_t, timeout) };
+    if ready < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sets a socket option whose value is an int.
+///
+/// # Errors
+/// Those of `setsockopt(2)`.
+pub(crate) fn set_option(socket: &Socket, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+    const LENGTH: libc::socklen_t = 4;
+    // SAFETY: the pointer and the length are those of `value`.
+    let failed = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), LENGTH) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Moves a socket away from the descriptors 0 to 2, which a host that closed them may open and write to.
+///
+/// # Errors
+/// Those of `fcntl(2)`.
+pub(crate) fn above_stdio(socket: Socket) -> io::Result<Socket> {
+    const FIRST: RawFd = 3;
+    if socket.as_raw_fd() >= FIRST {
+        return Ok(socket);
+    }
+    // SAFETY: F_DUPFD_CLOEXEC takes an int and touches no memory.
+    let copy = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { Socket::from_raw_fd(copy) })
+}
+
+/// Where a datagram came from and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    /// Its octets in the buffer.
+    pub(crate) length: usize,
+    /// It was longer than the buffer.
+    pub(crate) truncated: bool,
+    /// The sender's address.
+    pub(crate) source: IpAddr,
+    /// The sender's port.
+    pub(crate) port: u16,
+    /// The address it was sent to.
+    pub(crate) destination: Option<IpAddr>,
+    /// The index of the interface it came in by; 0 if unknown.
+    pub(crate) interface: u32,
+    /// The hop limit, or time to live, that was left.
+    pub(crate) hop_limit: Option<u8>,
+}
+
+/// Receives a datagram if one is there.
+///
+/// # Errors
+/// Those of `recvmsg(2)`; [`io::ErrorKind::WouldBlock`] if there is none.
+pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
+    // Room, suitably aligned, for packet information and hop limit of one family or the other.
+    let mut control = [0u64; 16];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all zeroes are a valid msghdr.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast::<c_void>();
+    header.msg_controllen = mem::size_of_val(&control) as _;
+    // SAFETY: the closure has the address written to the storage that try_init gives, and its length with it.
+    let (length, source) = unsafe {
+        SockAddr::try_init(|storage, storage_length| {
+            header.msg_name = storage.cast();
+            header.msg_namelen = *storage_length;
+            // SAFETY: every pointer in the header is to memory of the stated length that outlives the call.
+            let length = libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT);
+            *storage_length = header.msg_namelen;
+            usize::try_from(length).map_err(|_| io::Error::last_os_error())
+        })
+    }?;
+    let source = source.as_socket().ok_or(io::ErrorKind::InvalidData)?;
+    let mut received = Received {
+        length,
+        truncated: header.msg_flags & libc::MSG_TRUNC != 0,
+        source: source.ip(),
+        port: source.port(),
+        destination: None,
+        interface: 0,
+        hop_limit: None,
+    };
+    // SAFETY: `control` is plain memory, and the kernel says how much of it is filled.
+    let filled = unsafe {
+        std::slice::from_raw_parts(
+            control.as_ptr().cast::<u8>(),
+            (header.msg_controllen as usize).min(mem::size_of_val(&control)),
+        )
+    };
+    received.note_control_messages(filled);
+    Ok(received)
+}
+
+impl Received {
+    /// Reads what `IP_PKTINFO`, `IP_RECVTTL`, `IPV6_RECVPKTINFO` and `IPV6_RECVHOPLIMIT` asked for (`cmsg(3)`).
+    fn note_control_messages(&mut self, mut rest: &[u8]) {
+        const HEADER: usize = mem::size_of::<libc::cmsghdr>();
+        const ALIGN: usize = mem::size_of::<usize>();
+        while let Some((header, tail)) = rest.split_at_checked(HEADER) {
+            let Some((length, kind)) = header.split_first_chunk() else { return };
+            let Some((level, kind)) = kind.split_first_chunk() else { return };
+            let Some((kind, _)) = kind.split_first_chunk() else { return };
+            let length = usize::from_ne_bytes(*length).saturating_sub(HEADER);
+            let Some(data) = tail.get(..length) else { return };
+            self.note(c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*kind), data);
+            rest = tail.get(length.next_multiple_of(ALIGN)..).unwrap_or_default();
+        }
+    }
+
+    fn note(&mut self, level: c_int, kind: c_int, data: &[u8]) {
+        match (level, kind) {
+            // in_pktinfo: the interface's index, the local address, the header's destination.
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                if let (Some(index), Some(address)) = (data.first_chunk::<4>(), data.last_chunk::<4>()) {
+                    self.interface = u32::from_ne_bytes(*index);
+                    self.destination = Some(Ipv4Addr::from(*address).into());
+                }
+            }
+            // in6_pktinfo: the header's destination, the interface's index.
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                if let (Some(address), Some(index)) = (data.first_chunk::<16>(), data.last_chunk::<4>()) {
+                    self.interface = u32::from_ne_bytes(*index);
+                    self.destination = Some(Ipv6Addr::from(*address).into());
+                }
+            }
+            (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+                self.hop_limit = data.first_chunk().and_then(|hops| u8::try_from(c_int::from_ne_bytes(*hops)).ok());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An interface's name, padded with zeros, as `netdevice(7)` has it.
+pub(crate) type InterfaceName = [libc::c_char; libc::IFNAMSIZ];
+
+/// The names and addresses of the interfaces with IPv4, by `SIOCGIFCONF`.
+///
+/// # Errors
+/// Those of `ioctl(2)`.
+pub(crate) fn ipv4_interfaces(socket: &Socket, mut each: impl FnMut(InterfaceName, Ipv4Addr)) -> io::Result<()> {
+    const MOST: usize = 64;
+    let mut requests: Vec<MaybeUninit<libc::ifreq>> = Vec::new();
+    requests.try_reserve_exact(MOST).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    requests.resize_with(MOST, MaybeUninit::zeroed);
+    let capacity = MOST * mem::size_of::<libc::ifreq>();
+    // SAFETY: all zeroes are a valid ifconf.
+    let mut list: libc::ifconf = unsafe { mem::zeroed() };
+    list.ifc_len = c_int::try_from(capacity).unwrap_or(0);
+    list.ifc_ifcu.ifcu_req = requests.as_mut_ptr().cast();
+    // SAFETY: the list says where its memory is and how much there is.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFCONF as _, &raw mut list) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let count = usize::try_from(list.ifc_len).unwrap_or(0) / mem::size_of::<libc::ifreq>();
+    for request in requests.iter().take(count) {
+        // SAFETY: zeroed when made, all zeroes being a valid ifreq, and then filled by the kernel.
+        let request = unsafe { request.assume_init_ref() };
+        each(request.ifr_name, ipv4_of(request));
+    }
+    Ok(())
+}
+
+/// What one of the `SIOCGIF…` requests says of an interface.
+pub(crate) enum InterfaceFact {
+    /// `SIOCGIFINDEX`.
+    Index,
+    /// `SIOCGIFFLAGS`.
+    Flags,
+    /// `SIOCGIFNETMASK`.
+    Netmask,
+}
+
+/// Asks for one fact of an interface, as a number: the netmask's bits are in host order.
+///
+/// # Errors
+/// Those of `ioctl(2)`.
+pub(crate) fn interface_fact(socket: &Socket, name: InterfaceName, fact: &InterfaceFact) -> io::Result<c_int> {
+    // SAFETY: all zeroes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    request.ifr_name = name;
+    let number: c_ulong = match fact {
+        InterfaceFact::Index => libc::SIOCGIFINDEX as _,
+        InterfaceFact::Flags => libc::SIOCGIFFLAGS as _,
+        InterfaceFact::Netmask => libc::SIOCGIFNETMASK as _,
+    };
+    // SAFETY: these requests read the name from the ifreq and write to the ifreq, nothing else.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), number as _, &raw mut request) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(match fact {
+        // SAFETY: SIOCGIFINDEX filled this member of the union.
+        InterfaceFact::Index => unsafe { request.ifr_ifru.ifru_ifindex },
+        // SAFETY: SIOCGIFFLAGS filled this member of the union.
+        InterfaceFact::Flags => c_int::from(unsafe { request.ifr_ifru.ifru_flags }),
+        InterfaceFact::Netmask => c_int::from_ne_bytes(ipv4_of(&request).to_bits().to_ne_bytes()),
+    })
+}
+
+/// The IPv4 address in an ifreq that holds a socket address.
+fn ipv4_of(request: &libc::ifreq) -> Ipv4Addr {
+    // SAFETY: the requests that this is used for fill this member of the union, and any octets are valid in it.
+    let [_, _, a, b, c, d, ..] = unsafe { request.ifr_ifru.ifru_addr.sa_data };
+    Ipv4Addr::from([a, b, c, d].map(|octet| u8::from_ne_bytes(octet.to_ne_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Type};
+
+    #[test]
+    fn random_octets_differ() {
+        let (mut one, mut other) = ([0; 16], [0; 16]);
+        assert!(random(&mut one) && random(&mut other));
+        assert_ne!(one, other);
+        assert_eq!(random_at_start(), random_at_start());
+        assert_ne!(random_at_start(), [0; 16]);
+    }
+
+    #[test]
+    fn the_host_has_a_name() {
+        let mut buffer = [0xff; 65];
+        let name = host_name(&mut buffer);
+        assert!(!name.is_empty() && !name.contains(&0));
+    }
+
+    #[test]
+    fn descriptors_above_stdio_stay() {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let before = socket.as_raw_fd();
+        assert_eq!(above_stdio(socket).unwrap().as_raw_fd(), before);
+    }
+
+    #[test]
+    fn a_datagram_comes_with_its_metadata() {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+        set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
+        set_option(&socket, libc::IPPROTO_IP, libc::IP_RECVTTL, 1).unwrap();
+        let own = socket.local_addr().unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(receive(&socket, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        socket.send_to(b"hello", &own).unwrap();
+        let received = receive(&socket, &mut buffer).unwrap();
+        assert_eq!(&buffer, b"hell");
+        assert!(received.truncated);
+        assert_eq!(received.source, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(received.destination, Some(received.source));
+        assert_eq!(Some(received.port), own.as_socket().map(|own| own.port()));
+        assert_eq!(received.interface, 1);
+        assert_eq!(received.hop_limit, Some(64));
+    }
+}

@@ -1,0 +1,463 @@
+//! Domain names (RFC 1035, sections 3.1 and 4.1.4; RFC 6762, section 16).
+//!
+//! ```text
+//!  7  p  r  i  n  t  e  r  5  l  o  c  a  l  0
+//! ```
+//! Labels are octets, UTF-8 by convention, and kept as they are; letters are compared by ASCII case folding only.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+use super::reader::{Reader, WireError};
+
+/// The longest name, in octets of its uncompressed form with the final zero (RFC 1035, section 3.1).
+pub const MAX_NAME: usize = 255;
+
+/// The longest label, in octets.
+const MAX_LABEL: usize = 63;
+
+/// How many compression pointers one name may take. A well-formed name needs at most one for each of its labels,
+/// and no real responder chains more than a few.
+const MAX_HOPS: usize = 32;
+
+/// A valid domain name in uncompressed wire form. Equal and hashed alike without regard to ASCII case.
+#[derive(Clone)]
+pub struct Name {
+    length: u8,
+    octets: [u8; MAX_NAME],
+}
+
+/// Why a text is not a domain name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidName {
+    /// Two dots in a row, a leading dot, or nothing at all.
+    EmptyLabel,
+    /// A label of more than 63 octets.
+    LabelTooLong,
+    /// More than 255 octets in wire form.
+    NameTooLong,
+    /// An ASCII control character.
+    ControlCharacter,
+}
+
+impl Name {
+    /// The root, from which every other name is built up.
+    fn empty() -> Self {
+        Self { length: 0, octets: [0; MAX_NAME] }
+    }
+
+    /// The name that `text` writes with dots between the labels, and perhaps one behind the last. There are no
+    /// escapes: every other octet stands for itself.
+    ///
+    /// # Errors
+    /// [`InvalidName`] says what is wrong with it.
+    pub fn from_text(text: &[u8]) -> Result<Self, InvalidName> {
+        let text = text.strip_suffix(b".").unwrap_or(text);
+        let mut name = Self::empty();
+        for label in text.split(|&octet| octet == b'.') {
+            if label.is_empty() {
+                return Err(InvalidName::EmptyLabel);
+            }
+            if label.len() > MAX_LABEL {
+                return Err(InvalidName::LabelTooLong);
+            }
+            if label.iter().any(u8::is_ascii_control) {
+                return Err(InvalidName::ControlCharacter);
+            }
+            name.push(label).ok_or(InvalidName::NameTooLong)?;
+        }
+        name.finish().ok_or(InvalidName::NameTooLong)
+    }
+
+    /// The name of an address in reverse notation: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC 1035,
+    /// section 3.5; RFC 3596, section 2.5).
+    pub fn of_address(ip: IpAddr) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut name = Self::empty();
+        let mut push = |label: &[u8]| {
+            let pushed = name.push(label);
+            debug_assert!(pushed.is_some(), "the longest such name has 74 octets");
+        };
+        match ip {
+            IpAddr::V4(ip) => {
+                for octet in ip.octets().into_iter().rev() {
+                    let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+                    let zeros = digits.iter().take(2).take_while(|&&digit| digit == b'0').count();
+                    push(digits.get(zeros..).unwrap_or_default());
+                }
+                push(b"in-addr");
+            }
+            IpAddr::V6(ip) => {
+                for octet in ip.octets().into_iter().rev() {
+                    for digit in [octet & 0xf, octet >> 4] {
+                        push(DIGITS.get(usize::from(digit)..).and_then(|rest| rest.get(..1)).unwrap_or_default());
+                    }
+                }
+                push(b"ip6");
+            }
+        }
+        push(b"arpa");
+        push(b"");
+        name
+    }
+
+    /// Reads a name, following compression pointers, and leaves `reader` behind it.
+    ///
+    /// A pointer is followed only into the part of the message before the place where the current run of labels
+    /// began, so no loop is possible.
+    ///
+    /// # Errors
+    /// [`WireError`]; the reader's place is then unspecified.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut name = Self::empty();
+        let mut run_start = reader.offset();
+        let mut target = match name.read_run(reader)? {
+            None => return Ok(name),
+            Some(target) => target,
+        };
+        for _ in 0..MAX_HOPS {
+            let mut run = reader.behind(target, run_start)?;
+            run_start = target;
+            target = match name.read_run(&mut run)? {
+                None => return Ok(name),
+                Some(target) => target,
+            };
+        }
+        Err(WireError::BadPointer)
+    }
+
+    /// Steps over a name without looking at where its pointer leads.
+    ///
+    /// # Errors
+    /// [`WireError`] if even its end cannot be found.
+    pub fn skip(reader: &mut Reader<'_>) -> Result<(), WireError> {
+        loop {
+            match Step::read(reader)? {
+                Step::Label(_) => {}
+                Step::End | Step::Pointer(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// The name in uncompressed wire form, its final zero included.
+    pub fn as_wire(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.length)).unwrap_or_default()
+    }
+
+    /// The labels from the left, without the root.
+    pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.as_wire();
+        core::iter::from_fn(move || {
+            let (&length, tail) = rest.split_first()?;
+            let (label, tail) = tail.split_at_checked(usize::from(length)).filter(|(label, _)| !label.is_empty())?;
+            rest = tail;
+            Some(label)
+        })
+    }
+
+    /// True if the last label is `local` and there is at least one before it (RFC 6762, section 3).
+    pub fn is_local(&self) -> bool {
+        const SUFFIX: &[u8] = b"\x05local\x00";
+        let wire = self.as_wire();
+        self.labels().count() > 1
+            && wire
+                .len()
+                .checked_sub(SUFFIX.len())
+                .and_then(|start| wire.get(start..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
+    }
+
+    /// True if a caller may be shown the name as that of a host: every label is UTF-8 without control characters,
+    /// white space, dots or backslashes, and none begins with a hyphen, which a program could take for an option.
+    pub fn is_clean(&self) -> bool {
+        self.labels().all(|label| {
+            core::str::from_utf8(label).is_ok_and(|label| {
+                !label.starts_with('-')
+                    && !label
+                        .chars()
+                        .any(|char| char.is_control() || char.is_whitespace() || matches!(char, '.' | '\\'))
+            })
+        })
+    }
+
+    /// Hands the name to `write` as text, a piece at a time: dots between the labels, none behind the last.
+    pub fn write_text(&self, mut write: impl FnMut(&[u8])) {
+        for (index, label) in self.labels().enumerate() {
+            if index > 0 {
+                write(b".");
+            }
+            write(label);
+        }
+    }
+
+    /// The octets that [`Name::write_text`] writes.
+    pub fn text_len(&self) -> usize {
+        // Each label's length octet becomes a dot, but for the first, and the final zero goes.
+        self.as_wire().len().saturating_sub(2)
+    }
+
+    /// Reads labels up to the end of the name, or to a pointer, whose target is returned.
+    fn read_run(&mut self, reader: &mut Reader<'_>) -> Result<Option<usize>, WireError> {
+        loop {
+            match Step::read(reader)? {
+                Step::Label(label) => self.push(label).ok_or(WireError::NameTooLong)?,
+                Step::Pointer(target) => return Ok(Some(target)),
+                Step::End => {
+                    self.push_octets(&[0]).ok_or(WireError::NameTooLong)?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Adds a label of at most 63 octets.
+    fn push(&mut self, label: &[u8]) -> Option<()> {
+        self.push_octets(&[u8::try_from(label.len()).ok()?])?;
+        self.push_octets(label)
+    }
+
+    /// Adds the final zero.
+    fn finish(mut self) -> Option<Self> {
+        self.push_octets(&[0])?;
+        Some(self)
+    }
+
+    fn push_octets(&mut self, octets: &[u8]) -> Option<()> {
+        let start = usize::from(self.length);
+        let end = start + octets.len();
+        self.octets.get_mut(start..end)?.copy_from_slice(octets);
+        self.length = u8::try_from(end).ok()?;
+        Some(())
+    }
+}
+
+/// One step through a name on the wire.
+enum Step<'a> {
+    Label(&'a [u8]),
+    Pointer(usize),
+    End,
+}
+
+impl<'a> Step<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let length = reader.u8()?;
+        match length >> 6 {
+            0 if length == 0 => Ok(Self::End),
+            0 => Ok(Self::Label(reader.octets(usize::from(length))?)),
+            3 => Ok(Self::Pointer(usize::from(length & 0x3f) << 8 | usize::from(reader.u8()?))),
+            _ => Err(WireError::ReservedLabel),
+        }
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        // Length octets are at most 63 and letters begin at 65, so folding the whole touches letters only.
+        self.as_wire().eq_ignore_ascii_case(other.as_wire())
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for octet in self.as_wire() {
+            state.write_u8(octet.to_ascii_lowercase());
+        }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut result = Ok(());
+        self.write_text(|piece| {
+            if result.is_ok() {
+                result = write!(formatter, "{}", piece.escape_ascii());
+            }
+        });
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_text(text.as_bytes()).unwrap()
+    }
+
+    fn text(name: &Name) -> Vec<u8> {
+        let mut text = Vec::new();
+        name.write_text(|piece| text.extend_from_slice(piece));
+        text
+    }
+
+    fn read(message: &[u8], at: usize) -> Result<Name, WireError> {
+        let mut reader = Reader::new(message);
+        reader.octets(at).unwrap();
+        Name::read(&mut reader)
+    }
+
+    #[test]
+    fn text_and_wire_form_agree() {
+        let wire = b"\x07printer\x05local\x00";
+        for written in ["printer.local", "printer.local."] {
+            let name = name(written);
+            assert_eq!(name.as_wire(), wire);
+            assert_eq!(text(&name), b"printer.local");
+            assert_eq!(name.text_len(), 13);
+        }
+        assert_eq!(read(wire, 0).unwrap(), name("printer.local"));
+    }
+
+    #[test]
+    fn invalid_texts_say_why() {
+        let long_label = format!("{}.local", "a".repeat(64));
+        let long_name = format!("{}.local", ["a".repeat(63).as_str(); 4].join("."));
+        for (text, why) in [
+            ("", InvalidName::EmptyLabel),
+            (".", InvalidName::EmptyLabel),
+            (".local", InvalidName::EmptyLabel),
+            ("a..local", InvalidName::EmptyLabel),
+            ("a.local..", InvalidName::EmptyLabel),
+            (&long_label, InvalidName::LabelTooLong),
+            (&long_name, InvalidName::NameTooLong),
+            ("a\nb.local", InvalidName::ControlCharacter),
+        ] {
+            assert_eq!(Name::from_text(text.as_bytes()).err(), Some(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_label_and_name_are_valid() {
+        name(&format!("{}.local", "a".repeat(63)));
+        let longest = format!("{}.{}", ["a".repeat(63).as_str(); 3].join("."), "b".repeat(61));
+        assert_eq!(name(&longest).as_wire().len(), MAX_NAME);
+        assert!(Name::from_text(format!("{longest}b").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn addresses_in_reverse_notation() {
+        for (ip, text) in [
+            ("169.254.10.0", "0.10.254.169.in-addr.arpa"),
+            ("1.20.103.255", "255.103.20.1.in-addr.arpa"),
+            ("fe80::12:34ab", "b.a.4.3.2.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa"),
+        ] {
+            assert_eq!(Name::of_address(ip.parse().unwrap()), name(text));
+        }
+    }
+
+    #[test]
+    fn only_ascii_case_is_folded() {
+        assert_eq!(name("PRINTER.Local"), name("printer.lOCAL"));
+        assert_ne!(name("B\u{dc}RO.local"), name("b\u{fc}ro.local"));
+        assert_ne!(name("printer.local"), name("printer-local"));
+        // '@' and '`' differ by the case bit, but are no letters.
+        assert_ne!(name("@.local"), name("`.local"));
+    }
+
+    #[test]
+    fn local_names() {
+        for (text, local) in [
+            ("printer.local", true),
+            ("a.b.LOCAL.", true),
+            ("local", false),
+            ("notlocal", false),
+            ("printer.notlocal", false),
+            ("printer.local.example", false),
+            ("5local.x", false),
+        ] {
+            assert_eq!(name(text).is_local(), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn clean_names() {
+        for (label, clean) in [
+            (&b"printer"[..], true),
+            ("b\u{fc}ro".as_bytes(), true),
+            (b"a_b-c", true),
+            (b"-rf", false),
+            (b"a b", false),
+            (b"a.b", false),
+            (b"a\\b", false),
+            (b"a\0b", false),
+            (b"a\x1bb", false),
+            ("a\u{85}b".as_bytes(), false),
+            (b"a\xffb", false),
+        ] {
+            let mut wire = vec![u8::try_from(label.len()).unwrap()];
+            wire.extend_from_slice(label);
+            wire.extend_from_slice(b"\x05local\x00");
+            assert_eq!(read(&wire, 0).unwrap().is_clean(), clean, "{label:?}");
+        }
+    }
+
+    #[test]
+    fn pointers_lead_backwards() {
+        let message = b"\x05local\x00\x07printer\xc0\x00\x03www\xc0\x07";
+        assert_eq!(read(message, 7).unwrap(), name("printer.local"));
+        assert_eq!(read(message, 17).unwrap(), name("www.printer.local"));
+    }
+
+    #[test]
+    fn pointers_elsewhere_are_refused() {
+        for (what, message) in [
+            ("to itself", &b"\xc0\x00"[..]),
+            ("forwards", b"\xc0\x02\x01a\x00"),
+            ("to the start of its own run", b"\x01a\xc0\x00"),
+            ("past the end", b"\xc0\xff"),
+        ] {
+            assert_eq!(read(message, 0).err(), Some(WireError::BadPointer), "{what}");
+        }
+        // Two pointers at each other: the second one's target lies before it, but not before the run it came from.
+        assert_eq!(read(b"\xc0\x02\xc0\x00", 2).err(), Some(WireError::BadPointer));
+    }
+
+    #[test]
+    fn labels_behind_a_pointer_end_before_the_run_that_led_there() {
+        // The label at 0 claims 5 octets, of which the last are the pointer itself.
+        assert_eq!(read(b"\x05abc\xc0\x00", 4).err(), Some(WireError::Truncated));
+    }
+
+    #[test]
+    fn hops_are_bounded() {
+        let mut message = vec![0u8; 2];
+        for hop in 0..200u16 {
+            message.extend_from_slice(&(0xc000 | (hop * 2)).to_be_bytes());
+        }
+        assert!(read(&message, 2 * MAX_HOPS).is_ok());
+        assert_eq!(read(&message, 2 * (MAX_HOPS + 1)).err(), Some(WireError::BadPointer));
+    }
+
+    #[test]
+    fn names_of_more_than_255_octets_are_refused() {
+        let mut message = Vec::new();
+        for _ in 0..4 {
+            message.push(63);
+            message.extend_from_slice(&[b'a'; 63]);
+        }
+        message.push(0);
+        assert_eq!(read(&message, 0).err(), Some(WireError::NameTooLong));
+    }
+
+    #[test]
+    fn reserved_labels_and_truncation() {
+        assert_eq!(read(b"\x40a", 0).err(), Some(WireError::ReservedLabel));
+        assert_eq!(read(b"\x80a", 0).err(), Some(WireError::ReservedLabel));
+        for message in [&b""[..], b"\x05loc", b"\x05local", b"\xc0"] {
+            assert_eq!(read(message, 0).err(), Some(WireError::Truncated));
+        }
+    }
+
+    #[test]
+    fn skipping_ends_where_reading_does() {
+        for message in [&b"\x05local\x00rest"[..], b"\x01a\xc0\x63rest"] {
+            let mut reader = Reader::new(message);
+            Name::skip(&mut reader).unwrap();
+            assert_eq!(reader.octets(4), Ok(&b"rest"[..]));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The links and addresses where netlink is denied, as many sandboxes do: IPv4 by `netdevice(7)`'s requests on a socket
+//! that a querier needs anyway, IPv6 from `/proc/net/if_inet6`. What cannot be had is left out.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv6Addr};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::interfaces::{Link, OwnAddress};
+use crate::memory;
+use crate::sys::{self, InterfaceFact, InterfaceName};
+
+/// The most of `/proc/net/if_inet6` that is read, in octets: some seven hundred addresses.
+const MOST_OCTETS: usize = 40 * 1024;
+
+/// Reads the links and their addresses.
+///
+/// # Errors
+/// What the system call said that made all others useless: no socket of either family can be had.
+pub(crate) fn read(links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)
+        .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None))
+        .and_then(sys::above_stdio)?;
+    // Either family alone will do.
+    let _ = sys::ipv4_interfaces(&socket, |name, ip| {
+        let Some(interface) = add_link(&socket, name, links) else { return };
+        let Ok(netmask) = sys::interface_fact(&socket, name, &InterfaceFact::Netmask) else { return };
+        let prefix_length = u8::try_from(netmask.leading_ones()).unwrap_or(32);
+        memory::push(addresses, OwnAddress { interface, ip: ip.into(), prefix_length });
+    });
+    let _ = read_ipv6(&socket, links, addresses);
+    Ok(())
+}
+
+/// Adds the link called `name`, unless it is there already, and returns its index.
+fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Option<u32> {
+    let index = sys::interface_fact(socket, name, &InterfaceFact::Index).ok()?.try_into().ok()?;
+    if !links.iter().any(|link| link.index == index) {
+        let flags = sys::interface_fact(socket, name, &InterfaceFact::Flags).ok()?;
+        // Bonds mark their members; a bridge's members have no address as a rule, and are asked on if they do.
+        let is_port = flags & libc::IFF_SLAVE != 0;
+        memory::push(links, Link { index, flags, is_port });
+    }
+    Some(index)
+}
+
+fn read_ipv6(socket: &Socket, links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
+    let mut table = memory::zeroed(MOST_OCTETS).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let mut file = File::open("/proc/net/if_inet6")?;
+    let mut length = 0;
+    while let Some(room) = table.get_mut(length..).filter(|room| !room.is_empty()) {
+        match file.read(room)? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    for line in table.get(..length).unwrap_or_default().split(|&octet| octet == b'\n') {
+        if let Some((ip, prefix_length, name)) = std::str::from_utf8(line).ok().and_then(ipv6_line) {
+            if let Some(interface) = add_link(socket, name, links) {
+                memory::push(addresses, OwnAddress { interface, ip, prefix_length });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A line of `/proc/net/if_inet6`: address, index, prefix length, scope and flags in hexadecimal, and the name. None also
+/// for an address that cannot be used yet, or ever.
+fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
+    const TENTATIVE_OR_FAILED: u8 = 0x48;
+    let mut fields = line.split_ascii_whitespace();
+    let address = u128::from_str_radix(fields.next()?, 16).ok()?;
+    let prefix_length = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
+    let flags = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
+    let mut name: InterfaceName = [0; libc::IFNAMSIZ];
+    let text = fields.next()?;
+    // The last octet stays zero.
+    for (place, octet) in name.iter_mut().take(libc::IFNAMSIZ - 1).zip(text.bytes()) {
+        *place = octet as libc::c_char;
+    }
+    (flags & TENTATIVE_OR_FAILED == 0).then_some((Ipv6Addr::from(address).into(), prefix_length, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink;
+
+    #[test]
+    fn it_finds_what_netlink_finds_of_the_loopback_interface() {
+        let (mut links, mut addresses) = (Vec::new(), Vec::new());
+        read(&mut links, &mut addresses).unwrap();
+        let (mut expected_links, mut expected_addresses) = (Vec::new(), Vec::new());
+        netlink::read(&mut expected_links, &mut expected_addresses).unwrap();
+        let of_loopback = |address: &OwnAddress| address.interface == 1;
+        let found: Vec<_> = addresses.into_iter().filter(of_loopback).collect();
+        let expected: Vec<_> = expected_addresses.into_iter().filter(of_loopback).collect();
+        assert!(!found.is_empty());
+        assert_eq!(found, expected);
+        let usual = libc::IFF_UP | libc::IFF_LOOPBACK | libc::IFF_RUNNING | libc::IFF_MULTICAST;
+        let flags = |links: &[Link]| links.iter().find(|link| link.index == 1).map(|link| link.flags & usual);
+        assert_eq!(flags(&links), flags(&expected_links));
+    }
+
+    #[test]
+    fn lines_of_if_inet6() {
+        let line = "fe800000000000000000000000000001 02 40 20 80     eth0";
+        let (ip, prefix_length, name) = ipv6_line(line).unwrap();
+        assert_eq!((ip, prefix_length), ("fe80::1".parse().unwrap(), 64));
+        assert_eq!(name[..5], b"eth0\0".map(|octet| octet as libc::c_char));
+        assert!(ipv6_line(&line.replace(" 80 ", " c0 ")).is_none());
+        assert!(ipv6_line("fe80 02").is_none());
+        assert!(ipv6_line("").is_none());
+    }
+}

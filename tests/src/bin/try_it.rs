@@ -1,0 +1,61 @@
+//! Shows the module at work without installing it: what `./install.sh --try` runs.
+//!
+//! Makes a private LAN of two hosts in namespaces, one with a responder named `printer.local`, the other
+//! with the module, and runs the real getent and ping there. Nothing of it remains.
+
+use std::process::ExitCode;
+use std::time::Duration;
+use tests::lan::{Families, Host, Network, need_client_programs};
+use tests::run::Daemon;
+use tests::{module, responders, scripted};
+
+/// The responder is this same program, started with this word.
+const RESPONDER: &str = "responder";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let result = match arguments.next().as_deref() {
+        None => show(),
+        Some(RESPONDER) => scripted::main(arguments),
+        Some(_) => Err("takes no arguments".into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("try_it: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show() -> Result<(), String> {
+    need_client_programs()?;
+    println!("Building the module ...");
+    module::path()?;
+    println!("Making a private LAN: a client with the module, and a host that answers to printer.local ...");
+    let network = Network::new()?;
+    let lan = network.lan(Families::Both)?;
+    let printer = network.host("printer", &[&lan])?;
+    let _responder = start_responder(&printer)?;
+    let client = network.client("client", &[&lan])?;
+    let worked = ["getent ahosts printer.local", "ping -c1 printer.local"].map(|line| show_command(&client, line));
+    println!("\nThe LAN is gone again; nothing was installed.");
+    if worked == [true, true] { Ok(()) } else { Err("printer.local did not resolve".into()) }
+}
+
+fn start_responder(printer: &Host) -> Result<Daemon, String> {
+    let own = std::env::current_exe().map_err(|why| why.to_string())?;
+    let mut command = printer.command(own);
+    command.args([RESPONDER, "--name", "printer.local"]).args(responders::addresses(printer));
+    let daemon = printer.daemon(RESPONDER, command)?;
+    daemon.wait_for("ready", Duration::from_secs(5))?;
+    Ok(daemon)
+}
+
+/// Prints a command as at a prompt, then what it prints, and whether it succeeded.
+fn show_command(client: &Host, line: &str) -> bool {
+    println!("\n$ {line}");
+    let outcome = client.run(&line.split(' ').collect::<Vec<_>>());
+    print!("{}{}", outcome.stdout, outcome.stderr);
+    outcome.success()
+}

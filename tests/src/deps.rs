@@ -1,0 +1,44 @@
+//! What `tests/deps` fetched. A test that needs something which is not there fails with a sentence.
+
+use crate::module::{library_folder, target};
+use std::path::{Path, PathBuf};
+
+/// Everything that was fetched.
+pub fn folder() -> PathBuf {
+    target().join("test-deps")
+}
+
+/// A file below that folder.
+///
+/// # Errors
+/// If it is not there: "run tests/deps".
+pub fn file(path: &str) -> Result<PathBuf, String> {
+    let file = folder().join(path);
+    if file.exists() { Ok(file) } else { Err(format!("{} is missing: run tests/deps", file.display())) }
+}
+
+/// A file of an unpacked Debian package, wherever that release puts it (`lib` or `usr/lib`).
+///
+/// # Errors
+/// If it is not there: "run tests/deps".
+pub fn unpacked(path: &str) -> Result<PathBuf, String> {
+    file(&format!("root/{path}")).or_else(|_| file(&format!("root/usr/{path}")))
+}
+
+/// The unpacked libraries' folders, in the form of `LD_LIBRARY_PATH`.
+pub fn library_path() -> String {
+    let multiarch = library_folder().ok();
+    let multiarch = multiarch.as_deref().and_then(Path::file_name).unwrap_or_default();
+    let root = folder().join("root");
+    let folders = ["usr/lib", "lib", "usr/lib/systemd", "lib/systemd"];
+    let all = folders.iter().flat_map(|base| [root.join(base).join(multiarch), root.join(base)]);
+    all.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":")
+}
+
+/// The python of the virtual environment.
+///
+/// # Errors
+/// If it is not there: "run tests/deps".
+pub fn python() -> Result<PathBuf, String> {
+    file("venv/bin/python3")
+}

@@ -1,0 +1,112 @@
+//! Small programs that run in the hosts of a LAN: the `lan_helper` binary, one word for each.
+
+mod capture;
+mod dns;
+mod http;
+mod query;
+
+use crate::lan::Host;
+use crate::run::{Daemon, Outcome};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs the helper that the first argument names.
+///
+/// # Errors
+/// What failed.
+pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    match arguments.next().as_deref() {
+        Some("capture") => capture::main(arguments),
+        Some("dns") => dns::main(arguments),
+        Some("http") => http::main(arguments),
+        Some("query") => query::main(arguments),
+        _ => Err("lan_helper capture | dns | http | query".into()),
+    }
+}
+
+/// A binary of this package, beside (or one folder above) the running program.
+///
+/// # Errors
+/// If it has not been built.
+pub fn binary(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|why| why.to_string())?;
+    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let found = beside.into_iter().find(|path| path.is_file());
+    found.ok_or_else(|| format!("the program {name} has not been built: cargo build -p tests"))
+}
+
+/// Starts a helper in a host and waits until it is ready.
+fn start(host: &Host, words: &[&str]) -> Result<Daemon, String> {
+    let mut command = host.command(binary("lan_helper")?);
+    command.args(words);
+    let daemon = host.daemon(words.first().unwrap_or(&""), command)?;
+    daemon.wait_for("ready", Duration::from_secs(5))?;
+    Ok(daemon)
+}
+
+/// A web server on port 80 that says who it is.
+///
+/// # Errors
+/// If it does not start.
+pub fn http(host: &Host) -> Result<Daemon, String> {
+    start(host, &["http", &host.name])
+}
+
+/// A DNS server on port 53.
+#[derive(Debug)]
+pub struct Dns(Daemon);
+
+/// Starts a DNS server that knows these names (`name=address`) and nothing else.
+///
+/// # Errors
+/// If it does not start.
+pub fn dns(host: &Host, zone: &[&str]) -> Result<Dns, String> {
+    start(host, &[&["dns"], zone].concat()).map(Dns)
+}
+
+/// Starts a DNS server that listens, remembers and never answers.
+///
+/// # Errors
+/// If it does not start.
+pub fn silent_dns(host: &Host) -> Result<Dns, String> {
+    start(host, &["dns", "--silent"]).map(Dns)
+}
+
+impl Dns {
+    /// The names that it was asked for so far.
+    pub fn names(&self) -> Vec<String> {
+        self.0.lines().iter().filter_map(|line| Some(line.strip_prefix("query ")?.into())).collect()
+    }
+}
+
+/// A record of the packets that pass an interface.
+#[derive(Debug)]
+pub struct Capture(Daemon);
+
+/// Starts to record the UDP packets on an interface of a host.
+///
+/// # Errors
+/// If it does not start.
+pub fn capture(host: &Host, interface: &str) -> Result<Capture, String> {
+    start(host, &["capture", interface]).map(Capture)
+}
+
+impl Capture {
+    /// The packets so far, as `SOURCE DESTINATION LENGTH`, addresses with their ports.
+    pub fn packets(&self) -> Vec<String> {
+        self.0.lines().iter().filter_map(|line| Some(line.strip_prefix("udp ")?.into())).collect()
+    }
+
+    /// Those of them that were sent to the group.
+    pub fn to_group(&self) -> Vec<String> {
+        let group = |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
+        self.packets().into_iter().filter(group).collect()
+    }
+}
+
+/// Asks once, with one packet from an ephemeral port, and prints what comes back: the limit for any
+/// resolver, and the sign that a responder is ready.
+pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
+    let program = binary("lan_helper").expect("built with the tests");
+    host.run(&[&program.to_string_lossy(), "query", name, rtype])
+}

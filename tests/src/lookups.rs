@@ -1,0 +1,84 @@
+//! Reads the output of getent and python, for the tests' assertions.
+
+use crate::lan::{Host, Interface};
+use crate::run::Outcome;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The addresses, each once, in the first column of getent's output.
+pub fn addresses(outcome: &Outcome) -> BTreeSet<String> {
+    let first = outcome.stdout.lines().filter_map(|line| line.split_whitespace().next());
+    first.map(str::to_owned).collect()
+}
+
+/// The IPv4 address of a host's first interface.
+pub fn v4(host: &Host) -> BTreeSet<String> {
+    host.eth0().v4.iter().map(ToString::to_string).collect()
+}
+
+/// Its IPv6 address that needs no scope.
+pub fn v6(host: &Host) -> BTreeSet<String> {
+    host.eth0().v6.iter().map(ToString::to_string).collect()
+}
+
+/// Its link-local IPv6 address, with the scope by which a client reaches it: that interface's index.
+pub fn link_local(host: &Host, via: &Interface) -> BTreeSet<String> {
+    host.eth0().link_local.iter().map(|address| format!("{address}%{}", via.index)).collect()
+}
+
+/// The addresses that need no scope. Avahi gives out these alone, if there are any.
+pub fn routable(host: &Host) -> BTreeSet<String> {
+    &v4(host) | &v6(host)
+}
+
+/// All addresses, as the scripted responder and zeroconf give them out.
+pub fn all(host: &Host, via: &Interface) -> BTreeSet<String> {
+    &routable(host) | &link_local(host, via)
+}
+
+/// What tells an answer from a silence that was waited for to its end, which takes 2 s.
+pub const AT_ONCE: Duration = Duration::from_millis(1500);
+
+/// The addresses that a lookup printed, which must have succeeded without waiting for silence.
+///
+/// # Panics
+/// If it has not.
+pub fn found(outcome: &Outcome) -> BTreeSet<String> {
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");
+    addresses(outcome)
+}
+
+/// Checks that getent found nothing, and said so without waiting for silence.
+///
+/// # Panics
+/// If it has not.
+pub fn not_found_at_once(outcome: &Outcome) {
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{outcome:?}");
+    assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");
+}
+
+/// Runs a python script in a host with the system's python, which is built against its glibc.
+pub fn python(client: &Host, script: &str, arguments: &[&str]) -> Outcome {
+    client.run(&[&["/usr/bin/python3", "-c", script], arguments].concat())
+}
+
+/// Prints what python's `socket.getaddrinfo` returns for a name, one `ADDRESS SCOPE` a line.
+pub fn python_getaddrinfo(client: &Host, name: &str) -> Outcome {
+    let script = "import os, socket, sys
+for family, _, _, _, address in socket.getaddrinfo(os.fsencode(sys.argv[1]), None, type=socket.SOCK_STREAM):
+    print(address[0].split('%')[0], address[3] if family == socket.AF_INET6 else 0)";
+    python(client, script, &[name])
+}
+
+/// Prints the name that python's `socket.gethostbyaddr` returns for an address.
+pub fn python_gethostbyaddr(client: &Host, address: &str) -> Outcome {
+    python(client, "import socket, sys; print(socket.gethostbyaddr(sys.argv[1])[0])", &[address])
+}
+
+/// Prints the name that python's `socket.getnameinfo` returns for an address and a scope id.
+pub fn python_getnameinfo(client: &Host, address: &str, scope: u32) -> Outcome {
+    let script = "import socket, sys
+print(socket.getnameinfo((sys.argv[1], 0, 0, int(sys.argv[2])), socket.NI_NAMEREQD)[0])";
+    python(client, script, &[address, &scope.to_string()])
+}

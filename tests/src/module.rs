@@ -1,0 +1,70 @@
+//! The shared object under test: built once, and put under its six names where glibc looks.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The services of one shared object; `mdns_minimal` is the file, the others are links to it.
+pub const SERVICES: [&str; 6] = ["mdns_minimal", "mdns", "mdns4", "mdns4_minimal", "mdns6", "mdns6_minimal"];
+
+/// The file that glibc loads for a service.
+pub fn file_name(service: &str) -> String {
+    format!("libnss_{service}.so.2")
+}
+
+/// The module: what `NSS_MDNS_MODULE` names or, without that, the release build, made here if need be.
+///
+/// # Errors
+/// If it does not build.
+pub fn path() -> Result<&'static Path, String> {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match PATH.get_or_init(named_or_built) {
+        Ok(path) => Ok(path),
+        Err(why) => Err(why.clone()),
+    }
+}
+
+fn named_or_built() -> Result<PathBuf, String> {
+    let Some(named) = std::env::var_os("NSS_MDNS_MODULE").filter(|name| !name.is_empty()) else {
+        return built();
+    };
+    std::fs::canonicalize(&named).map_err(|why| format!("NSS_MDNS_MODULE={}: {why}", named.to_string_lossy()))
+}
+
+fn built() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "nss_mdns"])
+        .current_dir(workspace())
+        .status()
+        .map_err(|why| format!("cargo cannot be run: {why}"))?;
+    let module = target().join("release/libnss_mdns.so");
+    if status.success() && module.is_file() { Ok(module) } else { Err("the module does not build".into()) }
+}
+
+/// The folder of the workspace.
+pub fn workspace() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace().join(folder),
+        None => workspace().join("target"),
+    }
+}
+
+/// The system's library folder: that of the libc which this program runs on.
+///
+/// # Errors
+/// If this program runs on no glibc.
+pub fn library_folder() -> Result<PathBuf, String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").map_err(|why| format!("/proc/self/maps: {why}"))?;
+    let libc = maps.lines().find_map(|line| {
+        let path = Path::new(line.get(line.find('/')?..)?);
+        (path.file_name()? == "libc.so.6").then(|| path.parent().map(Path::to_path_buf))?
+    });
+    libc.ok_or_else(|| "this program does not run on glibc's libc.so.6".into())
+}

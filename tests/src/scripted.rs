@@ -1,0 +1,512 @@
+//! A multicast DNS responder with a settable shape: the `responder` program, and `try_it`'s responder.
+//!
+//! Without options it is a well-behaved one (RFC 6762 sections 6 and 6.7). With `--like NAME` it takes the
+//! shape of a responder that cannot be had on a test machine; single options change a shape further.
+
+use crate::netif::interfaces;
+use crate::wire::{AUTHORITATIVE, Data, IN, Message, Question, RESPONSE, Record, TOP_BIT, reverse_name, types};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The port of multicast DNS.
+pub const PORT: u16 = 5353;
+/// Its IPv4 group.
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+/// Its IPv6 group.
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+
+/// Which queries from an ephemeral port are answered by unicast; all others are answered to the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unicast {
+    Always,
+    IfAsked,
+    Never,
+}
+
+/// The identifier of a unicast response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Id {
+    Echoed,
+    Zero,
+    Fresh,
+}
+
+/// Whether the family that was not asked for is given, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherFamily {
+    No,
+    Answer,
+    Additional,
+}
+
+/// What is said about a type that the name has not got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Negative {
+    Silence,
+    Nsec,
+    CompressedNsec,
+    InvertedNsec,
+    MulticastNsec,
+}
+
+/// A responder's name, addresses and habits.
+#[derive(Debug, Clone)]
+struct Shape {
+    names: Vec<String>,
+    aliases: Vec<(String, String)>,
+    addresses: Vec<IpAddr>,
+    unicast: Unicast,
+    multicast_too: bool,
+    id: Id,
+    question_echoed: bool,
+    other_family: OtherFamily,
+    negative: Negative,
+    /// A over IPv4 alone, AAAA over IPv6 alone.
+    family_by_transport: bool,
+    one_question_only: bool,
+    /// Two questions in a packet are answered with id 0 and no question.
+    two_questions_unechoed: bool,
+    empty_record_silences: bool,
+    exact_case: bool,
+    from_ephemeral_port: bool,
+    /// A record is sent to the group at most once a second (RFC 6762 section 6).
+    once_a_second: bool,
+    /// A response without records to every query.
+    empty_responses: bool,
+    reverse: bool,
+    delay: (u64, u64),
+    ttl: u32,
+    legacy_ttl: u32,
+    ignored: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape {
+            names: Vec::new(),
+            aliases: Vec::new(),
+            addresses: Vec::new(),
+            unicast: Unicast::Always,
+            multicast_too: false,
+            id: Id::Echoed,
+            question_echoed: true,
+            other_family: OtherFamily::No,
+            negative: Negative::Silence,
+            family_by_transport: false,
+            one_question_only: false,
+            two_questions_unechoed: false,
+            empty_record_silences: false,
+            exact_case: false,
+            from_ephemeral_port: false,
+            once_a_second: false,
+            empty_responses: false,
+            reverse: true,
+            delay: (0, 0),
+            ttl: 120,
+            legacy_ttl: 10,
+            ignored: 0,
+        }
+    }
+}
+
+/// The shapes that have a name, each after what it imitates.
+pub const PRESETS: [&str; 11] =
+    ["apple", "lwip", "esp-idf", "esp8266", "umdns", "android", "zephyr", "hashicorp", "resolved", "jmdns", "windows"];
+
+/// Sets the habits of a named responder.
+fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
+    let multicast_only = |shape: &mut Shape, unicast| {
+        (shape.unicast, shape.id, shape.question_echoed) = (unicast, Id::Zero, false);
+    };
+    match name {
+        "apple" => {
+            (shape.other_family, shape.negative) = (OtherFamily::Additional, Negative::MulticastNsec);
+        }
+        "lwip" => shape.one_question_only = true,
+        "esp-idf" => {
+            (shape.other_family, shape.empty_record_silences) = (OtherFamily::Answer, true);
+            shape.delay = (25, 100);
+        }
+        "esp8266" => shape.two_questions_unechoed = true,
+        "umdns" => {
+            multicast_only(shape, Unicast::IfAsked);
+            (shape.other_family, shape.from_ephemeral_port, shape.ttl) = (OtherFamily::Answer, true, 4500);
+        }
+        "android" => {
+            multicast_only(shape, Unicast::IfAsked);
+            (shape.negative, shape.once_a_second, shape.delay) = (Negative::InvertedNsec, true, (20, 120));
+        }
+        "zephyr" => multicast_only(shape, Unicast::Never),
+        "hashicorp" => (shape.id, shape.question_echoed, shape.exact_case) = (Id::Zero, false, true),
+        "resolved" => (shape.family_by_transport, shape.legacy_ttl) = (true, 120),
+        "jmdns" => (shape.unicast, shape.delay) = (Unicast::IfAsked, (20, 120)),
+        "windows" => shape.empty_responses = true,
+        _ => return Err(format!("--like {name}: known are {}", PRESETS.join(", "))),
+    }
+    Ok(())
+}
+
+/// The options of the `responder` program.
+pub const USAGE: &str = "\
+responder --name NAME.local... --a ADDRESS... --aaaa ADDRESS... [--alias NAME.local=NAME.local]...
+  --like NAME          the shape of a known responder, to which the following options are changes
+  --unicast always|asked|never           which ephemeral queries are answered by unicast
+  --multicast-too                        and to the group besides
+  --id echoed|zero|fresh                 of unicast responses
+  --no-question                          do not echo it
+  --other no|answer|additional           give the family that was not asked for, too
+  --negative silence|nsec|compressed|inverted|multicast
+  --family-by-transport                  A over IPv4 alone, AAAA over IPv6 alone
+  --one-question-only                    no answer to two questions in a packet
+  --exact-case  --ephemeral-source  --once-a-second  --empty-responses  --no-reverse
+  --delay MS[-MS]  --ttl SECONDS  --ignore-first QUERIES";
+
+/// The `responder` program: says `ready` when it listens, then answers until it is killed.
+///
+/// # Errors
+/// What is wrong with the options, or which socket cannot be had.
+pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    let shape = Arc::new(parse(arguments)?);
+    let state = Arc::new(State { seen: AtomicU32::new(0), multicast: Mutex::new(Vec::new()) });
+    let mut threads = Vec::new();
+    for (name, index) in interfaces().map_err(|why| why.to_string())? {
+        let sockets = [open_v4(&name, index), open_v6(&name, index)];
+        // An interface without one of the families has no socket for it.
+        for (socket, group) in sockets.into_iter().flatten() {
+            let (shape, state) = (Arc::clone(&shape), Arc::clone(&state));
+            threads.push(std::thread::spawn(move || Listener { socket, group, shape, state }.serve()));
+        }
+    }
+    if threads.is_empty() {
+        return Err("no interface to answer on".into());
+    }
+    println!("ready");
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+    Ok(())
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
+    let mut shape = Shape::default();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
+        let bad = |value: &str| format!("{word} {value}: not understood");
+        match word.as_str() {
+            "--name" => shape.names.push(value()?),
+            "--a" | "--aaaa" => {
+                let value = value()?;
+                shape.addresses.push(value.parse().map_err(|_| bad(&value))?);
+            }
+            "--alias" => {
+                let value = value()?;
+                let (alias, target) = value.split_once('=').ok_or_else(|| bad(&value))?;
+                shape.aliases.push((alias.into(), target.into()));
+            }
+            "--like" => preset(&mut shape, &value()?)?,
+            "--unicast" => {
+                shape.unicast = one_of(
+                    &value()?,
+                    &[("always", Unicast::Always), ("asked", Unicast::IfAsked), ("never", Unicast::Never)],
+                )?
+            }
+            "--id" => {
+                shape.id = one_of(&value()?, &[("echoed", Id::Echoed), ("zero", Id::Zero), ("fresh", Id::Fresh)])?
+            }
+            "--other" => {
+                shape.other_family = one_of(
+                    &value()?,
+                    &[
+                        ("no", OtherFamily::No),
+                        ("answer", OtherFamily::Answer),
+                        ("additional", OtherFamily::Additional),
+                    ],
+                )?
+            }
+            "--negative" => {
+                shape.negative = one_of(
+                    &value()?,
+                    &[
+                        ("silence", Negative::Silence),
+                        ("nsec", Negative::Nsec),
+                        ("compressed", Negative::CompressedNsec),
+                        ("inverted", Negative::InvertedNsec),
+                        ("multicast", Negative::MulticastNsec),
+                    ],
+                )?
+            }
+            "--multicast-too" => shape.multicast_too = true,
+            "--no-question" => shape.question_echoed = false,
+            "--family-by-transport" => shape.family_by_transport = true,
+            "--one-question-only" => shape.one_question_only = true,
+            "--exact-case" => shape.exact_case = true,
+            "--ephemeral-source" => shape.from_ephemeral_port = true,
+            "--once-a-second" => shape.once_a_second = true,
+            "--empty-responses" => shape.empty_responses = true,
+            "--no-reverse" => shape.reverse = false,
+            "--delay" => {
+                let value = value()?;
+                let (least, most) = value.split_once('-').unwrap_or((&value, &value));
+                shape.delay = (least.parse().map_err(|_| bad(&value))?, most.parse().map_err(|_| bad(&value))?);
+            }
+            "--ttl" => {
+                let value = value()?;
+                shape.ttl = value.parse().map_err(|_| bad(&value))?;
+                shape.legacy_ttl = shape.ttl.min(10);
+            }
+            "--ignore-first" => {
+                let value = value()?;
+                shape.ignored = value.parse().map_err(|_| bad(&value))?;
+            }
+            _ => return Err(format!("{word}: not an option\n{USAGE}")),
+        }
+    }
+    Ok(shape)
+}
+
+fn one_of<T: Copy>(value: &str, known: &[(&str, T)]) -> Result<T, String> {
+    let found = known.iter().find(|(name, _)| *name == value);
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("{value}: not understood\n{USAGE}"))
+}
+
+/// One socket for each interface, so that where a packet came from is where the answer goes to.
+fn open_v4(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
+    let socket = open(Domain::IPV4, name)?;
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()).ok()?;
+    socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index)).ok()?;
+    socket.set_multicast_ttl_v4(255).ok()?;
+    socket.set_ttl_v4(255).ok()?;
+    Some((socket.into(), SocketAddrV4::new(GROUP_V4, PORT).into()))
+}
+
+fn open_v6(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
+    let socket = open(Domain::IPV6, name)?;
+    socket.set_only_v6(true).ok()?;
+    socket.bind(&SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0).into()).ok()?;
+    socket.join_multicast_v6(&GROUP_V6, index).ok()?;
+    socket.set_multicast_if_v6(index).ok()?;
+    socket.set_multicast_hops_v6(255).ok()?;
+    socket.set_unicast_hops_v6(255).ok()?;
+    Some((socket.into(), SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()))
+}
+
+fn open(domain: Domain, interface: &str) -> Option<Socket> {
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)).ok()?;
+    socket.set_reuse_address(true).ok()?;
+    socket.bind_device(Some(interface.as_bytes())).ok()?;
+    Some(socket)
+}
+
+/// What all listeners share.
+struct State {
+    /// Queries for names of ours.
+    seen: AtomicU32,
+    /// When a name and type was last sent to the group.
+    multicast: Mutex<Vec<(String, u16, Instant)>>,
+}
+
+struct Listener {
+    socket: UdpSocket,
+    group: SocketAddr,
+    shape: Arc<Shape>,
+    state: Arc<State>,
+}
+
+impl Listener {
+    fn serve(&self) {
+        let mut buffer = [0u8; 9000];
+        loop {
+            // An ICMP error of an earlier answer shows up here; the next packet is as good as ever.
+            let Ok((length, source)) = self.socket.recv_from(&mut buffer) else { continue };
+            let Some(query) = buffer.get(..length).and_then(Message::parse) else { continue };
+            if query.flags & RESPONSE == 0 && !query.questions.is_empty() {
+                self.answer(&query, source);
+            }
+        }
+    }
+
+    fn answer(&self, query: &Message, source: SocketAddr) {
+        let shape = &self.shape;
+        if shape.empty_responses {
+            let empty = Message { id: query.id, flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
+            self.send(empty.bytes(), source);
+        }
+        if shape.one_question_only && query.questions.len() > 1
+            || shape.empty_record_silences && query.has_empty_record
+            || !query.questions.iter().any(|question| self.knows(&question.name))
+        {
+            return;
+        }
+        if self.state.seen.fetch_add(1, Ordering::Relaxed) < shape.ignored {
+            return;
+        }
+        let legacy = source.port() != PORT;
+        let wants_unicast = query.questions.iter().any(|question| question.class & TOP_BIT != 0);
+        let unicast = match shape.unicast {
+            Unicast::Always => legacy || wants_unicast,
+            Unicast::IfAsked => wants_unicast,
+            Unicast::Never => false,
+        };
+        if unicast {
+            self.send_unicast(query, source, legacy);
+        }
+        if !unicast || shape.multicast_too || shape.negative == Negative::MulticastNsec {
+            self.send_multicast(query, unicast && !shape.multicast_too);
+        }
+    }
+
+    /// Section 6.7: id and question echoed, low TTL, no cache-flush bit; or what the shape does instead.
+    fn send_unicast(&self, query: &Message, source: SocketAddr, legacy: bool) {
+        let shape = &self.shape;
+        let (ttl, class) = if legacy { (shape.legacy_ttl, IN) } else { (shape.ttl, IN | TOP_BIT) };
+        let mut response = self.records(query, ttl, class, false);
+        if response.answers.is_empty() && response.additional.is_empty() {
+            return;
+        }
+        let unechoed = shape.two_questions_unechoed && query.questions.len() > 1 || !legacy;
+        response.id = match shape.id {
+            Id::Echoed if !unechoed => query.id,
+            Id::Fresh => query.id.wrapping_add(0x5eed),
+            _ => 0,
+        };
+        if shape.question_echoed && !unechoed {
+            response.questions.clone_from(&query.questions);
+        }
+        self.send(response.bytes(), source);
+    }
+
+    /// Section 6: id 0, no question, full TTL, cache-flush bit.
+    fn send_multicast(&self, query: &Message, negative_only: bool) {
+        let mut response = self.records(query, self.shape.ttl, IN | TOP_BIT, true);
+        if negative_only {
+            response.answers.clear();
+            response.additional.retain(|record| matches!(record.data, Data::Types(..)));
+        }
+        if self.shape.once_a_second {
+            response.answers.retain(|record| self.not_within_a_second(record));
+        }
+        if !response.answers.is_empty() || !response.additional.is_empty() {
+            self.send(response.bytes(), self.group);
+        }
+    }
+
+    /// Notes that a record goes to the group now, if it has not done so within the last second.
+    fn not_within_a_second(&self, record: &Record) -> bool {
+        let now = Instant::now();
+        let mut sent = self.state.multicast.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.retain(|(_, _, when)| now.duration_since(*when) < Duration::from_millis(900));
+        let (name, rtype) = (&record.name, record.data.rtype());
+        // All addresses of one message are recorded as one moment.
+        let fresh = |when: &Instant| now.duration_since(*when) < Duration::from_millis(5);
+        let known = sent.iter().find(|(known, of, _)| known == name && *of == rtype);
+        let go = known.is_none_or(|(_, _, when)| fresh(when));
+        if known.is_none() {
+            sent.push((name.clone(), rtype, now));
+        }
+        go
+    }
+
+    /// Sends now or, as the shape has it, later.
+    fn send(&self, packet: Vec<u8>, to: SocketAddr) {
+        let (least, most) = self.shape.delay;
+        let socket = match (self.shape.from_ephemeral_port && to != self.group, to) {
+            (false, _) => self.socket.try_clone(),
+            (true, SocketAddr::V4(_)) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+            (true, SocketAddr::V6(_)) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let Ok(socket) = socket else { return };
+        if most == 0 {
+            drop(socket.send_to(&packet, to));
+            return;
+        }
+        let delay = least + arbitrary() % (most - least + 1);
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(delay));
+            drop(socket.send_to(&packet, to));
+        });
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.is_ours(name) || self.alias(name).is_some() || self.reversed(name).is_some()
+    }
+
+    fn is_ours(&self, name: &str) -> bool {
+        self.shape.names.iter().any(|own| self.same(own, name))
+    }
+
+    fn alias(&self, name: &str) -> Option<&str> {
+        let found = self.shape.aliases.iter().find(|(alias, _)| self.same(alias, name));
+        found.map(|(_, target)| target.as_str())
+    }
+
+    /// The address of ours that is asked for in reverse by this name.
+    fn reversed(&self, name: &str) -> Option<IpAddr> {
+        let asked = |address: &&IpAddr| reverse_name(**address).eq_ignore_ascii_case(name);
+        self.shape.addresses.iter().filter(|_| self.shape.reverse).find(asked).copied()
+    }
+
+    fn same(&self, own: &str, asked: &str) -> bool {
+        if self.shape.exact_case { own == asked } else { own.eq_ignore_ascii_case(asked) }
+    }
+
+    /// Answers and additional records for every question.
+    fn records(&self, query: &Message, ttl: u32, class: u16, multicast: bool) -> Message {
+        let mut response = Message { flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
+        for question in &query.questions {
+            let record = |data| Record { name: question.name.clone(), class, ttl, data };
+            if let Some(target) = self.alias(&question.name) {
+                response.answers.push(record(Data::Alias(target.into())));
+            } else if self.reversed(&question.name).is_some() {
+                let names = self.shape.names.iter().take(1);
+                response.answers.extend(names.map(|name| record(Data::Pointer(name.clone()))));
+            } else if self.is_ours(&question.name) {
+                self.addresses(question, multicast, &record, &mut response);
+            }
+        }
+        response
+    }
+
+    /// What there is to say to a question about a name of ours.
+    fn addresses(&self, asked: &Question, multicast: bool, record: &dyn Fn(Data) -> Record, to: &mut Message) {
+        let shape = &self.shape;
+        let over_v6 = self.group.is_ipv6();
+        let sendable = |address: &&IpAddr| !shape.family_by_transport || address.is_ipv6() == over_v6;
+        let rtype = |address: &IpAddr| if address.is_ipv6() { types::AAAA } else { types::A };
+        let is_asked = |address: &IpAddr| asked.rtype == types::ANY || asked.rtype == rtype(address);
+        let all = || shape.addresses.iter().filter(sendable).copied();
+        let answers = all().filter(is_asked).map(Data::Address).map(record);
+        let before = to.answers.len();
+        to.answers.extend(answers);
+        let found = to.answers.len() > before;
+        let others = || all().filter(|address| !is_asked(address)).map(Data::Address).map(record);
+        match shape.other_family {
+            OtherFamily::Answer => to.answers.extend(others()),
+            OtherFamily::Additional if found => to.additional.extend(others()),
+            _ => {}
+        }
+        if !found && matches!(asked.rtype, types::A | types::AAAA) {
+            to.additional.extend(self.negative(asked.rtype, multicast).map(record));
+        }
+    }
+
+    /// What is said about a type that the name has not got.
+    fn negative(&self, asked: u16, multicast: bool) -> Option<Data> {
+        let mut present = vec![];
+        present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv4).then_some(types::A));
+        present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv6).then_some(types::AAAA));
+        match self.shape.negative {
+            Negative::Nsec => Some(Data::Types(false, present)),
+            Negative::CompressedNsec => Some(Data::Types(true, present)),
+            Negative::InvertedNsec => Some(Data::Types(false, vec![asked])),
+            Negative::MulticastNsec if multicast => Some(Data::Types(true, present)),
+            Negative::MulticastNsec | Negative::Silence => None,
+        }
+    }
+}
+
+/// A number that varies, which is all a delay needs.
+fn arbitrary() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| u64::from(now.subsec_nanos()) / 1000)
+}

@@ -1,0 +1,281 @@
+//! Just enough of DNS messages (RFC 1035 section 4) for the responder, the DNS server and the bare query.
+//!
+//! It shares no code with the module under test, so that a mistake there is not repeated here. Messages
+//! come from the tests' own LAN; one that does not parse is passed over.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Record types, by their numbers.
+pub mod types {
+    /// IPv4 address.
+    pub const A: u16 = 1;
+    /// Alias.
+    pub const CNAME: u16 = 5;
+    /// Name of an address.
+    pub const PTR: u16 = 12;
+    /// IPv6 address.
+    pub const AAAA: u16 = 28;
+    /// Which types a name has (RFC 6762 section 6.1).
+    pub const NSEC: u16 = 47;
+    /// Any type, in questions.
+    pub const ANY: u16 = 255;
+}
+
+/// The class of all names here, and the bit above it: "unicast, please" in a question, "forget what you
+/// had" in a record (RFC 6762 sections 5.4 and 10.2).
+pub const IN: u16 = 1;
+/// See [`IN`].
+pub const TOP_BIT: u16 = 0x8000;
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Name, in dotted form without the last dot.
+    pub name: String,
+    /// Type asked for.
+    pub rtype: u16,
+    /// Class, with its top bit.
+    pub class: u16,
+}
+
+/// A record's data, of the types used here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// A or AAAA.
+    Address(IpAddr),
+    /// CNAME.
+    Alias(String),
+    /// PTR.
+    Pointer(String),
+    /// NSEC: whether the next name is compressed, and the types in the bitmap.
+    Types(bool, Vec<u16>),
+}
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Owner.
+    pub name: String,
+    /// Class, with its top bit.
+    pub class: u16,
+    /// Time to live, in seconds.
+    pub ttl: u32,
+    /// Data.
+    pub data: Data,
+}
+
+/// A message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Identifier.
+    pub id: u16,
+    /// Flags and response code.
+    pub flags: u16,
+    /// Questions.
+    pub questions: Vec<Question>,
+    /// Answers, or, in a query, nothing that matters here.
+    pub answers: Vec<Record>,
+    /// Additional records.
+    pub additional: Vec<Record>,
+    /// Whether a record without data was among them (an empty OPT is one).
+    pub has_empty_record: bool,
+}
+
+/// The bit that tells a response from a query.
+pub const RESPONSE: u16 = 0x8000;
+/// The bit that says that the sender is the authority.
+pub const AUTHORITATIVE: u16 = 0x0400;
+
+impl Message {
+    /// Reads a message. Records of types that are not known here are left out.
+    pub fn parse(packet: &[u8]) -> Option<Message> {
+        let word = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
+        let mut message = Message { id: word(0)?, flags: word(2)?, ..Message::default() };
+        let mut at = 12;
+        for _ in 0..word(4)? {
+            let (name, end) = parse_name(packet, at)?;
+            message.questions.push(Question { name, rtype: word(end)?, class: word(end + 2)? });
+            at = end + 4;
+        }
+        let (answers, rest) = (word(6)?, word(8)?.checked_add(word(10)?)?);
+        for number in 0..answers.checked_add(rest)? {
+            let (name, end) = parse_name(packet, at)?;
+            let (rtype, class, length) = (word(end)?, word(end + 2)?, usize::from(word(end + 8)?));
+            let ttl = u32::from(word(end + 4)?) << 16 | u32::from(word(end + 6)?);
+            at = end + 10 + length;
+            message.has_empty_record |= length == 0;
+            let Some(data) = parse_data(packet, rtype, end + 10, at) else { continue };
+            let section = if number < answers { &mut message.answers } else { &mut message.additional };
+            section.push(Record { name, class, ttl, data });
+        }
+        Some(message)
+    }
+
+    /// Writes a message. Names are written in full, but for the next name of an NSEC that asks otherwise.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let counts = [self.questions.len(), self.answers.len(), 0, self.additional.len()];
+        for word in [self.id, self.flags].into_iter().chain(counts.map(count)) {
+            packet.extend(word.to_be_bytes());
+        }
+        for question in &self.questions {
+            put_name(&mut packet, &question.name);
+            packet.extend(question.rtype.to_be_bytes());
+            packet.extend(question.class.to_be_bytes());
+        }
+        for record in self.answers.iter().chain(&self.additional) {
+            put_record(&mut packet, record);
+        }
+        packet
+    }
+}
+
+impl Data {
+    /// The type's number.
+    pub fn rtype(&self) -> u16 {
+        match self {
+            Data::Address(IpAddr::V4(_)) => types::A,
+            Data::Address(IpAddr::V6(_)) => types::AAAA,
+            Data::Alias(_) => types::CNAME,
+            Data::Pointer(_) => types::PTR,
+            Data::Types(..) => types::NSEC,
+        }
+    }
+}
+
+/// The name under which an address is asked for in reverse (RFC 1035 section 3.5, RFC 3596 section 2.5).
+pub fn reverse_name(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(address) => {
+            let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa"
+        }
+    }
+}
+
+/// Lengths here are those of the tests' own short lists.
+fn count(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or(u16::MAX)
+}
+
+fn put_name(packet: &mut Vec<u8>, name: &str) {
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        packet.extend(u8::try_from(label.len()));
+        packet.extend(label.as_bytes());
+    }
+    packet.push(0);
+}
+
+fn put_record(packet: &mut Vec<u8>, record: &Record) {
+    let owner = packet.len();
+    put_name(packet, &record.name);
+    packet.extend(record.data.rtype().to_be_bytes());
+    packet.extend(record.class.to_be_bytes());
+    packet.extend(record.ttl.to_be_bytes());
+    let mut data = Vec::new();
+    match &record.data {
+        Data::Address(IpAddr::V4(address)) => data.extend(address.octets()),
+        Data::Address(IpAddr::V6(address)) => data.extend(address.octets()),
+        Data::Alias(target) | Data::Pointer(target) => put_name(&mut data, target),
+        Data::Types(compressed, types) => {
+            match compressed {
+                true => data.extend((0xc000 | count(owner)).to_be_bytes()),
+                false => put_name(&mut data, &record.name),
+            }
+            put_bitmap(&mut data, types);
+        }
+    }
+    packet.extend(count(data.len()).to_be_bytes());
+    packet.extend(data);
+}
+
+/// The bitmap of window 0, of types below 256 (RFC 4034 section 4.1.2).
+fn put_bitmap(data: &mut Vec<u8>, types: &[u16]) {
+    let mut bitmap = [0u8; 32];
+    for rtype in types {
+        if let Some(octet) = bitmap.get_mut(usize::from(rtype / 8)) {
+            *octet |= 0x80 >> (rtype % 8);
+        }
+    }
+    let length = bitmap.iter().rposition(|octet| *octet != 0).map_or(1, |last| last + 1);
+    data.push(0);
+    data.extend(u8::try_from(length));
+    data.extend(&bitmap[..length]);
+}
+
+/// Reads a name; returns it and where it ends. Pointers lead strictly backwards.
+fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
+    let (mut labels, mut at, mut end, mut limit) = (Vec::new(), start, None, packet.len());
+    loop {
+        let length = usize::from(*packet.get(at)?);
+        match length {
+            0 => return Some((labels.join("."), end.unwrap_or(at + 1))),
+            0xc0.. => {
+                let target = (length & 0x3f) << 8 | usize::from(*packet.get(at + 1)?);
+                end = end.or(Some(at + 2));
+                if target >= limit.min(at) {
+                    return None;
+                }
+                (at, limit) = (target, target);
+            }
+            1..64 => {
+                labels.push(String::from_utf8_lossy(packet.get(at + 1..=at + length)?).into_owned());
+                at += length + 1;
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn parse_data(packet: &[u8], rtype: u16, start: usize, end: usize) -> Option<Data> {
+    let bytes = packet.get(start..end)?;
+    Some(match rtype {
+        types::A => Data::Address(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()),
+        types::AAAA => Data::Address(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()),
+        types::CNAME => Data::Alias(parse_name(packet, start)?.0),
+        types::PTR => Data::Pointer(parse_name(packet, start)?.0),
+        types::NSEC => {
+            let (_, bitmap) = parse_name(packet, start)?;
+            let bits = packet.get(bitmap + 2..end)?;
+            let types = (0..256u16)
+                .filter(|rtype| bits.get(usize::from(rtype / 8)).is_some_and(|octet| octet & 0x80 >> (rtype % 8) != 0));
+            Data::Types(false, types.collect())
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_was_written_reads_the_same() {
+        let record = |data| Record { name: "printer.local".into(), class: IN, ttl: 120, data };
+        let message = Message {
+            id: 7,
+            flags: RESPONSE,
+            questions: vec![Question { name: "printer.local".into(), rtype: types::A, class: IN }],
+            answers: vec![
+                record(Data::Address(Ipv4Addr::new(10, 0, 0, 1).into())),
+                record(Data::Address(Ipv6Addr::LOCALHOST.into())),
+                record(Data::Alias("other.local".into())),
+                record(Data::Pointer("printer.local".into())),
+            ],
+            additional: vec![record(Data::Types(false, vec![types::A, types::AAAA]))],
+            has_empty_record: false,
+        };
+        assert_eq!(Message::parse(&message.bytes()), Some(message));
+    }
+
+    #[test]
+    fn reverse_names_are_those_of_the_rfcs() {
+        assert_eq!(reverse_name(Ipv4Addr::new(10, 77, 1, 2).into()), "2.1.77.10.in-addr.arpa");
+        let v6 = reverse_name(Ipv6Addr::LOCALHOST.into());
+        assert!(v6.starts_with("1.0.0.") && v6.ends_with(".0.ip6.arpa") && v6.len() == 72, "{v6}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The harness itself: its LANs carry packets, its responders answer a bare query, and it leaves nothing.
+
+use std::time::Duration;
+use tests::helpers::{capture, query};
+use tests::lan::{Families, Network};
+use tests::responders::{avahi, scripted, zeroconf};
+
+/// Answers to a bare query, without the line that says how long it took.
+fn answers(outcome: &tests::run::Outcome) -> Vec<&str> {
+    outcome.stdout.lines().filter(|line| !line.starts_with("after ")).collect()
+}
+
+fn responder_answers(start: fn(&tests::lan::Host) -> Result<tests::run::Daemon, String>) -> Result<(), String> {
+    let network = Network::new()?;
+    let lan = network.lan(Families::Both)?;
+    let printer = network.host("printer", &[&lan])?;
+    let client = network.host("client", &[&lan])?;
+    let _daemon = start(&printer)?;
+    let v4 = printer.eth0().v4.ok_or("no IPv4")?.to_string();
+    let v6 = printer.eth0().v6.ok_or("no IPv6")?.to_string();
+    let outcome = query(&client, "printer.local", "a");
+    assert!(answers(&outcome).contains(&v4.as_str()), "{outcome:?}");
+    let outcome = query(&client, "printer.local", "aaaa");
+    assert!(answers(&outcome).contains(&v6.as_str()), "{outcome:?}");
+    assert_eq!(query(&client, "nobody.local", "a").code, Some(1));
+    Ok(())
+}
+
+#[test]
+fn avahi_answers_a_bare_query() -> Result<(), String> {
+    responder_answers(|host| avahi(host, "printer"))
+}
+
+#[test]
+fn zeroconf_answers_a_bare_query() -> Result<(), String> {
+    responder_answers(|host| zeroconf(host, "printer"))
+}
+
+#[test]
+fn scripted_responder_answers_a_bare_query() -> Result<(), String> {
+    responder_answers(|host| scripted(host, "printer.local", &[]))
+}
+
+#[test]
+fn scripted_responder_answers_in_reverse() -> Result<(), String> {
+    let network = Network::new()?;
+    let lan = network.lan(Families::Both)?;
+    let printer = network.host("printer", &[&lan])?;
+    let client = network.host("client", &[&lan])?;
+    let _daemon = scripted(&printer, "printer.local", &[])?;
+    let name = tests::wire::reverse_name(printer.eth0().v4.ok_or("no IPv4")?.into());
+    assert_eq!(answers(&query(&client, &name, "ptr")), ["printer.local"]);
+    Ok(())
+}
+
+#[test]
+fn capture_sees_a_query_and_its_answer() -> Result<(), String> {
+    let network = Network::new()?;
+    let lan = network.lan(Families::V4)?;
+    let printer = network.host("printer", &[&lan])?;
+    let client = network.host("client", &[&lan])?;
+    let _daemon = scripted(&printer, "printer.local", &[])?;
+    let capture = capture(&client, "eth0")?;
+    query(&client, "printer.local", "a");
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(capture.to_group().len(), 1, "{:?}", capture.packets());
+    assert_eq!(capture.packets().len(), 2, "{:?}", capture.packets());
+    Ok(())
+}
+
+#[test]
+fn a_dropped_network_leaves_no_process() -> Result<(), String> {
+    let network = Network::new()?;
+    let lan = network.lan(Families::Both)?;
+    let printer = network.host("printer", &[&lan])?;
+    // A process that would outlive its own parent: only the end of the namespaces ends it.
+    let mark = 100_000 + std::process::id();
+    printer.script(&format!("setsid sleep {mark} >/dev/null 2>&1 </dev/null &"))?;
+    let running = || {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let command = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let wanted = format!("sleep\0{mark}\0");
+        processes.map(command).filter(|line| *line == wanted.as_bytes()).count()
+    };
+    let becomes = |count| {
+        (0..200).any(|_| {
+            let reached = running() == count;
+            if !reached {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            reached
+        })
+    };
+    assert!(becomes(1));
+    drop((printer, lan, network));
+    assert!(becomes(0));
+    Ok(())
+}

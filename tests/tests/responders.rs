@@ -1,0 +1,118 @@
+//! The programs people use, against real responders: Avahi and zeroconf, with both families and with IPv4
+//! alone. Every address is found, with its scope, without waiting.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use tests::helpers;
+use tests::lan::{Families, Host};
+use tests::lookups::{all, found, python_getaddrinfo, routable, v4, v6};
+use tests::responders::{avahi, avahi_v4, zeroconf, zeroconf_v4};
+use tests::run::Daemon;
+use tests::scenario::Scenario;
+
+/// A LAN whose printer runs a responder and a web server.
+fn scenario(start: fn(&Host, &str) -> Result<Daemon, String>) -> Result<Scenario, String> {
+    let mut scenario = Scenario::with(Families::Both, |printer| start(printer, "printer"))?;
+    scenario.daemons.push(helpers::http(&scenario.printer)?);
+    Ok(scenario)
+}
+
+/// What a responder gives out.
+#[derive(Clone, Copy, PartialEq)]
+enum Gives {
+    /// IPv4 alone.
+    V4,
+    /// All that needs no scope.
+    Routable,
+    /// Link-local addresses besides.
+    All,
+}
+
+impl Gives {
+    fn addresses(self, lan: &Scenario) -> BTreeSet<String> {
+        match self {
+            Gives::V4 => v4(&lan.printer),
+            Gives::Routable => routable(&lan.printer),
+            Gives::All => all(&lan.printer, lan.client.eth0()),
+        }
+    }
+}
+
+fn getent_ahosts(lan: &Scenario, gives: Gives) {
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert_eq!(found(&outcome), gives.addresses(lan), "{outcome:?}");
+}
+
+fn getent_ahostsv4(lan: &Scenario, _: Gives) {
+    let outcome = lan.client.run(&["getent", "ahostsv4", "printer.local"]);
+    assert_eq!(found(&outcome), v4(&lan.printer), "{outcome:?}");
+}
+
+/// For one family glibc asks for a hostent, which has no scope: a link-local address is of no use there
+/// beside another. getent wants IPv4 addresses in IPv6's form where there are no others.
+fn getent_ahostsv6(lan: &Scenario, gives: Gives) {
+    let outcome = lan.client.run(&["getent", "ahostsv6", "printer.local"]);
+    let mapped = || v4(&lan.printer).iter().map(|address| format!("::ffff:{address}")).collect();
+    let wanted = if gives == Gives::V4 { mapped() } else { v6(&lan.printer) };
+    assert_eq!(found(&outcome), wanted, "{outcome:?}");
+}
+
+/// getent asks for IPv6 first and, only if there is none, for IPv4.
+fn getent_hosts(lan: &Scenario, gives: Gives) {
+    let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
+    let wanted = if gives == Gives::V4 { v4(&lan.printer) } else { v6(&lan.printer) };
+    assert_eq!(found(&outcome), wanted, "{outcome:?}");
+    assert!(outcome.stdout.lines().all(|line| line.ends_with(" printer.local")), "{outcome:?}");
+}
+
+fn ping(lan: &Scenario, _: Gives) {
+    let outcome = lan.client.run(&["ping", "-c1", "-W2", "printer.local"]);
+    assert!(outcome.success() && outcome.stdout.contains("1 received"), "{outcome:?}");
+}
+
+fn curl(lan: &Scenario, _: Gives) {
+    let outcome = lan.client.run(&["curl", "-sS", "--max-time", "5", "http://printer.local/"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "this is printer\n"), "{outcome:?}");
+}
+
+fn python(lan: &Scenario, gives: Gives) {
+    let outcome = python_getaddrinfo(&lan.client, "printer.local");
+    found(&outcome);
+    let scoped = |address: String| match address.split_once('%') {
+        Some((address, scope)) => format!("{address} {scope}"),
+        None => format!("{address} 0"),
+    };
+    let wanted: BTreeSet<_> = gives.addresses(lan).into_iter().map(scoped).collect();
+    assert_eq!(outcome.stdout.lines().map(str::to_owned).collect::<BTreeSet<_>>(), wanted, "{outcome:?}");
+}
+
+/// One LAN for each responder, shared by its tests: a responder takes two seconds to start.
+macro_rules! against {
+    ($responder:ident, $start:expr, $gives:expr, [$($program:ident),*]) => {
+        mod $responder {
+            use super::*;
+
+            fn lan() -> &'static Scenario {
+                static LAN: OnceLock<Result<Scenario, String>> = OnceLock::new();
+                LAN.get_or_init(|| scenario($start)).as_ref().unwrap_or_else(|why| panic!("{why}"))
+            }
+
+            $(#[test]
+            fn $program() {
+                super::$program(lan(), $gives);
+            })*
+        }
+    };
+    ($($responder:ident: $start:expr, $gives:expr;)*) => {
+        $(against!($responder, $start, $gives, [
+            getent_ahosts, getent_ahostsv4, getent_ahostsv6, getent_hosts, ping, curl, python
+        ]);)*
+    };
+}
+
+against! {
+    avahi_with_both_families: avahi, Gives::Routable;
+    avahi_with_ipv4_alone: avahi_v4, Gives::V4;
+    zeroconf_with_both_families: zeroconf, Gives::All;
+    zeroconf_with_ipv4_alone: zeroconf_v4, Gives::V4;
+}

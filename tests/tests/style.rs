@@ -1,0 +1,20 @@
+//! What can be said of the scripts without running them.
+
+use std::process::Command;
+use tests::module::workspace;
+
+#[test]
+fn shell_scripts_are_shellcheck_clean() {
+    let scripts = ["install.sh", "tests/run", "tests/deps", "tests/bench", ".ci/run"];
+    let shell = |path: &str| {
+        std::fs::read(workspace().join(path)).is_ok_and(|text| {
+            let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            first.ends_with(b"sh")
+        })
+    };
+    let present: Vec<_> = scripts.into_iter().filter(|path| shell(path)).collect();
+    assert!(present.len() >= 3, "{present:?}");
+    let output = Command::new("shellcheck").args(present).current_dir(workspace()).output();
+    let output = output.expect("shellcheck is installed: run tests/deps");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
