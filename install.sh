@@ -113,7 +113,7 @@ install_system() {
     enter "$libdir"
     need_diversions
     build_module
-    need_same_kind
+    need_fitting_module
     if [ -z "$dry_run" ]; then
         guard_against_interruption
         stage_object
@@ -261,12 +261,24 @@ elf_kind() {
     esac
 }
 
-need_same_kind() {
+# A module for the wrong machine would only be passed over; one that is damaged would crash every program.
+need_fitting_module() {
     [ -n "$module" ] || return 0
-    [ -n "$(elf_kind "$module")" ] || fail "$module is not a shared object"
-    [ -e "$libdir/libc.so.6" ] || return 0
-    [ "$(elf_kind "$module")" = "$(elf_kind "$libdir/libc.so.6")" ] ||
+    kind=$(elf_kind "$module")
+    [ ! -e "$libdir/libc.so.6" ] || [ "$kind" = "$(elf_kind "$libdir/libc.so.6")" ] ||
         fail "$module is built for another architecture than $libdir/libc.so.6"
+    [ "$kind" = "$(elf_kind "$(command -v getent)")" ] || return 0
+    problem=$(problem_of_loading "$module")
+    [ -z "$problem" ] || fail "$module cannot be loaded: $problem"
+}
+
+# What the loader says when a program that does nothing is to load FILE; nothing if it can.
+problem_of_loading() {
+    # The outer redirection is for the shell's own report of a crash.
+    { complaint=$(LD_PRELOAD=$1 getent --version 2>&1 >/dev/null); } 2>/dev/null || [ -n "$complaint" ] ||
+        complaint="a program that tries to crashes"
+    printf '%s\n' "$complaint" |
+        sed -n 's/.*cannot be preloaded (\(.*\)).*/\1/; s/^[^ ]*getent: //; s/.*shared libraries: //; 1p'
 }
 
 # --- Where the system's C library is -----------------------------------------------------------------
@@ -302,7 +314,7 @@ find_module_source() {
     build=''
     if [ -n "$module" ]; then
         [ -f "$module" ] || fail "$module does not exist"
-        [ -n "$(elf_kind "$module")" ] || fail "$module is not a shared object"
+        grep -q _nss_mdns_minimal_gethostbyname4_r "$module" || fail "$module is not the module"
     elif [ -f Cargo.toml ] && find_cargo; then
         build=yes
     else
@@ -765,7 +777,7 @@ look_up() {
 why_not_loaded() {
     file=$libdir/libnss_$asked.so.2
     [ -e "$file" ] || { echo "$file is not there"; return; }
-    reason=$(LD_PRELOAD=$file getent --version 2>&1 >/dev/null | sed -n 's/.*cannot be preloaded (\(.*\)).*/\1/p')
+    reason=$(problem_of_loading "$file")
     [ -n "$reason" ] || reason="the loader does not look in $libdir"
     echo "glibc cannot load $file: $reason"
 }

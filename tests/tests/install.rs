@@ -8,9 +8,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
+use tests::module::workspace;
+use tests::sandbox::unprivileged;
 
 /// Debian's own default, reduced to what matters here.
-const NSSWITCH: &str = "# the administrator's own words\npasswd:         files\n\nhosts:          files dns\nnetworks:       files\n";
+const NSSWITCH: &str =
+    "# the administrator's own words\npasswd:         files\n\nhosts:          files dns\nnetworks:       files\n";
 const NSSWITCH_AFTER: &str = "# the administrator's own words\npasswd:         files\n\nhosts:          files mdns_minimal [NOTFOUND=return] dns\nnetworks:       files\n";
 const CONF: &str = "/etc/nsswitch.conf";
 
@@ -78,32 +81,20 @@ for name in mv cp ln rm mkdir chmod sync dpkg-divert ldconfig head tail; do
 done
 "#;
 
-fn checkout() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the checkout")
+fn module() -> &'static Path {
+    tests::module::path().expect("the module is built")
 }
 
 fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// The module as install.sh builds it; built once.
-fn module() -> &'static Path {
-    static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let mut build = Command::new(cargo());
-        build.args(["build", "--quiet", "--release", "--locked", "-p", "nss_mdns", "--target-dir", "target"]);
-        let status = build.current_dir(checkout()).env_remove("CARGO_BUILD_TARGET").status();
-        assert!(status.expect("cargo starts").success(), "cargo builds the module");
-        checkout().join("target/release/libnss_mdns.so")
-    })
-}
-
 /// Debian's own module, which `tests/deps` fetches.
 fn debian_package() -> PathBuf {
-    let folder = checkout().join("target/test-deps/debs");
-    let names = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
-    let mut files = names.map(|entry| entry.path());
-    files
+    let folder = tests::deps::file("debs").expect("the packages");
+    let entries = std::fs::read_dir(&folder).expect("the packages").filter_map(Result::ok);
+    entries
+        .map(|entry| entry.path())
         .find(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libnss-mdns_")))
         .unwrap_or_else(|| panic!("no libnss-mdns in {}: run tests/deps", folder.display()))
 }
@@ -117,11 +108,6 @@ fn library_folder() -> &'static str {
         let path = Path::new(&line[line.find('/').expect("a path")..]);
         path.parent().expect("a folder").to_string_lossy().into_owned()
     })
-}
-
-fn is_root() -> bool {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() == 0 }
 }
 
 /// A private copy of the machine; a shell in it takes commands until the value is dropped, and all is gone then.
@@ -142,12 +128,12 @@ struct Done {
 impl Root {
     fn new() -> Root {
         let mut unshare = Command::new("unshare");
-        if !is_root() {
+        if unprivileged() {
             unshare.arg("--map-root-user");
         }
         unshare.args(["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
         unshare.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent");
-        unshare.env("LIBDIR", library_folder()).env("CHECKOUT", checkout()).env("MODULE", module());
+        unshare.env("LIBDIR", library_folder()).env("CHECKOUT", workspace()).env("MODULE", module());
         let mut child = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare starts");
         let commands = child.stdin.take().expect("a pipe");
         let replies = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -378,10 +364,7 @@ fn debians_package_may_come_later_be_upgraded_and_go() {
     assert_eq!(root.ok("dpkg --verify libnss-mdns"), "", "all the package's files are in their places");
     root.installed();
     root.ok("dpkg --purge libnss-mdns");
-    assert!(
-        !root.read(CONF).contains("mdns"),
-        "the package's own removal takes every mdns service off the line"
-    );
+    assert!(!root.read(CONF).contains("mdns"), "the package's own removal takes every mdns service off the line");
     root.installed();
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
     root.uninstalled();
@@ -480,9 +463,7 @@ fn what_the_administrator_changed_since_is_kept() {
 #[test]
 fn a_symbolic_link_stays_one_and_its_target_is_edited() {
     let mut root = Root::new();
-    root.ok(
-        "mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf",
-    );
+    root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf");
     let before = root.snapshot();
     root.installed();
     assert_eq!(root.ok("readlink /etc/nsswitch.conf"), "site/switch\n");
@@ -495,7 +476,7 @@ fn a_symbolic_link_stays_one_and_its_target_is_edited() {
 fn mode_and_owner_of_nsswitch_conf_are_kept() {
     let mut root = Root::new();
     root.ok("chmod 0440 /etc/nsswitch.conf");
-    if is_root() {
+    if !unprivileged() {
         root.ok("chown 7:9 /etc/nsswitch.conf");
     }
     let before = root.ok("stat -c '%a %u %g' /etc/nsswitch.conf");
@@ -603,9 +584,7 @@ fn a_dpkg_database_that_cannot_be_written_is_refused() {
 #[test]
 fn somebody_elses_diversion_is_refused() {
     let mut root = Root::new();
-    root.ok(
-        "dpkg-divert --quiet --local --no-rename --divert /mnt/elsewhere --add $LIBDIR/libnss_mdns6.so.2",
-    );
+    root.ok("dpkg-divert --quiet --local --no-rename --divert /mnt/elsewhere --add $LIBDIR/libnss_mdns6.so.2");
     let before = root.snapshot();
     let done = root.install("--no-check");
     assert_eq!(done.status, 1, "{done:?}");
@@ -666,9 +645,7 @@ fn a_kill_after_any_delay_leaves_a_sound_system() {
     let before = root.snapshot();
     for centiseconds in 0..20 {
         let what = format!("killed after {centiseconds}0 ms");
-        root.run(&format!(
-            "setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"
-        ));
+        root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"));
         root.assert_sound(&what);
         root.uninstalled();
         assert_same(&before, &root.snapshot(), &what);
@@ -679,10 +656,8 @@ fn a_kill_after_any_delay_leaves_a_sound_system() {
 fn an_interrupted_installation_takes_itself_back() {
     let mut root = Root::with_debian_package();
     let before = root.snapshot();
-    root.ok(
-        "mkdir /mnt/bin; printf '#!/bin/sh\nkill -TERM $PPID\nexec /usr/sbin/ldconfig\n' >/mnt/bin/ldconfig
-         chmod 755 /mnt/bin/ldconfig",
-    );
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nkill -TERM $PPID\nexec /usr/sbin/ldconfig\n' >/mnt/bin/ldconfig
+         chmod 755 /mnt/bin/ldconfig");
     let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check --libdir $LIBDIR"));
     assert_refused(&done, "interrupted");
     assert_same(&before, &root.snapshot(), "after the interruption");
@@ -715,10 +690,10 @@ fn destdir_holds_object_and_links_and_the_system_is_untouched() {
 
 #[test]
 fn destdir_needs_no_root_and_builds_with_cargo() {
-    let stage = checkout().join(format!("target/install-test-{}", std::process::id()));
+    let stage = workspace().join(format!("target/install-test-{}", std::process::id()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = cargo().parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
-    let output = Command::new(checkout().join("install.sh"))
+    let output = Command::new(workspace().join("install.sh"))
         .arg("--destdir")
         .arg(&stage)
         .env("PATH", std::env::join_paths(folders).expect("a path"))
@@ -782,10 +757,7 @@ fn a_failing_build_changes_nothing() {
     root.ok("touch /mnt/archive/Cargo.toml; mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     let before = root.traces();
-    assert_refused(
-        &root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")),
-        "cargo could not build the module",
-    );
+    assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build the module");
     assert_same(&before, &root.traces(), "after the failed build");
 }
 
@@ -796,7 +768,7 @@ fn under_sudo_the_calling_user_builds() {
          printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so target/release/\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     let run = "PATH=/mnt/bin:$PATH SUDO_USER=nobody sh /mnt/tree/install.sh --no-check";
-    if !is_root() {
+    if unprivileged() {
         // One user is all that an ordinary user's namespace has, so here the change of user can only be watched.
         root.ok("printf '#!/bin/sh\necho \"$@\" >>/mnt/watched; shift 3; exec \"$@\"\n' >/mnt/bin/runuser
              chmod 755 /mnt/bin/runuser");
@@ -815,19 +787,16 @@ fn under_sudo_the_calling_user_builds() {
 #[test]
 fn wrong_usage_is_one_sentence_and_status_2() {
     let mut root = Root::new();
-    for arguments in
-        ["--frobnicate", "extra", "--libdir", "--dry-run=yes", "--uninstall --destdir /mnt/stage"]
-    {
+    for arguments in ["--frobnicate", "extra", "--libdir", "--dry-run=yes", "--uninstall --destdir /mnt/stage"] {
         let done = root.install(arguments);
         assert_eq!((done.status, done.err.lines().count()), (2, 1), "{arguments}: {done:?}");
         assert!(done.err.contains("--help"), "{done:?}");
     }
     let help = root.install("--help");
     assert_eq!((help.status, &*help.err), (0, ""));
-    let text = std::fs::read_to_string(checkout().join("install.sh")).expect("install.sh");
+    let text = std::fs::read_to_string(workspace().join("install.sh")).expect("install.sh");
     let parsed = &text[text.find("case $1 in\n        --help").expect("the options")..];
-    let options =
-        parsed.split_whitespace().take_while(|word| *word != "*)").filter(|word| word.starts_with("--"));
+    let options = parsed.split_whitespace().take_while(|word| *word != "*)").filter(|word| word.starts_with("--"));
     let options: Vec<_> = options.map(|word| word.trim_end_matches(')')).collect();
     assert_eq!(options.len(), 9, "{options:?}");
     for option in options {
@@ -858,9 +827,7 @@ fn fedoras_and_archs_folders_are_found_and_foreign_files_kept_without_dpkg() {
     for folder in ["/usr/lib64", "/usr/lib"] {
         let mut root = root_of_another_distribution(folder);
         let install = format!("PATH=/mnt/bin:$PATH sh {INSTALL}");
-        root.ok(&format!(
-            "cd {folder}; echo theirs >libnss_mdns4_minimal.so.2; ln -s elsewhere libnss_mdns6.so.2"
-        ));
+        root.ok(&format!("cd {folder}; echo theirs >libnss_mdns4_minimal.so.2; ln -s elsewhere libnss_mdns6.so.2"));
         let snapshot = format!("MORE=$(ls -d {folder}/libnss_* {folder}/nss-mdns-* 2>/dev/null); snapshot");
         root.ok("ldconfig");
         let before = root.ok(&snapshot);
@@ -939,7 +906,8 @@ fn a_second_architecture_has_its_own_folder() {
 fn arguments_that_lead_nowhere_are_refused() {
     let mut root = Root::new();
     let before = root.traces();
-    assert_refused(&root.install("--module /etc/passwd"), "/etc/passwd is not a shared object");
+    assert_refused(&root.install("--module /etc/passwd"), "/etc/passwd is not the module");
+    assert_refused(&root.install("--module $LIBDIR/libc.so.6"), "libc.so.6 is not the module");
     assert_refused(&root.install("--module /mnt/nowhere"), "/mnt/nowhere does not exist");
     assert_refused(&root.install("--libdir /mnt/nowhere"), "/mnt/nowhere is not a folder");
     assert_same(&before, &root.traces(), "after the refusals");
@@ -965,4 +933,105 @@ fn the_example_is_a_valid_nsswitch_conf() {
         let done = root.installed();
         assert!(done.out.contains("nothing to do"), "{line}: {done:?}");
     }
+}
+
+/// Two interfaces that are each other's network, for the machine's own name to be asked on.
+const LINK: &str = "ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up &&
+    ip addr add 192.0.2.7/24 dev lan0";
+
+#[track_caller]
+fn assert_does_not_resolve(done: &Done, sentence: &str) {
+    assert_eq!(done.status, 3, "{done:?}");
+    assert!(done.err.contains("does not resolve: "), "{done:?}");
+    assert!(done.err.contains(sentence), "{sentence:?} is not in {:?}", done.err);
+    assert_eq!(done.err.lines().count(), 1, "{:?}", done.err);
+}
+
+#[test]
+fn at_the_end_the_machines_own_name_resolves() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    let done = root.install("");
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    assert!(done.out.contains("\ncheck: workbench.local is 192.0.2.7"), "{done:?}");
+    assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told_from_a_module_that_is_not_loaded() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    let done = root.install("--check-name=nobody.local");
+    assert_does_not_resolve(&done, "the module was loaded and asked, but nobody answered");
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER, "it is installed all the same");
+}
+
+#[test]
+fn without_an_interface_the_check_says_so() {
+    for preparation in [
+        "true",
+        "ip link add lan0 type veth peer name lan1; ip addr add 192.0.2.7/24 dev lan0; ip link set lan0 up",
+        "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; ip link add lan0 type veth peer name lan1
+         ip link set lan0 up; ip link set lan1 up",
+        "ip link add lan0 type veth peer name lan1; ip link set lan0 up multicast off; ip link set lan1 up multicast off
+         ip addr add 192.0.2.7/24 dev lan0",
+    ] {
+        let mut root = Root::new();
+        root.ok(preparation);
+        assert_does_not_resolve(&root.install(""), "no network interface is up with multicast and an address");
+    }
+}
+
+#[test]
+fn a_module_that_the_loader_does_not_find_is_named() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    let done = root.install("--libdir /mnt/archive");
+    assert_does_not_resolve(
+        &done,
+        "glibc cannot load /mnt/archive/libnss_mdns_minimal.so.2: the loader does not look in /mnt/archive",
+    );
+}
+
+#[test]
+fn a_damaged_module_is_refused_before_every_program_crashes_of_it() {
+    let mut root = Root::new();
+    root.ok("head -c 8192 $MODULE >/mnt/archive/libnss_mdns.so");
+    let before = root.traces();
+    assert_refused(&root.install("--no-check"), "libnss_mdns.so cannot be loaded: a program that tries to crashes");
+    root.ok("sed 's/libc\\.so\\.6/libc.so.7/' $MODULE >/mnt/archive/libnss_mdns.so");
+    assert_refused(
+        &root.install("--no-check"),
+        "libnss_mdns.so cannot be loaded: libc.so.7: cannot open shared object",
+    );
+    assert_same(&before, &root.traces(), "after the refusals");
+}
+
+#[test]
+fn a_hosts_line_without_the_service_is_named() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    root.write(CONF, &format!("# Generated by authselect\n{NSSWITCH}"));
+    assert_does_not_resolve(&root.install(""), "the hosts line of /etc/nsswitch.conf names none of mdns ");
+}
+
+#[test]
+fn a_hosts_line_that_ends_before_the_service_is_named() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    root.write(CONF, "hosts: files [NOTFOUND=return] mdns4_minimal\n");
+    assert_does_not_resolve(&root.install(""), "ends the search before it comes to mdns4_minimal");
+}
+
+#[test]
+fn the_service_on_the_line_is_the_one_that_is_tried() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    root.write(CONF, "hosts: files mdns4 dns\n");
+    let done = root.install("");
+    assert_eq!(done.status, 0, "{done:?}");
+    root.write(CONF, "hosts: files mdns6 dns\n");
+    root.ok("ip link set lan0 down; ip link set lan1 down; echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+        ip link set lan0 up; ip link set lan1 up");
+    assert_does_not_resolve(&root.install(""), "the module was loaded and asked, but nobody answered");
 }
