@@ -10,32 +10,31 @@ use std::time::Duration;
 /// Probing takes 750 ms by the standard; the rest is for slow machines.
 const READY: Duration = Duration::from_secs(15);
 
-/// avahi-daemon, for a host name without `.local`.
+/// avahi-daemon, for a host name without `.local`. It gives out no link-local address if there is another.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn avahi(host: &Host, name: &str) -> Result<Daemon, String> {
-    let has_v6 = host.interfaces.iter().any(|interface| interface.v6.is_some());
-    avahi_with(host, name, has_v6, "")
+    avahi_with(host, name, "")
 }
 
-/// avahi-daemon that answers over IPv4 only, whatever the host has: its records are of IPv4 alone, too.
+/// avahi-daemon on a host whose IPv6 is switched off.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn avahi_v4(host: &Host, name: &str) -> Result<Daemon, String> {
-    avahi_with(host, name, false, "")
+    host.script("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")?;
+    avahi(host, name)
 }
 
 /// avahi-daemon with more lines in the `[publish]` section of its configuration.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
-pub fn avahi_with(host: &Host, name: &str, v6: bool, publish: &str) -> Result<Daemon, String> {
+pub fn avahi_with(host: &Host, name: &str, publish: &str) -> Result<Daemon, String> {
     let program = unpacked("usr/sbin/avahi-daemon")?;
-    let use_v6 = if v6 { "yes" } else { "no" };
     let config = format!(
-        "[server]\nhost-name={name}\nuse-ipv4=yes\nuse-ipv6={use_v6}\nenable-dbus=no\n\
+        "[server]\nhost-name={name}\nuse-ipv4=yes\nuse-ipv6=yes\nenable-dbus=no\n\
          [wide-area]\nenable-wide-area=no\n\
          [publish]\npublish-hinfo=no\npublish-workstation=no\n{publish}\n"
     );
