@@ -102,7 +102,8 @@ pub(crate) fn believe<'a>(
         Channel::Ephemeral => {
             let asked = outstanding.find(message.id(), received.interface, *over)?;
             let to_us = received.destination.is_some_and(|destination| interfaces.is_own(destination));
-            let about_it = message.questions().all(|question| question.name == *name);
+            // A question that cannot be read is none of ours.
+            let about_it = message.questions().all(|question| question.is_some_and(|question| question.name == *name));
             if !to_us || !about_it {
                 return None;
             }
@@ -224,6 +225,7 @@ mod tests {
                 response(ID).question("printer.local").question("scanner.local"),
                 false,
             ),
+            ("a question that does not parse", unicast(), response(ID).unreadable_question(), false),
             ("multicast with a question", multicast(), response(0).question("scanner.local"), true),
             ("an id that was not sent", unicast(), response(ID ^ 0x8000), false),
             ("id 0", unicast(), response(0), false),

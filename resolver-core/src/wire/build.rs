@@ -32,6 +32,15 @@ impl Response {
         self
     }
 
+    /// Echoes a question whose name is a pointer to itself.
+    pub(crate) fn unreadable_question(mut self) -> Self {
+        self.count(4);
+        let own = u16::try_from(self.octets.len()).unwrap() | 0xc000;
+        self.octets.extend_from_slice(&own.to_be_bytes());
+        self.octets.extend_from_slice(&[0, 1, 0, 1]);
+        self
+    }
+
     /// Adds an answer of any form: the owner in wire form.
     pub(crate) fn record(mut self, owner: &[u8], kind: RecordType, class: u16, ttl: u32, data: &[u8]) -> Self {
         self.count(6);

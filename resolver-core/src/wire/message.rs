@@ -51,10 +51,15 @@ impl<'a> Message<'a> {
         self.flags & (QR | OPCODE | RCODE) == QR
     }
 
-    /// The questions that parse, up to the first that does not.
-    pub fn questions(&self) -> impl Iterator<Item = Question> + use<'a> {
+    /// The questions, None for one that does not parse, behind which no other does.
+    pub fn questions(&self) -> impl Iterator<Item = Option<Question>> + use<'a> {
         let mut reader = self.body;
-        (0..self.question_count).map_while(move |_| Question::read(&mut reader).ok())
+        let mut broken = false;
+        (0..self.question_count).map_while(move |_| {
+            let question = (!broken).then(|| Question::read(&mut reader).ok())?;
+            broken = question.is_none();
+            Some(question)
+        })
     }
 
     /// The records of all three sections, up to the first whose end cannot be found.
@@ -197,7 +202,7 @@ mod tests {
         let response = Response::new(0x1234).question("printer.local");
         let message = Message::read(response.octets()).unwrap();
         assert_eq!(message.id(), 0x1234);
-        let questions: Vec<_> = message.questions().collect();
+        let questions: Vec<_> = message.questions().flatten().collect();
         assert_eq!(questions.len(), 1);
         assert_eq!(questions[0].name, Name::from_text(b"printer.local").unwrap());
         assert_eq!(questions[0].kind, RecordType::A);
