@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Address, Answer, Families, Family};
+use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::collector::{Collector, Verdict};
 use crate::config::Config;
 use crate::interfaces::Interfaces;
@@ -95,6 +95,7 @@ impl AddressCollector {
     }
 
     /// The answer at `now`, when the lookup has ended; None if nothing was heard of the host.
+    #[inline(never)]
     pub(crate) fn finish(mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         if self.found.is_empty() {
             return None;
@@ -106,9 +107,10 @@ impl AddressCollector {
             }
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
-        // a responder's containers); those that need no scope first. A stable sort: the responder's order is kept.
-        self.found
-            .sort_by_key(|address| (!interfaces.is_on_link(address.ip, address.interface), address.is_link_local()));
+        // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
+        sort_by_rank(&mut self.found, |address| {
+            2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(address.is_link_local())
+        });
         Some(Answer { canonical: self.name, addresses: self.found, absent, expires: now + self.ttl })
     }
 
@@ -137,6 +139,7 @@ impl AddressCollector {
     }
 
     /// Takes the addresses of the present name; returns the families that the message has any of.
+    #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
         let mut families = Families::default();
@@ -185,6 +188,7 @@ impl AddressCollector {
         }
     }
 
+    #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
             if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
@@ -239,6 +243,7 @@ impl AddressCollector {
 }
 
 /// The target of an alias of `name` in the message, if it is one that may be followed.
+#[inline(never)]
 fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
     message
         .records()

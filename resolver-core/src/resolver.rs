@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::answer::{Address, Answer, Families, Family};
+use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::answers::AddressCollector;
 use crate::cache::{Cache, Remembered};
 use crate::config::Config;
@@ -84,6 +84,7 @@ impl Resolver {
         }
     }
 
+    #[inline(never)]
     fn remembered_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
         self.with_cache(|cache| match cache.get(name, now)? {
             Remembered::Host(answer) if answer.settles(wanted) => {
@@ -95,6 +96,7 @@ impl Resolver {
         .flatten()
     }
 
+    #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
         let interfaces = Interfaces::read()?;
         let is_own = is_own_name(name);
@@ -143,12 +145,13 @@ impl Resolver {
     }
 
     /// The machine's own addresses.
+    #[inline(never)]
     fn own_answer(&self, name: &Name, interfaces: &Interfaces, now: Instant) -> Answer {
         let mut addresses = Vec::new();
         for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
             memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
         }
-        addresses.sort_by_key(Address::is_link_local);
+        sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
         let mut absent = Families::BOTH;
         for address in &addresses {
             absent.remove(Family::of(address.ip));
@@ -156,6 +159,7 @@ impl Resolver {
         Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.ttl_max }
     }
 
+    #[inline(never)]
     fn remember_silence(&self, name: &Name, now: Instant) -> LookupError {
         let expires = now + self.config.silence_ttl;
         self.with_cache(|cache| cache.insert(name, Remembered::Silence { expires }));
