@@ -154,6 +154,11 @@ impl Answer {
         self.of(family).next().is_some()
     }
 
+    /// True if the host has an address of one of `families`.
+    pub(crate) fn has_any(&self, families: Families) -> bool {
+        self.addresses.iter().any(|address| families.contains(Family::of(address.ip)))
+    }
+
     /// True if for each of `families` there are addresses, or it is known that there are none.
     pub fn settles(&self, families: Families) -> bool {
         families.iter().all(|family| self.has(family) || self.absent.contains(family))

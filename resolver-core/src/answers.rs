@@ -96,7 +96,7 @@ impl AddressCollector {
 
     /// The answer at `now`, when the lookup has ended; None if nothing was heard of the host.
     #[inline(never)]
-    pub(crate) fn finish(mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+    pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         if self.found.is_empty() {
             return None;
         }
@@ -111,7 +111,12 @@ impl AddressCollector {
         sort_by_rank(&mut self.found, |address| {
             2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(address.is_link_local())
         });
-        Some(Answer { canonical: self.name, addresses: self.found, absent, expires: now + self.ttl })
+        Some(Answer {
+            canonical: self.name.clone(),
+            addresses: std::mem::take(&mut self.found),
+            absent,
+            expires: now + self.ttl,
+        })
     }
 
     fn has(&self, family: Family) -> bool {
@@ -153,7 +158,7 @@ impl AddressCollector {
                 Some(Data::Aaaa(ip)) => IpAddr::V6(ip),
                 _ => continue,
             };
-            if policy::is_host_address(ip) && record.owner().is_some_and(|owner| owner == self.name) {
+            if policy::is_host_address(ip) && record.is_of(&self.name) {
                 memory::push(&mut self.in_packet, ip);
                 families.insert(Family::of(ip));
                 ttl = ttl.min(Duration::from_secs(record.ttl.into()));
@@ -195,7 +200,7 @@ impl AddressCollector {
                 continue;
             }
             let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { continue };
-            if next != self.name || record.owner().is_none_or(|owner| owner != self.name) {
+            if next != self.name || !record.is_of(&self.name) {
                 continue;
             }
             // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
@@ -248,7 +253,7 @@ fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
     message
         .records()
         .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
-        .filter(|record| record.owner().is_some_and(|owner| owner == *name))
+        .filter(|record| record.is_of(name))
         .find_map(|record| match record.data() {
             Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => Some(target),
             _ => None,
@@ -372,7 +377,7 @@ mod tests {
             }
         }
 
-        fn answer(self, ms: u64) -> Answer {
+        fn answer(mut self, ms: u64) -> Answer {
             let now = self.at(ms);
             let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64")]);
             self.collector.finish(&interfaces, now).unwrap()
