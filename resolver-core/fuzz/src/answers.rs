@@ -1,6 +1,6 @@
 //! A lookup of a host: any packets, from anywhere, at any time. Never an answer that the rules forbid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use resolver_core::{Address, Answer, Families, Family, policy};
 
 use crate::input::Input;
 use crate::plain;
-use crate::scene::{self, Account, Topology};
+use crate::scene::{self, Account, Heard, Topology, What};
 
 /// Nothing is waited for longer than this, once something has been heard.
 const LONGEST_GRACE: Duration = Duration::from_millis(130);
@@ -59,9 +59,8 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
 /// What may be said of a lookup on its way.
 fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard: &mut Option<Duration>) {
     let state = lookup.state(at);
-    let last_words = account.heard.last().is_some_and(|heard| {
-        heard.message().records.iter().any(|record| record.is_of(&heard.name) && record.address().is_some_and(is_good))
-    });
+    let last_words =
+        account.heard.last().is_some_and(|heard| heard.addresses_of(&heard.name).any(|(ip, _)| is_good(ip)));
     match state {
         State::Silent | State::Renamed => {
             assert!(first_heard.is_none(), "what was heard is not forgotten");
@@ -89,12 +88,11 @@ fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard
 /// Each address is one that a host may have, and was said by a believed packet of the host.
 fn check_addresses(answer: &Answer, account: &Account) {
     assert!((1..=1024).contains(&answer.addresses.len()));
-    let mut said = BTreeSet::new();
-    for heard in &account.heard {
-        let message = heard.message();
-        let of_host = message.records.iter().filter(|record| record.is_of(answer.canonical.as_wire()));
-        said.extend(of_host.filter_map(|record| Some((record.address()?, heard.interface))));
-    }
+    let of_host = |heard: &Heard| {
+        let interface = heard.interface;
+        heard.addresses_of(answer.canonical.as_wire()).map(move |(ip, _)| (ip, interface)).collect::<Vec<_>>()
+    };
+    let said: BTreeSet<_> = account.heard.iter().flat_map(of_host).collect();
     let mut seen = BTreeSet::new();
     for &Address { ip, interface } in &answer.addresses {
         assert!(is_good(ip), "{ip} is no host's address");
@@ -127,10 +125,10 @@ fn check_canonical(answer: &Answer, account: &Account) {
     assert!(plain::is_clean_and_local(canonical), "{:?}", answer.canonical);
     let mut reached: BTreeSet<Vec<u8>> = [account.name.to_ascii_lowercase()].into();
     for _ in 0..8 {
-        for message in account.heard.iter().map(|heard| heard.message()) {
-            for record in message.records.iter().filter(|record| record.kind == 5) {
-                if reached.iter().any(|name| record.is_of(name)) {
-                    reached.extend(record.target().map(|target| target.to_ascii_lowercase()));
+        for said in account.heard.iter().flat_map(|heard| &heard.said) {
+            if let What::Alias(target) = &said.what {
+                if reached.contains(&said.owner.to_ascii_lowercase()) {
+                    reached.insert(target.to_ascii_lowercase());
                 }
             }
         }
@@ -140,18 +138,17 @@ fn check_canonical(answer: &Answer, account: &Account) {
 
 /// Not longer than the longest-lived record of any address, nor shorter than the shortest-lived of all.
 fn check_ttl(answer: &Answer, account: &Account, ttl: Duration) {
-    let mut records = Vec::new();
-    for heard in &account.heard {
-        let message = heard.message();
-        let of_host = message.records.iter().filter(|record| record.is_of(answer.canonical.as_wire()));
-        let addresses = of_host.filter_map(|record| Some((record.address()?, record.ttl)));
-        records.extend(addresses.filter(|&(ip, _)| is_good(ip)));
-    }
+    let of_host = account.heard.iter().flat_map(|heard| heard.addresses_of(answer.canonical.as_wire()));
+    let records: Vec<_> = of_host.filter(|&(ip, _)| is_good(ip)).collect();
     let seconds = |ttl: u32| Duration::from_secs(ttl.into()).min(LONGEST_TTL);
     assert!(records.iter().any(|&(_, least)| ttl >= seconds(least)), "{ttl:?} is less than any record's");
-    for address in &answer.addresses {
-        let longest = records.iter().filter(|(ip, _)| *ip == address.ip).map(|&(_, ttl)| ttl).max();
-        assert!(longest.is_some_and(|longest| ttl <= seconds(longest)), "{} lives for {ttl:?}", address.ip);
+    let mut longest = BTreeMap::new();
+    for &(ip, ttl) in &records {
+        let longest = longest.entry(ip).or_insert(ttl);
+        *longest = ttl.max(*longest);
+    }
+    for Address { ip, .. } in &answer.addresses {
+        assert!(longest.get(ip).is_some_and(|&longest| ttl <= seconds(longest)), "{ip} lives for {ttl:?}");
     }
 }
 
@@ -160,9 +157,7 @@ fn check_sources(answer: &Answer, account: &Account) {
     for family in Family::ALL {
         let mut hosts: Vec<Host> = Vec::new();
         for heard in &account.heard {
-            let message = heard.message();
-            let of_host = message.records.iter().filter(|record| record.is_of(answer.canonical.as_wire()));
-            let addresses = of_host.filter_map(plain::Record::address);
+            let addresses = heard.addresses_of(answer.canonical.as_wire()).map(|(ip, _)| ip);
             let addresses: BTreeSet<_> = addresses.filter(|&ip| is_good(ip) && Family::of(ip) == family).collect();
             if addresses.is_empty() {
                 continue;

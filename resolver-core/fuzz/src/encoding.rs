@@ -70,6 +70,10 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
     Name::from_text(input.take(length.into())).ok()
 }
 
+/// How much memory there is in all, and what is in it at first.
+const ARENA: usize = (MOST + 3 * MARGIN) / 16;
+static BLANK: [u128; ARENA] = [0xa5a4_a3a2_a1a0_9f9e_9d9c_9b9a_9998_9796; ARENA];
+
 /// A caller's buffer between margins, all of known content.
 struct Memory {
     arena: Vec<u128>,
@@ -81,7 +85,7 @@ struct Memory {
 impl Memory {
     fn new(length: usize, placing: u8) -> Self {
         let at = (placing != 255).then(|| MARGIN + usize::from(placing % 16));
-        Self { arena: vec![0; (MOST + 3 * MARGIN) / 16], at, length }
+        Self { arena: BLANK.to_vec(), at, length }
     }
 
     fn start(&mut self) -> *mut c_char {
@@ -90,26 +94,18 @@ impl Memory {
 
     /// The buffer, all memory being as at first.
     fn buffer(&mut self) -> Buffer<'static> {
-        self.arena.fill(0xa5a4_a3a2_a1a0_9f9e_9d9c_9b9a_9998_9796);
+        self.arena.copy_from_slice(&BLANK);
         let (start, length) = (self.start(), self.length);
         // SAFETY: so many octets of the arena are there, which lives until the encoder is done.
         unsafe { Buffer::new(start, length) }
     }
 
-    fn octets(&self) -> &[u8] {
-        // SAFETY: the arena's own octets, all initialised.
-        unsafe { std::slice::from_raw_parts(self.arena.as_ptr().cast(), self.arena.len() * 16) }
-    }
-
     /// Nothing was written outside the buffer, or, if the encoder failed, anywhere.
     fn check_untouched(&self, failed: bool) {
-        let whole = |octets: &[u8], first: usize| {
-            octets.iter().zip(first..).all(|(&octet, at)| usize::from(octet) == 0x96 + at % 16)
-        };
         let start = self.at.unwrap_or(0);
         let end = if failed || self.at.is_none() { start } else { start + self.length };
-        let octets = self.octets();
-        assert!(whole(&octets[..start], 0) && whole(&octets[end..], end), "written where it must not be");
+        let (octets, blank) = (octets_of(&self.arena), octets_of(&BLANK));
+        assert!(octets[..start] == blank[..start] && octets[end..] == blank[end..], "written where it must not be");
     }
 
     /// What `pointer` points to, which must be inside the buffer and aligned.
@@ -139,6 +135,11 @@ impl Memory {
         assert!(self.at.is_none() || self.length < needed + MOST_PADDING, "{} would do for {needed}", self.length);
         self.check_untouched(true);
     }
+}
+
+fn octets_of(memory: &[u128]) -> &[u8] {
+    // SAFETY: the memory's own octets, all initialised.
+    unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), size_of_val(memory)) }
 }
 
 fn check_tuples(answer: &Answer, families: Families, given: bool, memory: &mut Memory) {

@@ -81,11 +81,6 @@ impl<'a> Record<'a> {
         Some((record, fields + 10 + length))
     }
 
-    /// The class is IN, the record no goodbye, and the owner is `name`.
-    pub fn is_of(&self, name: &[u8]) -> bool {
-        self.class & 0x7fff == 1 && self.ttl > 0 && self.owner.as_ref().is_some_and(|owner| same(owner, name))
-    }
-
     /// The address, of an A or AAAA record.
     pub fn address(&self) -> Option<IpAddr> {
         match self.kind {

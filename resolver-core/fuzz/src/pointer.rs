@@ -7,7 +7,7 @@ use resolver_core::wire::{Name, RecordType};
 
 use crate::input::Input;
 use crate::plain;
-use crate::scene::{self, Account, Topology};
+use crate::scene::{self, Account, Topology, What};
 
 /// Plays the script in `data`.
 pub fn check(data: &[u8]) {
@@ -30,12 +30,10 @@ pub fn check(data: &[u8]) {
 
 /// The first good target of the first believed packet that has one.
 fn expected(account: &Account) -> Option<(Vec<u8>, Duration)> {
-    account.heard.iter().find_map(|heard| {
-        heard.message().records.iter().filter(|record| record.kind == 12 && record.is_of(&account.name)).find_map(
-            |record| {
-                let target = record.target().filter(|target| plain::is_clean_and_local(target))?;
-                Some((target, Duration::from_secs(record.ttl.into())))
-            },
-        )
+    account.heard.iter().flat_map(|heard| heard.of(&account.name)).find_map(|(what, ttl)| match what {
+        What::Pointer(target) if plain::is_clean_and_local(target) => {
+            Some((target.clone(), Duration::from_secs(ttl.into())))
+        }
+        _ => None,
     })
 }

@@ -119,31 +119,64 @@ impl Topology {
     /// Link-local, or within a prefix of the interface.
     pub fn is_on_link(&self, ip: IpAddr, interface: u32) -> bool {
         is_link_local(ip)
-            || self.usable().any(|&(own_interface, own, length)| {
-                let (one, other) = (bits(own), bits(ip));
-                let length = usize::from(length);
-                own_interface == interface
-                    && one.len() == other.len()
-                    && length <= one.len()
-                    && one[..length] == other[..length]
-            })
+            || self
+                .usable()
+                .any(|&(own_interface, own, length)| own_interface == interface && share_bits(own, ip, length.into()))
     }
 }
 
 /// A packet that was believed.
 #[derive(Debug)]
 pub struct Heard {
-    pub octets: Vec<u8>,
     pub source: IpAddr,
     pub interface: u32,
     /// What was asked for then, in wire form.
     pub name: Vec<u8>,
+    /// Its records that count.
+    pub said: Vec<Said>,
+}
+
+/// A record of class IN that is no goodbye, and that says one of these things of its owner.
+#[derive(Debug)]
+pub struct Said {
+    pub owner: Vec<u8>,
+    pub ttl: u32,
+    pub what: What,
+}
+
+/// What a record says.
+#[derive(Debug)]
+pub enum What {
+    Address(IpAddr),
+    Alias(Vec<u8>),
+    Pointer(Vec<u8>),
 }
 
 impl Heard {
-    /// The message, read anew.
-    pub fn message(&self) -> plain::Message<'_> {
-        plain::Message::read(&self.octets).expect("it was believed")
+    /// What was said of `name`, with the time to live.
+    pub fn of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = (&'a What, u32)> {
+        self.said.iter().filter(|said| plain::same(&said.owner, name)).map(|said| (&said.what, said.ttl))
+    }
+
+    /// The addresses among it.
+    pub fn addresses_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = (IpAddr, u32)> + 'a {
+        self.of(name).filter_map(|(what, ttl)| match what {
+            What::Address(ip) => Some((*ip, ttl)),
+            _ => None,
+        })
+    }
+}
+
+impl Said {
+    fn read(record: &plain::Record<'_>) -> Option<Self> {
+        let what = match record.kind {
+            1 | 28 => What::Address(record.address()?),
+            5 => What::Alias(record.target()?),
+            12 => What::Pointer(record.target()?),
+            _ => return None,
+        };
+        let owner = record.owner.clone()?;
+        (record.class & 0x7fff == 1 && record.ttl > 0).then_some(Self { owner, ttl: record.ttl, what })
     }
 }
 
@@ -168,8 +201,7 @@ impl Account {
     }
 
     /// The rules of who is believed, written a second time.
-    fn believes(&self, packet: &Packet<'_>, name: &[u8]) -> bool {
-        let Some(message) = plain::Message::read(packet.octets) else { return false };
+    fn believes(&self, packet: &Packet<'_>, message: &plain::Message<'_>, name: &[u8]) -> bool {
         let family = if packet.source.is_ipv4() { Family::V4 } else { Family::V6 };
         let from_the_link = packet.hop_limit == Some(255)
             || self.topology.is_own(packet.source)
@@ -213,11 +245,12 @@ impl Account {
 
     fn hear<C: Inner>(&mut self, lookup: &mut Lookup<C>, packet: &Packet<'_>, at: Duration) {
         let name = lookup.name().as_wire().to_vec();
-        let expected = self.believes(packet, &name);
-        assert_eq!(lookup.hear(packet, at), expected, "believed or not: {packet:?}");
-        if expected {
-            let octets = packet.octets.to_vec();
-            self.heard.push(Heard { octets, source: packet.source, interface: packet.interface, name });
+        let message = plain::Message::read(packet.octets);
+        let believed = message.filter(|message| self.believes(packet, message, &name));
+        assert_eq!(lookup.hear(packet, at), believed.is_some(), "believed or not: {packet:?}");
+        if let Some(message) = believed {
+            let said = message.records.iter().filter_map(Said::read).collect();
+            self.heard.push(Heard { source: packet.source, interface: packet.interface, name, said });
         }
     }
 }
@@ -345,10 +378,11 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
         }
         6 => {
             let [high, low] = input.array();
-            for host in 1..=255 {
+            let count = if fields & 0x60 == 0x60 { 255 } else { 3 };
+            for host in 1..=count {
                 write(1, &[10, high, low, host]);
             }
-            return 255;
+            return count.into();
         }
         _ => {
             let data = input.array::<16>();
@@ -397,10 +431,16 @@ pub fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-fn bits(ip: IpAddr) -> Vec<bool> {
-    let octets = match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    octets.iter().flat_map(|octet| (0..8).map(move |bit| octet << bit & 128 != 0)).collect()
+/// True if the first so many bits of two addresses are there and the same.
+fn share_bits(one: IpAddr, other: IpAddr, count: usize) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => same_bits(&one.octets(), &other.octets(), count),
+        (IpAddr::V6(one), IpAddr::V6(other)) => same_bits(&one.octets(), &other.octets(), count),
+        _ => false,
+    }
+}
+
+fn same_bits(one: &[u8], other: &[u8], count: usize) -> bool {
+    let bit = |octets: &[u8], number: usize| octets[number / 8] << (number % 8) & 128;
+    count <= 8 * one.len() && (0..count).all(|number| bit(one, number) == bit(other, number))
 }
