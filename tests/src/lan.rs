@@ -93,9 +93,7 @@ impl Network {
     pub fn lan(&self, families: Families) -> Result<Lan, String> {
         let number = self.lans.fetch_add(1, Ordering::Relaxed);
         // Snooping would withhold the group's packets from hosts whose membership it has not seen yet.
-        self.script(&format!(
-            "ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"
-        ))?;
+        self.script(&format!("ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"))?;
         Ok(Lan { number, families, hosts: AtomicU8::new(1) })
     }
 
@@ -184,11 +182,7 @@ fn client_setup() -> String {
 
 /// The contents of the files in a host's `/etc`. No DNS server answers, and none lets anyone wait.
 fn etc(name: &str) -> [(&'static str, &str); 3] {
-    [
-        ("NAME", name),
-        ("NSSWITCH", HOSTS_LINE),
-        ("RESOLV", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"),
-    ]
+    [("NAME", name), ("NSSWITCH", HOSTS_LINE), ("RESOLV", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")]
 }
 
 impl Host {

@@ -6,6 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
@@ -19,6 +20,7 @@
 //! | [`netif`] | names and indexes of a host's interfaces |
 //! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
 
+pub mod bench;
 pub mod deps;
 pub mod helpers;
 pub mod lan;

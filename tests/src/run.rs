@@ -135,11 +135,7 @@ impl Daemon {
         while !lines.text.iter().any(|line| line.contains(text)) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || lines.streams_ended == 2 {
-                return Err(format!(
-                    "{} never said `{text}`; it said:\n{}",
-                    self.name,
-                    lines.text.join("\n")
-                ));
+                return Err(format!("{} never said `{text}`; it said:\n{}", self.name, lines.text.join("\n")));
             }
             lines = self.log.grew.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -35,10 +35,7 @@ impl Scenario {
     ///
     /// # Errors
     /// What failed.
-    pub fn with(
-        families: Families,
-        start: impl FnOnce(&Host) -> Result<Daemon, String>,
-    ) -> Result<Scenario, String> {
+    pub fn with(families: Families, start: impl FnOnce(&Host) -> Result<Daemon, String>) -> Result<Scenario, String> {
         let mut scenario = Scenario::silent(families)?;
         scenario.daemons.push(start(&scenario.printer)?);
         Ok(scenario)

@@ -4,9 +4,7 @@
 //! shape of a responder that cannot be had on a test machine; single options change a shape further.
 
 use crate::netif::interfaces;
-use crate::wire::{
-    AUTHORITATIVE, Data, IN, Message, Question, RESPONSE, Record, TOP_BIT, reverse_name, types,
-};
+use crate::wire::{AUTHORITATIVE, Data, IN, Message, Question, RESPONSE, Record, TOP_BIT, reverse_name, types};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -115,19 +113,8 @@ impl Default for Shape {
 }
 
 /// The shapes that have a name, each after what it imitates.
-pub const PRESETS: [&str; 11] = [
-    "apple",
-    "lwip",
-    "esp-idf",
-    "esp8266",
-    "umdns",
-    "android",
-    "zephyr",
-    "hashicorp",
-    "resolved",
-    "jmdns",
-    "windows",
-];
+pub const PRESETS: [&str; 11] =
+    ["apple", "lwip", "esp-idf", "esp8266", "umdns", "android", "zephyr", "hashicorp", "resolved", "jmdns", "windows"];
 
 /// Sets the habits of a named responder.
 fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
@@ -225,8 +212,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
                 )?
             }
             "--id" => {
-                shape.id =
-                    one_of(&value()?, &[("echoed", Id::Echoed), ("zero", Id::Zero), ("fresh", Id::Fresh)])?
+                shape.id = one_of(&value()?, &[("echoed", Id::Echoed), ("zero", Id::Zero), ("fresh", Id::Fresh)])?
             }
             "--other" => {
                 shape.other_family = one_of(
@@ -262,8 +248,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
             "--delay" => {
                 let value = value()?;
                 let (least, most) = value.split_once('-').unwrap_or((&value, &value));
-                shape.delay =
-                    (least.parse().map_err(|_| bad(&value))?, most.parse().map_err(|_| bad(&value))?);
+                shape.delay = (least.parse().map_err(|_| bad(&value))?, most.parse().map_err(|_| bad(&value))?);
             }
             "--ttl" => {
                 let value = value()?;
@@ -483,13 +468,7 @@ impl Listener {
     }
 
     /// What there is to say to a question about a name of ours.
-    fn addresses(
-        &self,
-        asked: &Question,
-        multicast: bool,
-        record: &dyn Fn(Data) -> Record,
-        to: &mut Message,
-    ) {
+    fn addresses(&self, asked: &Question, multicast: bool, record: &dyn Fn(Data) -> Record, to: &mut Message) {
         let shape = &self.shape;
         let over_v6 = self.group.is_ipv6();
         let sendable = |address: &&IpAddr| !shape.family_by_transport || address.is_ipv6() == over_v6;

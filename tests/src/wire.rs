@@ -241,9 +241,8 @@ fn parse_data(packet: &[u8], rtype: u16, start: usize, end: usize) -> Option<Dat
         types::NSEC => {
             let (_, bitmap) = parse_name(packet, start)?;
             let bits = packet.get(bitmap + 2..end)?;
-            let types = (0..256u16).filter(|rtype| {
-                bits.get(usize::from(rtype / 8)).is_some_and(|octet| octet & 0x80 >> (rtype % 8) != 0)
-            });
+            let types = (0..256u16)
+                .filter(|rtype| bits.get(usize::from(rtype / 8)).is_some_and(|octet| octet & 0x80 >> (rtype % 8) != 0));
             Data::Types(false, types.collect())
         }
         _ => return None,

@@ -10,9 +10,7 @@ fn answers(outcome: &tests::run::Outcome) -> Vec<&str> {
     outcome.stdout.lines().filter(|line| !line.starts_with("after ")).collect()
 }
 
-fn responder_answers(
-    start: fn(&tests::lan::Host) -> Result<tests::run::Daemon, String>,
-) -> Result<(), String> {
+fn responder_answers(start: fn(&tests::lan::Host) -> Result<tests::run::Daemon, String>) -> Result<(), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
@@ -80,8 +78,7 @@ fn a_dropped_network_leaves_no_process() -> Result<(), String> {
     printer.script(&format!("setsid sleep {mark} >/dev/null 2>&1 </dev/null &"))?;
     let running = || {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let command =
-            |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let command = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let wanted = format!("sleep\0{mark}\0");
         processes.map(command).filter(|line| *line == wanted.as_bytes()).count()
     };

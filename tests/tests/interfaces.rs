@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use tests::helpers::dns;
 use tests::lan::{Families, Host, Network};
-use tests::lookups::{
-    AT_ONCE, expected, expected_v4, expected_v6, found, not_found_at_once, python_getaddrinfo,
-};
+use tests::lookups::{AT_ONCE, expected, expected_v4, expected_v6, found, not_found_at_once, python_getaddrinfo};
 use tests::responders::{avahi, scripted, zeroconf};
 use tests::run::Daemon;
 use tests::scenario::Scenario;

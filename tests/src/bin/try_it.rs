@@ -38,8 +38,7 @@ fn show() -> Result<(), String> {
     let printer = network.host("printer", &[&lan])?;
     let _responder = start_responder(&printer)?;
     let client = network.client("client", &[&lan])?;
-    let worked =
-        ["getent ahosts printer.local", "ping -c1 printer.local"].map(|line| show_command(&client, line));
+    let worked = ["getent ahosts printer.local", "ping -c1 printer.local"].map(|line| show_command(&client, line));
     println!("\nThe LAN is gone again; nothing was installed.");
     if worked == [true, true] { Ok(()) } else { Err("printer.local did not resolve".into()) }
 }

@@ -45,13 +45,11 @@ fn describe(packet: &[u8]) -> Option<String> {
     let version = packet.first()? >> 4;
     let (source, destination, udp): (IpAddr, IpAddr, usize) = match version {
         4 if *packet.get(9)? == 17 => {
-            let address =
-                |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
+            let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
             (address(12)?.into(), address(16)?.into(), usize::from(packet.first()? & 15) * 4)
         }
         6 if *packet.get(6)? == 17 => {
-            let address =
-                |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(packet.get(at..at + 16)?).ok()?));
+            let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(packet.get(at..at + 16)?).ok()?));
             (address(8)?.into(), address(24)?.into(), 40)
         }
         _ => return None,

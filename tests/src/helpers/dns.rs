@@ -57,12 +57,7 @@ fn answer(query: Message, zone: &[(String, IpAddr)]) -> Message {
         }
         let all = known.map(|(_, address)| Data::Address(*address));
         let wanted = all.filter(|data| data.rtype() == question.rtype);
-        response.answers.extend(wanted.map(|data| Record {
-            name: question.name.clone(),
-            class: IN,
-            ttl: 60,
-            data,
-        }));
+        response.answers.extend(wanted.map(|data| Record { name: question.name.clone(), class: IN, ttl: 60, data }));
     }
     response.questions = query.questions;
     response

@@ -99,8 +99,7 @@ impl Capture {
 
     /// Those of them that were sent to the group.
     pub fn to_group(&self) -> Vec<String> {
-        let group =
-            |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
+        let group = |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
         self.packets().into_iter().filter(group).collect()
     }
 }

@@ -54,8 +54,7 @@ fn wait(socket: &UdpSocket, name: &str, deadline: Instant) -> Option<Message> {
         socket.set_read_timeout(Some(left)).ok()?;
         let (length, _) = socket.recv_from(&mut buffer).ok()?;
         let message = Message::parse(buffer.get(..length)?);
-        let answers =
-            |message: &Message| message.answers.iter().any(|record| record.name.eq_ignore_ascii_case(name));
+        let answers = |message: &Message| message.answers.iter().any(|record| record.name.eq_ignore_ascii_case(name));
         if let Some(message) = message.filter(answers) {
             return Some(message);
         }
