@@ -25,7 +25,8 @@ pub(crate) trait Collector {
     /// The name that is asked for at present.
     fn name(&self) -> &Name;
 
-    /// The types that are asked for over `over` on an interface, which has addresses of the `other` family too or not.
+    /// The types that are still to be asked for over `over` on an interface, which has addresses of the `other` family too
+    /// or not.
     fn kinds(&self, over: Family, other: bool) -> &'static [RecordType];
 
     /// The address that is asked directly, beside the group (RFC 6762, section 5.5).
@@ -39,4 +40,9 @@ pub(crate) trait Collector {
 
     /// Whether the lookup is done at `now`.
     fn verdict(&self, now: Instant) -> Verdict;
+
+    /// When it is worth while, once, to ask again for what is awaited.
+    fn ask_again_at(&self) -> Option<Instant> {
+        None
+    }
 }

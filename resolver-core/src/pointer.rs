@@ -65,3 +65,55 @@ impl Collector for PointerCollector {
         if self.found.is_some() { Verdict::Done } else { Verdict::Silent }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validation::Source;
+    use crate::wire::Message;
+    use crate::wire::build::{Response, wire};
+
+    fn found(response: &Response) -> Option<(Name, Duration)> {
+        let ip: IpAddr = "10.0.0.2".parse().unwrap();
+        let mut collector = PointerCollector::new(&Name::of_address(ip), ip);
+        let source = Source { ip, interface: 2 };
+        let message = Message::read(response.octets()).unwrap();
+        collector.take(&Reply { message, source, answers: Some(RecordType::PTR) }, Instant::now());
+        assert_eq!(collector.verdict(Instant::now()) == Verdict::Done, collector.found.is_some());
+        collector.finish()
+    }
+
+    const OWNER: &str = "2.0.0.10.in-addr.arpa";
+
+    #[test]
+    fn the_first_good_target_is_taken() {
+        let response = Response::new(0)
+            .name(OWNER, RecordType::PTR, "www.example")
+            .name("3.0.0.10.in-addr.arpa", RecordType::PTR, "other.local")
+            .name(OWNER, RecordType::PTR, "printer.local")
+            .name(OWNER, RecordType::PTR, "second.local");
+        let expected = Name::from_text(b"printer.local").unwrap();
+        assert_eq!(found(&response), Some((expected, Duration::from_secs(120))));
+    }
+
+    #[test]
+    fn targets_that_are_not_taken() {
+        let record =
+            |ttl, class, target: &[u8]| Response::new(0).record(&wire(OWNER), RecordType::PTR, class, ttl, target);
+        for (what, response) in [
+            ("out of .local", record(120, 1, &wire("www.example"))),
+            ("just local", record(120, 1, &wire("local"))),
+            ("a goodbye", record(0, 1, &wire("printer.local"))),
+            ("class CH", record(120, 3, &wire("printer.local"))),
+            ("an escape character", record(120, 1, b"\x03a\x1bb\x05local\x00")),
+            ("a NUL", record(120, 1, b"\x03a\x00b\x05local\x00")),
+            ("a dot in a label", record(120, 1, b"\x03a.b\x05local\x00")),
+            ("a space", record(120, 1, b"\x03a b\x05local\x00")),
+            ("an option", record(120, 1, b"\x02-f\x05local\x00")),
+            ("no UTF-8", record(120, 1, b"\x02a\xff\x05local\x00")),
+            ("past the end of the data", record(120, 1, b"\x07printer\x05local")),
+        ] {
+            assert_eq!(found(&response), None, "{what}");
+        }
+    }
+}

@@ -99,12 +99,12 @@ impl Resolver {
         let interfaces = Interfaces::read()?;
         let is_own = is_own_name(name);
         let mut collector = AddressCollector::new(name, wanted, &self.config);
-        querier::run(&mut collector, &interfaces, self.schedule(self.config.timeout, is_own))?;
+        let asked = querier::run(&mut collector, &interfaces, self.schedule(self.config.timeout, is_own));
         let now = Instant::now();
         let mut answer = match collector.finish(&interfaces, now) {
             Some(answer) => answer,
             None if is_own => self.own_answer(name, &interfaces, now),
-            None => return Err(self.remember_silence(name, now)),
+            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now))),
         };
         self.with_cache(|cache| {
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
@@ -123,10 +123,10 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let mut collector = PointerCollector::new(name, ip);
-        querier::run(&mut collector, &interfaces, self.schedule(self.config.reverse_timeout, false))?;
+        let asked = querier::run(&mut collector, &interfaces, self.schedule(self.config.reverse_timeout, false));
         let now = Instant::now();
         let Some((target, ttl)) = collector.finish() else {
-            return Err(self.remember_silence(name, now));
+            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now)));
         };
         let ttl = ttl.min(self.config.ttl_max);
         let entry = Remembered::Pointer { target: target.clone(), expires: now + ttl };

@@ -132,28 +132,15 @@ fn is_group(destination: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use crate::interfaces;
+    use crate::wire::build::Response;
 
     const ID: u16 = 0x1234;
 
     fn name() -> Name {
         Name::from_text(b"printer.local").unwrap()
-    }
-
-    /// A response with these flags, this id and, where given, an echoed question of that name.
-    fn response(id: u16, flags: u16, questions: &[&str]) -> Vec<u8> {
-        let mut octets = Vec::new();
-        octets.extend_from_slice(&id.to_be_bytes());
-        octets.extend_from_slice(&flags.to_be_bytes());
-        octets.extend_from_slice(&u16::try_from(questions.len()).unwrap().to_be_bytes());
-        octets.extend_from_slice(&[0; 6]);
-        for question in questions {
-            octets.extend_from_slice(Name::from_text(question.as_bytes()).unwrap().as_wire());
-            octets.extend_from_slice(&[0, 1, 0, 1]);
-        }
-        octets
     }
 
     fn unicast() -> Datagram {
@@ -221,33 +208,49 @@ pub(crate) mod tests {
             ("unicast to the group's socket", with(multicast(), |r| r.destination = address("10.0.0.1").into()), false),
             ("destination unknown", with(unicast(), |r| r.destination = None), false),
         ] {
-            assert_eq!(believed(datagram, &response(ID, 0x8400, &[])), expected, "{what}");
+            assert_eq!(believed(datagram, Response::new(ID).octets()), expected, "{what}");
         }
     }
 
     #[test]
     fn packets_by_their_header_and_questions() {
-        for (what, datagram, octets, expected) in [
-            ("question echoed", unicast(), response(ID, 0x8400, &["PRINTER.local"]), true),
-            ("another name's question", unicast(), response(ID, 0x8400, &["scanner.local"]), false),
+        let response = Response::new;
+        for (what, datagram, response, expected) in [
+            ("question echoed", unicast(), response(ID).question("PRINTER.local"), true),
+            ("another name's question", unicast(), response(ID).question("scanner.local"), false),
             (
                 "another name's question beside ours",
                 unicast(),
-                response(ID, 0x8400, &["printer.local", "scanner.local"]),
+                response(ID).question("printer.local").question("scanner.local"),
                 false,
             ),
-            ("multicast with a question", multicast(), response(0, 0x8400, &["scanner.local"]), true),
-            ("an id that was not sent", unicast(), response(ID ^ 0x8000, 0x8400, &[]), false),
-            ("id 0", unicast(), response(0, 0x8400, &[]), false),
-            ("the id of another interface", unicast(), response(ID + 1, 0x8400, &[]), false),
-            ("the id of the other family", unicast(), response(ID + 2, 0x8400, &[]), false),
-            ("multicast with any id", multicast(), response(0x7777, 0x8400, &[]), true),
-            ("a query", multicast(), response(0, 0x0000, &["printer.local"]), false),
-            ("an error", unicast(), response(ID, 0x8403, &[]), false),
-            ("another opcode", unicast(), response(ID, 0xa400, &[]), false),
-            ("no header", unicast(), vec![0; 11], false),
+            ("multicast with a question", multicast(), response(0).question("scanner.local"), true),
+            ("an id that was not sent", unicast(), response(ID ^ 0x8000), false),
+            ("id 0", unicast(), response(0), false),
+            ("the id of another interface", unicast(), response(ID + 1), false),
+            ("the id of the other family", unicast(), response(ID + 2), false),
+            ("multicast with any id", multicast(), response(0x7777), true),
+            ("a query", multicast(), response(0).flags(0).question("printer.local"), false),
+            ("an error", unicast(), response(ID).flags(0x8403), false),
+            ("another opcode", unicast(), response(ID).flags(0xa400), false),
         ] {
-            assert_eq!(believed(datagram, &octets), expected, "{what}");
+            assert_eq!(believed(datagram, response.octets()), expected, "{what}");
         }
+        assert!(!believed(unicast(), &[0; 11]), "no whole header");
+    }
+
+    #[test]
+    fn a_question_from_the_group_expects_multicast_only() {
+        let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24")]);
+        let mut outstanding = Outstanding::default();
+        let believed = |datagram, outstanding: &Outstanding| {
+            believe(&datagram, Response::new(0).octets(), &name(), outstanding, &interfaces).is_some()
+        };
+        assert!(!believed(multicast(), &outstanding));
+        outstanding.expect_multicast(2, Family::V4);
+        assert!(believed(multicast(), &outstanding));
+        assert!(!believed(unicast(), &outstanding));
+        outstanding.clear();
+        assert!(!believed(multicast(), &outstanding));
     }
 }

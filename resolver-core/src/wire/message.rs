@@ -183,42 +183,24 @@ impl Nsec {
 mod tests {
     use super::*;
 
-    const NAME: &[u8] = b"\x07printer\x05local\x00";
-
-    fn header(questions: u16, answers: u16) -> Vec<u8> {
-        let mut message = vec![0x12, 0x34, 0x84, 0x00];
-        message.extend_from_slice(&questions.to_be_bytes());
-        message.extend_from_slice(&answers.to_be_bytes());
-        message.extend_from_slice(&[0; 4]);
-        message
-    }
-
-    fn record(owner: &[u8], kind: RecordType, class: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
-        let mut record = owner.to_vec();
-        record.extend_from_slice(&kind.0.to_be_bytes());
-        record.extend_from_slice(&class.to_be_bytes());
-        record.extend_from_slice(&ttl.to_be_bytes());
-        record.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
-        record.extend_from_slice(data);
-        record
-    }
+    use crate::wire::build::{Response, wire};
 
     fn only_record(kind: RecordType, data: &[u8]) -> Option<Data> {
-        let message = [header(0, 1), record(NAME, kind, 1, 120, data)].concat();
-        let found = Message::read(&message).unwrap().records().next().unwrap();
+        let response = Response::new(0).record(&wire("printer.local"), kind, 1, 120, data);
+        let found = Message::read(response.octets()).unwrap().records().next().unwrap();
         assert_eq!(found.owner(), Name::from_text(b"printer.local").ok());
         found.data()
     }
 
     #[test]
     fn header_and_question_are_read() {
-        let message = [header(1, 0), NAME.to_vec(), vec![0, 28, 0x80, 1]].concat();
-        let message = Message::read(&message).unwrap();
+        let response = Response::new(0x1234).question("printer.local");
+        let message = Message::read(response.octets()).unwrap();
         assert_eq!(message.id(), 0x1234);
         let questions: Vec<_> = message.questions().collect();
         assert_eq!(questions.len(), 1);
         assert_eq!(questions[0].name, Name::from_text(b"printer.local").unwrap());
-        assert_eq!(questions[0].kind, RecordType::AAAA);
+        assert_eq!(questions[0].kind, RecordType::A);
         assert!(Message::read(&[0; 11]).is_err());
     }
 
@@ -235,9 +217,8 @@ mod tests {
             (0x8c00, false), // opcode 1
             (0xac00, false), // opcode 5, update
         ] {
-            let mut message = header(0, 0);
-            message[2..4].copy_from_slice(&flags.to_be_bytes());
-            assert_eq!(Message::read(&message).unwrap().is_valid_response(), valid, "{flags:#06x}");
+            let response = Response::new(0).flags(flags);
+            assert_eq!(Message::read(response.octets()).unwrap().is_valid_response(), valid, "{flags:#06x}");
         }
     }
 
@@ -252,12 +233,12 @@ mod tests {
 
     #[test]
     fn names_in_data_end_where_the_data_end() {
-        assert!(matches!(only_record(RecordType::PTR, NAME), Some(Data::Ptr(_))));
+        let target = wire("desk.local");
+        assert!(matches!(only_record(RecordType::PTR, &target), Some(Data::Ptr(_))));
         // The compressed form, back to the owner.
         assert!(matches!(only_record(RecordType::CNAME, b"\x03www\xc0\x0c"), Some(Data::Cname(_))));
-        let longer = [NAME, b"x"].concat();
-        assert!(only_record(RecordType::PTR, &longer).is_none());
-        assert!(only_record(RecordType::PTR, &NAME[..NAME.len() - 1]).is_none());
+        assert!(only_record(RecordType::PTR, &[target.as_slice(), b"x"].concat()).is_none());
+        assert!(only_record(RecordType::PTR, &target[..target.len() - 1]).is_none());
     }
 
     #[test]
@@ -281,15 +262,13 @@ mod tests {
 
     #[test]
     fn a_record_that_does_not_parse_is_passed_over() {
-        let message = [
-            header(0, 4),
-            record(b"\xc0\xff", RecordType::A, 1, 120, &[10, 0, 0, 1]), // owner points forwards
-            record(NAME, RecordType::A, 1, 120, &[10, 0, 0]),
-            record(NAME, RecordType(99), 1, 120, &[1, 2, 3]),
-            record(NAME, RecordType::A, 0x8001, 120, &[10, 0, 0, 2]),
-        ]
-        .concat();
-        let records: Vec<_> = Message::read(&message).unwrap().records().collect();
+        let owner = wire("printer.local");
+        let response = Response::new(0)
+            .record(b"\xc0\xff", RecordType::A, 1, 120, &[10, 0, 0, 1]) // the owner points forwards
+            .record(&owner, RecordType::A, 1, 120, &[10, 0, 0])
+            .record(&owner, RecordType(99), 1, 120, &[1, 2, 3])
+            .record(&owner, RecordType::A, 0x8001, 120, &[10, 0, 0, 2]);
+        let records: Vec<_> = Message::read(response.octets()).unwrap().records().collect();
         assert_eq!(records.len(), 4);
         assert!(records[0].owner().is_none());
         assert!(records[1].data().is_none() && records[2].data().is_none());
@@ -299,9 +278,9 @@ mod tests {
 
     #[test]
     fn counts_are_bounded_by_the_octets_there_are() {
-        let mut message = header(0, u16::MAX);
-        message[8..12].fill(0xff);
-        message.extend(record(NAME, RecordType::A, 3, 120, &[10, 0, 0, 1]));
+        let response = Response::new(0).record(&wire("printer.local"), RecordType::A, 3, 120, &[10, 0, 0, 1]);
+        let mut message = response.octets().to_vec();
+        message[6..12].fill(0xff);
         let records: Vec<_> = Message::read(&message).unwrap().records().collect();
         assert_eq!(records.len(), 1);
         assert!(!records[0].is_internet());
@@ -309,7 +288,9 @@ mod tests {
 
     #[test]
     fn records_behind_a_broken_question_are_not_guessed_at() {
-        let message = [header(2, 1), record(NAME, RecordType::A, 1, 120, &[10, 0, 0, 1])].concat();
+        let response = Response::new(0).address("printer.local", "10.0.0.1");
+        let mut message = response.octets().to_vec();
+        message[5] = 2;
         assert_eq!(Message::read(&message).unwrap().records().count(), 0);
     }
 }

@@ -3,6 +3,8 @@
 //! [`Reader`] alone touches offsets. A [`Name`] that exists is valid. A [`Message`] hands out its records lazily:
 //! one that does not parse is passed over and the rest of the packet is kept.
 
+#[cfg(test)]
+pub(crate) mod build;
 mod message;
 mod name;
 mod query;

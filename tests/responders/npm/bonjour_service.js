@@ -1,0 +1,8 @@
+// Registers this machine's addresses under a name with bonjour-service: bonjour_service.js NAME.local
+// Says "ready" once it has announced itself, then answers until it is killed.
+"use strict";
+
+const { Bonjour } = require("bonjour-service");
+
+const service = new Bonjour().publish({ name: "host", type: "discard", port: 9, host: process.argv[2] });
+service.on("up", () => console.log("ready"));
