@@ -25,10 +25,63 @@ pub(super) struct Bench {
     only: Option<String>,
     /// What the chart shows.
     pub(super) bars: Vec<(String, [Samples; 4])>,
+    running: Option<(Responder, Daemon)>,
+    hosts: [Host; Responder::ALL.len()],
     clients: [Client; 3],
-    _responders: Vec<(Daemon, Host)>,
     hole: (Dns, Host),
     _network: Network,
+}
+
+/// Who answers. Only one of them runs at a time: every query wakes all that do, and they would take the time of what is
+/// measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Responder {
+    Avahi,
+    AvahiV4,
+    Zeroconf,
+    ZeroconfV4,
+    Resolved,
+    /// The scripted one, with 64 names.
+    Many,
+}
+
+impl Responder {
+    const ALL: [Responder; 6] = [
+        Responder::Avahi,
+        Responder::AvahiV4,
+        Responder::Zeroconf,
+        Responder::ZeroconfV4,
+        Responder::Resolved,
+        Responder::Many,
+    ];
+
+    /// The host's name, without `.local`.
+    fn name(self) -> &'static str {
+        match self {
+            Responder::Avahi => "avahi",
+            Responder::AvahiV4 => "avahi4",
+            Responder::Zeroconf => "zeroconf",
+            Responder::ZeroconfV4 => "zeroconf4",
+            Responder::Resolved => "resolved",
+            Responder::Many => "many",
+        }
+    }
+
+    fn start(self, host: &Host) -> Result<Daemon, String> {
+        match self {
+            Responder::Avahi => responders::avahi(host, self.name()),
+            Responder::AvahiV4 => responders::avahi_v4(host, self.name()),
+            Responder::Zeroconf => responders::zeroconf(host, self.name()),
+            Responder::ZeroconfV4 => responders::zeroconf_v4(host, self.name()),
+            Responder::Resolved => resolved(host),
+            Responder::Many => {
+                let names: Vec<String> = (0..64).map(|number| MANY.replace('#', &format!("{number:02}"))).collect();
+                let (first, others) = names.split_first().ok_or("no names")?;
+                let others: Vec<&str> = others.iter().flat_map(|name| ["--name", name]).collect();
+                responders::scripted(host, first, &others)
+            }
+        }
+    }
 }
 
 /// A lookup to be measured. `#` in its words becomes the number of the sample.
@@ -48,31 +101,29 @@ impl Bench {
     pub(super) fn new(quick: bool, only: Option<String>) -> Result<Bench, String> {
         let network = Network::new()?;
         let lan = network.lan(Families::Both)?;
-        let host = |name| network.host(name, &[&lan]);
-        let many: Vec<String> = (0..64).map(|number| MANY.replace('#', &format!("{number:02}"))).collect();
-        let (first, others) = many.split_first().ok_or("no names")?;
-        let others: Vec<&str> = others.iter().flat_map(|name| ["--name", name]).collect();
-        let all =
-            [host("avahi")?, host("avahi4")?, host("zeroconf")?, host("zeroconf4")?, host("resolved")?, host("many")?];
-        let [a, a4, z, z4, r, m] = &all;
-        let daemons = [
-            responders::avahi(a, "avahi")?,
-            responders::avahi_v4(a4, "avahi4")?,
-            responders::zeroconf(z, "zeroconf")?,
-            responders::zeroconf_v4(z4, "zeroconf4")?,
-            resolved(r)?,
-            responders::scripted(m, first, &others)?,
-        ];
+        let host = |responder: Responder| network.host(responder.name(), &[&lan]);
+        let hosts = Responder::ALL.map(host);
         let clients = [
             Client::new(&network, &lan, Kind::Ours)?,
             Client::new(&network, &lan, Kind::Mdns)?,
             Client::new(&network, &lan, Kind::Resolve)?,
         ];
         let hole = black_hole(&network, &lan)?;
-        let _responders = daemons.into_iter().zip(all).collect();
-        let bench = Bench { quick, only, bars: Vec::new(), clients, _responders, hole, _network: network };
-        bench.wait_for_resolved()?;
-        Ok(bench)
+        let [a, b, c, d, e, f] = hosts;
+        let hosts = [a?, b?, c?, d?, e?, f?];
+        Ok(Bench { quick, only, bars: Vec::new(), running: None, hosts, clients, hole, _network: network })
+    }
+
+    /// Has this responder run, and no other.
+    pub(super) fn serve(&mut self, responder: Responder) -> Result<(), String> {
+        if self.running.as_ref().is_some_and(|(running, _)| *running == responder) {
+            return Ok(());
+        }
+        self.running = None;
+        let host = self.hosts.iter().zip(Responder::ALL).find(|(_, of)| *of == responder);
+        let daemon = responder.start(host.ok_or("no such host")?.0)?;
+        self.running = Some((responder, daemon));
+        if responder == Responder::Resolved { self.wait_for_resolved() } else { Ok(()) }
     }
 
     /// It probes its name for a while before it answers, and does not say when.
@@ -213,6 +264,22 @@ impl Bench {
         let result = work();
         self.clients.iter().try_for_each(|client| client.host.script("nft flush ruleset").map(drop))?;
         result
+    }
+
+    /// Our own lookup in turn with a DNS server that refuses at once and with one that swallows all questions.
+    pub(super) fn ours_by_dns(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 2], String> {
+        let lookup = Lookup { by: &[Kind::Ours], cold: false, bare: None, ..lookup };
+        if self.is_slow(lookup, Kind::Ours)? {
+            let [reachable, ..] = self.measure(lookup, count)?;
+            let [unreachable, ..] = self.without_dns(|| self.measure(lookup, count))?;
+            return Ok([reachable, unreachable]);
+        }
+        let mut samples = [Vec::new(), Vec::new()];
+        for number in 0..count {
+            samples[0].push(self.once(lookup, Kind::Ours, number, false)?);
+            samples[1].push(self.without_dns(|| self.once(lookup, Kind::Ours, number, false))?);
+        }
+        Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
     /// Does something while the DNS server of every client swallows all questions.
