@@ -6,6 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
@@ -22,6 +23,7 @@
 //! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
 
 pub mod attacks;
+pub mod bench;
 pub mod deps;
 pub mod guest;
 pub mod helpers;

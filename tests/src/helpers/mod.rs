@@ -80,6 +80,11 @@ pub fn silent_dns(host: &Host) -> Result<Dns<'_>, String> {
 }
 
 impl Dns<'_> {
+    /// The server alone, where nobody reads what it noted.
+    pub fn daemon(self) -> Daemon {
+        self.daemon
+    }
+
     /// The names that it was asked for until now.
     ///
     /// # Panics
