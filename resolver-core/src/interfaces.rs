@@ -78,7 +78,7 @@ impl Interfaces {
 
     /// Picks those that can be asked on: up, running, multicast, no point-to-point link and no member of another, with an
     /// address. The loopback interface is picked only where there is no other.
-    fn select(links: &mut Vec<Link>, mut addresses: Vec<OwnAddress>) -> Self {
+    pub(crate) fn select(links: &mut Vec<Link>, mut addresses: Vec<OwnAddress>) -> Self {
         const NEEDED: libc::c_int = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
         links.retain(|link| link.flags & (NEEDED | libc::IFF_POINTOPOINT) == NEEDED && !link.is_port);
         if links.iter().any(|link| link.flags & libc::IFF_LOOPBACK == 0) {

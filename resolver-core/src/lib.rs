@@ -20,6 +20,8 @@ mod cache;
 mod collector;
 mod config;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ids;
 mod interfaces;
 mod memory;

@@ -18,9 +18,9 @@ const BUFFER: usize = 32 * 1024;
 /// A dump of more datagrams than this is not read to its end.
 const MOST_DATAGRAMS: usize = 256;
 
-const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
-const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -93,7 +93,7 @@ fn dump(socket: &Socket, buffer: &mut [u8], request: u16, each: &mut dyn FnMut(u
 }
 
 /// Hands the messages of one datagram to `each`; true if the last of the table was among them.
-fn messages(mut rest: &[u8], sequence: u32, each: &mut dyn FnMut(u16, &[u8])) -> io::Result<bool> {
+pub(crate) fn messages(mut rest: &[u8], sequence: u32, each: &mut dyn FnMut(u16, &[u8])) -> io::Result<bool> {
     const HEADER: usize = 16;
     while !rest.is_empty() {
         let length = u32_at(rest, 0).and_then(|length| usize::try_from(length).ok()).ok_or_else(not_understood)?;
@@ -115,7 +115,7 @@ fn messages(mut rest: &[u8], sequence: u32, each: &mut dyn FnMut(u16, &[u8])) ->
 }
 
 /// An ifinfomsg and its attributes.
-fn link(body: &[u8]) -> Option<Link> {
+pub(crate) fn link(body: &[u8]) -> Option<Link> {
     let kind = attributes(body.get(16..)?)
         .filter(|&(kind, _)| kind == IFLA_LINKINFO)
         .flat_map(|(_, info)| attributes(info))
@@ -130,7 +130,7 @@ fn link(body: &[u8]) -> Option<Link> {
 }
 
 /// An ifaddrmsg and its attributes; None also for an address that cannot be used yet, or ever.
-fn address(body: &[u8]) -> Option<OwnAddress> {
+pub(crate) fn address(body: &[u8]) -> Option<OwnAddress> {
     let (&family, &prefix_length) = (body.first()?, body.get(1)?);
     let mut flags = u32::from(*body.get(2)?);
     let (mut own, mut peer) = (None, None);

@@ -67,7 +67,7 @@ fn read_ipv6(socket: &Socket, links: &mut Vec<Link>, addresses: &mut Vec<OwnAddr
 
 /// A line of `/proc/net/if_inet6`: address, index, prefix length, scope and flags in hexadecimal, and the name. None also
 /// for an address that cannot be used yet, or ever.
-fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
+pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
     const TENTATIVE_OR_FAILED: u8 = 0x48;
     let mut fields = line.split_ascii_whitespace();
     let address = u128::from_str_radix(fields.next()?, 16).ok()?;
