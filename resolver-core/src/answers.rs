@@ -13,7 +13,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Address, Answer, Families, Family};
+use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::collector::{Collector, Verdict};
 use crate::config::Config;
 use crate::interfaces::Interfaces;
@@ -101,7 +101,8 @@ impl AddressCollector {
     }
 
     /// The answer at `now`, when the lookup has ended; None if nothing was heard of the host.
-    pub(crate) fn finish(mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+    #[inline(never)]
+    pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         if self.found.is_empty() {
             return None;
         }
@@ -112,10 +113,16 @@ impl AddressCollector {
             }
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
-        // a responder's containers); those that need no scope first. A stable sort: the responder's order is kept.
-        self.found
-            .sort_by_key(|address| (!interfaces.is_on_link(address.ip, address.interface), address.is_link_local()));
-        Some(Answer { canonical: self.name, addresses: self.found, absent, expires: now + self.ttl })
+        // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
+        sort_by_rank(&mut self.found, |address| {
+            2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(address.is_link_local())
+        });
+        Some(Answer {
+            canonical: self.name.clone(),
+            addresses: std::mem::take(&mut self.found),
+            absent,
+            expires: now + self.ttl,
+        })
     }
 
     fn has(&self, family: Family) -> bool {
@@ -143,6 +150,7 @@ impl AddressCollector {
     }
 
     /// Takes the addresses of the present name; returns the families that the message has any of.
+    #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
         let mut families = Families::default();
@@ -156,7 +164,7 @@ impl AddressCollector {
                 Some(Data::Aaaa(ip)) => IpAddr::V6(ip),
                 _ => continue,
             };
-            if policy::is_host_address(ip) && record.owner().is_some_and(|owner| owner == self.name) {
+            if policy::is_host_address(ip) && record.is_of(&self.name) {
                 memory::push(&mut self.in_packet, ip);
                 families.insert(Family::of(ip));
                 ttl = ttl.min(Duration::from_secs(record.ttl.into()));
@@ -191,13 +199,14 @@ impl AddressCollector {
         }
     }
 
+    #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
             if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
                 continue;
             }
             let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { continue };
-            if next != self.name || record.owner().is_none_or(|owner| owner != self.name) {
+            if next != self.name || !record.is_of(&self.name) {
                 continue;
             }
             // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
@@ -245,11 +254,12 @@ impl AddressCollector {
 }
 
 /// The target of an alias of `name` in the message, if it is one that may be followed.
+#[inline(never)]
 fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
     message
         .records()
         .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
-        .filter(|record| record.owner().is_some_and(|owner| owner == *name))
+        .filter(|record| record.is_of(name))
         .find_map(|record| match record.data() {
             Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => Some(target),
             _ => None,
@@ -376,7 +386,7 @@ mod tests {
             }
         }
 
-        fn answer(self, ms: u64) -> Answer {
+        fn answer(mut self, ms: u64) -> Answer {
             let now = self.at(ms);
             let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64")]);
             self.collector.finish(&interfaces, now).unwrap()

@@ -31,7 +31,6 @@ const SLACK: Duration = Duration::from_millis(600);
 struct Battlefield {
     attacker: Daemon,
     _daemons: Vec<Daemon>,
-    capture: Capture,
     printer: Host,
     client: Host,
     _others: Vec<Host>,
@@ -71,9 +70,8 @@ impl Battlefield {
         let mut words = vec!["attack", &far_v4];
         words.extend(victims.iter().map(String::as_str));
         let attacker = attacker(&near, &words)?;
-        let capture = capture(&client, "eth0")?;
         let others = vec![near, router, far];
-        Ok(Battlefield { attacker, _daemons: daemons, capture, printer, client, _others: others, _network: network })
+        Ok(Battlefield { attacker, _daemons: daemons, printer, client, _others: others, _network: network })
     }
 
     /// Looks names up, one after the other in one process.
@@ -250,13 +248,14 @@ fn attacks_get_what_the_table_says() -> Result<(), String> {
     let _turn = alone();
     let table = table::all();
     let field = Battlefield::new(truth(table.len()))?;
+    let capture = capture(&field.client, "eth0")?;
     let wrong = try_all(&field, &table);
     let fired = fired(&field.attacker);
     print_table(&table, &fired, &wrong);
     let silent: Vec<_> = (1..=table.len()).filter(|number| fired.get(number).is_none_or(|count| *count == 0)).collect();
     assert!(silent.is_empty(), "attacks that were not made: {silent:?}");
     ids_are_fresh(&field.attacker);
-    packets_came_through_the_router(&field);
+    packets_came_through_the_router(&capture);
     let failed: Vec<_> = wrong.keys().map(|number| table[number - 1].name).collect();
     assert!(failed.is_empty(), "{} of {} went wrong: {failed:?}", failed.len(), table.len());
     Ok(())
@@ -278,8 +277,8 @@ fn ids_are_fresh(attacker: &Daemon) {
 }
 
 /// What was sent from behind the router did reach the client, by every way.
-fn packets_came_through_the_router(field: &Battlefield) {
-    let packets = field.capture.packets();
+fn packets_came_through_the_router(capture: &Capture) {
+    let packets = capture.packets();
     for v6 in [false, true] {
         let (source, group) = if v6 {
             (format!("[{}]:5353 ", off_link(v6)), "[ff02::fb]:5353")

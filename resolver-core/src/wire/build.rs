@@ -32,12 +32,10 @@ impl Response {
         self
     }
 
-    /// Echoes a question whose name is a pointer to itself.
-    pub(crate) fn unreadable_question(mut self) -> Self {
+    /// Echoes a question whose name is a pointer past the end.
+    pub(crate) fn broken_question(mut self) -> Self {
         self.count(4);
-        let own = u16::try_from(self.octets.len()).unwrap() | 0xc000;
-        self.octets.extend_from_slice(&own.to_be_bytes());
-        self.octets.extend_from_slice(&[0, 1, 0, 1]);
+        self.octets.extend_from_slice(&[0xff, 0xff, 0, 1, 0, 1]);
         self
     }
 
