@@ -185,14 +185,14 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
 
 /// Every lookup of every attack, so many at a time, with what is wrong about it. Those in which it matters who is a few
 /// milliseconds faster come last, one at a time.
-fn try_all(field: &Battlefield, table: &[Attack]) -> BTreeMap<usize, Vec<String>> {
+fn try_all<'a>(field: &Battlefield, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
     let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Truth);
     let (next, late) = (Mutex::new(parallel.into_iter()), Mutex::new(alone));
     let take = || next.lock().unwrap().next();
     let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
-    let attempt = |job: Job| match try_one(field, job) {
+    let attempt = |job: Job<'a>| match try_one(field, job) {
         Ok(()) => {}
         // The truth was late, or a part of it: a busy machine does that. Once more, then.
         Err(why) if !is_theirs(&why) => late.lock().unwrap().push(job),
@@ -214,7 +214,7 @@ fn try_all(field: &Battlefield, table: &[Attack]) -> BTreeMap<usize, Vec<String>
 /// The number of an attack, the attack, and what it is tried on.
 type Job<'a> = (usize, &'a Attack, Lookup);
 
-fn try_one(field: &Battlefield, (number, attack, lookup): Job) -> Result<(), String> {
+fn try_one(field: &Battlefield, (number, attack, lookup): Job<'_>) -> Result<(), String> {
     field.try_one(number, attack, lookup).map_err(|why| format!("{lookup:?}: {why}"))
 }
 
@@ -267,6 +267,8 @@ fn attacks_get_what_the_table_says() -> Result<(), String> {
     let field = Battlefield::new(truth(table.len()))?;
     let capture = capture(&field.client, "eth0")?;
     let wrong = try_all(&field, &table);
+    // Its last words are still on their way.
+    std::thread::sleep(Duration::from_millis(300));
     let fired = fired(&field.attacker);
     print_table(&table, &fired, &wrong);
     let silent: Vec<_> = (1..=table.len()).filter(|number| fired.get(number).is_none_or(|count| *count == 0)).collect();
