@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use resolver_core::policy::{self, ReverseRange};
+use resolver_core::stages::{self, Stage};
 use resolver_core::{Families, Family, LookupError};
 
 use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
@@ -45,12 +46,14 @@ unsafe fn by_name(
         return report.write(Err(LookupError::NotOurs.into()));
     }
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // Looked at where they are: moving them would take their size of stack once more.
         let name = &policy::host_name(text);
         let name = name.as_ref().map_err(|&error| error)?;
         let family = service.family(af)?;
         let answer = &resolver.lookup(name, Families::only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let entry = encode::host_entry(name, answer, family, Buffer::new(buffer.start, buffer.length))?;
@@ -80,11 +83,13 @@ unsafe fn by_name_all(
         return report.write(Err(LookupError::NotOurs.into()));
     }
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
         let name = &policy::host_name(text);
         let name = name.as_ref().map_err(|&error| error)?;
         let answer = &resolver.lookup(name, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let first = *pat;
@@ -118,9 +123,11 @@ unsafe fn by_address(
         None => return report.write(Err(Failure::BadFamily)),
     };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
         let pointer = &resolver.reverse(ip, service.reverse);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);
@@ -174,6 +181,13 @@ unsafe fn write<T>(output: *mut T, value: T) {
 /// A time to live in whole seconds, rounded down: 0 for "do not cache".
 fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// Makes every lookup panic that reaches the stage of this number; none for 0.
+#[cfg(feature = "panic-injection")]
+#[unsafe(no_mangle)]
+extern "C" fn nss_mdns_panic_at(stage: u32) {
+    stages::panic_at(stage);
 }
 
 /// The functions of one service.
