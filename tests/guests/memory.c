@@ -144,13 +144,16 @@ static int every_call(int remembered, int one)
     fail("too many calls");
 }
 
-int main(void)
+/* memory [NAMES]: how many names are remembered when the memory is full; by default, one less than make the table of
+ * names grow. */
+int main(int argument_count, char **arguments)
 {
+    int names = argument_count > 1 ? atoi(arguments[1]) : 223;
     module_function("gethostbyname4_r");
     module_function("gethostbyaddr_r");
     int count = every_call(0, false);
     int alone = every_call(0, true);
-    int full = every_call(223, false);
+    int full = every_call(names, false);
     pid_t pid = fork();
     if (pid == 0)
         _exit(child_with_threads());

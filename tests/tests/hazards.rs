@@ -123,3 +123,30 @@ fn module_that_panics() -> Result<PathBuf, String> {
     let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
     if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
 }
+
+#[test]
+fn many_lookups_leave_nothing_behind() -> Tested {
+    let home = Home::new()?;
+    home.host("lookups", &["200000", "5000"])?;
+    home.host("lookups", &["100000", "4000", "8"]).map(drop)
+}
+
+/// What valgrind is told: any error is the guest's.
+const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
+
+fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+    let home = Home::new()?;
+    let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
+    let program = program.to_string_lossy();
+    let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
+    assert!(outcome.success(), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.stderr, "");
+    println!("{options:?} {guest}: {}", outcome.stdout.trim());
+    Ok(())
+}
+
+#[test]
+fn memcheck_finds_nothing() -> Tested {
+    let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+    under_valgrind(&leaks, "lookups", &["2000", "100", "4"])
+}
