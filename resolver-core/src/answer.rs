@@ -119,7 +119,8 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
 pub(crate) fn sort_by_rank(addresses: &mut [Address], rank: impl Fn(&Address) -> u8) {
     let mut sorted = 0;
     for wanted in 0..4 {
-        for index in sorted..addresses.len() {
+        let start = sorted;
+        for index in start..addresses.len() {
             if let Some(unsorted) = addresses.get_mut(sorted..=index) {
                 if unsorted.last().is_some_and(|address| rank(address) == wanted) {
                     unsorted.rotate_right(1);

@@ -6,6 +6,9 @@
 //! one family only, so silence about the other has to be understood: from an NSEC record (RFC 6762, section 6.1), from an
 //! answer to the other family's question that lacks it, or else from a short grace. Halfway through the grace the other
 //! family is asked for once more, because the first question or its answer may have been lost.
+//!
+//! What is overheard on the group may be part of an answer to somebody else, who knew the rest or had just heard it (RFC
+//! 6762, sections 6 and 7.1): an answer of our own gets the shortest grace to come, too.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -32,8 +35,8 @@ const MOST_SOURCES: usize = 16;
 /// section 6); an earlier one for the round trip.
 const PROMPT: Duration = Duration::from_millis(15);
 
-/// By then the second of two randomly delayed answers has come.
-const DELAYED_ANSWERS_END: Duration = Duration::from_millis(130);
+/// By then the second of two randomly delayed answers has come, even from a busy host.
+const DELAYED_ANSWERS_END: Duration = Duration::from_millis(160);
 
 /// Gathers the addresses of one host.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct AddressCollector {
     heard_over_v6: bool,
     first: Option<FirstAnswer>,
     found: Vec<Address>,
+    /// The families that came in answer to our own questions.
+    answered: Families,
     // Reused from packet to packet.
     in_packet: Vec<IpAddr>,
     witnesses: Vec<Witness>,
@@ -88,6 +93,7 @@ impl AddressCollector {
             heard_over_v6: false,
             first: None,
             found: Vec::new(),
+            answered: Families::default(),
             in_packet: Vec::new(),
             witnesses: Vec::new(),
             ttl: config.ttl_max,
@@ -294,11 +300,11 @@ impl Collector for AddressCollector {
             self.first = Some(FirstAnswer { at: now, delay });
         }
         self.heard_over_v6 |= reply.source.ip.is_ipv6() && gave != Families::default();
-        let lacked = match reply.answers {
-            Some(RecordType::A) => Family::V4,
-            Some(RecordType::AAAA) => Family::V6,
-            _ => return,
-        };
+        let Some(kind) = reply.answers else { return };
+        for family in gave.iter() {
+            self.answered.insert(family);
+        }
+        let lacked = if kind == RecordType::A { Family::V4 } else { Family::V6 };
         // An answer without any address says nothing.
         if gave.contains(lacked.other()) && !gave.contains(lacked) {
             self.note(reply.source, |witness| witness.lacked.insert(lacked));
@@ -315,6 +321,9 @@ impl Collector for AddressCollector {
                 None => return Verdict::Silent,
                 Some(since) => until = until.max(Some(since)),
             }
+        }
+        if self.wanted.iter().any(|family| self.has(family) && !self.answered.contains(family)) {
+            until = until.max(self.first.map(|first| first.at + self.grace_min));
         }
         match until.filter(|&until| now < until) {
             Some(until) => Verdict::WaitUntil(until),
@@ -429,13 +438,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_overheard_may_be_a_part() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, None, &both());
+        assert_eq!(scene.waits_until(1), Some(21));
+        scene.hear(2, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(2), Some(21));
+        scene.hear(3, V4_SOURCE, AAAA, &only_v6().address("printer.local", "fe80::2"));
+        assert_eq!(scene.waits_until(3), Some(0));
+        assert_eq!(scene.addresses(3), ["10.0.0.2", "fd00::2", "fe80::2"]);
+        // From one that only multicasts, no more will come.
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V4_SOURCE, None, &both());
+        assert_eq!(scene.waits_until(1), Some(21));
+        assert_eq!(scene.waits_until(21), Some(0));
+    }
+
+    #[test]
     fn silence_about_the_other_family_is_understood_after_a_grace() {
         for (delay, until) in [
             (0, 20),
             (1, 21),
             (12, 36),  // a slow link: twice the delay
-            (20, 130), // a random delay: the second one may end later
-            (60, 160),
+            (20, 160), // a random delay: the second one may end later
+            (80, 180),
             (120, 220),
             (500, 600),
         ] {
