@@ -84,7 +84,7 @@ unsafe impl GlobalAlloc for Allocator {
 }
 
 /// The size and the alignment of a block.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 /// The blocks that one word keeps count of: the most that one allocation can have.
 const WORD: usize = usize::BITS as usize;
@@ -94,9 +94,9 @@ const BLOCKS: usize = 512;
 const WORDS: usize = BLOCKS / WORD;
 
 /// An allocation of more blocks than this is large.
-const SMALL: usize = 16;
+const SMALL: usize = 8;
 
-#[repr(C, align(256))]
+#[repr(C, align(512))]
 struct Memory([u8; BLOCK * BLOCKS]);
 
 /// Memory in blocks: never written to, and so no more than addresses, until `malloc` fails.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use resolver_core::policy::{self, ReverseRange};
+use resolver_core::stages::{self, Stage};
 use resolver_core::{Families, Family, LookupError};
 
 use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
@@ -48,9 +49,11 @@ unsafe fn by_name(
         (_, Err(failure)) => return report.write(Err(failure)),
     };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // Looked at where it is: moving it would take its size of stack once more.
         let answer = &resolver.lookup(name, Families::only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let entry = encode::host_entry(name, answer, family, Buffer::new(buffer.start, buffer.length))?;
@@ -81,9 +84,11 @@ unsafe fn by_name_all(
         Err(error) => return report.write(Err((*error).into())),
     };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
         let answer = &resolver.lookup(name, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let first = *pat;
@@ -117,9 +122,11 @@ unsafe fn by_address(
         None => return report.write(Err(Failure::BadFamily)),
     };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
         let pointer = &resolver.reverse(ip, service.reverse);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);
@@ -173,6 +180,13 @@ unsafe fn write<T>(output: *mut T, value: T) {
 /// A time to live in whole seconds, rounded down: 0 for "do not cache".
 fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// Makes every lookup panic that reaches the stage of this number; none for 0.
+#[cfg(feature = "panic-injection")]
+#[unsafe(no_mangle)]
+extern "C" fn nss_mdns_panic_at(stage: u32) {
+    stages::panic_at(stage);
 }
 
 /// The functions of one service.

@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::interfaces::{Interface, Interfaces};
 use crate::memory;
 use crate::socket::{Channel, GROUP_V4, GROUP_V6, Sockets};
+use crate::stages::{self, Stage};
 use crate::validation::{self, Asked, Outstanding};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 
@@ -58,6 +59,7 @@ pub(crate) fn run(
         outstanding: Outstanding::default(),
         ids: Ids::new(),
     };
+    stages::reach(Stage::Sockets);
     let start = Instant::now();
     let deadline = start + schedule.timeout;
     let mut attempts = Attempts::from(start, schedule);
@@ -95,6 +97,7 @@ pub(crate) fn run(
                 attempts.next().unwrap_or(deadline)
             }
         };
+        stages::reach(Stage::Asked);
         querier.sockets.wait(until.min(deadline).saturating_duration_since(now))?;
         for _ in 0..BATCH {
             let now = Instant::now();
@@ -207,8 +210,10 @@ impl Querier<'_> {
     /// Takes in one packet; false if there is none.
     fn take_one(&mut self, collector: &mut dyn Collector, buffer: &mut [u8], now: Instant) -> bool {
         let Some(datagram) = self.sockets.receive(buffer) else { return false };
+        stages::reach(Stage::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
         if let Some(reply) = validation::believe(&datagram, octets, &self.outstanding, self.interfaces) {
+            stages::reach(Stage::Believed);
             collector.take(&reply, now);
         }
         true

@@ -15,6 +15,7 @@ use crate::memory;
 use crate::pointer::PointerCollector;
 use crate::policy::{self, ReverseRange};
 use crate::querier::{self, Schedule};
+use crate::stages::{self, Stage};
 use crate::sys;
 use crate::wire::Name;
 
@@ -105,6 +106,7 @@ impl Resolver {
 
     #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
+        stages::reach(Stage::Interfaces);
         let interfaces = Interfaces::read()?;
         let is_own = is_own_name(name);
         let mut collector = AddressCollector::new(name, wanted, &self.config);
@@ -122,6 +124,7 @@ impl Resolver {
     #[inline(never)]
     fn remember_host(&self, name: &Name, answer: &mut Answer, now: Instant) {
         self.with_cache(|cache| {
+            stages::reach(Stage::Remember);
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
             }
@@ -133,6 +136,7 @@ impl Resolver {
 
     #[inline(never)]
     fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
+        stages::reach(Stage::Interfaces);
         let interfaces = Interfaces::read()?;
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
@@ -151,7 +155,10 @@ impl Resolver {
     #[inline(never)]
     fn remember_pointer(&self, name: &Name, pointer: &Pointer, now: Instant) {
         let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
-        self.with_cache(|cache| cache.insert(name, entry));
+        self.with_cache(|cache| {
+            stages::reach(Stage::Remember);
+            cache.insert(name, entry);
+        });
     }
 
     /// The schedule of a lookup. For the machine's own name the first silence is enough: if a responder on it knew
@@ -196,6 +203,7 @@ impl Resolver {
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         for _ in 0..LOCK_TRIES {
             if let Some(mut cache) = self.cache.try_lock() {
+                stages::reach(Stage::Cache);
                 return Some(work(&mut cache));
             }
             std::hint::spin_loop();
