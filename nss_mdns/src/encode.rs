@@ -150,3 +150,6 @@ fn words(ip: IpAddr) -> [u32; 4] {
     }
     words
 }
+
+#[cfg(test)]
+mod tests;

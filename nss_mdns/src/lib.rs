@@ -15,11 +15,16 @@
 //! | `guard` | what surrounds every call |
 //! | `state` | what the process keeps between calls |
 //! | `encode`, `buffer` | answers in glibc's forms, in the caller's buffer |
+//! | `allocator` | memory, where the host has none left |
+//! | `backtrace` | why there are none |
 //! | `abi` | glibc's types, and the table from failures to its codes |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod abi;
+mod allocator;
+#[cfg(not(test))]
+mod backtrace;
 mod buffer;
 mod encode;
 mod entry;

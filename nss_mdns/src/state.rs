@@ -5,24 +5,26 @@
 
 use std::hint;
 use std::io;
+use std::num::NonZeroUsize;
 use std::panic;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use once_cell::race::OnceBox;
+use once_cell::race::OnceNonZeroUsize;
 use resolver_core::{Config, LookupError, Resolver};
 
 use crate::abi::Failure;
+use crate::allocator;
 
 /// Runs `body` with the process's resolver, unless this thread is inside a call already.
 pub(crate) fn enter(body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Result<(), Failure> {
-    static PAGE: OnceBox<Page> = OnceBox::new();
-    let page = PAGE
-        .get_or_try_init(|| Page::map().map(Box::new))
-        .map_err(|error| Failure::Lookup(LookupError::from_io(&error)))?;
+    let page = Page::of_process().map_err(|error| Failure::Lookup(LookupError::from_io(&error)))?;
     let shared = page.shared();
     let _mark = shared.mark_thread()?;
-    body(shared.resolver())
+    if allocator::is_low() {
+        return Err(LookupError::Exhausted.into());
+    }
+    body(shared.resolver().ok_or(LookupError::Exhausted)?)
 }
 
 /// The contents of the page. All zeroes are its state at first, and after a fork.
@@ -55,12 +57,17 @@ const PROBES: usize = 8;
 const LONGEST_CALL: u64 = 10;
 
 impl Shared {
-    /// The resolver, made on first use. If two threads make one at once, the second is dropped.
-    fn resolver(&self) -> &Resolver {
+    /// The resolver, made on first use, if there is memory for it. If two threads make one at once, the second is
+    /// dropped.
+    fn resolver(&self) -> Option<&Resolver> {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
             silence_panics();
-            let new = Box::into_raw(Box::new(Resolver::new(Config::default())));
+            let new = Box::new(Resolver::new(Config::default()));
+            if allocator::is_reserved(&raw const *new) {
+                return None;
+            }
+            let new = Box::into_raw(new);
             match self.resolver.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => resolver = new,
                 Err(first) => {
@@ -71,7 +78,7 @@ impl Shared {
             }
         }
         // SAFETY: a resolver that is in place is never freed while the process lives.
-        unsafe { &*resolver }
+        Some(unsafe { &*resolver })
     }
 
     /// Marks this thread as inside a call.
@@ -116,20 +123,29 @@ impl Drop for MarkedThread<'_> {
     }
 }
 
-/// The page itself.
-struct Page {
-    address: *mut Shared,
-    /// The kernel wipes it in the child of a fork.
-    wiped_on_fork: bool,
-}
-
-// SAFETY: the page is memory of the process that no thread owns, and `Shared` is made of atomics.
-unsafe impl Send for Page {}
-// SAFETY: as above.
-unsafe impl Sync for Page {}
+/// The page itself: its address and, in the lowest bit, whether the kernel wipes it in the child of a fork.
+///
+/// In one word, because that is what can be agreed on without a lock, and without memory for it.
+#[derive(Clone, Copy)]
+struct Page(NonZeroUsize);
 
 impl Page {
     const SIZE: usize = 4096;
+    const WIPED_ON_FORK: usize = 1;
+
+    /// The process's page, mapped on first use. If two threads map one at once, the second is unmapped.
+    fn of_process() -> io::Result<Self> {
+        static PAGE: OnceNonZeroUsize = OnceNonZeroUsize::new();
+        if let Some(page) = PAGE.get() {
+            return Ok(Self(page));
+        }
+        let new = Self::map()?;
+        if PAGE.set(new.0).is_err() {
+            // SAFETY: the mapping is ours and nobody has seen it.
+            unsafe { libc::munmap(new.address().cast(), Self::SIZE) };
+        }
+        Ok(PAGE.get().map_or(new, Self))
+    }
 
     fn map() -> io::Result<Self> {
         const { assert!(size_of::<Shared>() <= Self::SIZE) };
@@ -142,14 +158,19 @@ impl Page {
         }
         // SAFETY: the mapping is ours. Since Linux 4.14; without it the pid is looked at.
         let wiped_on_fork = unsafe { libc::madvise(address, Self::SIZE, libc::MADV_WIPEONFORK) } == 0;
-        Ok(Self { address: address.cast(), wiped_on_fork })
+        let word = address.expose_provenance() | if wiped_on_fork { Self::WIPED_ON_FORK } else { 0 };
+        NonZeroUsize::new(word).map(Self).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))
     }
 
-    fn shared(&self) -> &Shared {
-        // SAFETY: the mapping is large enough, aligned, zeroed, which is a valid Shared, and never unmapped while
-        // the page is in use.
-        let shared = unsafe { &*self.address };
-        if !self.wiped_on_fork {
+    fn address(self) -> *mut Shared {
+        ptr::with_exposed_provenance_mut(self.0.get() & !Self::WIPED_ON_FORK)
+    }
+
+    fn shared(self) -> &'static Shared {
+        // SAFETY: the mapping is large enough, aligned, zeroed, which is a valid Shared, and never unmapped once it is
+        // the process's.
+        let shared = unsafe { &*self.address() };
+        if self.0.get() & Self::WIPED_ON_FORK == 0 {
             shared.wipe_after_fork();
         }
         shared
@@ -168,14 +189,6 @@ impl Shared {
         for mark in &self.threads {
             mark.thread.store(0, Ordering::Relaxed);
         }
-    }
-}
-
-impl Drop for Page {
-    /// Only ever for the page of a thread that lost the race to map the first.
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours and nobody has seen it.
-        unsafe { libc::munmap(self.address.cast(), Self::SIZE) };
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use lru::LruCache;
 
 use crate::answer::Answer;
+use crate::memory;
 use crate::wire::Name;
 
 /// What is remembered of a name.
@@ -60,9 +61,10 @@ impl Cache {
         self.entries.get(name)
     }
 
-    /// Remembers `entry` of `name`, in place of what was remembered of it before.
+    /// Remembers `entry` of `name`, in place of what was remembered of it before; nothing where memory is short, because
+    /// the map takes it for granted.
     pub(crate) fn insert(&mut self, name: &Name, entry: Remembered) {
-        if self.size == 0 {
+        if self.size == 0 || !memory::is_plenty() {
             return;
         }
         if self.entries.len() >= self.size && !self.entries.contains(name) {

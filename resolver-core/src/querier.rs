@@ -33,21 +33,19 @@ pub(crate) struct Schedule {
 /// How an attempt asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
-    /// From ephemeral ports.
-    Plain,
-    /// From the group's sockets with id 0, which passes stateful firewalls; from ephemeral ports where there are none.
-    FromGroup,
-    /// From ephemeral ports, asking for a unicast response (RFC 6762, section 5.4), without which some answer only the
-    /// group.
-    UnicastResponse,
+    /// From ephemeral ports: what nearly every responder answers, and at once.
+    First,
+    /// In two other ways at once, after silence. From the group's sockets with id 0, because the answer comes by
+    /// multicast, which stateful firewalls admit. And from ephemeral ports, asking for a unicast response (RFC 6762,
+    /// section 5.4), because some responders echo an id only then, or have used up this second's multicast.
+    Again,
 }
-
-const ATTEMPTS: [Attempt; 3] = [Attempt::Plain, Attempt::FromGroup, Attempt::UnicastResponse];
 
 /// Asks what `collector` wants to know until it is done or the time is up, and hands it the answers.
 ///
 /// # Errors
-/// Why no question could be sent at all. Silence is no error here: the collector knows.
+/// What kept the network from being asked, or from being listened to; the collector may have heard something before.
+/// Silence is no error here: the collector knows.
 pub(crate) fn run(
     collector: &mut dyn Collector,
     interfaces: &Interfaces,
@@ -75,7 +73,7 @@ pub(crate) fn run(
                 Some(at) if at <= now => {
                     asked_again = true;
                     // What has been heard is an answer even if this cannot be sent.
-                    let _ = querier.attempt(Attempt::Plain, collector, now);
+                    let _ = querier.attempt(Attempt::First, collector, now);
                     until
                 }
                 Some(at) => until.min(at),
@@ -84,14 +82,14 @@ pub(crate) fn run(
             Verdict::Renamed => {
                 querier.outstanding.clear();
                 attempts = Attempts::from(now, schedule);
-                querier.attempt(Attempt::Plain, collector, now)?;
-                attempts.advance();
+                querier.attempt(Attempt::First, collector, now)?;
+                attempts.made += 1;
                 continue;
             }
             Verdict::Silent => {
                 if let Some(attempt) = attempts.due(now) {
                     querier.attempt(attempt, collector, now)?;
-                    attempts.advance();
+                    attempts.made += 1;
                 }
                 attempts.next().unwrap_or(deadline)
             }
@@ -105,7 +103,7 @@ pub(crate) fn run(
         }
     }
     // A host has more than one address: what is already here is wanted too.
-    querier.sockets.wait(Duration::ZERO)?;
+    let _ = querier.sockets.wait(Duration::ZERO);
     for _ in 0..MOST_LEFT_OVERS {
         if !querier.take_one(collector, &mut buffer, Instant::now()) {
             break;
@@ -116,7 +114,7 @@ pub(crate) fn run(
 
 /// The attempts of a lookup that are still to be made.
 struct Attempts {
-    times: [Instant; ATTEMPTS.len()],
+    times: [Instant; 3],
     made: usize,
 }
 
@@ -133,11 +131,7 @@ impl Attempts {
 
     /// The attempt that is to be made now.
     fn due(&self, now: Instant) -> Option<Attempt> {
-        self.next().filter(|&next| next <= now).and_then(|_| ATTEMPTS.get(self.made).copied())
-    }
-
-    fn advance(&mut self) {
-        self.made += 1;
+        self.next().filter(|&next| next <= now).map(|_| if self.made == 0 { Attempt::First } else { Attempt::Again })
     }
 }
 
@@ -170,13 +164,13 @@ impl Querier<'_> {
         if let Some(ip) = collector.direct() {
             for interface in self.interfaces.on_link(ip) {
                 // From the group's sockets one cannot ask directly: the answer would go to port 5353 of a daemon.
-                result = result.or(self.ask(Attempt::Plain, collector, *interface, ip));
+                result = result.or(self.ask(Attempt::First, collector, *interface, ip));
             }
         }
         result
     }
 
-    /// Sends a packet for each of the types that are wanted; an error only if none could be sent.
+    /// Asks for each of the types that are wanted; an error only if nothing could be sent.
     fn ask(
         &mut self,
         attempt: Attempt,
@@ -187,26 +181,24 @@ impl Querier<'_> {
         let over = Family::of(to);
         let mut result = Err(LookupError::NoInterface);
         for &kind in collector.kinds(over, interface.has(over.other())) {
-            let mut packet = [0; MAX_QUERY];
-            let mut query = Query { id: 0, name: collector.name(), kind, unicast_response: false };
-            if attempt == Attempt::FromGroup {
-                let sent = self.sockets.send(query.encode(&mut packet), Channel::Group, interface.index, to);
-                if sent.is_ok() {
-                    self.outstanding.expect_multicast(interface.index, over);
-                    result = Ok(());
-                    continue;
-                }
+            let query = Query { id: 0, name: collector.name(), kind, unicast_response: false };
+            if attempt == Attempt::Again && self.send(&query, Channel::Group, interface.index, to).is_ok() {
+                self.outstanding.expect_multicast(interface.index, over);
+                result = Ok(());
             }
-            query.id = self.ids.next();
-            query.unicast_response = attempt != Attempt::Plain;
-            let asked = Asked { id: query.id, interface: interface.index, over, kind };
-            if !self.outstanding.add(asked) {
+            let query = Query { id: self.ids.next(), unicast_response: attempt == Attempt::Again, ..query };
+            if !self.outstanding.add(Asked { id: query.id, interface: interface.index, over, kind }) {
                 return result.or(Err(LookupError::Exhausted));
             }
-            let sent = self.sockets.send(query.encode(&mut packet), Channel::Ephemeral, interface.index, to);
-            result = result.or(sent.map_err(|error| LookupError::from_io(&error)));
+            result = result.or(self.send(&query, Channel::Ephemeral, interface.index, to));
         }
         result
+    }
+
+    fn send(&self, query: &Query<'_>, channel: Channel, interface: u32, to: IpAddr) -> Result<(), LookupError> {
+        let mut buffer = [0; MAX_QUERY];
+        let packet = query.encode(&mut buffer);
+        self.sockets.send(packet, channel, interface, to).map_err(|error| LookupError::from_io(&error))
     }
 
     /// Takes in one packet; false if there is none.

@@ -83,6 +83,7 @@ pub(crate) struct Reply<'a> {
 }
 
 /// The reply in a datagram, if it is to be believed as an answer to one of the questions about `name`.
+#[inline(never)]
 pub(crate) fn believe<'a>(
     datagram: &Datagram,
     octets: &'a [u8],

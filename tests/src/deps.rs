@@ -30,8 +30,10 @@ pub fn library_path() -> String {
     let multiarch = library_folder().ok();
     let multiarch = multiarch.as_deref().and_then(Path::file_name).unwrap_or_default();
     let root = folder().join("root");
-    let folders = ["usr/lib", "lib", "usr/lib/systemd", "lib/systemd"];
-    let all = folders.iter().flat_map(|base| [root.join(base).join(multiarch), root.join(base)]);
+    let all = ["usr/lib", "lib"].into_iter().flat_map(|base| {
+        let (base, multiarch) = (root.join(base), root.join(base).join(multiarch));
+        [multiarch.join("systemd"), multiarch, base.join("systemd"), base]
+    });
     all.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":")
 }
 

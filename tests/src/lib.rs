@@ -6,6 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
@@ -16,10 +17,15 @@
 //! | [`wire`] | just enough DNS for the programs here; shares no code with the module |
 //! | [`helpers`] | small programs that run in hosts: DNS and HTTP servers, a bare query, a packet counter |
 //! | [`scenario`] | the LAN of most tests: a printer and a client |
+//! | [`guest`] | host processes that treat the module badly |
+//! | [`attacks`] | a scripted attacker and the table of its attacks |
 //! | [`netif`] | names and indexes of a host's interfaces |
 //! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
 
+pub mod attacks;
+pub mod bench;
 pub mod deps;
+pub mod guest;
 pub mod helpers;
 pub mod lan;
 pub mod lookups;

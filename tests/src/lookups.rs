@@ -1,32 +1,39 @@
 //! Reads the output of getent and python, for the tests' assertions.
 
-use crate::lan::Host;
+use crate::lan::{Host, Interface};
 use crate::run::Outcome;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The addresses, each once, in the first column of getent's output: `fe80::1%eth0` with their scope.
+/// The addresses, each once, in the first column of getent's output.
 pub fn addresses(outcome: &Outcome) -> BTreeSet<String> {
     let first = outcome.stdout.lines().filter_map(|line| line.split_whitespace().next());
     first.map(str::to_owned).collect()
 }
 
-/// All addresses of `host`'s first interface as `client` is to see them: link-local ones with the scope of
-/// the interface `via` of the client.
-pub fn expected(host: &Host, via: &str) -> BTreeSet<String> {
-    &expected_v4(host) | &expected_v6(host, via)
-}
-
-/// The IPv4 part of [`expected`].
-pub fn expected_v4(host: &Host) -> BTreeSet<String> {
+/// The IPv4 address of a host's first interface.
+pub fn v4(host: &Host) -> BTreeSet<String> {
     host.eth0().v4.iter().map(ToString::to_string).collect()
 }
 
-/// The IPv6 part of [`expected`].
-pub fn expected_v6(host: &Host, via: &str) -> BTreeSet<String> {
-    let interface = host.eth0();
-    let global = interface.v6.iter().map(ToString::to_string);
-    global.chain(interface.link_local.iter().map(|address| format!("{address}%{via}"))).collect()
+/// Its IPv6 address that needs no scope.
+pub fn v6(host: &Host) -> BTreeSet<String> {
+    host.eth0().v6.iter().map(ToString::to_string).collect()
+}
+
+/// Its link-local IPv6 address, with the scope by which a client reaches it: that interface's index.
+pub fn link_local(host: &Host, via: &Interface) -> BTreeSet<String> {
+    host.eth0().link_local.iter().map(|address| format!("{address}%{}", via.index)).collect()
+}
+
+/// The addresses that need no scope. Avahi gives out these alone, if there are any.
+pub fn routable(host: &Host) -> BTreeSet<String> {
+    &v4(host) | &v6(host)
+}
+
+/// All addresses, as the scripted responder and zeroconf give them out.
+pub fn all(host: &Host, via: &Interface) -> BTreeSet<String> {
+    &routable(host) | &link_local(host, via)
 }
 
 /// What tells an answer from a silence that was waited for to its end, which takes 2 s.

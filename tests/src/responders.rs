@@ -1,41 +1,40 @@
 //! Real responders: how each is started, and how it is known to be ready.
 
-use crate::deps::{library_path, python, unpacked};
-use crate::helpers::binary;
+use crate::deps::{file, library_path, python, unpacked};
+use crate::helpers::{binary, query};
 use crate::lan::Host;
 use crate::module::workspace;
 use crate::run::Daemon;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Probing takes 750 ms by the standard; the rest is for slow machines.
 const READY: Duration = Duration::from_secs(15);
 
-/// avahi-daemon, for a host name without `.local`.
+/// avahi-daemon, for a host name without `.local`. It gives out no link-local address if there is another.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn avahi(host: &Host, name: &str) -> Result<Daemon, String> {
-    let has_v6 = host.interfaces.iter().any(|interface| interface.v6.is_some());
-    avahi_with(host, name, has_v6, "")
+    avahi_with(host, name, "")
 }
 
-/// avahi-daemon that answers over IPv4 only, whatever the host has: its records are of IPv4 alone, too.
+/// avahi-daemon on a host whose IPv6 is switched off.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn avahi_v4(host: &Host, name: &str) -> Result<Daemon, String> {
-    avahi_with(host, name, false, "")
+    host.script("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")?;
+    avahi(host, name)
 }
 
 /// avahi-daemon with more lines in the `[publish]` section of its configuration.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
-pub fn avahi_with(host: &Host, name: &str, v6: bool, publish: &str) -> Result<Daemon, String> {
+pub fn avahi_with(host: &Host, name: &str, publish: &str) -> Result<Daemon, String> {
     let program = unpacked("usr/sbin/avahi-daemon")?;
-    let use_v6 = if v6 { "yes" } else { "no" };
     let config = format!(
-        "[server]\nhost-name={name}\nuse-ipv4=yes\nuse-ipv6={use_v6}\nenable-dbus=no\n\
+        "[server]\nhost-name={name}\nuse-ipv4=yes\nuse-ipv6=yes\nenable-dbus=no\n\
          [wide-area]\nenable-wide-area=no\n\
          [publish]\npublish-hinfo=no\npublish-workstation=no\n{publish}\n"
     );
@@ -72,9 +71,99 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
         let all_v6 = interface.v6.iter().chain(&interface.link_local).filter(|_| v6);
         command.args(all_v6.map(ToString::to_string));
     }
-    let daemon = host.daemon("zeroconf", command)?;
+    ready(host.daemon("zeroconf", command)?)
+}
+
+/// systemd-resolved, whose name is the host's own, with mDNS switched on for every interface. It does not
+/// answer its own host.
+///
+/// # Errors
+/// If it is missing or does not start.
+pub fn resolved(host: &Host) -> Result<Daemon, String> {
+    let program = unpacked("lib/systemd/systemd-resolved")?;
+    let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n";
+    host.write("/run/systemd/resolved.conf.d/lan.conf", config)?;
+    for interface in &host.interfaces {
+        // What networkd would say: resolved asks it for nothing else.
+        let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
+        host.write(format!("/run/systemd/netif/links/{}", interface.index), link)?;
+    }
+    let mut command = host.command("env");
+    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg("SYSTEMD_LOG_LEVEL=debug").arg(program);
+    host.daemon("systemd-resolved", command)
+}
+
+/// troglobit's mdnsd, whose name is the host's own.
+///
+/// # Errors
+/// If it is missing or does not start.
+pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
+    let program = unpacked("usr/sbin/mdnsd")?;
+    host.write("/run/mdns.d/host.service", &format!("name {}\ntype _discard._tcp\nport 9\n", host.name))?;
+    let mut command = host.command("env");
+    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg(program);
+    command.args(["-n", "-l", "debug", "/run/mdns.d"]);
+    host.daemon("mdnsd", command)
+}
+
+/// The Rust crate mdns-sd, with all addresses of the host.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
+    let mut command = host.command(file("rust/release/mdns_sd")?);
+    command.arg(format!("{}.local", host.name));
+    for interface in &host.interfaces {
+        command.args(interface.v4.iter().map(ToString::to_string));
+        command.args(interface.v6.iter().chain(&interface.link_local).map(ToString::to_string));
+    }
+    ready(host.daemon("mdns-sd", command)?)
+}
+
+/// The Rust crate libmdns, whose name is the host's own.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn libmdns(host: &Host) -> Result<Daemon, String> {
+    route_multicast(host)?;
+    ready(host.daemon("libmdns", host.command(file("rust/release/libmdns")?))?)
+}
+
+/// A responder for node: one of the scripts in `tests/responders/npm`.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
+    route_multicast(host)?;
+    let mut command = host.command("env");
+    command.arg(format!("NODE_PATH={}", file("npm/node_modules")?.display())).arg("node");
+    command.arg(workspace().join("tests/responders/npm").join(script)).arg(format!("{}.local", host.name));
+    ready(host.daemon(script, command)?)
+}
+
+/// Some responders leave it to the routing table where the group is, and there is no default route here.
+fn route_multicast(host: &Host) -> Result<(), String> {
+    host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
+}
+
+/// A daemon that says so when it is ready.
+fn ready(daemon: Daemon) -> Result<Daemon, String> {
     daemon.wait_for("ready", READY)?;
     Ok(daemon)
+}
+
+/// Waits until a bare query from this host is answered: for daemons that do not say when they are ready.
+///
+/// # Errors
+/// If that does not happen in time.
+pub fn answered(witness: &Host, name: &str, types: &[&str], daemon: &Daemon) -> Result<(), String> {
+    let deadline = Instant::now() + READY;
+    while !types.iter().all(|rtype| query(witness, name, rtype).success()) {
+        if Instant::now() > deadline {
+            return Err(format!("{name} is not answered for; its daemon said:\n{}", daemon.lines().join("\n")));
+        }
+    }
+    Ok(())
 }
 
 /// The scripted responder, named `name` (in full), with all addresses of the host and these options.
@@ -84,9 +173,7 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
 pub fn scripted(host: &Host, name: &str, options: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("responder")?);
     command.args(["--name", name]).args(addresses(host)).args(options);
-    let daemon = host.daemon("responder", command)?;
-    daemon.wait_for("ready", READY)?;
-    Ok(daemon)
+    ready(host.daemon("responder", command)?)
 }
 
 /// The addresses of a host as the scripted responder's options.

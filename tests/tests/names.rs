@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tests::helpers::{capture, dns, silent_dns};
 use tests::lan::Families;
-use tests::lookups::{expected, expected_v4, expected_v6, found, python_getaddrinfo};
+use tests::lookups::{all, found, python_getaddrinfo, routable, v4, v6};
 use tests::responders::{avahi, scripted};
 use tests::scenario::Scenario;
 
@@ -69,7 +69,7 @@ fn dns_that_never_answers_delays_nothing() -> Result<(), String> {
     let server = silent_dns(&lan.printer)?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
-    assert_eq!(found(&outcome), expected(&lan.printer, "eth0"), "{outcome:?}");
+    assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
     assert_eq!(server.names(), [""; 0], "leaked to DNS");
     Ok(())
 }
@@ -88,7 +88,7 @@ fn upper_case_and_trailing_dot_are_the_same_name() -> Result<(), String> {
     let lan = with_avahi()?;
     for name in ["PRINTER.LOCAL", "Printer.Local", "printer.local.", "PRINTER.local."] {
         let outcome = lan.client.run(&["getent", "ahosts", name]);
-        assert_eq!(found(&outcome), expected(&lan.printer, "eth0"), "{name}: {outcome:?}");
+        assert_eq!(found(&outcome), routable(&lan.printer), "{name}: {outcome:?}");
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ fn utf8_names_are_sent_as_they_are() -> Result<(), String> {
     let name = "drücker-im-büro.local";
     let lan = with_scripted(name, &[])?;
     let outcome = lan.client.run(&["getent", "--no-idn", "ahosts", name]);
-    assert_eq!(found(&outcome), expected(&lan.printer, "eth0"), "{outcome:?}");
+    assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     assert!(python_getaddrinfo(&lan.client, name).success());
     Ok(())
 }
@@ -106,7 +106,7 @@ fn utf8_names_are_sent_as_they_are() -> Result<(), String> {
 #[test]
 fn mdns4_gives_ipv4_and_mdns6_gives_ipv6_alone() -> Result<(), String> {
     let lan = with_avahi()?;
-    let (v4, v6) = (expected_v4(&lan.printer), expected_v6(&lan.printer, "eth0"));
+    let (v4, v6) = (v4(&lan.printer), v6(&lan.printer));
     let both = &v4 | &v6;
     for (service, wanted) in [("mdns", &both), ("mdns4", &v4), ("mdns6", &v6)] {
         for service in [service.to_owned(), format!("{service}_minimal")] {
@@ -127,7 +127,7 @@ fn host_with_many_addresses_is_found_with_all_of_them() -> Result<(), String> {
     let options: Vec<&str> = options.chain(more6.iter().flat_map(|address| ["--aaaa", address])).collect();
     let _responder = scripted(&lan.printer, "printer.local", &options)?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
-    let mut wanted = expected(&lan.printer, "eth0");
+    let mut wanted = all(&lan.printer, lan.client.eth0());
     wanted.extend(more.into_iter().chain(more6));
     assert_eq!(found(&outcome), wanted, "{outcome:?}");
     Ok(())

@@ -155,7 +155,15 @@ impl<'a> Record<'a> {
         Name::read(&mut { self.owner }).ok()
     }
 
+    /// True if the owner name parses and is `name`.
+    // A name takes 256 octets of stack, here no longer than it must.
+    #[inline(never)]
+    pub fn is_of(&self, name: &Name) -> bool {
+        Name::read(&mut { self.owner }).is_ok_and(|owner| owner == *name)
+    }
+
     /// The data, or None if the type is not understood or the data are not exactly of that type's form.
+    #[inline(never)]
     pub fn data(&self) -> Option<Data> {
         let mut reader = self.data;
         let data = match self.kind {
@@ -172,6 +180,7 @@ impl<'a> Record<'a> {
 
 impl Nsec {
     /// Reads the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
+    #[inline(never)]
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let next = Name::read(reader)?;
         let window = reader.u8()?;

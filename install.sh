@@ -1,0 +1,819 @@
+#!/bin/sh
+# Installs the NSS module of this checkout (or release archive) into the running system, or takes it away
+# again; `./install.sh --help` lists the options.
+#
+# Everything is checked before anything is changed. Every file is written elsewhere on its file system and renamed
+# into place: a process may load the module, or read nsswitch.conf, at any moment. Beside the module stand two folders:
+#   nss-mdns-staged  what is being written; only while this runs, and swept by the next run if this one is killed
+#   nss-mdns-kept    other packages' files that were replaced. It appears complete before the first is replaced and
+#                    vanishes in one rename after the last is back, so a killed run can always be done again.
+
+usage() {
+    cat <<'END'
+Usage: sudo ./install.sh             build the module, install it, add it to nsswitch.conf, try it
+       sudo ./install.sh --uninstall bring everything back as it was
+       ./install.sh --try            show it at work in a private network; installs nothing
+
+Options:
+  --dry-run          print what would be changed, change nothing (needs no root)
+  --destdir DIR      only put the module and its links below DIR, for packagers (needs no root)
+  --libdir DIR       the folder for the module; otherwise the one that holds the system's libc.so.6
+  --module FILE      install this built module (for a second architecture, say) instead of building one
+  --check-name NAME  the .local name to resolve at the end; otherwise this machine's own
+  --no-check         do not resolve a name at the end
+  --help             print this
+
+Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage;
+             3 installed, but a .local name does not resolve yet (the reason is printed).
+END
+}
+
+readonly object=libnss_mdns.so.2
+readonly links='libnss_mdns4.so.2 libnss_mdns6.so.2 libnss_mdns_minimal.so.2 libnss_mdns4_minimal.so.2 libnss_mdns6_minimal.so.2'
+readonly services='mdns mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal'
+readonly words='mdns_minimal [NOTFOUND=return]'
+
+main() {
+    set -u
+    umask 022
+    PATH=$PATH:/usr/sbin:/sbin
+    called_from=$PWD
+    parse_options "$@"
+    cd -P "$(dirname "$0")" || exit 1
+    need_tools
+    case $action in
+    try) try_it ;;
+    stage) stage ;;
+    install) install_system ;;
+    uninstall) uninstall_system ;;
+    esac
+}
+
+parse_options() {
+    action=install dry_run='' destdir='' libdir='' module='' check_name='' check=yes
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --*=*)
+            option=${1%%=*} value=${1#*=}
+            shift
+            set -- "$option" "$value" "$@"
+            takes_value "$1" || wrong_usage "$1 takes no value"
+            ;;
+        esac
+        if takes_value "$1"; then
+            [ -n "${2:-}" ] || wrong_usage "$1 needs a value"
+        fi
+        case $1 in
+        --help | -h) usage && exit 0 ;;
+        --try) action=try ;;
+        --uninstall) action=uninstall ;;
+        --dry-run) dry_run=yes ;;
+        --no-check) check='' ;;
+        --destdir) destdir=$(absolute "$2") ;;
+        --libdir) libdir=$(absolute "$2") ;;
+        --module) module=$(absolute "$2") ;;
+        --check-name) check_name=$2 ;;
+        *) wrong_usage "unknown option $1" ;;
+        esac
+        takes_value "$1" && shift
+        shift
+    done
+    [ -n "$destdir" ] || return 0
+    [ "$action" = install ] || wrong_usage "--destdir is only for installing"
+    action=stage
+}
+
+takes_value() {
+    case $1 in
+    --destdir | --libdir | --module | --check-name) return 0 ;;
+    esac
+    return 1
+}
+
+absolute() {
+    case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$called_from/$1" ;;
+    esac
+}
+
+wrong_usage() {
+    echo "install.sh: $1; see ./install.sh --help" >&2
+    exit 2
+}
+
+# --- The four things it does -------------------------------------------------------------------------
+
+install_system() {
+    need_root
+    find_module_source
+    read_nsswitch
+    [ -n "$libdir" ] || libdir=$(system_libdir) || fail_without_libdir
+    need_folder "$libdir"
+    enter "$libdir"
+    need_diversions
+    build_module
+    need_fitting_module
+    if [ -z "$dry_run" ]; then
+        guard_against_interruption
+        stage_object
+        stage_nsswitch
+    fi
+    keep_other_files
+    divert_packages
+    put_in_place
+    [ -z "$changed" ] || refresh_loader_cache
+    change_nsswitch
+    undo=''
+    [ -n "$changed" ] || echo "nothing to do: the module is installed and up to date"
+    [ -n "$dry_run" ] || [ -z "$check" ] || check_lookup
+}
+
+uninstall_system() {
+    need_root
+    if [ -n "$libdir" ]; then folders=$libdir; else folders=$(libc_folders); fi
+    folders=$(printf '%s\n' "$folders" | touched_folders)
+    read_nsswitch_for_removal
+    need_writable "$folders"
+    [ -n "$dry_run" ] || guard_against_interruption
+    touched_outside "$folders" || restore_nsswitch
+    while IFS= read -r folder; do
+        [ -n "$folder" ] || continue
+        enter "$folder"
+        bring_back_files
+    done <<END
+$folders
+END
+    if [ -n "$folders" ]; then refresh_loader_cache; fi
+    [ -n "$changed" ] || echo "nothing to do: the module is not installed"
+}
+
+# Only the object and its links, below DIR: what a package contains.
+stage() {
+    find_module_source
+    [ -n "$libdir" ] || libdir=$(system_libdir) || fail_without_libdir
+    build_module
+    enter "$destdir$libdir"
+    if [ -z "$dry_run" ]; then
+        mkdir -p "$libdir" || fail "$libdir cannot be made"
+        trap clean_up EXIT
+        stage_object
+    fi
+    put_in_place
+}
+
+try_it() {
+    [ -f Cargo.toml ] || fail "--try needs the source tree: this is a release archive"
+    command -v cargo >/dev/null || fail "--try needs cargo, which is not on the PATH (https://rustup.rs installs it)"
+    exec cargo run -q --release --locked -p tests --bin try_it
+}
+
+# --- Messages and interruption -----------------------------------------------------------------------
+
+# One line for each change, also in a dry run.
+step() {
+    changed=yes
+    if [ -n "$dry_run" ]; then echo "would $1"; else echo "$1"; fi
+}
+
+fail() {
+    echo "install.sh: $1" >&2
+    exit 1
+}
+
+changed=''
+undo=''
+staged='' new_conf='' new_backup=''
+
+# From here on an exit, wanted or not, removes what is staged, and takes a first installation back.
+guard_against_interruption() {
+    lock_out_others
+    trap clean_up EXIT
+    trap 'fail "interrupted"' HUP INT TERM
+}
+
+# Two runs at once would write the same files. The lock is on the folder itself and ends with this process.
+lock_out_others() {
+    command -v flock >/dev/null || return 0
+    exec 9</etc
+    flock -n 9 || fail "another install.sh is running"
+}
+
+clean_up() {
+    trap '' HUP INT TERM
+    [ -z "$undo" ] || take_back
+    sweep
+}
+
+# What this run, or one that was killed, has staged.
+sweep() {
+    [ -z "$staged" ] || rm -rf "$staged"
+    [ -z "$new_conf" ] || rm -f "$new_conf" "$new_backup"
+}
+
+take_back() {
+    undo=''
+    bring_back_files >/dev/null
+    refresh_loader_cache >/dev/null
+}
+
+# Flushes the named file to disk; an older `sync` flushes everything instead.
+flush() {
+    sync "$1" 2>/dev/null || sync
+}
+
+# --- What must be there before anything is changed ---------------------------------------------------
+
+need_tools() {
+    for tool in awk cksum grep head od readlink sed stat sync tail; do
+        command -v $tool >/dev/null || fail "this needs the command $tool"
+    done
+}
+
+need_root() {
+    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo (or with --dry-run to see what it would do)"
+}
+
+need_folder() {
+    [ -d "$1" ] || fail "$1 is not a folder"
+    need_writable "$1"
+}
+
+# Each of the FOLDERS, one a line.
+need_writable() {
+    [ -z "$dry_run" ] || return 0
+    while IFS= read -r folder; do
+        [ -z "$folder" ] || [ -w "$folder" ] || fail "$folder cannot be written to (is it mounted read-only?)"
+    done <<END
+$1
+END
+}
+
+fail_without_libdir() {
+    fail "no folder of this system holds a glibc (libc.so.6) of this architecture: name one with --libdir DIR"
+}
+
+# Class and machine of an ELF file, as hexadecimal digits; nothing if it is none.
+elf_kind() {
+    header=$(od -An -v -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n')
+    case $header in
+    7f454c46*) printf '%s\n' "$header" | cut -c 9-12,37-40 ;;
+    esac
+}
+
+# A module for the wrong machine would only be passed over; one that is damaged would crash every program.
+need_fitting_module() {
+    [ -n "$module" ] || return 0
+    kind=$(elf_kind "$module")
+    [ ! -e "$libdir/libc.so.6" ] || [ "$kind" = "$(elf_kind "$libdir/libc.so.6")" ] ||
+        fail "$module is built for another architecture than $libdir/libc.so.6"
+    [ "$kind" = "$(elf_kind "$(command -v getent)")" ] || return 0
+    problem=$(problem_of_loading "$module")
+    [ -z "$problem" ] || fail "$module cannot be loaded: $problem"
+}
+
+# What the loader says when a program that does nothing is to load FILE; nothing if it can.
+problem_of_loading() {
+    # The outer redirection is for the shell's own report of a crash.
+    { complaint=$(LD_PRELOAD=$1 getent --version 2>&1 >/dev/null); } 2>/dev/null || [ -n "$complaint" ] ||
+        complaint="a program that tries to crashes"
+    printf '%s\n' "$complaint" |
+        sed -n 's/.*cannot be preloaded (\(.*\)).*/\1/; s/^[^ ]*getent: //; s/.*shared libraries: //; 1p'
+}
+
+# --- Where the system's C library is -----------------------------------------------------------------
+
+# The folders that hold a libc.so.6, the loader's own choice first.
+libc_folders() {
+    {
+        ldconfig -p 2>/dev/null | sed -n '/hwcap/d; s/^[[:blank:]]*libc\.so\.6 .* => //p'
+        ls -d /usr/lib/*-linux-*/libc.so.6 /lib/*-linux-*/libc.so.6 /usr/lib64/libc.so.6 /lib64/libc.so.6 \
+            /usr/lib/libc.so.6 /lib/libc.so.6 /usr/lib32/libc.so.6 /lib32/libc.so.6 2>/dev/null
+    } | while IFS= read -r file; do
+        (cd -P "$(dirname "$file")" 2>/dev/null && pwd)
+    done | awk '!seen[$0]++'
+}
+
+# The one among them whose libc is of the module's kind; before it is built, of the system's own programs.
+system_libdir() {
+    sample=$module
+    [ -n "$sample" ] || sample=$(command -v getent) || return 1
+    wanted=$(elf_kind "$sample")
+    libc_folders | while IFS= read -r folder; do
+        [ "$(elf_kind "$folder/libc.so.6")" = "$wanted" ] || continue
+        printf '%s\n' "$folder"
+        break
+    done | grep .
+}
+
+# --- The module: built here, or shipped with this script ---------------------------------------------
+
+readonly built=target/release/libnss_mdns.so
+
+find_module_source() {
+    build=''
+    if [ -n "$module" ]; then
+        [ -f "$module" ] || fail "$module does not exist"
+        grep -q _nss_mdns_minimal_gethostbyname4_r "$module" || fail "$module is not the module"
+    elif [ -f Cargo.toml ] && find_cargo; then
+        build=yes
+    else
+        for module in "$PWD/libnss_mdns.so" "$PWD/$built"; do
+            [ -f "$module" ] || continue
+            echo "use $module, as built before: cargo is not here to build it anew"
+            return 0
+        done
+        fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
+    fi
+}
+
+# Under sudo the build belongs to the user who called: cargo is often in that home only, and target/ would
+# become root's. A tree that this user cannot write to is built by root.
+find_cargo() {
+    builder=${SUDO_USER:-${DOAS_USER:-root}} builder_home=${HOME:-/}
+    if [ "$(id -u)" != 0 ] || [ "$builder" = root ] || ! tree_belongs_to_builder; then
+        builder=''
+    else
+        builder_home=$(getent passwd "$builder" | cut -d: -f6)
+    fi
+    cargo=$(as_builder sh -c 'command -v cargo')
+}
+
+tree_belongs_to_builder() {
+    runuser -u "$builder" -- test -w . || return 1
+    [ ! -e target ] || runuser -u "$builder" -- test -w target
+}
+
+as_builder() {
+    if [ -n "$builder" ]; then
+        runuser -u "$builder" -- env HOME="$builder_home" PATH="$builder_home/.cargo/bin:$PATH" "$@"
+    else
+        PATH="$builder_home/.cargo/bin:$PATH" "$@"
+    fi
+}
+
+build_module() {
+    [ -n "$build" ] || return 0
+    if [ -n "$dry_run" ]; then
+        echo "would build $built${builder:+ as $builder}"
+        return 0
+    fi
+    echo "build $built${builder:+ as $builder}"
+    unset CARGO_BUILD_TARGET
+    as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 || fail "cargo could not build the module"
+    module=$PWD/$built
+    [ -f "$module" ] || fail "cargo built no $built"
+}
+
+# --- The files of the module, and those of other packages with the same names -------------------------
+
+# Folders of their own: copies beside the originals would not do, because ldconfig turns any lib*.so* that
+# bears the right SONAME into the target of the links.
+enter() {
+    libdir=$1 kept=$1/nss-mdns-kept staged=$1/nss-mdns-staged
+}
+
+is_installed() {
+    [ -d "$kept" ]
+}
+
+# Of the folders on standard input, those where the module is, or where a run was killed.
+touched_folders() {
+    while IFS= read -r folder; do
+        if [ -d "$folder/nss-mdns-kept" ] || [ -d "$folder/nss-mdns-staged" ]; then printf '%s\n' "$folder"; fi
+    done
+}
+
+# Whether a folder that is not among FOLDERS has the module too (that of a second architecture).
+touched_outside() {
+    libc_folders | touched_folders | grep -v -x -F "$1" | grep -q .
+}
+
+same() {
+    [ -f "$2" ] && [ "$(cksum <"$1")" = "$(cksum <"$2")" ]
+}
+
+exists() {
+    [ -e "$1" ] || [ -L "$1" ]
+}
+
+# One of our links, or an object whose checksum was noted down before it was put there.
+is_ours() {
+    is_installed || return 1
+    if [ -L "$1" ]; then
+        [ "$(readlink "$1")" = "$object" ]
+    else
+        [ -f "$1" ] && grep -q -x -F "$(cksum <"$1")" "$kept/objects"
+    fi
+}
+
+is_theirs() {
+    exists "$1" && ! is_ours "$1"
+}
+
+stage_object() {
+    { rm -rf "$staged" && mkdir "$staged"; } || fail "$libdir cannot be written to"
+    new_object=$staged/$object
+    { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" && same "$module" "$new_object"; } ||
+        fail "$libdir/$object cannot be written (is the disk full?)"
+}
+
+# Hard links, so that not a byte of theirs is copied. On a first installation they are gathered beforehand and
+# appear in one rename; later only what another package has put over ours in the meantime is added.
+keep_other_files() {
+    keeping=$kept
+    if ! is_installed; then
+        keeping=$staged/kept
+        [ -n "$dry_run" ] || mkdir "$keeping" || fail "$kept cannot be made (is the disk full?)"
+    fi
+    for name in $object $links; do
+        if is_theirs "$libdir/$name"; then keep "$libdir/$name"; fi
+    done
+    [ -z "$dry_run" ] || return 0
+    note_down_object
+    if is_installed; then return 0; fi
+    mv "$keeping" "$kept" || fail "$kept cannot be made"
+    undo=yes
+}
+
+keep() {
+    step "keep $1 in $kept"
+    [ -n "$dry_run" ] || link_over "$1" "$keeping/$(basename "$1")"
+}
+
+# Gives FILE a second name, in one step also where that name is taken.
+link_over() {
+    if exists "$2" && [ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2")" ]; then return 0; fi
+    rm -f "$staged/link"
+    { ln "$1" "$staged/link" && mv -f "$staged/link" "$2"; } || fail "$2 cannot be made from $1"
+}
+
+# The new object's checksum, beside that of the one it replaces.
+note_down_object() {
+    if grep -q -x -F "$(cksum <"$module")" "$keeping/objects" 2>/dev/null; then return 0; fi
+    sums=$(cksum <"$module")
+    if is_ours "$libdir/$object"; then sums="$sums
+$(cksum <"$libdir/$object")"; fi
+    printf '%s\n' "# The other files here are those of other packages that nss-mdns's install.sh has replaced:" \
+        "# 'install.sh --uninstall' brings them back. Below, the checksums of the module that it put there." \
+        "$sums" 2>/dev/null >"$staged/objects" || fail "$kept cannot be written (is the disk full?)"
+    flush "$staged/objects"
+    mv -f "$staged/objects" "$keeping/objects" || fail "$kept cannot be written"
+}
+
+# The object first: a link must never lead to another package's object, which lacks the link's functions.
+put_in_place() {
+    if [ ! -f "$module" ] || [ -L "$libdir/$object" ] || ! same "$module" "$libdir/$object"; then
+        step "install $libdir/$object"
+        [ -n "$dry_run" ] || mv -f "$new_object" "$libdir/$object" || fail "$libdir/$object cannot be replaced"
+    fi
+    for name in $links; do
+        put_link "$libdir/$name"
+    done
+}
+
+put_link() {
+    if [ "$(readlink "$1")" = "$object" ]; then return 0; fi
+    step "link $1 to $object"
+    [ -z "$dry_run" ] || return 0
+    rm -f "$staged/link"
+    { ln -s "$object" "$staged/link" && mv -f "$staged/link" "$1"; } || fail "$1 cannot be made"
+}
+
+# The way back, links first. What is neither ours nor kept by us stays as it is.
+bring_back_files() {
+    if [ -z "$dry_run" ]; then mkdir -p "$staged" || fail "$libdir cannot be written to"; fi
+    if is_installed; then
+        for name in $links $object; do
+            bring_back "$libdir/$name" "$kept/$name"
+        done
+        lift_diversions
+        [ -n "$dry_run" ] || { rm -rf "$staged/kept" && mv "$kept" "$staged/kept"; } || fail "$kept cannot be removed"
+    fi
+    [ -n "$dry_run" ] || rm -rf "$staged"
+}
+
+bring_back() {
+    if is_theirs "$1"; then return 0; fi
+    if exists "$2"; then
+        step "bring back $1"
+        [ -n "$dry_run" ] || link_over "$2" "$1"
+    elif exists "$1"; then
+        step "remove $1"
+        [ -n "$dry_run" ] || rm -f "$1" || fail "$1 cannot be removed"
+    fi
+}
+
+# --- Debian: packages that come or are upgraded later put their files of these names elsewhere -------
+
+uses_dpkg() {
+    [ -s /var/lib/dpkg/status ] && command -v dpkg-divert >/dev/null
+}
+
+# Where /lib is a link to /usr/lib a package may name its files either way, and dpkg compares the names as written.
+spellings() {
+    printf '%s\n' "$libdir"
+    top=${libdir#/usr/}
+    [ "$top" = "$libdir" ] || [ ! -L "/${top%%/*}" ] || printf '%s\n' "/$top"
+}
+
+# `dpkg-divert ...` for each of the six names in each spelling. Never --rename: the files are moved here, so
+# that no name is missing for even a moment.
+each_diversion() {
+    spellings | while IFS= read -r dir; do
+        for name in $object $links; do
+            dpkg-divert --quiet --local --no-rename --divert "$dir/nss-mdns-kept/$name" "$@" "$dir/$name" || exit 1
+        done
+    done
+}
+
+our_diversions() {
+    spellings | while IFS= read -r dir; do
+        dpkg-divert --list "$dir/libnss_mdns*" | grep -F "to $dir/nss-mdns-kept/"
+    done
+}
+
+need_diversions() {
+    uses_dpkg || return 0
+    each_diversion --test --add >/dev/null || fail "dpkg does not let the names of the module be diverted"
+}
+
+divert_packages() {
+    uses_dpkg || return 0
+    [ "$(our_diversions | wc -l)" -lt "$(($(spellings | wc -l) * 6))" ] || return 0
+    step "divert the six names in $libdir, so that dpkg puts packages' own files of these names in $kept"
+    [ -n "$dry_run" ] || each_diversion --add || fail "dpkg-divert failed"
+}
+
+lift_diversions() {
+    uses_dpkg || return 0
+    [ -n "$(our_diversions)" ] || return 0
+    step "lift the diversions of the six names in $libdir"
+    [ -n "$dry_run" ] || each_diversion --remove || fail "dpkg-divert failed"
+}
+
+refresh_loader_cache() {
+    command -v ldconfig >/dev/null || return 0
+    step "run ldconfig"
+    [ -n "$dry_run" ] || ldconfig || echo "install.sh: ldconfig failed; the module is found without it in the usual folders" >&2
+}
+
+# --- nsswitch.conf -----------------------------------------------------------------------------------
+
+readonly nsswitch=/etc/nsswitch.conf
+
+# The words of the hosts line as glibc reads them, one a line: offset in the file, length, word. Or one line
+# "odd: why" when this script had better leave the file alone.
+hosts_words() {
+    LC_ALL=C awk '
+        function odd(why) { print "odd: " why; strange = 1; exit }
+        { start = next_start; next_start += length($0) + 1 }
+        !/^[ \t\r\f\v]*hosts[ \t\r\f\v]*:/ { next }
+        {
+            if (++count > 1) odd("it has more than one hosts line")
+            match($0, /^[^:]*:/)
+            at = RLENGTH
+            rest = substr($0, at + 1)
+            sub(/#.*/, "", rest)
+            while (match(rest, /\[[^]]*\]|[^ \t\r\f\v[]+|\[/)) {
+                word = substr(rest, RSTART, RLENGTH)
+                if (word !~ /^\[.*=.*\]$|^[A-Za-z0-9_.+-]+$/) odd("\"" word "\" on its hosts line is neither a service nor an action")
+                if (word ~ /^\[/ && !words) odd("its hosts line begins with an action")
+                line[++words] = (start + at + RSTART - 1) " " RLENGTH " " word
+                at += RSTART + RLENGTH - 1
+                rest = substr(rest, RSTART + RLENGTH)
+            }
+        }
+        END {
+            if (strange) exit
+            if (!count) odd("it has no hosts line")
+            if (!words) odd("its hosts line names no service")
+            for (i = 1; i <= words; i++) print line[i]
+        }' "$1"
+}
+
+# What to do with FILE: "has SERVICE", "before OFFSET", "after OFFSET", or "odd: why".
+insertion() {
+    hosts_words "$1" | awk -v services="$services" '
+        BEGIN { split(services, list, " "); for (i in list) ours[list[i]] = 1 }
+        /^odd/ { print; decided = 1; exit }
+        $3 in ours { print "has " $3; decided = 1; exit }
+        $3 == "dns" || $3 == "resolve" { if (before == "") before = $1 }
+        { end = $1 + $2 }
+        END { if (!decided) print (before == "" ? "after " end : "before " before) }'
+}
+
+# FILE with our words in their place: every other byte is as it was.
+with_words() {
+    place=$(insertion "$1")
+    case $place in
+    before*) text="$words " ;;
+    after*) text=" $words" ;;
+    *) return 1 ;;
+    esac
+    head -c "${place#* }" "$1" && printf '%s' "$text" && tail -c "+$((${place#* } + 1))" "$1"
+}
+
+# FILE without the service mdns_minimal and the action that follows it.
+without_words() {
+    place=$(hosts_words "$1" | awk '
+        $3 == "mdns_minimal" && !found { found = 1; from = $1; to = $1 + $2; next }
+        found && !done && $3 ~ /^\[/ { to = $1 + $2; next }
+        found && !done { to = $1; done = 1 }
+        !found { previous = $1 + $2 }
+        END { if (found) print (done ? from : previous) " " to }')
+    [ -n "$place" ] || return 1
+    head -c "${place% *}" "$1" && tail -c "+$((${place#* } + 1))" "$1"
+}
+
+# The hosts lines of two files, the second on standard input, as a diff shows them.
+show_change() {
+    echo "- $(grep '^[[:space:]]*hosts[[:space:]]*:' "$1" | tr -d '\r')"
+    echo "+ $(grep '^[[:space:]]*hosts[[:space:]]*:' | tr -d '\r')"
+}
+
+# authselect writes the file anew at will, from its own profile and features.
+is_authselects() {
+    case $conf in
+    /etc/authselect/*) return 0 ;;
+    esac
+    grep -q '^# Generated by authselect' "$conf"
+}
+
+name_nsswitch_files() {
+    backup=$conf.before-nss-mdns new_conf=$conf.nss-mdns-new new_backup=$backup.nss-mdns-new
+}
+
+read_nsswitch() {
+    conf=$(readlink -f "$nsswitch")
+    [ -f "$conf" ] || fail "$nsswitch is not there, or no regular file: the nsswitch.conf.example beside this script is one"
+    name_nsswitch_files
+    [ "$(tr -d '\000' <"$conf" | wc -c)" -eq "$(wc -c <"$conf")" ] || fail "$nsswitch is odd: it holds NUL bytes"
+    plan=$(insertion "$conf")
+    case $plan in
+    odd*) fail "$nsswitch is $plan" ;;
+    has*) return 0 ;;
+    esac
+    if is_authselects; then
+        plan=authselect
+    else
+        need_writable "$(dirname "$conf")"
+    fi
+}
+
+# `cp -a` keeps mode, owner, times and label; the copy's content is then written over by redirection, which keeps all
+# but the times.
+stage_nsswitch() {
+    case $plan in has* | authselect) return 0 ;; esac
+    rm -f "$new_backup" "$new_conf"
+    { cp -a "$conf" "$new_backup" && cp -a "$conf" "$new_conf" && with_words "$new_backup" >"$new_conf" &&
+        flush "$new_backup" && flush "$new_conf"; } || fail "$conf cannot be written anew (is the disk full?)"
+}
+
+change_nsswitch() {
+    case $plan in
+    has*) return 0 ;;
+    authselect) tell_of_authselect && return 0 ;;
+    esac
+    step "change the hosts line of $conf, with the old file kept as $backup:"
+    with_words "$conf" | show_change "$conf"
+    [ -z "$dry_run" ] || return 0
+    same "$conf" "$new_backup" || fail "$conf was changed by someone else meanwhile: run this again"
+    mv -f "$new_backup" "$backup" || fail "$backup cannot be made"
+    mv -f "$new_conf" "$conf" || { rm -f "$backup"; fail "$conf cannot be replaced"; }
+    flush "$(dirname "$conf")"
+}
+
+tell_of_authselect() {
+    echo "$nsswitch belongs to authselect and was left alone: to add the module to it, run"
+    echo "    authselect enable-feature with-mdns4"
+    echo "    authselect enable-feature with-mdns6"
+}
+
+# What the way back is: "back" (ours, untouched since), "same" (someone else has undone it already), "words" (changed
+# since: only our words go), "left" (changed beyond that), or nothing.
+read_nsswitch_for_removal() {
+    plan='' conf=$(readlink -f "$nsswitch")
+    [ -f "$conf" ] || return 0
+    name_nsswitch_files
+    [ -f "$backup" ] || return 0
+    if same "$conf" "$backup"; then
+        plan=same
+    elif [ "$(with_words "$backup" | cksum)" = "$(cksum <"$conf")" ]; then
+        plan=back
+    elif without_words "$conf" >/dev/null; then
+        plan=words
+    else
+        plan=left
+    fi
+    need_writable "$(dirname "$conf")"
+}
+
+restore_nsswitch() {
+    case $plan in
+    back)
+        step "bring back $conf from $backup:"
+        show_change "$conf" <"$backup"
+        [ -n "$dry_run" ] || mv -f "$backup" "$conf" || fail "$conf cannot be replaced"
+        ;;
+    words)
+        step "take mdns_minimal off the hosts line of $conf, which was changed since the installation, and remove $backup:"
+        take_words_off
+        ;;
+    same | left)
+        step "remove $backup; $conf stays as it is"
+        [ -n "$dry_run" ] || rm -f "$backup" || fail "$backup cannot be removed"
+        ;;
+    esac
+}
+
+take_words_off() {
+    without_words "$conf" | show_change "$conf"
+    [ -z "$dry_run" ] || return 0
+    rm -f "$new_conf"
+    { cp -a "$conf" "$new_conf" && without_words "$conf" >"$new_conf" && flush "$new_conf"; } ||
+        fail "$conf cannot be written anew (is the disk full?)"
+    mv -f "$new_conf" "$conf" || fail "$conf cannot be replaced"
+    rm -f "$backup"
+}
+
+# --- Does a .local name resolve? ---------------------------------------------------------------------
+
+check_lookup() {
+    if ! command -v getent >/dev/null; then
+        echo "check: getent is not here, so no name was resolved"
+        return 0
+    fi
+    own_name=$(uname -n)
+    own_name=${own_name%%.*}.local
+    name=${check_name:-$own_name}
+    service=$(insertion "$conf" | sed -n 's/^has //p')
+    asked=${service:-mdns_minimal}
+
+    look_up -s "$asked"
+    if [ -z "$loaded" ]; then missing "$(why_not_loaded)"; fi
+    if [ -z "$service" ]; then missing "the hosts line of $nsswitch names none of $services"; fi
+    if [ -z "$addresses" ]; then missing "$(why_not_found)"; fi
+    found=$addresses
+    look_up
+    if [ -z "$addresses" ]; then missing "$(why_not_reached)"; fi
+    echo "check: $name is $found"
+}
+
+missing() {
+    echo "check: $name does not resolve: $1" >&2
+    exit 3
+}
+
+# `getent ahosts` with OPTIONS: the addresses it finds, and whether glibc loaded the module for it. The loader's trace
+# tells a module that is not there from one that finds nothing.
+look_up() {
+    output=$(LD_DEBUG=files LC_ALL=C getent "$@" ahosts "$name" 2>&1)
+    trace="^ *[0-9]+:	"
+    addresses=$(printf '%s\n' "$output" | grep -E -v "$trace" | awk 'NF && !seen[$1]++ { printf "%s%s", comma, $1; comma = ", " }')
+    loaded=$(printf '%s\n' "$output" | grep -E "${trace}file=libnss_$asked\.so\.2 .*generating link map")
+}
+
+why_not_loaded() {
+    file=$libdir/libnss_$asked.so.2
+    [ -e "$file" ] || { echo "$file is not there"; return; }
+    reason=$(problem_of_loading "$file")
+    [ -n "$reason" ] || reason="the loader does not look in $libdir"
+    echo "glibc cannot load $file: $reason"
+}
+
+why_not_found() {
+    if ! a_usable_interface; then
+        echo "the module was loaded, but no network interface is up with multicast and an address"
+    elif command -v firewall-cmd >/dev/null && firewall-cmd -q --state 2>/dev/null && ! firewall-cmd -q --query-service=mdns; then
+        echo "the module was loaded and asked, but nobody answered: firewalld does not admit mDNS (firewall-cmd --add-service=mdns)"
+    else
+        echo "the module was loaded and asked, but nobody answered: is $name on this link, and is UDP port 5353 open?"
+    fi
+}
+
+why_not_reached() {
+    if [ -S /run/nscd/socket ]; then
+        echo "$service finds it, but nscd does not ask it yet: restart nscd"
+    else
+        echo "$service finds it, but the hosts line of $nsswitch ends the search before it comes to $service"
+    fi
+}
+
+# Up (1), not loopback (8), multicast (0x1000), with a carrier and an address of either family.
+a_usable_interface() {
+    for interface in /sys/class/net/*; do
+        flags=$(cat "$interface/flags" 2>/dev/null) || continue
+        [ $((flags & 0x1009)) -eq $((0x1001)) ] || continue
+        [ "$(cat "$interface/carrier" 2>/dev/null)" = 1 ] || continue
+        has_address "${interface##*/}" && return 0
+    done
+    return 1
+}
+
+has_address() {
+    awk -v name="$1" '$1 == name || $NF == name { found = 1 } END { exit !found }' \
+        /proc/net/route /proc/net/if_inet6 2>/dev/null
+}
+
+main "$@"

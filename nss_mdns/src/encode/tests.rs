@@ -1,0 +1,316 @@
+//! Every length of the caller's buffer, at every alignment: one octet too few changes nothing, enough is enough, and no
+//! pointer leads out of the buffer.
+
+use std::ffi::CStr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use super::*;
+
+const CANARY: u8 = 0xa5;
+
+/// Octets around the buffer that nobody may write to.
+const MARGIN: usize = 64;
+
+/// How many addresses the answers have.
+const COUNTS: [u16; 4] = [1, 2, 50, 500];
+
+/// Memory in which a buffer of any length can stand at any alignment.
+struct Arena {
+    octets: Vec<u8>,
+}
+
+impl Arena {
+    fn new(longest: usize) -> Self {
+        Self { octets: vec![CANARY; longest + 2 * MARGIN + 8] }
+    }
+
+    /// Where a buffer with this alignment starts.
+    fn start(&self, alignment: usize) -> usize {
+        MARGIN + self.octets[MARGIN..].as_ptr().align_offset(8) + alignment
+    }
+
+    fn is_untouched(&self) -> bool {
+        // In pieces, which are compared as a whole.
+        let canaries = [CANARY; 256];
+        self.octets.chunks(256).all(|chunk| *chunk == canaries[..chunk.len()])
+    }
+
+    /// True if nothing but the buffer has been written to; makes all as new.
+    fn margins_are_untouched(&mut self, start: usize, length: usize) -> bool {
+        self.octets[start..start + length].fill(CANARY);
+        self.is_untouched()
+    }
+
+    fn contains<T>(&self, pointer: *const T, start: usize, length: usize) -> bool {
+        let first = self.octets.as_ptr().addr() + start;
+        let size = size_of::<T>();
+        pointer.addr() >= first && pointer.addr() + size <= first + length
+    }
+
+    /// The entries of a list that ends in a null pointer; all of it must be in the buffer.
+    fn entries(&self, list: *mut *mut c_char, start: usize, length: usize) -> Vec<*mut c_char> {
+        assert!(list.is_aligned());
+        let mut entries = Vec::new();
+        loop {
+            let place = list.wrapping_add(entries.len());
+            assert!(self.contains(place, start, length));
+            // SAFETY: the place has been checked.
+            let entry = unsafe { *place };
+            if entry.is_null() {
+                return entries;
+            }
+            assert!(self.contains(entry, start, length));
+            entries.push(entry);
+        }
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::from_text(text.as_bytes()).unwrap()
+}
+
+fn text_of(name: &Name) -> String {
+    let mut text = Vec::new();
+    name.write_text(|piece| text.extend_from_slice(piece));
+    String::from_utf8(text).unwrap()
+}
+
+fn v4(number: u16) -> IpAddr {
+    let [high, low] = number.to_be_bytes();
+    Ipv4Addr::new(10, 1, high, low).into()
+}
+
+fn v6(number: u16) -> IpAddr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 7, number).into()
+}
+
+fn link_local(number: u16) -> IpAddr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 7, number).into()
+}
+
+fn answer(canonical: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Answer {
+    let addresses = addresses.into_iter().map(|ip| Address { ip, interface: 3 }).collect();
+    Answer { canonical: name(canonical), addresses, absent: Families::default(), expires: Instant::now() }
+}
+
+/// So many addresses, of three kinds by turns.
+fn mixed(count: u16) -> impl Iterator<Item = IpAddr> {
+    (0..count).map(|number| [v4(number), v6(number), link_local(number)][usize::from(number % 3)])
+}
+
+/// The octets that come before the first place of eight octets.
+fn padding(alignment: usize) -> usize {
+    (8 - alignment) % 8
+}
+
+const UNTOUCHED: GaihAddrTuple = GaihAddrTuple {
+    next: ptr::dangling_mut(),
+    name: ptr::dangling_mut(),
+    family: -7,
+    addr: [0xdead_beef; 4],
+    scopeid: 0xfeed,
+};
+
+fn tuples_of_every_length(canonical: &str, count: u16, with_first: bool) {
+    let answer = answer(canonical, mixed(count));
+    let tuples = usize::from(count) - usize::from(with_first);
+    let size = |alignment| padding(alignment) + 40 * tuples + canonical.len() + 1;
+    let mut arena = Arena::new(size(1) + 8);
+    for alignment in 0..8 {
+        let start = arena.start(alignment);
+        for length in 0..=size(alignment) + 8 {
+            let mut first = UNTOUCHED;
+            let given = if with_first { &raw mut first } else { ptr::null_mut() };
+            // SAFETY: the arena has room for the buffer, and `first` is ours.
+            let head = unsafe {
+                let buffer = Buffer::new(arena.octets.as_mut_ptr().add(start).cast(), length);
+                addr_tuples(&answer, Families::BOTH, given, buffer)
+            };
+            if length < size(alignment) {
+                assert_eq!(head, Err(Failure::ShortBuffer), "{count} addresses, {length} octets at {alignment}");
+                assert!(arena.is_untouched());
+                assert_eq!((first.next, first.family, first.addr), (UNTOUCHED.next, -7, UNTOUCHED.addr));
+                continue;
+            }
+            let head = head.unwrap();
+            assert!(!with_first || head == given);
+            let check = |tuple: *mut GaihAddrTuple| {
+                assert!(tuple == given || (arena.contains(tuple, start, length) && tuple.is_aligned()));
+            };
+            check_tuples(&answer, head, check, |name| assert!(arena.contains(name, start, length)));
+            assert!(arena.margins_are_untouched(start, length), "{count} addresses, {length} octets at {alignment}");
+        }
+    }
+}
+
+fn check_tuples(
+    answer: &Answer,
+    mut tuple: *mut GaihAddrTuple,
+    check_place: impl Fn(*mut GaihAddrTuple),
+    check_name: impl Fn(*mut c_char),
+) {
+    for address in &answer.addresses {
+        assert!(!tuple.is_null());
+        check_place(tuple);
+        // SAFETY: the place has been checked.
+        let GaihAddrTuple { next, name, family, addr, scopeid } = unsafe { *tuple };
+        check_name(name);
+        // SAFETY: the string's start has been checked, its end by the canaries, which are no NULs.
+        assert_eq!(unsafe { CStr::from_ptr(name) }.to_string_lossy(), text_of(&answer.canonical));
+        let octets: Vec<u8> = addr.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let expected = match address.ip {
+            IpAddr::V4(ip) => (libc::AF_INET, [&ip.octets()[..], &[0; 12]].concat(), 0),
+            IpAddr::V6(ip) => {
+                let scope = if ip.is_unicast_link_local() { 3 } else { 0 };
+                (libc::AF_INET6, ip.octets().to_vec(), scope)
+            }
+        };
+        assert_eq!((family, octets, scopeid), expected);
+        tuple = next;
+    }
+    assert!(tuple.is_null());
+}
+
+#[test]
+fn tuples_in_every_buffer() {
+    for count in COUNTS {
+        tuples_of_every_length("printer.local", count, false);
+    }
+}
+
+#[test]
+fn tuples_behind_the_callers_own() {
+    for count in COUNTS {
+        tuples_of_every_length("printer.local", count, true);
+    }
+}
+
+#[test]
+fn tuples_with_names_of_every_size() {
+    let label = "x".repeat(63);
+    // 253 octets in all, which are 255 in wire form.
+    let longest = format!("{label}.{label}.{label}.{}.local", "y".repeat(55));
+    assert_eq!(longest.len(), 253);
+    for canonical in ["a.local", "bücher.local", &longest] {
+        tuples_of_every_length(canonical, 2, false);
+        tuples_of_every_length(canonical, 2, true);
+    }
+}
+
+#[test]
+fn tuples_of_one_family() {
+    let answer = answer("printer.local", mixed(9));
+    let mut octets = [0u8; 1024];
+    for (family, number, count) in [(Family::V4, libc::AF_INET, 3), (Family::V6, libc::AF_INET6, 6)] {
+        // SAFETY: the buffer is ours.
+        let mut tuple = unsafe {
+            let buffer = Buffer::new(octets.as_mut_ptr().cast(), octets.len());
+            addr_tuples(&answer, Families::only(family), ptr::null_mut(), buffer).unwrap()
+        };
+        let mut seen = 0;
+        while !tuple.is_null() {
+            // SAFETY: a list that was just made, in a buffer that is still there.
+            unsafe {
+                assert_eq!((*tuple).family, number);
+                tuple = (*tuple).next;
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, count);
+    }
+}
+
+fn host_entry_of_every_length(asked: &str, answer: &Answer, family: Family, expected: &[IpAddr]) {
+    let canonical = text_of(&answer.canonical);
+    let alias = (!asked.eq_ignore_ascii_case(&canonical)).then_some(asked);
+    let (number, length_of_address) = if family == Family::V4 { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
+    let pointers = usize::from(alias.is_some()) + 1 + expected.len() + 1;
+    let texts = canonical.len() + 1 + alias.map_or(0, |alias| alias.len() + 1);
+    let size = |alignment| padding(alignment) + 8 * pointers + length_of_address * expected.len() + texts;
+    let mut arena = Arena::new(size(1) + 8);
+    for alignment in 0..8 {
+        let start = arena.start(alignment);
+        for length in 0..=size(alignment) + 8 {
+            // SAFETY: the arena has room for the buffer.
+            let buffer = unsafe { Buffer::new(arena.octets.as_mut_ptr().add(start).cast(), length) };
+            let entry = host_entry(&name(asked), answer, family, buffer);
+            if length < size(alignment) {
+                assert_eq!(entry.err(), Some(Failure::ShortBuffer), "{length} octets at {alignment}");
+                assert!(arena.is_untouched());
+                continue;
+            }
+            let entry = entry.unwrap();
+            assert_eq!((entry.h_addrtype, usize::try_from(entry.h_length)), (number, Ok(length_of_address)));
+            assert!(arena.contains(entry.h_name, start, length));
+            // SAFETY: as in check_tuples.
+            assert_eq!(unsafe { CStr::from_ptr(entry.h_name) }.to_string_lossy(), canonical);
+            // SAFETY: as in check_tuples.
+            let text = |alias: &*mut c_char| unsafe { CStr::from_ptr(*alias) }.to_string_lossy().into_owned();
+            assert_eq!(
+                arena
+                    .entries(entry.h_aliases, start, length)
+                    .iter()
+                    .map(text)
+                    .collect::<Vec<_>>()
+                    .first()
+                    .map(String::as_str),
+                alias
+            );
+            // SAFETY: h_length octets at each, the last of which the canaries check.
+            let octets =
+                |ip: &*mut c_char| unsafe { std::slice::from_raw_parts(ip.cast::<u8>(), length_of_address) }.to_vec();
+            let addresses: Vec<_> = arena.entries(entry.h_addr_list, start, length).iter().map(octets).collect();
+            let wanted: Vec<_> = expected
+                .iter()
+                .map(|ip| match ip {
+                    IpAddr::V4(ip) => ip.octets().to_vec(),
+                    IpAddr::V6(ip) => ip.octets().to_vec(),
+                })
+                .collect();
+            assert_eq!(addresses, wanted);
+            assert!(arena.margins_are_untouched(start, length));
+        }
+    }
+}
+
+#[test]
+fn host_entries_in_every_buffer() {
+    for count in COUNTS {
+        for (family, address) in [(Family::V4, v4 as fn(u16) -> IpAddr), (Family::V6, v6)] {
+            let addresses: Vec<_> = (0..count).map(address).collect();
+            let answer = answer("printer.local", addresses.clone());
+            host_entry_of_every_length("Printer.LOCAL", &answer, family, &addresses);
+        }
+    }
+}
+
+#[test]
+fn host_entries_with_an_alias() {
+    for count in [1, 2, 50] {
+        let addresses: Vec<_> = (0..count).map(v4).collect();
+        let answer = answer("target.local", addresses.clone());
+        host_entry_of_every_length("alias.local", &answer, Family::V4, &addresses);
+    }
+}
+
+/// They have no place for a scope, without which a link-local address cannot be used.
+#[test]
+fn host_entries_leave_link_local_addresses_out_where_there_are_others() {
+    let both = answer("printer.local", [link_local(1), v6(1), v4(1), link_local(2), v6(2)]);
+    host_entry_of_every_length("printer.local", &both, Family::V6, &[v6(1), v6(2)]);
+    let alone = answer("printer.local", [link_local(1), v4(1), link_local(2)]);
+    host_entry_of_every_length("printer.local", &alone, Family::V6, &[link_local(1), link_local(2)]);
+    host_entry_of_every_length("printer.local", &alone, Family::V4, &[v4(1)]);
+}
+
+#[test]
+fn a_null_buffer_is_a_short_one() {
+    let answer = answer("printer.local", [v4(1)]);
+    // SAFETY: null is allowed.
+    let buffer = || unsafe { Buffer::new(ptr::null_mut(), 4096) };
+    assert_eq!(host_entry(&answer.canonical, &answer, Family::V4, buffer()).err(), Some(Failure::ShortBuffer));
+    // SAFETY: as above.
+    let tuples = unsafe { addr_tuples(&answer, Families::BOTH, ptr::null_mut(), buffer()) };
+    assert_eq!(tuples, Err(Failure::ShortBuffer));
+}

@@ -1,0 +1,239 @@
+//! Three clients on one LAN: the module, and each peer with its own daemon.
+
+use super::agent::{Agent, Ended};
+use super::stats::{Sample, nanoseconds};
+use crate::deps::{library_path, unpacked};
+use crate::lan::{Host, Lan, Network};
+use crate::module::{SERVICES, file_name, library_folder};
+use crate::run::{Daemon, run};
+use crate::{helpers, responders};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a lookup may take.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The responders and the peers' daemons repeat, or refuse to repeat, what they said within a second.
+const SECOND: Duration = Duration::from_millis(1300);
+
+/// By what a client resolves names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The module under test, no daemon.
+    Ours,
+    /// Debian's nss-mdns and an avahi-daemon.
+    Mdns,
+    /// Debian's nss-resolve and a systemd-resolved.
+    Resolve,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 3] = [Kind::Ours, Kind::Mdns, Kind::Resolve];
+
+    fn services(self) -> &'static str {
+        match self {
+            Kind::Ours | Kind::Mdns => "files mdns_minimal [NOTFOUND=return] dns",
+            Kind::Resolve => "files resolve [!UNAVAIL=return] dns",
+        }
+    }
+
+    fn host_name(self) -> &'static str {
+        match self {
+            Kind::Ours => "client-ours",
+            Kind::Mdns => "client-mdns",
+            Kind::Resolve => "client-resolve",
+        }
+    }
+}
+
+/// A client.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) kind: Kind,
+    agent: Mutex<Agent>,
+    daemon: Mutex<Option<Daemon>>,
+    pub(super) host: Host,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) numbers: Vec<f64>,
+    pub(super) addresses: usize,
+}
+
+impl Found {
+    pub(super) fn sample(&self) -> Sample {
+        Sample { nanoseconds: self.numbers.first().copied().unwrap_or(f64::NAN), addresses: self.addresses }
+    }
+}
+
+impl Client {
+    pub(super) fn new(network: &Network, lan: &Lan, kind: Kind) -> Result<Client, String> {
+        let name = kind.host_name();
+        let host = match kind {
+            Kind::Ours => network.client(name, &[lan])?,
+            Kind::Mdns | Kind::Resolve => network.host(name, &[lan])?,
+        };
+        put_peer(&host, kind)?;
+        host.use_services(kind.services())?;
+        let agent = Mutex::new(Agent::start(&host)?);
+        let client = Client { kind, agent, daemon: Mutex::new(None), host };
+        client.restart_daemon()?;
+        Ok(client)
+    }
+
+    /// Gives it its own hosts line again.
+    pub(super) fn restore_services(&self) -> Result<(), String> {
+        self.host.use_services(self.kind.services())
+    }
+
+    fn agent(&self) -> MutexGuard<'_, Agent> {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn restart_daemon(&self) -> Result<(), String> {
+        let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(daemon.take());
+        *daemon = match self.kind {
+            Kind::Ours => None,
+            Kind::Mdns => Some(responders::avahi(&self.host, self.kind.host_name())?),
+            Kind::Resolve => Some(resolved(&self.host)?),
+        };
+        Ok(())
+    }
+
+    /// Makes the daemon forget what it has heard, and lets the second pass in which others would not repeat it.
+    pub(super) fn forget(&self) -> Result<(), String> {
+        if self.kind != Kind::Ours {
+            std::thread::sleep(SECOND);
+        }
+        match self.kind {
+            Kind::Ours => Ok(()),
+            Kind::Mdns => self.restart_daemon(),
+            Kind::Resolve => {
+                // Its documented way to flush all caches.
+                self.host.script("kill -USR2 $(cat /run/host/resolved.pid)")?;
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs a command in a fresh process.
+    pub(super) fn run(&self, words: &[&str]) -> Result<Ended, String> {
+        self.agent().run(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    /// Runs a probe in a fresh process.
+    pub(super) fn probe(&self, words: &[&str]) -> Result<Found, String> {
+        let ended = self.agent().run(&probe_command(words)?)?;
+        parse(words, ended.code, &ended.output)
+    }
+
+    /// Runs a probe beside others.
+    pub(super) fn probe_apart(&self, words: &[&str]) -> Result<Found, String> {
+        let command_line = probe_command(words)?;
+        let (program, arguments) = command_line.split_first().ok_or("no program")?;
+        let mut command = self.host.command(program);
+        command.args(arguments);
+        let outcome = run(command, LIMIT)?;
+        parse(words, outcome.code.unwrap_or(-1), &format!("{}{}", outcome.stdout, outcome.stderr))
+    }
+
+    /// A whole `getent hosts` process, beside others.
+    pub(super) fn getent_apart(&self, name: &str) -> Result<Sample, String> {
+        let mut command = self.host.command("getent");
+        command.args(["hosts", name]);
+        let outcome = run(command, LIMIT)?;
+        Ok(Sample { nanoseconds: nanoseconds(outcome.elapsed), addresses: outcome.stdout.lines().count() })
+    }
+
+    /// A whole `getent hosts` process.
+    pub(super) fn getent(&self, name: &str) -> Result<Sample, String> {
+        let ended = self.run(&["getent", "hosts", name])?;
+        let addresses = if ended.code == 0 { ended.output.lines().count() } else { 0 };
+        Ok(Sample { nanoseconds: nanoseconds(ended.elapsed), addresses })
+    }
+
+    /// Something that runs in the host until it is dropped.
+    pub(super) fn probe_daemon(&self, word: &str) -> Result<Daemon, String> {
+        let command_line = probe_command(&[word])?;
+        let (program, arguments) = command_line.split_first().ok_or("no program")?;
+        let mut command = self.host.command(program);
+        command.args(arguments);
+        let daemon = self.host.daemon(word, command)?;
+        daemon.wait_for("ready", Duration::from_secs(5))?;
+        Ok(daemon)
+    }
+}
+
+fn probe_command(words: &[&str]) -> Result<Vec<String>, String> {
+    let own = std::env::current_exe().map_err(|why| why.to_string())?;
+    let start = [own.to_string_lossy().into_owned(), "probe".into()];
+    Ok(start.into_iter().chain(words.iter().map(ToString::to_string)).collect())
+}
+
+fn parse(words: &[&str], code: i32, output: &str) -> Result<Found, String> {
+    if code != 0 {
+        return Err(format!("{words:?}: status {code}: {output}"));
+    }
+    let (numbers, addresses): (Vec<_>, Vec<_>) =
+        output.split_whitespace().map(str::parse::<f64>).partition(Result::is_ok);
+    Ok(Found { numbers: numbers.into_iter().flatten().collect(), addresses: addresses.len() })
+}
+
+/// Puts a peer's modules where glibc looks, as installing its package would.
+fn put_peer(host: &Host, kind: Kind) -> Result<(), String> {
+    let services: &[&str] = match kind {
+        Kind::Ours => return Ok(()),
+        Kind::Mdns => &SERVICES,
+        Kind::Resolve => &["resolve"],
+    };
+    let folder = library_folder()?;
+    let mut script = String::from("mkdir -p /run/host/lib /run/host/lib-work\n");
+    for service in services {
+        let file = peer_module(service)?;
+        script += &format!("cp '{}' /run/host/lib/\n", file.display());
+    }
+    let folder = folder.display();
+    script += &format!(
+        "mount -t overlay -o lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work overlay {folder}"
+    );
+    host.script(&script).map(drop)
+}
+
+/// A peer's module among the unpacked files.
+pub(super) fn peer_module(service: &str) -> Result<std::path::PathBuf, String> {
+    let folder = library_folder()?;
+    let multiarch = folder.file_name().unwrap_or_default();
+    unpacked(&Path::new("lib").join(multiarch).join(file_name(service)).to_string_lossy())
+}
+
+/// systemd-resolved with multicast DNS switched on, as querier and, under the host's own name, as responder. Unlike the
+/// tests' it writes no log of everything, which would take time, and can be told to flush its cache.
+pub(super) fn resolved(host: &Host) -> Result<Daemon, String> {
+    let program = unpacked("lib/systemd/systemd-resolved")?;
+    let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSSEC=no\nDNSStubListener=no\n";
+    host.write("/etc/systemd/resolved.conf", config)?;
+    // What networkd would write: multicast DNS has to be switched on for each link, too.
+    let link = format!("/run/systemd/netif/links/{}", host.eth0().index);
+    host.write(&link, "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\nLLMNR=no\n")?;
+    host.script("mkdir -p /run/systemd/resolve; rm -f /run/systemd/resolve/io.systemd.Resolve")?;
+    let mut command = host.command("sh");
+    command.args(["-euc", r#"echo $$ >/run/host/resolved.pid; exec env LD_LIBRARY_PATH="$1" "$2""#, "sh"]);
+    command.arg(library_path()).arg(program).env("SYSTEMD_LOG_TARGET", "console");
+    let daemon = host.daemon("systemd-resolved", command)?;
+    let waiting =
+        "for i in $(seq 100); do [ ! -S /run/systemd/resolve/io.systemd.Resolve ] || exit 0; sleep 0.1; done; exit 1";
+    host.script(waiting).map_err(|why| format!("systemd-resolved does not start ({why}): {:?}", daemon.lines()))?;
+    Ok(daemon)
+}
+
+/// A DNS server that swallows every question.
+pub(super) fn black_hole(network: &Network, lan: &Lan) -> Result<(Daemon, Host), String> {
+    let host = network.host("black-hole", &[lan])?;
+    let server = helpers::silent_dns(&host)?.daemon();
+    Ok((server, host))
+}

@@ -1,0 +1,75 @@
+//! The measurements of `tests/bench`: this module beside nss-mdns with avahi-daemon and nss-resolve with
+//! systemd-resolved, on one private LAN in one run, and a bare query as the limit.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`rows`] | what is measured, row by row |
+//! | [`measure`] | in which order the clients take turns |
+//! | [`clients`] | the three clients, their daemons |
+//! | [`agent`] | starts processes in a host |
+//! | [`probe`] | what runs in those processes |
+//! | [`bare`] | the bare query |
+//! | [`shared_object`] | a module called without glibc |
+//! | [`confine`] | shows which system calls are not made |
+//! | [`packets`] | counts and times what leaves an interface |
+//! | [`stats`], [`table`], [`chart`] | medians, Markdown, SVG |
+
+mod agent;
+mod bare;
+mod chart;
+mod clients;
+mod confine;
+mod measure;
+mod packets;
+mod probe;
+mod rows;
+mod shared_object;
+mod stats;
+mod table;
+
+use std::path::PathBuf;
+
+/// What the caller asked for.
+#[derive(Debug, Default)]
+struct Options {
+    quick: bool,
+    only: Option<String>,
+    svg: Option<PathBuf>,
+}
+
+/// The `bench` program.
+///
+/// # Errors
+/// What is wrong with the options, or what could not be measured.
+pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    let words: Vec<String> = arguments.collect();
+    match words.split_first() {
+        Some((first, _)) if first == "agent" => agent::serve(),
+        Some((first, rest)) if first == "probe" => probe::main(rest),
+        _ => run(parse(words.into_iter())?),
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--quick" => options.quick = true,
+            "--only" => options.only = Some(words.next().ok_or("--only wants a part of a row's name")?),
+            "--svg" => options.svg = Some(words.next().ok_or("--svg wants a file")?.into()),
+            _ => return Err(format!("{word}: not an option; known are --quick, --only ROW, --svg FILE")),
+        }
+    }
+    Ok(options)
+}
+
+fn run(options: Options) -> Result<(), String> {
+    let mut bench = measure::Bench::new(options.quick, options.only)?;
+    println!("{}", table::head());
+    rows::all(&mut bench)?;
+    println!("\n{}", rows::NOTES);
+    if let Some(file) = options.svg {
+        std::fs::write(&file, chart::draw(&bench.bars)).map_err(|why| format!("{}: {why}", file.display()))?;
+    }
+    Ok(())
+}

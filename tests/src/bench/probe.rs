@@ -1,0 +1,248 @@
+//! What runs in a host, each time in a fresh process: one measurement, printed as a line of nanoseconds and addresses.
+//!
+//! `bench probe WORD …` is started by the agent of a host (see [`super::agent`]). The addresses are those that were
+//! found; where the figure is another number than a time, its word says so.
+
+use super::packets::{Kind, Tap};
+use super::shared_object::{Names, SUCCESS};
+use super::stats::{Samples, nanoseconds};
+use super::{bare, confine};
+use crate::netif::index;
+use crate::scripted::{GROUP_V4, GROUP_V6};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ptr;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant, SystemTime};
+
+type Addresses = BTreeSet<IpAddr>;
+
+/// What a probe prints: some numbers, and the addresses.
+type Report = Result<(Vec<f64>, Addresses), String>;
+
+pub(super) fn main(words: &[String]) -> Result<(), String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (numbers, addresses) = match *words.as_slice() {
+        ["lookup", name] => lookup(name),
+        ["twice", name] => twice(name),
+        ["again", name, count] => again(name, number(count)?),
+        ["threads", pattern, count] => threads(pattern, number(count)?),
+        ["bare", name, asked] => bare_query(name, asked),
+        ["bare-wire", name, asked] => bare_wire(name, asked),
+        ["wire", file, service, name] => wire(file, service, name),
+        ["packets", name] => packets(name),
+        ["load", file, service] => load(file, service),
+        ["calls", file, service, name, count] => calls(file, service, name, number(count)?),
+        ["confined", file, service, name, what] => confined(file, service, name, what),
+        ["member"] => member(),
+        _ => Err(format!("no such probe: {words:?}")),
+    }?;
+    let numbers = numbers.iter().map(|number| format!("{number:.3}"));
+    let addresses = addresses.iter().map(ToString::to_string);
+    println!("{}", numbers.chain(addresses).collect::<Vec<_>>().join(" "));
+    Ok(())
+}
+
+fn number(word: &str) -> Result<usize, String> {
+    word.parse().map_err(|_| format!("{word}: no number"))
+}
+
+fn c_string(text: &str) -> Result<CString, String> {
+    CString::new(text).map_err(|_| format!("{text}: a NUL"))
+}
+
+/// The first `getaddrinfo` of a process, for both families.
+fn lookup(name: &str) -> Report {
+    let name = c_string(name)?;
+    let start = Instant::now();
+    let addresses = getaddrinfo(&name);
+    let elapsed = start.elapsed();
+    Ok((vec![nanoseconds(elapsed)], addresses))
+}
+
+/// The second one, right after.
+fn twice(name: &str) -> Report {
+    getaddrinfo(&c_string(name)?);
+    lookup(name)
+}
+
+/// The median of many more in the same process.
+fn again(name: &str, count: usize) -> Report {
+    let name = c_string(name)?;
+    let addresses = getaddrinfo(&name);
+    let timed = (0..count).map(|_| {
+        let start = Instant::now();
+        getaddrinfo(&name);
+        nanoseconds(start.elapsed())
+    });
+    Ok((vec![Samples::of_values(timed.collect::<Vec<_>>()).median()], addresses))
+}
+
+fn getaddrinfo(name: &CStr) -> Addresses {
+    // SAFETY: a plain C struct, for which all zeros is a value.
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    let mut list = ptr::null_mut();
+    // SAFETY: the name ends in NUL, and the pointers are to values that outlive the call.
+    let failed = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
+    let mut addresses = Addresses::new();
+    if failed != 0 {
+        return addresses;
+    }
+    let mut next = list;
+    // SAFETY: each pointer is null or to an entry of the list, whose address is of the family that it says.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        addresses.extend(match entry.ai_family {
+            libc::AF_INET => {
+                // SAFETY: as above.
+                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in>() };
+                Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr))))
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above.
+                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in6>() };
+                Some(IpAddr::V6(Ipv6Addr::from(address.sin6_addr.s6_addr)))
+            }
+            _ => None,
+        });
+        next = entry.ai_next;
+    }
+    // SAFETY: the list is getaddrinfo's, and not used any more.
+    unsafe { libc::freeaddrinfo(list) };
+    addresses
+}
+
+/// One name a thread, all at once; the time until the last one is there. The second number is how many were answered.
+fn threads(pattern: &str, count: usize) -> Report {
+    let names = (0..count).map(|thread| c_string(&pattern.replace('#', &format!("{thread:02}"))));
+    let names: Vec<CString> = names.collect::<Result<_, _>>()?;
+    let barrier = Arc::new(Barrier::new(count + 1));
+    let start = |name: CString| {
+        let barrier = Arc::clone(&barrier);
+        std::thread::spawn(move || {
+            barrier.wait();
+            getaddrinfo(&name)
+        })
+    };
+    let threads: Vec<_> = names.into_iter().map(start).collect();
+    barrier.wait();
+    let start = Instant::now();
+    let found: Vec<Addresses> = threads.into_iter().map(|it| it.join().unwrap_or_default()).collect();
+    let elapsed = start.elapsed();
+    let answered = u32::try_from(found.iter().filter(|found| !found.is_empty()).count()).unwrap_or(0);
+    Ok((vec![nanoseconds(elapsed), answered.into()], found.into_iter().flatten().collect()))
+}
+
+fn asked(word: &str) -> Result<bare::Asked, String> {
+    let known = bare::WORDS.iter().find(|(name, _)| *name == word);
+    known.map(|(_, asked)| *asked).ok_or_else(|| format!("{word}: not understood"))
+}
+
+fn bare_query(name: &str, word: &str) -> Report {
+    let replies = bare::ask(name, asked(word)?)?;
+    Ok((vec![nanoseconds(replies.elapsed)], replies.addresses.into_iter().collect()))
+}
+
+/// From the first query on the wire, by the kernel's stamp, to the last reply in this process.
+fn bare_wire(name: &str, word: &str) -> Report {
+    let tap = open_tap()?;
+    let replies = bare::ask(name, asked(word)?)?;
+    Ok((vec![since_first_query(&tap, replies.end)?], replies.addresses.into_iter().collect()))
+}
+
+/// From the first query on the wire, by the kernel's stamp, to the return of the module's function.
+fn wire(file: &str, service: &str, name: &str) -> Report {
+    let name = c_string(name)?;
+    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let tap = open_tap()?;
+    let (status, count) = module.call(&name);
+    let end = SystemTime::now();
+    if status != SUCCESS {
+        return Err(format!("status {status}"));
+    }
+    let stand_ins = (1..=u32::try_from(count).unwrap_or(0)).map(|number| IpAddr::V4(Ipv4Addr::from(number)));
+    Ok((vec![since_first_query(&tap, end)?], stand_ins.collect()))
+}
+
+fn open_tap() -> Result<Tap, String> {
+    Tap::open("eth0").map_err(|why| format!("packet socket: {why}"))
+}
+
+fn since_first_query(tap: &Tap, end: SystemTime) -> Result<f64, String> {
+    let first = tap.sent().into_iter().find(|packet| packet.kind == Kind::Query).ok_or("no query was seen")?;
+    end.duration_since(first.at).map(nanoseconds).map_err(|_| "the clock went back".into())
+}
+
+/// How many queries and how many membership reports leave the host for one lookup, and how long after the first query
+/// the last one left. Reports are repeated, and leaving the groups makes more: all within two seconds count.
+fn packets(name: &str) -> Report {
+    let tap = open_tap()?;
+    let addresses = getaddrinfo(&c_string(name)?);
+    std::thread::sleep(Duration::from_secs(2));
+    let sent = tap.sent();
+    let times = |kind| sent.iter().filter(move |packet| packet.kind == kind).map(|packet| packet.at);
+    let count = |kind| u32::try_from(times(kind).count()).unwrap_or(0);
+    let span = times(Kind::Query).min().zip(times(Kind::Query).max());
+    let span = span.and_then(|(first, last)| last.duration_since(first).ok()).unwrap_or_default();
+    Ok((vec![count(Kind::Query).into(), count(Kind::Membership).into(), nanoseconds(span)], addresses))
+}
+
+/// `dlopen` and what glibc looks up at once.
+fn load(file: &str, service: &str) -> Report {
+    let names = Names::new(file, service).ok_or("a NUL")?;
+    let start = Instant::now();
+    let module = names.load();
+    let elapsed = start.elapsed();
+    drop(module?);
+    Ok((vec![nanoseconds(elapsed)], Addresses::new()))
+}
+
+/// The median time of a call of the module's function, of groups of a hundred that follow a first one.
+fn calls(file: &str, service: &str, name: &str, count: usize) -> Report {
+    const GROUP: u32 = 100;
+    let name = c_string(name)?;
+    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let first = module.call(&name);
+    let groups = (0..count).map(|_| {
+        let start = Instant::now();
+        let same = (0..GROUP).all(|_| std::hint::black_box(module.call(&name)) == first);
+        (nanoseconds(start.elapsed()) / f64::from(GROUP), same)
+    });
+    let (times, same): (Vec<f64>, Vec<bool>) = groups.unzip();
+    if same.contains(&false) {
+        return Err(format!("not always the same answer as at first: {first:?}"));
+    }
+    Ok((vec![Samples::of_values(times).median()], Addresses::new()))
+}
+
+/// One more call in a process that the kernel ends at a system call that is not allowed (any more).
+fn confined(file: &str, service: &str, name: &str, what: &str) -> Report {
+    let name = c_string(name)?;
+    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let first = module.call(&name);
+    match what {
+        "no-network" => confine::without_network(),
+        _ => confine::without_system_calls(),
+    }
+    .map_err(|why| format!("seccomp: {why}"))?;
+    let same = module.call(&name) == first;
+    Ok((vec![f64::from(u8::from(same))], Addresses::new()))
+}
+
+/// Is a member of the groups until it is killed, as a daemon on the host would be.
+fn member() -> Report {
+    let interface = index("eth0").ok_or("no eth0")?;
+    let join = || -> std::io::Result<[Socket; 2]> {
+        let v4 = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        v4.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface))?;
+        let v6 = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+        v6.join_multicast_v6(&GROUP_V6, interface)?;
+        Ok([v4, v6])
+    };
+    let _joined = join().map_err(|why| format!("join: {why}"))?;
+    println!("ready");
+    std::thread::sleep(Duration::from_secs(600));
+    Ok((Vec::new(), Addresses::new()))
+}

@@ -1,0 +1,411 @@
+//! What is measured, row by row, each with its target.
+
+use super::clients::{Found, Kind, peer_module};
+use super::measure::{Bench, Lookup, MANY, Responder};
+use super::stats::{Samples, show};
+use super::table::{Row, ratio};
+use crate::module;
+use std::time::Duration;
+
+/// What the table does not say by itself.
+pub(super) const NOTES: &str = "\
+Medians over fresh processes (tenth to ninetieth percentile); in brackets the number of addresses found; × is ours \
+divided by that figure. The peers' daemons had not heard of the name before, unless the row says otherwise: \
+avahi-daemon was restarted before every lookup, systemd-resolved's cache flushed.
+
+- *First lookup*: the time of `getaddrinfo(AF_UNSPEC)` in a process that did nothing before; loading the module is in it. \
+The bare query is one packet for A and one for AAAA from sockets that were open already, until both replies are there.
+- *The querier's own part*: from the first query on the wire, by the kernel's stamp on a packet socket of the client, to \
+the return of `gethostbyname4_r`, called directly; sockets are open by then, but their closing is in it. The bare query \
+is stamped in the same way.
+- *Again*: the median of many calls in one process, the peers' by their daemons' caches.
+- *No network system call*, *no system call*: one more call under a seccomp filter that ends the process at any.
+- Lookups that take longer than 0.7 s were made side by side, 50 ms apart; all others one after the other in turn.";
+
+const MISSING: &str = "nobody-#.local";
+
+/// Measures all rows that are wanted, and prints each when it is there.
+pub(super) fn all(bench: &mut Bench) -> Result<(), String> {
+    let dual = first_lookups(bench)?;
+    single_family(bench, &dual)?;
+    missing(bench)?;
+    firewall(bench)?;
+    unreachable_dns(bench)?;
+    again(bench)?;
+    module_alone(bench)?;
+    loss(bench)?;
+    packets(bench)?;
+    many_threads(bench)?;
+    load(bench)
+}
+
+fn first<'a>(words: &'a [&'a str], bare: Option<&'a [&'a str]>) -> Lookup<'a> {
+    Lookup { words, bare, cold: true, by: &Kind::ALL }
+}
+
+/// The figures that later rows are compared with; not there if the row was not wanted.
+struct Dual {
+    zeroconf: Option<Samples>,
+}
+
+fn first_lookups(bench: &mut Bench) -> Result<Dual, String> {
+    let mut dual = Dual { zeroconf: None };
+    for (responder, name, asked, serving) in [
+        ("Avahi", "avahi.local", "both", Responder::Avahi),
+        ("zeroconf", "zeroconf.local", "both", Responder::Zeroconf),
+        ("systemd-resolved", "resolved.local", "each", Responder::Resolved),
+    ] {
+        let row = format!("first lookup, dual stack, {responder}");
+        if bench.wants(&row) {
+            bench.serve(serving)?;
+            let cells = bench.measure(first(&["lookup", name], Some(&["bare", name, asked])), bench.count(20))?;
+            let [ours, _, resolve, _] = &cells;
+            let met = ours.median() <= resolve.median();
+            bench.add(&Row::of_times(&row, "at most nss-resolve's, all addresses", Some(met), &cells));
+            if responder == "zeroconf" {
+                dual.zeroconf = Some(ours.clone());
+            }
+            bench.bars.push((format!("Dual-stack host ({responder})"), cells));
+        }
+        let row = format!("the querier's own part, {responder}");
+        if bench.wants(&row) {
+            bench.serve(serving)?;
+            let cells = own_part(bench, name, asked)?;
+            let [ours, _, _, bare] = &cells;
+            let met = ours.median() <= 1.5 * bare.median();
+            bench.add(&Row::of_times(&row, "at most 1.5 times the bare query", Some(met), &cells));
+        }
+    }
+    let row = "the same, daemons have it cached, Avahi";
+    if bench.wants(row) {
+        bench.serve(Responder::Avahi)?;
+        let lookup = Lookup { cold: false, ..first(&["lookup", "avahi.local"], None) };
+        let cells = bench.measure(lookup, bench.count(40))?;
+        bench.add(&Row::of_times(row, "", None, &cells));
+    }
+    Ok(dual)
+}
+
+fn own_part(bench: &Bench, name: &str, asked: &str) -> Result<[Samples; 4], String> {
+    let file = module::file_name("mdns_minimal");
+    let wire = ["wire", &file, "mdns_minimal", name];
+    let bare = ["bare-wire", name, asked];
+    let lookup = Lookup { words: &wire, bare: Some(&bare), cold: false, by: &[Kind::Ours] };
+    bench.measure(lookup, bench.count(100))
+}
+
+fn single_family(bench: &mut Bench, dual: &Dual) -> Result<(), String> {
+    let row = "first lookup, IPv4 alone, zeroconf (NSEC)";
+    if bench.wants(row) {
+        bench.serve(Responder::ZeroconfV4)?;
+        let words = ["bare", "zeroconf4.local", "v4"];
+        let cells = bench.measure(first(&["lookup", "zeroconf4.local"], Some(&words)), bench.count(20))?;
+        let met = dual.zeroconf.as_ref().map(|dual| cells[0].median() <= 1.5 * dual.median());
+        bench.add(&Row::of_times(row, "at most 1.5 times the dual-stack figure", met, &cells));
+        bench.bars.push(("IPv4-only host (zeroconf)".into(), cells));
+    }
+    let row = "first lookup, IPv4 alone, Avahi (no NSEC)";
+    if bench.wants(row) {
+        bench.serve(Responder::AvahiV4)?;
+        let words = ["bare", "avahi4.local", "v4"];
+        let cells = bench.measure(first(&["lookup", "avahi4.local"], Some(&words)), bench.count(20))?;
+        bench.add(&at_most(row, 25e6, &cells));
+        bench.bars.push(("IPv4-only host (Avahi)".into(), cells));
+    }
+    let row = "`getent hosts`, IPv4 alone, Avahi, whole process";
+    if bench.wants(row) {
+        bench.serve(Responder::AvahiV4)?;
+        let cells = bench.measure(first(&["getent", "avahi4.local"], None), bench.count(20))?;
+        bench.add(&at_most(row, 30e6, &cells));
+        bench.bars.push(("getent hosts, IPv4-only (Avahi)".into(), cells));
+    }
+    Ok(())
+}
+
+fn at_most(row: &str, limit: f64, cells: &[Samples; 4]) -> Row {
+    let met = cells[0].median() <= limit;
+    Row::of_times(row, &format!("at most {}", show(limit).replace(".00", "").replace(".0", "")), Some(met), cells)
+}
+
+fn missing(bench: &mut Bench) -> Result<(), String> {
+    let row = "missing name";
+    if bench.wants(row) {
+        bench.serve(Responder::Avahi)?;
+        let lookup = Lookup { cold: false, ..first(&["lookup", MISSING], None) };
+        let cells = bench.measure(lookup, bench.count(20))?;
+        let met = (2.0e9..=2.1e9).contains(&cells[0].median());
+        bench.add(&Row::of_times(row, "2.0–2.1 s", Some(met), &cells));
+        bench.bars.push(("A name that nobody has".into(), cells));
+    }
+    let row = "missing name, again in the process";
+    if bench.wants(row) {
+        bench.serve(Responder::Avahi)?;
+        let lookup = Lookup { cold: false, ..first(&["twice", MISSING], None) };
+        let cells = bench.measure(lookup, bench.count(20))?;
+        bench.add(&at_most(row, 50e3, &cells));
+    }
+    Ok(())
+}
+
+/// A stateful firewall as distributions set it up: what was asked for may come in, and multicast DNS; the rest is dropped.
+const FIREWALL: &str = "table inet firewall {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        iif lo accept
+        ct state established,related accept
+        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
+        ip daddr 224.0.0.251 udp dport 5353 accept
+        ip6 daddr ff02::fb udp dport 5353 accept
+    }
+}";
+
+fn firewall(bench: &mut Bench) -> Result<(), String> {
+    for (responder, name, serving) in [
+        ("Avahi", "avahi.local", Responder::Avahi),
+        ("zeroconf", "zeroconf.local", Responder::Zeroconf),
+        ("systemd-resolved", "resolved.local", Responder::Resolved),
+    ] {
+        let row = format!("behind a stateful firewall, dual stack, {responder}");
+        if bench.wants(&row) {
+            bench.serve(serving)?;
+            let count = bench.count(20);
+            let cells = bench.behind(FIREWALL, || bench.measure(first(&["lookup", name], None), count))?;
+            bench.add(&at_most(&row, 300e6, &cells));
+            if responder == "Avahi" {
+                bench.bars.push(("Behind a stateful firewall (Avahi)".into(), cells));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of before.
+fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
+    let rows: [(&str, &[&str], Responder, bool); 6] = [
+        ("dual stack, Avahi", &["lookup", "avahi.local"], Responder::Avahi, true),
+        ("dual stack, zeroconf", &["lookup", "zeroconf.local"], Responder::Zeroconf, true),
+        ("IPv4 alone, zeroconf", &["lookup", "zeroconf4.local"], Responder::ZeroconfV4, true),
+        ("IPv4 alone, Avahi", &["lookup", "avahi4.local"], Responder::AvahiV4, true),
+        ("`getent hosts`, IPv4 alone, Avahi", &["getent", "avahi4.local"], Responder::AvahiV4, true),
+        ("missing name", &["lookup", MISSING], Responder::Avahi, false),
+    ];
+    for (what, words, serving, cold) in rows {
+        let row = format!("DNS server unreachable: {what}");
+        if !bench.wants(&row) {
+            continue;
+        }
+        bench.serve(serving)?;
+        let count = bench.count(20);
+        let lookup = Lookup { cold, by: &Kind::ALL[1..], ..first(words, None) };
+        let [reachable, unreachable] = bench.ours_by_dns(lookup, count)?;
+        let mut cells = bench.without_dns(|| bench.measure(lookup, count))?;
+        // Unchanged but for noise.
+        let met = unreachable.median() <= 1.1 * reachable.median();
+        let target = format!("unchanged ({} in turn with this)", show(reachable.median()));
+        cells[0] = unreachable;
+        bench.add(&Row::of_times(&row, &target, Some(met), &cells));
+    }
+    Ok(())
+}
+
+fn again(bench: &mut Bench) -> Result<(), String> {
+    let row = "again in one process, dual stack, Avahi";
+    if bench.wants(row) {
+        bench.serve(Responder::Avahi)?;
+        let lookup = Lookup { cold: false, ..first(&["again", "avahi.local", "300"], None) };
+        let cells = bench.measure(lookup, bench.count(20))?;
+        let [ours, mdns, resolve, _] = &cells;
+        let met = 5.0 * ours.median() <= mdns.median().min(resolve.median());
+        bench.add(&Row::of_times(row, "at most 1/5 of the faster peer", Some(met), &cells));
+        bench.bars.push(("The same name again, one process".into(), cells));
+    }
+    Ok(())
+}
+
+/// Direct calls of the module, with no glibc around them.
+fn module_alone(bench: &mut Bench) -> Result<(), String> {
+    let (file, service) = (module::file_name("mdns_minimal"), "mdns_minimal");
+    let row = "the module's own part of a cached hit";
+    if bench.wants(row) {
+        bench.serve(Responder::Avahi)?;
+        let words = ["calls", &file, service, "avahi.local", "50"];
+        let cells =
+            bench.measure(Lookup { words: &words, bare: None, cold: false, by: &[Kind::Ours] }, bench.count(20))?;
+        let silent = is_confined(bench, &["confined", &file, service, "avahi.local", "no-network"]);
+        let met = cells[0].median() <= 2e3 && silent;
+        let target = "at most 2 µs, no network system call";
+        bench.add(&with_remark(Row::of_times(row, target, Some(met), &cells), silent, "network system call"));
+    }
+    let row = "pass-through call (`www.example.org`)";
+    if bench.wants(row) {
+        let peer = peer_module("mdns4_minimal")?.to_string_lossy().into_owned();
+        let own = module::path()?.to_string_lossy();
+        let count = bench.count(20);
+        let [ours, theirs] =
+            in_turn(bench, count, [&own, &peer], &|file| ["calls", file, "mdns4_minimal", "www.example.org", "1000"])?;
+        let silent = is_confined(bench, &["confined", &file, service, "www.example.org", "nothing"]);
+        let met = ours.median() <= 10.0 && silent;
+        let cells = [ours, theirs, Samples::default(), Samples::default()];
+        let target = "at most 10 ns, no system call, no allocation";
+        bench.add(&with_remark(Row::of_times(row, target, Some(met), &cells), silent, "system call"));
+    }
+    Ok(())
+}
+
+fn is_confined(bench: &Bench, words: &[&str]) -> bool {
+    bench.client(Kind::Ours).probe(words).is_ok_and(|found| found.numbers == [1.0])
+}
+
+fn with_remark(mut row: Row, silent: bool, what: &str) -> Row {
+    row.cells[0] += &if silent { format!(", no {what}") } else { format!(", **makes a {what}**") };
+    row
+}
+
+/// Two files in turn, each time in a fresh process of the same host.
+fn in_turn<'a>(
+    bench: &Bench,
+    count: usize,
+    files: [&'a str; 2],
+    words: &dyn Fn(&'a str) -> [&'a str; 5],
+) -> Result<[Samples; 2], String> {
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..count {
+        for (samples, file) in samples.iter_mut().zip(files) {
+            let words = words(file);
+            let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            samples.push(bench.client(Kind::Ours).probe(&words)?.sample());
+        }
+    }
+    Ok(samples.each_ref().map(|samples| Samples::of(samples)))
+}
+
+fn loss(bench: &mut Bench) -> Result<(), String> {
+    for (percent, wanted) in [(10, 99.0), (30, 90.0)] {
+        let row = format!("loss of {percent} % each way, dual stack, Avahi");
+        if !bench.wants(&row) {
+            continue;
+        }
+        let ruleset = format!(
+            "table inet loss {{
+                chain input {{ type filter hook input priority 0; iif lo accept; numgen random mod 100 < {percent} drop; }}
+                chain output {{ type filter hook output priority 0; oif lo accept; numgen random mod 100 < {percent} drop; }}
+            }}"
+        );
+        bench.serve(Responder::Avahi)?;
+        let all = bench.client(Kind::Ours).probe(&["bare", "avahi.local", "both"])?.addresses;
+        let (count, limit) = (bench.count(200), Duration::from_secs(if bench.count(200) < 200 { 10 } else { 90 }));
+        let found = bench.behind(&ruleset, || bench.side_by_side(&["lookup", "avahi.local"], count, limit))?;
+        let met = percent_with(&found[0], 1) >= wanted;
+        let [ours, mdns, resolve] = found.each_ref().map(|found| {
+            let median = Samples::of_values(found.iter().map(|found| found.sample().nanoseconds)).median();
+            let (answered, complete) = (percent_with(found, 1), percent_with(found, all));
+            format!("{answered:.1} % answered, {complete:.1} % complete, of {}; median {}", found.len(), show(median))
+        });
+        let target = format!("{wanted} % of 200 answered");
+        bench.add(&Row { name: row, target, met: Some(met), cells: [ours, mdns, resolve, String::new()] });
+    }
+    Ok(())
+}
+
+/// How many found at least so many addresses.
+#[allow(clippy::cast_precision_loss)]
+fn percent_with(found: &[Found], addresses: usize) -> f64 {
+    let with = found.iter().filter(|found| found.addresses >= addresses).count();
+    100.0 * with as f64 / found.len().max(1) as f64
+}
+
+fn packets(bench: &mut Bench) -> Result<(), String> {
+    for (row, has_member) in [
+        ("packets sent for one answered lookup, Avahi", false),
+        ("the same, another member of the groups on the host", true),
+    ] {
+        if !bench.wants(row) {
+            continue;
+        }
+        bench.serve(Responder::Avahi)?;
+        let mut members = Vec::new();
+        if has_member {
+            members.push(bench.client(Kind::Ours).probe_daemon("member")?);
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        let found = bench.side_by_side(&["packets", "avahi.local"], bench.count(5), Duration::from_secs(60))?;
+        let numbers = |found: &[Found], which: usize| {
+            let of_one = |found: &Found| found.numbers.get(which).copied().unwrap_or(f64::NAN);
+            Samples::of_values(found.iter().map(of_one)).median()
+        };
+        let show_cell = |found: &Vec<Found>| {
+            let [queries, reports, span] = [0, 1, 2].map(|which| numbers(found, which));
+            format!("{queries:.0} mDNS within {}, {reports:.0} IGMP/MLD", show(span))
+        };
+        let met = numbers(&found[0], 0) <= 3.0 && numbers(&found[0], 2) < 5e6;
+        let [ours, mdns, resolve] = found.each_ref().map(show_cell);
+        let peers = |cell| if has_member { String::new() } else { cell };
+        let cells = [ours, peers(mdns), peers(resolve), String::new()];
+        bench.add(&Row { name: row.into(), target: "at most 3, at once".into(), met: Some(met), cells });
+    }
+    Ok(())
+}
+
+fn many_threads(bench: &mut Bench) -> Result<(), String> {
+    let row = "64 threads, 64 names, one process";
+    if !bench.wants(row) {
+        return Ok(());
+    }
+    bench.serve(Responder::Many)?;
+    let count = bench.count(20);
+    let mut all: [Vec<Found>; 3] = Default::default();
+    let mut single = Vec::new();
+    for _ in 0..count {
+        for (kind, found) in Kind::ALL.into_iter().zip(&mut all) {
+            bench.client(kind).forget()?;
+            found.push(bench.client(kind).probe(&["threads", MANY, "64"])?);
+        }
+        single.push(bench.client(Kind::Ours).probe(&["threads", MANY, "1"])?.sample());
+    }
+    let single = Samples::of(&single);
+    let answered = |found: &[Found]| {
+        let of_one = |found: &Found| found.numbers.get(1).copied().unwrap_or(0.0);
+        found.iter().map(of_one).fold(f64::INFINITY, f64::min)
+    };
+    let cells = all.each_ref().map(|found| {
+        let times = Samples::of_values(found.iter().map(|found| found.sample().nanoseconds));
+        (times, answered(found))
+    });
+    let ours = cells[0].0.median() / single.median();
+    let met = ours <= 5.0 && cells[0].1 >= 64.0;
+    let [first, second, third] = cells.map(|(times, answered)| format!("{}, {answered:.0} answered", times.show()));
+    let first = format!("{first}; one alone: {}; {}", single.show(), ratio(ours));
+    let target = "all answered, at most 5 times one lookup".into();
+    bench.add(&Row { name: row.into(), target, met: Some(met), cells: [first, second, third, String::new()] });
+    Ok(())
+}
+
+fn load(bench: &mut Bench) -> Result<(), String> {
+    let peer = peer_module("mdns4_minimal")?.to_string_lossy().into_owned();
+    let own = module::path()?.to_string_lossy();
+    let row = "load: `dlopen` and six symbols";
+    if bench.wants(row) {
+        let words = |file| ["load", file, "mdns4_minimal", "", ""];
+        let [ours, theirs] = in_turn(bench, bench.count(800), [&own, &peer], &words)?;
+        let met = ours.median() <= 1.05 * theirs.median();
+        let cells = [ours, theirs, Samples::default(), Samples::default()];
+        bench.add(&Row::of_times(row, "at most 1.05 times", Some(met), &cells));
+    }
+    let row = "load: whole `getent hosts localhost`, module passed through";
+    if bench.wants(row) {
+        let with_us = [bench.client(Kind::Ours), bench.client(Kind::Mdns)];
+        with_us.iter().try_for_each(|client| client.host.use_services("mdns4_minimal files"))?;
+        let mut samples = [Vec::new(), Vec::new()];
+        for _ in 0..bench.count(800) {
+            for (client, samples) in with_us.iter().zip(&mut samples) {
+                samples.push(client.getent("localhost")?);
+            }
+        }
+        let [ours, theirs] = samples.each_ref().map(|samples| Samples::of(samples));
+        let met = ours.median() <= 1.02 * theirs.median();
+        let cells = [ours, theirs, Samples::default(), Samples::default()];
+        bench.add(&Row::of_times(row, "at most 1.02 times", Some(met), &cells));
+        with_us.iter().try_for_each(|client| client.restore_services())?;
+    }
+    Ok(())
+}

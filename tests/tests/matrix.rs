@@ -1,0 +1,219 @@
+//! Every responder against every outcome: what getaddrinfo finds on a LAN with both families, with IPv4 or IPv6
+//! alone, with the responder on the client's own host, with one on each; and in reverse. Printed as a table at the end.
+//!
+//! What is expected of each is what it gives out, as seen in its packets: some give out less than their host has.
+//! Shapes in the second half are scripted ones, named after what they imitate.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use tests::lan::{Families, Host, Interface};
+use tests::lookups::{AT_ONCE, link_local, python_getaddrinfo, v4, v6};
+use tests::responders::{answered, avahi, libmdns, mdns_sd, mdnsd, node, resolved, scripted, zeroconf};
+use tests::run::{Daemon, Outcome};
+use tests::scenario::Scenario;
+
+/// Kinds of addresses, as bits.
+type Kinds = u8;
+const NONE: Kinds = 0;
+const V4: Kinds = 1;
+const V6: Kinds = 2;
+const LINK_LOCAL: Kinds = 4;
+const ROUTABLE: Kinds = V4 | V6;
+const ALL: Kinds = ROUTABLE | LINK_LOCAL;
+
+/// What a responder gives out in each situation.
+struct Gives {
+    both: Kinds,
+    v4_lan: Kinds,
+    v6_lan: Kinds,
+    own_host: Kinds,
+    /// The kinds of addresses that it names.
+    reverse: Kinds,
+}
+
+/// One that gives out all it has everywhere.
+const EVERYTHING: Gives = Gives { both: ALL, v4_lan: V4, v6_lan: V6 | LINK_LOCAL, own_host: ALL, reverse: ROUTABLE };
+/// One that does so, but knows no names of addresses.
+const FORWARD_ONLY: Gives = Gives { reverse: NONE, ..EVERYTHING };
+/// One that gives out no link-local address where there is another.
+const NO_LINK_LOCAL: Gives = Gives { both: ROUTABLE, v6_lan: V6, own_host: ROUTABLE, ..EVERYTHING };
+/// Listens on IPv4 alone and knows one address of each family.
+const MDNSD: Gives = Gives { both: ROUTABLE, v4_lan: V4, v6_lan: NONE, own_host: ROUTABLE, reverse: NONE };
+/// Both responders for node listen on IPv4 alone.
+const NODE: Gives = Gives { v6_lan: NONE, ..FORWARD_ONLY };
+
+/// Rows of the table so far, each with its place.
+static TABLE: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
+
+type Start = fn(&Host) -> Result<Daemon, String>;
+
+/// The kinds of addresses that were found, and whether there was anything besides.
+fn kinds(found: &BTreeSet<String>, host: &Host, via: &Interface) -> (Kinds, bool) {
+    let known = [(V4, v4(host)), (V6, v6(host)), (LINK_LOCAL, link_local(host, via))];
+    let has = |addresses: &BTreeSet<String>| !addresses.is_empty() && addresses.is_subset(found);
+    let kinds = known.iter().filter(|(_, addresses)| has(addresses)).map(|(kind, _)| kind).sum();
+    let all: BTreeSet<_> = known.iter().flat_map(|(_, addresses)| addresses).cloned().collect();
+    (kinds, !found.is_subset(&all))
+}
+
+/// A cell: what was found, and after how long.
+fn cell(kinds: Kinds, outcome: &Outcome) -> String {
+    let names = [(V4, "IPv4"), (V6, "IPv6"), (LINK_LOCAL, "link-local")];
+    let found: Vec<_> = names.iter().filter(|(kind, _)| kinds & kind != 0).map(|(_, name)| *name).collect();
+    let found = if found.is_empty() { "nothing".into() } else { found.join(", ") };
+    format!("{found}; {} ms", outcome.elapsed.as_millis())
+}
+
+/// The set that [`python_getaddrinfo`] printed.
+fn printed(outcome: &Outcome) -> BTreeSet<String> {
+    let pairs = outcome.stdout.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(address, scope)| if scope == "0" { address.into() } else { format!("{address}%{scope}") }).collect()
+}
+
+/// One forward lookup; returns the cell and what is wrong with it.
+fn forward(lan: &Scenario, host: &Host, wanted: Kinds) -> (String, Option<String>) {
+    let outcome = python_getaddrinfo(&lan.client, &format!("{}.local", host.name));
+    let (found, more) = kinds(&printed(&outcome), host, lan.client.eth0());
+    let in_time = wanted == NONE || outcome.elapsed < AT_ONCE;
+    let wrong = (found != wanted || more || !in_time).then(|| format!("wanted {wanted:03b}: {outcome:?}"));
+    (cell(found, &outcome), wrong)
+}
+
+/// Reverse lookups of the printer's addresses.
+fn reverse(lan: &Scenario, wanted: Kinds) -> Result<(String, Option<String>), String> {
+    lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
+    let (mut named, mut wrong) = (Vec::new(), None);
+    for (kind, text, address) in [(V4, "IPv4", v4(&lan.printer)), (V6, "IPv6", v6(&lan.printer))] {
+        let address = address.into_iter().next().unwrap_or_default();
+        let outcome = lan.client.run(&["getent", "hosts", &address]);
+        let found = outcome.stdout.trim_end().ends_with(&format!(" {}.local", lan.printer.name));
+        named.extend(found.then(|| format!("{text}; {} ms", outcome.elapsed.as_millis())));
+        if found != (wanted & kind != 0) || outcome.elapsed > AT_ONCE {
+            wrong = Some(format!("reverse of {address}, wanted {wanted:03b}: {outcome:?}"));
+        }
+    }
+    Ok((if named.is_empty() { "no".into() } else { named.join(", ") }, wrong))
+}
+
+/// A LAN on which the responder runs and has been seen to answer from elsewhere.
+fn lan_with(families: Families, start: Start, own_host: bool, wait_for: &[&str]) -> Result<Scenario, String> {
+    let mut lan = Scenario::silent(families)?;
+    let host = if own_host { &lan.client } else { &lan.printer };
+    let daemon = start(host)?;
+    let witness = if own_host { &lan.printer } else { &lan.client };
+    let name = format!("{}.local", host.name);
+    answered(witness, &name, wait_for, &daemon)?;
+    lan.daemons.push(daemon);
+    Ok(lan)
+}
+
+/// A lookup of the printer, which runs the responder, while the client runs it, too.
+fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> (String, Option<String>) {
+    let second = start(&lan.printer)
+        .and_then(|daemon| answered(&lan.client, "printer.local", wait_for, &daemon).map(|()| daemon));
+    match second {
+        Ok(daemon) => lan.daemons.push(daemon),
+        Err(why) => return ("does not start".into(), Some(why)),
+    }
+    forward(&lan, &lan.printer, wanted)
+}
+
+/// One row: all situations of a responder. `wait` says for what types a bare query has to be answered first.
+fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Result<(), String> {
+    let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
+    let mut add = |(cell, wrong): (String, Option<String>)| {
+        let _ = write!(line, " {cell}{} |", if wrong.is_some() { " **wrong**" } else { "" });
+        wrongs.extend(wrong);
+    };
+    let wait_for = |kinds: Kinds| -> &[&str] {
+        match (wait, kinds & V4 != 0, kinds & V6 != 0) {
+            (true, true, _) => &["a"],
+            (true, false, true) => &["aaaa"],
+            _ => &[],
+        }
+    };
+    let mut reversed = ("no".into(), None);
+    for (families, own_host, wanted) in [
+        (Families::Both, false, gives.both),
+        (Families::V4, false, gives.v4_lan),
+        (Families::V6, false, gives.v6_lan),
+        (Families::Both, true, gives.own_host),
+    ] {
+        match lan_with(families, start, own_host, wait_for(wanted)) {
+            Err(_) if wanted == NONE => add(("does not start".into(), None)),
+            Err(why) => add(("does not start".into(), Some(why))),
+            Ok(lan) => {
+                let host = if own_host { &lan.client } else { &lan.printer };
+                add(forward(&lan, host, wanted));
+                if own_host {
+                    add(beside(lan, start, wait_for(gives.both), gives.both));
+                } else if families == Families::Both {
+                    reversed = reverse(&lan, gives.reverse).unwrap_or_else(|why| ("?".into(), Some(why)));
+                }
+            }
+        }
+    }
+    add(reversed);
+    finish(place, line);
+    if wrongs.is_empty() { Ok(()) } else { Err(format!("{name}: {}", wrongs.join("\n"))) }
+}
+
+/// Adds a row to the table, and prints that when it is complete.
+fn finish(place: usize, line: String) {
+    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    table.push((place, line));
+    if table.len() < ROWS {
+        return;
+    }
+    table.sort();
+    let mut text = String::from(
+        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host | reverse |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    table.iter().for_each(|(_, line)| text.extend([line, "\n"]));
+    // Not print!, which would be kept back: the table is wanted when all is well, too.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+macro_rules! matrix {
+    ($($test:ident: $name:expr, $start:expr, $gives:expr, $wait:expr;)*) => {
+        /// How many rows there are.
+        const ROWS: usize = [$(stringify!($test)),*].len();
+        /// The tests' names, in the table's order.
+        const ORDER: [&str; ROWS] = [$(stringify!($test)),*];
+
+        $(#[test]
+        fn $test() -> Result<(), String> {
+            let place = ORDER.iter().position(|name| *name == stringify!($test)).unwrap_or(ROWS);
+            row(place, $name, $start, &$gives, $wait)
+        })*
+    };
+}
+
+matrix! {
+    avahi_daemon: "avahi-daemon", |host| avahi(host, &host.name), NO_LINK_LOCAL, false;
+    python_zeroconf: "python-zeroconf", |host| zeroconf(host, &host.name), FORWARD_ONLY, false;
+    systemd_resolved: "systemd-resolved", resolved, EVERYTHING, true;
+    troglobit_mdnsd: "troglobit mdnsd", mdnsd, MDNSD, true;
+    rust_mdns_sd: "Rust mdns-sd", mdns_sd, FORWARD_ONLY, false;
+    rust_libmdns: "Rust libmdns", libmdns, FORWARD_ONLY, false;
+    node_bonjour_service: "node bonjour-service", |host| node(host, "bonjour_service.js"), NODE, false;
+    node_ciao: "node ciao", |host| node(host, "ciao.js"), NODE, false;
+    like_apple: "like Apple", |host| like(host, "apple"), EVERYTHING, false;
+    like_lwip: "like lwIP", |host| like(host, "lwip"), EVERYTHING, false;
+    like_esp_idf: "like ESP-IDF", |host| like(host, "esp-idf"), EVERYTHING, false;
+    like_esp8266: "like ESP8266", |host| like(host, "esp8266"), EVERYTHING, false;
+    like_umdns: "like umdns", |host| like(host, "umdns"), EVERYTHING, false;
+    like_android: "like Android", |host| like(host, "android"), EVERYTHING, false;
+    like_zephyr: "like Zephyr", |host| like(host, "zephyr"), EVERYTHING, false;
+    like_hashicorp: "like hashicorp", |host| like(host, "hashicorp"), EVERYTHING, false;
+    like_resolved: "like resolved", |host| like(host, "resolved"), EVERYTHING, false;
+    like_jmdns: "like jmdns", |host| like(host, "jmdns"), EVERYTHING, false;
+    like_windows: "like Windows", |host| like(host, "windows"), EVERYTHING, false;
+}
+
+fn like(host: &Host, shape: &str) -> Result<Daemon, String> {
+    scripted(host, &format!("{}.local", host.name), &["--like", shape])
+}

@@ -1,0 +1,138 @@
+//! The file that glibc loads: what it exports, what it drags in, what runs by itself, and what it gives away.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use tests::module::{self, SERVICES};
+
+/// What the functions of one service are called, behind `_nss_<service>_`.
+const FUNCTIONS: [&str; 6] = [
+    "gethostbyname_r",
+    "gethostbyname2_r",
+    "gethostbyname3_r",
+    "gethostbyname4_r",
+    "gethostbyaddr_r",
+    "gethostbyaddr2_r",
+];
+
+/// The size that the module may have at most.
+const LARGEST: u64 = 330_000;
+
+/// What readelf says of the module.
+fn readelf(option: &str) -> Result<String, String> {
+    let mut command = Command::new("readelf");
+    command.args(["--wide", option]).arg(module::path()?).env("LC_ALL", "C");
+    let output = command.output().map_err(|why| format!("readelf (binutils) cannot be run: {why}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() && !text.is_empty() { Ok(text) } else { Err(format!("readelf: {output:?}")) }
+}
+
+/// The names of the dynamic symbols of which `wanted` is true, each without its version.
+fn dynamic_symbols(wanted: impl Fn(&[&str]) -> bool) -> Result<BTreeSet<String>, String> {
+    let table = readelf("--dyn-syms")?;
+    // Num: Value Size Type Bind Vis Ndx Name
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let symbols = lines.filter(|fields| fields.len() >= 8 && fields[0].ends_with(':') && wanted(fields));
+    Ok(symbols.map(|fields| fields[7].split('@').next().unwrap_or_default().to_owned()).collect())
+}
+
+#[test]
+fn it_exports_the_36_functions_and_nothing_else() -> Result<(), String> {
+    let service = |service: &&str| FUNCTIONS.map(|function| format!("_nss_{service}_{function}"));
+    let expected: BTreeSet<_> = SERVICES.iter().flat_map(service).collect();
+    assert_eq!(expected.len(), 36);
+    assert_eq!(dynamic_symbols(|fields| fields[6] != "UND" && fields[6] != "Ndx")?, expected);
+    Ok(())
+}
+
+#[test]
+fn it_needs_libc_alone() -> Result<(), String> {
+    let dynamic = readelf("--dynamic")?;
+    let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
+    // ld-linux is there before any library; it has __tls_get_addr.
+    let others = needed.filter(|line| !line.contains("[libc.so.6]") && !line.contains("[ld-linux"));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
+    Ok(())
+}
+
+/// With a SONAME ldconfig would leave the links of the other services out of its cache.
+#[test]
+fn it_has_no_name_of_its_own() -> Result<(), String> {
+    assert!(!readelf("--dynamic")?.contains("(SONAME)"));
+    Ok(())
+}
+
+#[test]
+fn nothing_runs_when_it_is_loaded_or_unloaded() -> Result<(), String> {
+    let dynamic = readelf("--dynamic")?;
+    for tag in ["(INIT)", "(FINI)", "(INIT_ARRAY)", "(FINI_ARRAY)", "(PREINIT_ARRAY)"] {
+        assert!(!dynamic.contains(tag), "{tag} in\n{dynamic}");
+    }
+    Ok(())
+}
+
+#[test]
+fn it_is_never_unloaded() -> Result<(), String> {
+    let dynamic = readelf("--dynamic")?;
+    let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)")).unwrap_or_default();
+    assert!(flags.contains("NODELETE"), "{dynamic}");
+    Ok(())
+}
+
+#[test]
+fn it_is_hardened() -> Result<(), String> {
+    let segments = readelf("--program-headers")?;
+    let flags_of = |kind: &str| {
+        let line = segments.lines().find(|line| line.trim_start().starts_with(kind));
+        // Type Offset VirtAddr PhysAddr FileSiz MemSiz Flg Align, where Flg may hold a space.
+        line.map(|line| line.split_whitespace().skip(6).filter(|word| !word.starts_with('0')).collect::<String>())
+    };
+    assert_eq!(flags_of("GNU_STACK").as_deref(), Some("RW"), "{segments}");
+    assert!(flags_of("GNU_RELRO").is_some(), "{segments}");
+    assert!(!segments.lines().any(|line| line.contains("LOAD") && line.contains(" RWE ")), "{segments}");
+    let dynamic = readelf("--dynamic")?;
+    assert!(dynamic.contains("BIND_NOW") || dynamic.contains("Flags: NOW"), "{dynamic}");
+    assert!(!dynamic.contains("TEXTREL"), "{dynamic}");
+    Ok(())
+}
+
+/// Functions that have no place in other people's processes. Each was a hazard of some module or other: what prints,
+/// what depends on the locale, what waits for a lock after a fork, what starts a thread.
+#[test]
+fn it_calls_nothing_that_it_should_not() -> Result<(), String> {
+    let called = dynamic_symbols(|fields| fields[6] == "UND")?;
+    assert!(called.contains("recvmsg"), "{called:?}");
+    let unwanted = |name: &String| {
+        let stems = ["printf", "puts", "fopen", "fwrite", "stderr", "syslog", "setlocale", "str_to", "tolower"];
+        let more = ["toupper", "strcase", "strncase", "ctype", "atfork", "getifaddrs", "select", "pthread_create"];
+        let and = ["pthread_cond", "atexit", "environ", "setenv", "sigaction", "signalfd", "raise", "dlopen"];
+        let last = ["getaddrinfo", "if_nametoindex", "exec", "fork", "system", "rand"];
+        let all = || stems.iter().chain(&more).chain(&and).chain(&last);
+        name != "getrandom" && name != "pthread_sigmask" && all().any(|stem| name.contains(stem))
+    };
+    assert_eq!(called.iter().filter(|name| unwanted(name)).collect::<Vec<_>>(), Vec::<&String>::new());
+    Ok(())
+}
+
+#[test]
+fn it_names_no_path_of_the_machine_that_built_it() -> Result<(), String> {
+    let octets = std::fs::read(module::path()?).map_err(|why| why.to_string())?;
+    let home = std::env::var("HOME").unwrap_or_default();
+    let cargo_home = std::env::var("CARGO_HOME").unwrap_or_default();
+    let workspace = module::workspace().to_string_lossy().into_owned();
+    let fixed = ["/home/", "/root/", ".cargo", "registry/src", "index.crates.io", "/target/"];
+    for path in fixed.into_iter().chain([&*home, &*cargo_home, &*workspace]).filter(|path| path.len() > 1) {
+        let found = octets.windows(path.len()).any(|window| window == path.as_bytes());
+        assert!(!found, "the module holds {path}; a build made before .cargo/config.toml came? cargo clean");
+    }
+    Ok(())
+}
+
+#[test]
+fn it_is_small() -> Result<(), String> {
+    let path: &Path = module::path()?;
+    let size = std::fs::metadata(path).map_err(|why| why.to_string())?.len();
+    println!("{size} octets");
+    assert!(size <= LARGEST, "{size} octets");
+    Ok(())
+}

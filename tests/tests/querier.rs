@@ -1,0 +1,215 @@
+//! How the querier asks and what it can do without: firewalls, loss, other holders of port 5353, aliases, own names.
+
+use std::time::Duration;
+
+use tests::helpers::{capture, query};
+use tests::lan::Families;
+use tests::lookups::{all, found, python_getaddrinfo, routable, v4};
+use tests::responders::{avahi, avahi_v4, scripted};
+use tests::scenario::Scenario;
+
+fn with_scripted(options: &[&str]) -> Result<Scenario, String> {
+    Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", options))
+}
+
+/// What ufw and firewalld let in by default: answers of known connections, and multicast DNS to its groups.
+const STATEFUL: &str = "
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        iifname lo accept
+        ct state established,related accept
+        meta l4proto ipv6-icmp accept
+        ip daddr 224.0.0.251 udp dport 5353 accept
+        ip6 daddr ff02::fb udp dport 5353 accept
+    }
+}";
+
+#[test]
+fn a_stateful_firewall_lets_the_second_attempt_through() -> Result<(), String> {
+    let mut lan = with_scripted(&[])?;
+    lan.client.firewall(STATEFUL)?;
+    let bare = query(&lan.client, "printer.local", "a");
+    assert!(!bare.success(), "a unicast answer passes this firewall, so it shows nothing: {bare:?}");
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+    assert!(outcome.elapsed > Duration::from_millis(240), "{outcome:?}");
+    // One that announces itself may be heard sooner.
+    let scanner = lan.network.host("scanner", &[&lan.lan])?;
+    lan.daemons.push(avahi(&scanner, "scanner")?);
+    let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
+    assert_eq!(found(&outcome), routable(&scanner), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn lost_packets_are_made_up_for() -> Result<(), String> {
+    // A lookup asks three questions at first, and then six.
+    for (lost, least) in [("3", 240), ("9", 1040)] {
+        let lan = with_scripted(&["--ignore-first", lost])?;
+        let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+        assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+        assert!(outcome.elapsed > Duration::from_millis(least), "{outcome:?}");
+    }
+    Ok(())
+}
+
+/// Drops the first packet that asks for printer.local's addresses of one type, over IPv4 and over IPv6: `TYPE` is the
+/// 27th and 28th octet of the message, behind the eight of the UDP header.
+const FIRST_IS_LOST: &str = "
+table inet filter {
+    chain output {
+        type filter hook output priority 0;
+        meta nfproto ipv4 udp dport 5353 @th,280,16 TYPE quota until 100 bytes drop
+        meta nfproto ipv6 udp dport 5353 @th,280,16 TYPE quota until 100 bytes drop
+    }
+}";
+
+#[test]
+fn one_lost_question_does_not_cost_a_family() -> Result<(), String> {
+    for rtype in ["1", "28"] {
+        let lan = with_scripted(&[])?;
+        lan.client.firewall(&FIRST_IS_LOST.replace("TYPE", rtype))?;
+        let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+        assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "type {rtype}: {outcome:?}");
+        let dropped = lan.client.script("nft list ruleset")?;
+        assert!(dropped.contains("used"), "the rule counts what it drops: {dropped}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answered_lookup_sends_three_packets_and_a_remembered_one_none() -> Result<(), String> {
+    let lan = with_scripted(&[])?;
+    let capture = capture(&lan.client, "eth0")?;
+    let twice = "import socket; [socket.getaddrinfo('printer.local', 80) for _ in (1, 2)]";
+    assert!(tests::lookups::python(&lan.client, twice, &[]).success());
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(capture.to_group().len(), 3, "{:?}", capture.packets());
+    Ok(())
+}
+
+#[test]
+fn the_absence_of_a_family_is_remembered() -> Result<(), String> {
+    let lan = Scenario::with(Families::Both, |printer| avahi_v4(printer, "printer"))?;
+    let capture = capture(&lan.client, "eth0")?;
+    // First for IPv6, then for IPv4: three questions, and two more for the missing family.
+    let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
+    assert_eq!(found(&outcome), v4(&lan.printer), "{outcome:?}");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(capture.to_group().len(), 5, "{:?}", capture.packets());
+    Ok(())
+}
+
+/// Holds port 5353 of all addresses without letting anyone share it.
+const SELFISH: &str = "import socket, time
+for family, address in (socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::'):
+    holder = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6: holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    holder.bind((address, 5353))
+    globals()[f'holder{family}'] = holder
+print('ready', flush=True)
+time.sleep(60)";
+
+#[test]
+fn without_port_5353_the_lookup_goes_on() -> Result<(), String> {
+    let mut lan = with_scripted(&[])?;
+    let mut command = lan.client.command("/usr/bin/python3");
+    command.args(["-c", SELFISH]);
+    let holder = lan.client.daemon("holder of port 5353", command)?;
+    holder.wait_for("ready", Duration::from_secs(5))?;
+    lan.daemons.push(holder);
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+    // And only the unicast answer that the third attempt asks for is heard from one that prefers to multicast.
+    let scanner = lan.network.host("scanner", &[&lan.lan])?;
+    lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "asked"])?);
+    let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
+    assert_eq!(found(&outcome), all(&scanner, lan.client.eth0()), "{outcome:?}");
+    Ok(())
+}
+
+/// Asks a host's own port 5353 twenty times, and prints how often it answered.
+const ASK_DIRECTLY: &str = "import socket, sys, time
+query = bytes.fromhex('12340000000100000000000006636c69656e74056c6f63616c0000010001')
+answered = 0
+for _ in range(20):
+    asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asker.settimeout(0.5)
+    asker.sendto(query, (sys.argv[1], 5353))
+    try: answered += len(asker.recv(9000)) > 12
+    except TimeoutError: pass
+    time.sleep(0.05)
+print(answered)";
+
+#[test]
+fn a_daemon_on_the_same_host_keeps_its_unicast_packets() -> Result<(), String> {
+    let mut lan = Scenario::silent(Families::Both)?;
+    lan.daemons.push(avahi(&lan.client, "client")?);
+    // While one lookup after the other listens on the group and port 5353.
+    let mut lookups = lan.client.command("sh");
+    lookups.args(["-c", "for name in a b c d; do getent ahosts missing-$name.local; done"]);
+    lan.daemons.push(lan.client.daemon("lookups", lookups)?);
+    let address = lan.client.eth0().v4.ok_or("no IPv4")?.to_string();
+    let outcome = lan.printer.run(&["/usr/bin/python3", "-c", ASK_DIRECTLY, &address]);
+    assert_eq!(outcome.stdout.trim(), "20", "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn aliases_lead_to_the_canonical_name() -> Result<(), String> {
+    let chain = ["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"];
+    let lan = with_scripted(&chain)?;
+    let outcome = lan.client.run(&["getent", "ahosts", "alias.local"]);
+    assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+    assert!(outcome.stdout.contains(" printer.local\n"), "{outcome:?}");
+    let canonical = "import socket
+print(socket.getaddrinfo('alias.local', 80, family=socket.AF_INET, flags=socket.AI_CANONNAME)[0][3])
+print(socket.gethostbyname_ex('alias.local')[:2])";
+    let outcome = tests::lookups::python(&lan.client, canonical, &[]);
+    assert_eq!(outcome.stdout, "printer.local\n('printer.local', ['alias.local'])\n", "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_circle_of_aliases_ends() -> Result<(), String> {
+    let lan = with_scripted(&["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
+    let outcome = lan.client.run(&["getent", "ahosts", "a.local"]);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.elapsed < Duration::from_millis(3500), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn the_hosts_own_name_needs_no_responder() -> Result<(), String> {
+    let mut lan = Scenario::silent(Families::Both)?;
+    let own = all(&lan.client, lan.client.eth0());
+    let outcome = lan.client.run(&["getent", "ahosts", "client.local"]);
+    assert_eq!(found(&outcome), own, "{outcome:?}");
+    assert!(outcome.elapsed > Duration::from_millis(240), "the network is asked first: {outcome:?}");
+    // With a responder, on whichever host, the network's answer wins.
+    lan.daemons.push(scripted(&lan.printer, "client.local", &[])?);
+    let outcome = lan.client.run(&["getent", "ahosts", "client.local"]);
+    assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn members_of_a_bridge_are_left_to_the_bridge() -> Result<(), String> {
+    let lan = with_scripted(&[])?;
+    let address = lan.client.eth0().v4.ok_or("no IPv4")?;
+    // As virtualisation hosts have it: the addresses are on the bridge. The member keeps its link-local one.
+    lan.client.script(&format!(
+        "ip link add br0 type bridge mcast_snooping 0
+         ip address del {address}/24 dev eth0
+         ip link set eth0 master br0
+         ip link set br0 up
+         ip address add {address}/24 dev br0"
+    ))?;
+    let capture = capture(&lan.printer, "eth0")?;
+    let outcome = python_getaddrinfo(&lan.client, "printer.local");
+    assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(capture.to_group().len(), 3, "{:?}", capture.packets());
+    Ok(())
+}
