@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use socket2::SockAddr;
 
+/// Between two lookups, so that what was sent in answer to the first one's questions is not heard by the second.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What a lookup came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -24,7 +27,10 @@ pub struct Answer {
 
 /// `ask NAME...`: one line for each lookup.
 pub(super) fn main(names: &[&str]) -> Result<(), String> {
-    for asked in names {
+    for (position, asked) in names.iter().enumerate() {
+        if position > 0 {
+            std::thread::sleep(PAUSE);
+        }
         let start = Instant::now();
         let (code, name, addresses) = match asked.parse() {
             Ok(ip) => name_of(ip),

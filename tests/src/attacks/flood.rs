@@ -1,4 +1,4 @@
-//! A flood: from the first query on, as many packets a second as are wanted, for three seconds.
+//! A flood: from the first query on, as many packets a second as are wanted, for two seconds and a half.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,13 +11,14 @@ use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
 use crate::wire::{Message, RESPONSE, types};
 
 /// How long it lasts.
-const LENGTH: Duration = Duration::from_secs(3);
+const LENGTH: Duration = Duration::from_millis(2500);
 
-/// `flood VICTIM KIND RATE`: says `query NAME` when it begins and `flooded PACKETS MICROSECONDS` when it ends, and
+/// `flood VICTIM KIND RATE`: says `query NAME` when it begins and `flooded NAME PACKETS MICROSECONDS` when it ends, and
 /// waits for the next query.
 pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String> {
     let rate: u32 = rate.parse().map_err(|_| format!("{rate}: no number"))?;
     let link = Link::open("eth0").map_err(|why| why.to_string())?;
+    link.hurry();
     println!("ready");
     let mut buffer = vec![0; 65_536];
     let mut last = String::new();
@@ -45,7 +46,7 @@ pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String
             }
             std::thread::sleep(Duration::from_micros(50));
         }
-        println!("flooded {sent} {}", start.elapsed().as_micros());
+        println!("flooded {} {sent} {}", query.name, start.elapsed().as_micros());
     }
 }
 

@@ -4,7 +4,7 @@
 //! written frame by frame, so nothing about it has to be true: source address, port, hop limit, message. A second one
 //! sits behind a router; the first sends it what it could never know, the ids and ports of the queries.
 //!
-//! Every attack has names of its own, by its number `N` in the table: `kN.local`, which is also answered truly, 30 ms
+//! Every attack has names of its own, by its number `N` in the table: `kN.local`, which is also answered truly, 50 ms
 //! later; `mkN.local`, which nobody else answers; `sN.local` and `msN.local`, looked up after these in the same
 //! process; and the addresses 169.254.N.1 (which has a name) and 169.254.N.2 (which has none).
 //!

@@ -23,7 +23,7 @@ const USAGE: &str = "\
 attacker attack OFF-LINK-ADDRESS VICTIM...   answers the queries of the victims, as the table has it
 attacker emit ROUTER-MAC                     behind the router: sends what the first attacker makes up
 attacker relay FROM TO                       on the router: forwards packets to the groups, as no router should
-attacker flood VICTIM KIND RATE              as many packets a second, from the first query on, for 3 s
+attacker flood VICTIM KIND RATE              as many packets a second, from the first query on, for 2.5 s
 attacker ask NAME...                         looks names and addresses up, in this order
 A VICTIM is MAC,IPV4,IPV6,LINK-LOCAL; the first is met on eth0, the second on eth1.";
 

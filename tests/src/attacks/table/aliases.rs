@@ -88,7 +88,12 @@ fn circles() -> Vec<Attack> {
         }),
         // Anyone on the link may make the name another's, and thus nobody's: only the time is bounded.
         attack("CNAMEs in a circle", "to b.local, to c.local, and back", BOUND, |scene| {
-            let names = [scene.name(), wire("b.local"), wire("c.local"), scene.name()];
+            let names = [
+                scene.name(),
+                wire(&format!("b-{}", scene.query.name)),
+                wire(&format!("c-{}", scene.query.name)),
+                scene.name(),
+            ];
             let add = |packet: Packet, pair: &[Vec<u8>]| packet.record(&pair[0], types::CNAME, &pair[1]);
             scene.both(names.windows(2).fold(scene.response(), add))
         })
@@ -101,7 +106,8 @@ fn circles() -> Vec<Attack> {
 
 /// So many aliases, one after the other, and the addresses of the last.
 pub(super) fn chain(scene: &Scene<'_>, length: usize) -> Vec<Shot> {
-    let link = |number: usize| if number == 0 { scene.name() } else { wire(&format!("c{number}.local")) };
+    let link =
+        |number: usize| if number == 0 { scene.name() } else { wire(&format!("c{number}-{}", scene.query.name)) };
     let add = |packet: Packet, at: usize| packet.record(&link(at), types::CNAME, &link(at + 1));
     scene.both(Scene::claim((0..length).fold(scene.response(), add), &link(length)))
 }

@@ -96,6 +96,9 @@ fn ids() -> Vec<Attack> {
 fn destinations() -> Vec<Attack> {
     const OWN: &str = "rule: a unicast answer goes to an own address";
     fn groups(scene: &Scene<'_>, v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> Vec<Shot> {
+        if !ephemeral(scene.query) {
+            return Vec::new();
+        }
         let group: IpAddr = if scene.query.ip.is_ipv6() { v6.into() } else { v4.into() };
         vec![scene.unicast(scene.forged()).at(group, port)]
     }
