@@ -18,6 +18,7 @@ Options:
   --dry-run          print what would be changed, change nothing (needs no root)
   --destdir DIR      only put the module and its links below DIR, for packagers (needs no root)
   --libdir DIR       the folder for the module; otherwise the one that holds the system's libc.so.6
+                     (a folder without a libc.so.6 has to be named to --uninstall too)
   --module FILE      install this built module (for a second architecture, say) instead of building one
   --check-name NAME  the .local name to resolve at the end; otherwise this machine's own
   --no-check         do not resolve a name at the end
@@ -29,7 +30,8 @@ END
 }
 
 readonly object=libnss_mdns.so.2
-readonly links='libnss_mdns4.so.2 libnss_mdns6.so.2 libnss_mdns_minimal.so.2 libnss_mdns4_minimal.so.2 libnss_mdns6_minimal.so.2'
+readonly links='libnss_mdns4.so.2 libnss_mdns6.so.2
+    libnss_mdns_minimal.so.2 libnss_mdns4_minimal.so.2 libnss_mdns6_minimal.so.2'
 readonly services='mdns mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal'
 readonly words='mdns_minimal [NOTFOUND=return]'
 
@@ -40,6 +42,7 @@ main() {
     called_from=$PWD
     parse_options "$@"
     cd -P "$(dirname "$0")" || exit 1
+    [ -z "$libdir" ] || [ -n "$destdir" ] || [ ! -d "$libdir" ] || libdir=$(cd -P "$libdir" && pwd)
     need_tools
     case $action in
     try) try_it ;;
@@ -122,6 +125,7 @@ install_system() {
     keep_other_files
     divert_packages
     put_in_place
+    [ -n "$dry_run" ] || flush "$libdir"
     [ -z "$changed" ] || refresh_loader_cache
     change_nsswitch
     undo=''
@@ -162,10 +166,16 @@ stage() {
     put_in_place
 }
 
+# Both programs are built by the user who called, also under sudo (where user namespaces are forbidden, that takes root).
 try_it() {
     [ -f Cargo.toml ] || fail "--try needs the source tree: this is a release archive"
-    command -v cargo >/dev/null || fail "--try needs cargo, which is not on the PATH (https://rustup.rs installs it)"
-    exec cargo run -q --release --locked -p tests --bin try_it
+    find_cargo || fail "--try needs cargo (https://rustup.rs installs it)"
+    build=yes
+    build_module
+    as_builder "$cargo" build --quiet --release --locked -p tests --bin try_it --target-dir target ||
+        fail "cargo could not build the demonstration"
+    export NSS_MDNS_MODULE="$module"
+    exec target/release/try_it
 }
 
 # --- Messages and interruption -----------------------------------------------------------------------
@@ -231,7 +241,8 @@ need_tools() {
 }
 
 need_root() {
-    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo (or with --dry-run to see what it would do)"
+    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] ||
+        fail "this needs root: run it with sudo (or with --dry-run to see what it would do)"
 }
 
 need_folder() {
@@ -290,7 +301,7 @@ libc_folders() {
         ls -d /usr/lib/*-linux-*/libc.so.6 /lib/*-linux-*/libc.so.6 /usr/lib64/libc.so.6 /lib64/libc.so.6 \
             /usr/lib/libc.so.6 /lib/libc.so.6 /usr/lib32/libc.so.6 /lib32/libc.so.6 2>/dev/null
     } | while IFS= read -r file; do
-        (cd -P "$(dirname "$file")" 2>/dev/null && pwd)
+        folder_of "$file" 2>/dev/null
     done | awk '!seen[$0]++'
 }
 
@@ -323,7 +334,8 @@ find_module_source() {
             echo "use $module, as built before: cargo is not here to build it anew"
             return 0
         done
-        fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
+        fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), \
+or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
     fi
 }
 
@@ -360,7 +372,8 @@ build_module() {
     fi
     echo "build $built${builder:+ as $builder}"
     unset CARGO_BUILD_TARGET
-    as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 || fail "cargo could not build the module"
+    as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 ||
+        fail "cargo could not build the module"
     module=$PWD/$built
     [ -f "$module" ] || fail "cargo built no $built"
 }
@@ -403,7 +416,7 @@ is_ours() {
     if [ -L "$1" ]; then
         [ "$(readlink "$1")" = "$object" ]
     else
-        [ -f "$1" ] && grep -q -x -F "$(cksum <"$1")" "$kept/objects"
+        [ -f "$1" ] && grep -q -x -F "$(cksum <"$1")" "$kept/objects" 2>/dev/null
     fi
 }
 
@@ -414,8 +427,8 @@ is_theirs() {
 stage_object() {
     { rm -rf "$staged" && mkdir "$staged"; } || fail "$libdir cannot be written to"
     new_object=$staged/$object
-    { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" && same "$module" "$new_object"; } ||
-        fail "$libdir/$object cannot be written (is the disk full?)"
+    { cp "$module" "$new_object" && chmod 644 "$new_object" && flush "$new_object" &&
+        same "$module" "$new_object"; } || fail "$libdir/$object cannot be written (is the disk full?)"
 }
 
 # Hard links, so that not a byte of theirs is copied. On a first installation they are gathered beforehand and
@@ -533,14 +546,17 @@ our_diversions() {
     done
 }
 
+all_diverted() {
+    [ "$(our_diversions | wc -l)" -eq "$(($(spellings | wc -l) * 6))" ]
+}
+
 need_diversions() {
-    uses_dpkg || return 0
+    if ! uses_dpkg || all_diverted; then return 0; fi
     each_diversion --test --add >/dev/null || fail "dpkg does not let the names of the module be diverted"
 }
 
 divert_packages() {
-    uses_dpkg || return 0
-    [ "$(our_diversions | wc -l)" -lt "$(($(spellings | wc -l) * 6))" ] || return 0
+    if ! uses_dpkg || all_diverted; then return 0; fi
     step "divert the six names in $libdir, so that dpkg puts packages' own files of these names in $kept"
     [ -n "$dry_run" ] || each_diversion --add || fail "dpkg-divert failed"
 }
@@ -555,7 +571,8 @@ lift_diversions() {
 refresh_loader_cache() {
     command -v ldconfig >/dev/null || return 0
     step "run ldconfig"
-    [ -n "$dry_run" ] || ldconfig || echo "install.sh: ldconfig failed; the module is found without it in the usual folders" >&2
+    [ -n "$dry_run" ] || ldconfig ||
+        echo "install.sh: ldconfig failed; in the usual folders the module is found all the same" >&2
 }
 
 # --- nsswitch.conf -----------------------------------------------------------------------------------
@@ -577,7 +594,8 @@ hosts_words() {
             sub(/#.*/, "", rest)
             while (match(rest, /\[[^]]*\]|[^ \t\r\f\v[]+|\[/)) {
                 word = substr(rest, RSTART, RLENGTH)
-                if (word !~ /^\[.*=.*\]$|^[A-Za-z0-9_.+-]+$/) odd("\"" word "\" on its hosts line is neither a service nor an action")
+                if (word !~ /^\[.*=.*\]$|^[A-Za-z0-9_.+-]+$/)
+                    odd("\"" word "\" on its hosts line is neither a service nor an action")
                 if (word ~ /^\[/ && !words) odd("its hosts line begins with an action")
                 line[++words] = (start + at + RSTART - 1) " " RLENGTH " " word
                 at += RSTART + RLENGTH - 1
@@ -646,7 +664,8 @@ name_nsswitch_files() {
 
 read_nsswitch() {
     conf=$(readlink -f "$nsswitch")
-    [ -f "$conf" ] || fail "$nsswitch is not there, or no regular file: the nsswitch.conf.example beside this script is one"
+    [ -f "$conf" ] ||
+        fail "$nsswitch is not there, or no regular file: the nsswitch.conf.example beside this script is one"
     name_nsswitch_files
     [ "$(tr -d '\000' <"$conf" | wc -c)" -eq "$(wc -c <"$conf")" ] || fail "$nsswitch is odd: it holds NUL bytes"
     plan=$(insertion "$conf")
@@ -717,7 +736,7 @@ restore_nsswitch() {
         [ -n "$dry_run" ] || mv -f "$backup" "$conf" || fail "$conf cannot be replaced"
         ;;
     words)
-        step "take mdns_minimal off the hosts line of $conf, which was changed since the installation, and remove $backup:"
+        step "take mdns_minimal off the hosts line of $conf, changed since the installation, and remove $backup:"
         take_words_off
         ;;
     same | left)
@@ -740,8 +759,8 @@ take_words_off() {
 # --- Does a .local name resolve? ---------------------------------------------------------------------
 
 check_lookup() {
-    if ! command -v getent >/dev/null; then
-        echo "check: getent is not here, so no name was resolved"
+    if [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then
+        echo "check: getent is not here, or of another architecture, so no name was resolved"
         return 0
     fi
     own_name=$(uname -n)
@@ -752,6 +771,7 @@ check_lookup() {
 
     look_up -s "$asked"
     if [ -z "$loaded" ]; then missing "$(why_not_loaded)"; fi
+    if [ "$(folder_of "$loaded")" != "$libdir" ]; then missing "glibc loads $loaded instead of the one in $libdir"; fi
     if [ -z "$service" ]; then missing "the hosts line of $nsswitch names none of $services"; fi
     if [ -z "$addresses" ]; then missing "$(why_not_found)"; fi
     found=$addresses
@@ -760,18 +780,25 @@ check_lookup() {
     echo "check: $name is $found"
 }
 
+folder_of() {
+    (cd -P "$(dirname "$1")" && pwd)
+}
+
 missing() {
     echo "check: $name does not resolve: $1" >&2
     exit 3
 }
 
-# `getent ahosts` with OPTIONS: the addresses it finds, and whether glibc loaded the module for it. The loader's trace
+# `getent ahosts` with OPTIONS: the addresses it finds, and which file glibc loaded for the service. The loader's trace
 # tells a module that is not there from one that finds nothing.
 look_up() {
-    output=$(LD_DEBUG=files LC_ALL=C getent "$@" ahosts "$name" 2>&1)
+    output=$(LD_DEBUG=files,libs LC_ALL=C getent "$@" ahosts "$name" 2>&1)
     trace="^ *[0-9]+:	"
-    addresses=$(printf '%s\n' "$output" | grep -E -v "$trace" | awk 'NF && !seen[$1]++ { printf "%s%s", comma, $1; comma = ", " }')
-    loaded=$(printf '%s\n' "$output" | grep -E "${trace}file=libnss_$asked\.so\.2 .*generating link map")
+    addresses=$(printf '%s\n' "$output" | grep -E -v "$trace" |
+        awk 'NF && !seen[$1]++ { printf "%s%s", comma, $1; comma = ", " }')
+    loaded=$(printf '%s\n' "$output" | awk -v file="libnss_$asked.so.2" '
+        index($0, "trying file=") && index($0, "/" file) { sub(/.*trying file=/, ""); tried = $0 }
+        index($0, "file=" file " ") && /generating link map/ { print tried }')
 }
 
 why_not_loaded() {
@@ -785,8 +812,9 @@ why_not_loaded() {
 why_not_found() {
     if ! a_usable_interface; then
         echo "the module was loaded, but no network interface is up with multicast and an address"
-    elif command -v firewall-cmd >/dev/null && firewall-cmd -q --state 2>/dev/null && ! firewall-cmd -q --query-service=mdns; then
-        echo "the module was loaded and asked, but nobody answered: firewalld does not admit mDNS (firewall-cmd --add-service=mdns)"
+    elif firewall-cmd -q --state 2>/dev/null && ! firewall-cmd -q --query-service=mdns; then
+        echo "the module was loaded and asked, but nobody answered:" \
+            "firewalld does not admit mDNS (firewall-cmd --add-service=mdns)"
     else
         echo "the module was loaded and asked, but nobody answered: is $name on this link, and is UDP port 5353 open?"
     fi

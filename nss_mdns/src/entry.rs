@@ -45,12 +45,15 @@ unsafe fn by_name(
         return report.write(Err(LookupError::NotOurs.into()));
     }
     guard::call(report, |resolver| {
-        let name = policy::host_name(text)?;
+        // Looked at where they are: moving them would take their size of stack once more.
+        let name = &policy::host_name(text);
+        let name = name.as_ref().map_err(|&error| error)?;
         let family = service.family(af)?;
-        let answer = resolver.lookup(&name, Families::only(family))?;
+        let answer = &resolver.lookup(name, Families::only(family));
+        let answer = answer.as_ref().map_err(|&error| error)?;
         // SAFETY: by the caller's promise.
         unsafe {
-            let entry = encode::host_entry(&name, &answer, family, Buffer::new(buffer.start, buffer.length))?;
+            let entry = encode::host_entry(name, answer, family, Buffer::new(buffer.start, buffer.length))?;
             write(result, entry);
             write(canonp, entry.h_name);
             write(ttlp, whole_seconds(answer.ttl(Instant::now())));
@@ -77,12 +80,15 @@ unsafe fn by_name_all(
         return report.write(Err(LookupError::NotOurs.into()));
     }
     guard::call(report, |resolver| {
-        let name = policy::host_name(text)?;
-        let answer = resolver.lookup(&name, service.families)?;
+        // As above.
+        let name = &policy::host_name(text);
+        let name = name.as_ref().map_err(|&error| error)?;
+        let answer = &resolver.lookup(name, service.families);
+        let answer = answer.as_ref().map_err(|&error| error)?;
         // SAFETY: by the caller's promise.
         unsafe {
             let first = *pat;
-            let head = encode::addr_tuples(&answer, service.families, first, Buffer::new(buffer.start, buffer.length))?;
+            let head = encode::addr_tuples(answer, service.families, first, Buffer::new(buffer.start, buffer.length))?;
             *pat = head;
             write(ttlp, whole_seconds(answer.ttl(Instant::now())));
         }
@@ -112,7 +118,9 @@ unsafe fn by_address(
         None => return report.write(Err(Failure::BadFamily)),
     };
     guard::call(report, |resolver| {
-        let pointer = resolver.reverse(ip, service.reverse)?;
+        // As above.
+        let pointer = &resolver.reverse(ip, service.reverse);
+        let pointer = pointer.as_ref().map_err(|&error| error)?;
         // SAFETY: by the caller's promise.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);

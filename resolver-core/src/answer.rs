@@ -113,6 +113,24 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// Orders addresses by their rank, which is 0 to 3; those of one rank keep their order.
+///
+/// Not `sort_by_key`: that takes four kilobytes of stack, and memory for granted.
+pub(crate) fn sort_by_rank(addresses: &mut [Address], rank: impl Fn(&Address) -> u8) {
+    let mut sorted = 0;
+    for wanted in 0..4 {
+        let start = sorted;
+        for index in start..addresses.len() {
+            if let Some(unsorted) = addresses.get_mut(sorted..=index) {
+                if unsorted.last().is_some_and(|address| rank(address) == wanted) {
+                    unsorted.rotate_right(1);
+                    sorted += 1;
+                }
+            }
+        }
+    }
+}
+
 /// The addresses of a host.
 #[derive(Debug)]
 pub struct Answer {
@@ -135,6 +153,11 @@ impl Answer {
     /// True if the host has an address of `family`.
     pub fn has(&self, family: Family) -> bool {
         self.of(family).next().is_some()
+    }
+
+    /// True if the host has an address of one of `families`.
+    pub(crate) fn has_any(&self, families: Families) -> bool {
+        self.addresses.iter().any(|address| families.contains(Family::of(address.ip)))
     }
 
     /// True if for each of `families` there are addresses, or it is known that there are none.
@@ -174,5 +197,24 @@ impl Answer {
                 self.expires = self.expires.min(older.expires);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_rank_keep_their_order() {
+        let mut addresses: Vec<_> =
+            (0..100).map(|number| Address { ip: IpAddr::from([10, 0, 0, number]), interface: 1 }).collect();
+        let rank = |address: &Address| match address.ip {
+            IpAddr::V4(ip) => ip.octets()[3] / 3 % 4,
+            IpAddr::V6(_) => 0,
+        };
+        let mut expected = addresses.clone();
+        expected.sort_by_key(rank);
+        sort_by_rank(&mut addresses, rank);
+        assert_eq!(addresses, expected);
     }
 }

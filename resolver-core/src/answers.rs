@@ -6,11 +6,14 @@
 //! one family only, so silence about the other has to be understood: from an NSEC record (RFC 6762, section 6.1), from an
 //! answer to the other family's question that lacks it, or else from a short grace. Halfway through the grace the other
 //! family is asked for once more, because the first question or its answer may have been lost.
+//!
+//! What is overheard on the group may be part of an answer to somebody else, who knew the rest or had just heard it (RFC
+//! 6762, sections 6 and 7.1): an answer of our own gets the shortest grace to come, too.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Address, Answer, Families, Family};
+use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::collector::{Collector, Verdict};
 use crate::config::Config;
 use crate::interfaces::Interfaces;
@@ -32,8 +35,8 @@ const MOST_SOURCES: usize = 16;
 /// section 6); an earlier one for the round trip.
 const PROMPT: Duration = Duration::from_millis(15);
 
-/// By then the second of two randomly delayed answers has come.
-const DELAYED_ANSWERS_END: Duration = Duration::from_millis(130);
+/// By then the second of two randomly delayed answers has come, even from a busy host.
+const DELAYED_ANSWERS_END: Duration = Duration::from_millis(160);
 
 /// Gathers the addresses of one host.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct AddressCollector {
     heard_over_v6: bool,
     first: Option<FirstAnswer>,
     found: Vec<Address>,
+    /// The families that came in answer to our own questions.
+    answered: Families,
     // Reused from packet to packet.
     in_packet: Vec<IpAddr>,
     witnesses: Vec<Witness>,
@@ -88,6 +93,7 @@ impl AddressCollector {
             heard_over_v6: false,
             first: None,
             found: Vec::new(),
+            answered: Families::default(),
             in_packet: Vec::new(),
             witnesses: Vec::new(),
             ttl: config.ttl_max,
@@ -95,7 +101,8 @@ impl AddressCollector {
     }
 
     /// The answer at `now`, when the lookup has ended; None if nothing was heard of the host.
-    pub(crate) fn finish(mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+    #[inline(never)]
+    pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         if self.found.is_empty() {
             return None;
         }
@@ -106,10 +113,16 @@ impl AddressCollector {
             }
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
-        // a responder's containers); those that need no scope first. A stable sort: the responder's order is kept.
-        self.found
-            .sort_by_key(|address| (!interfaces.is_on_link(address.ip, address.interface), address.is_link_local()));
-        Some(Answer { canonical: self.name, addresses: self.found, absent, expires: now + self.ttl })
+        // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
+        sort_by_rank(&mut self.found, |address| {
+            2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(address.is_link_local())
+        });
+        Some(Answer {
+            canonical: self.name.clone(),
+            addresses: std::mem::take(&mut self.found),
+            absent,
+            expires: now + self.ttl,
+        })
     }
 
     fn has(&self, family: Family) -> bool {
@@ -137,6 +150,7 @@ impl AddressCollector {
     }
 
     /// Takes the addresses of the present name; returns the families that the message has any of.
+    #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
         let mut families = Families::default();
@@ -150,7 +164,7 @@ impl AddressCollector {
                 Some(Data::Aaaa(ip)) => IpAddr::V6(ip),
                 _ => continue,
             };
-            if policy::is_host_address(ip) && record.owner().is_some_and(|owner| owner == self.name) {
+            if policy::is_host_address(ip) && record.is_of(&self.name) {
                 memory::push(&mut self.in_packet, ip);
                 families.insert(Family::of(ip));
                 ttl = ttl.min(Duration::from_secs(record.ttl.into()));
@@ -185,13 +199,14 @@ impl AddressCollector {
         }
     }
 
+    #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
             if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
                 continue;
             }
             let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { continue };
-            if next != self.name || record.owner().is_none_or(|owner| owner != self.name) {
+            if next != self.name || !record.is_of(&self.name) {
                 continue;
             }
             // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
@@ -239,11 +254,12 @@ impl AddressCollector {
 }
 
 /// The target of an alias of `name` in the message, if it is one that may be followed.
+#[inline(never)]
 fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
     message
         .records()
         .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
-        .filter(|record| record.owner().is_some_and(|owner| owner == *name))
+        .filter(|record| record.is_of(name))
         .find_map(|record| match record.data() {
             Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => Some(target),
             _ => None,
@@ -284,11 +300,11 @@ impl Collector for AddressCollector {
             self.first = Some(FirstAnswer { at: now, delay });
         }
         self.heard_over_v6 |= reply.source.ip.is_ipv6() && gave != Families::default();
-        let lacked = match reply.answers {
-            Some(RecordType::A) => Family::V4,
-            Some(RecordType::AAAA) => Family::V6,
-            _ => return,
-        };
+        let Some(kind) = reply.answers else { return };
+        for family in gave.iter() {
+            self.answered.insert(family);
+        }
+        let lacked = if kind == RecordType::A { Family::V4 } else { Family::V6 };
         // An answer without any address says nothing.
         if gave.contains(lacked.other()) && !gave.contains(lacked) {
             self.note(reply.source, |witness| witness.lacked.insert(lacked));
@@ -305,6 +321,9 @@ impl Collector for AddressCollector {
                 None => return Verdict::Silent,
                 Some(since) => until = until.max(Some(since)),
             }
+        }
+        if self.wanted.iter().any(|family| self.has(family) && !self.answered.contains(family)) {
+            until = until.max(self.first.map(|first| first.at + self.grace_min));
         }
         match until.filter(|&until| now < until) {
             Some(until) => Verdict::WaitUntil(until),
@@ -367,7 +386,7 @@ mod tests {
             }
         }
 
-        fn answer(self, ms: u64) -> Answer {
+        fn answer(mut self, ms: u64) -> Answer {
             let now = self.at(ms);
             let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64")]);
             self.collector.finish(&interfaces, now).unwrap()
@@ -419,13 +438,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_overheard_may_be_a_part() {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, None, &both());
+        assert_eq!(scene.waits_until(1), Some(21));
+        scene.hear(2, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(2), Some(21));
+        scene.hear(3, V4_SOURCE, AAAA, &only_v6().address("printer.local", "fe80::2"));
+        assert_eq!(scene.waits_until(3), Some(0));
+        assert_eq!(scene.addresses(3), ["10.0.0.2", "fd00::2", "fe80::2"]);
+        // From one that only multicasts, no more will come.
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V4_SOURCE, None, &both());
+        assert_eq!(scene.waits_until(1), Some(21));
+        assert_eq!(scene.waits_until(21), Some(0));
+    }
+
+    #[test]
     fn silence_about_the_other_family_is_understood_after_a_grace() {
         for (delay, until) in [
             (0, 20),
             (1, 21),
             (12, 36),  // a slow link: twice the delay
-            (20, 130), // a random delay: the second one may end later
-            (60, 160),
+            (20, 160), // a random delay: the second one may end later
+            (80, 180),
             (120, 220),
             (500, 600),
         ] {

@@ -52,7 +52,7 @@ impl Collector for PointerCollector {
             .message
             .records()
             .filter(|record| record.kind == RecordType::PTR && record.is_internet() && record.ttl > 0)
-            .filter(|record| record.owner().is_some_and(|owner| owner == self.name))
+            .filter(|record| record.is_of(&self.name))
             .find_map(|record| match record.data() {
                 Some(Data::Ptr(target)) if target.is_local() && target.is_clean() => {
                     Some((target, Duration::from_secs(record.ttl.into())))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::answer::{Address, Answer, Families, Family};
+use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::answers::AddressCollector;
 use crate::cache::{Cache, Remembered};
 use crate::config::Config;
@@ -51,11 +51,10 @@ impl Resolver {
     /// [`LookupError::Silence`] if nobody answered, [`LookupError::NoData`] if the host has no address of these families,
     /// and whatever kept the network from being asked.
     pub fn lookup(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
-        let answer = match self.remembered_host(name, wanted, Instant::now()) {
-            Some(remembered) => remembered?,
-            None => self.ask_for_host(name, wanted)?,
-        };
-        if wanted.iter().any(|family| answer.has(family)) { Ok(answer) } else { Err(LookupError::NoData) }
+        match self.remembered_host(name, wanted, Instant::now()) {
+            Some(remembered) => remembered,
+            None => self.ask_for_host(name, wanted),
+        }
     }
 
     /// The name of the host with the address `ip`, if that is within `range`.
@@ -71,30 +70,39 @@ impl Resolver {
         }
         let name = Name::of_address(ip);
         let now = Instant::now();
-        let remembered = self.with_cache(|cache| match cache.get(&name, now) {
-            Some(Remembered::Pointer { target, expires }) => {
-                Some(Ok(Pointer { name: target.clone(), ttl: expires.saturating_duration_since(now) }))
-            }
-            Some(Remembered::Silence { .. }) => Some(Err(LookupError::Silence)),
-            _ => None,
-        });
-        match remembered.flatten() {
+        match self.remembered_pointer(&name, now) {
             Some(remembered) => remembered,
             None => self.ask_for_pointer(&name, ip),
         }
     }
 
+    #[inline(never)]
+    fn remembered_pointer(&self, name: &Name, now: Instant) -> Option<Result<Pointer, LookupError>> {
+        self.with_cache(|cache| match cache.get(name, now) {
+            Some(Remembered::Pointer { target, expires }) => {
+                Some(Ok(Pointer { name: target.clone(), ttl: expires.saturating_duration_since(now) }))
+            }
+            Some(Remembered::Silence { .. }) => Some(Err(LookupError::Silence)),
+            _ => None,
+        })
+        .flatten()
+    }
+
+    #[inline(never)]
     fn remembered_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
         self.with_cache(|cache| match cache.get(name, now)? {
-            Remembered::Host(answer) if answer.settles(wanted) => {
-                Some(answer.try_clone().ok_or(LookupError::Exhausted))
-            }
+            Remembered::Host(answer) if answer.settles(wanted) => Some(if answer.has_any(wanted) {
+                answer.try_clone().ok_or(LookupError::Exhausted)
+            } else {
+                Err(LookupError::NoData)
+            }),
             Remembered::Silence { .. } => Some(Err(LookupError::Silence)),
             _ => None,
         })
         .flatten()
     }
 
+    #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
         let interfaces = Interfaces::read()?;
         let is_own = is_own_name(name);
@@ -106,6 +114,12 @@ impl Resolver {
             None if is_own => self.own_answer(name, &interfaces, now),
             None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now))),
         };
+        self.remember_host(name, &mut answer, now);
+        if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
+    }
+
+    #[inline(never)]
+    fn remember_host(&self, name: &Name, answer: &mut Answer, now: Instant) {
         self.with_cache(|cache| {
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
@@ -114,9 +128,9 @@ impl Resolver {
                 cache.insert(name, Remembered::Host(copy));
             }
         });
-        Ok(answer)
     }
 
+    #[inline(never)]
     fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
         let interfaces = Interfaces::read()?;
         if interfaces.on_link(ip).next().is_none() {
@@ -128,10 +142,15 @@ impl Resolver {
         let Some((target, ttl)) = collector.finish() else {
             return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now)));
         };
-        let ttl = ttl.min(self.config.ttl_max);
-        let entry = Remembered::Pointer { target: target.clone(), expires: now + ttl };
+        let pointer = Pointer { name: target, ttl: ttl.min(self.config.ttl_max) };
+        self.remember_pointer(name, &pointer, now);
+        Ok(pointer)
+    }
+
+    #[inline(never)]
+    fn remember_pointer(&self, name: &Name, pointer: &Pointer, now: Instant) {
+        let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
         self.with_cache(|cache| cache.insert(name, entry));
-        Ok(Pointer { name: target, ttl })
     }
 
     /// The schedule of a lookup. For the machine's own name the first silence is enough: if a responder on it knew
@@ -143,12 +162,13 @@ impl Resolver {
     }
 
     /// The machine's own addresses.
+    #[inline(never)]
     fn own_answer(&self, name: &Name, interfaces: &Interfaces, now: Instant) -> Answer {
         let mut addresses = Vec::new();
         for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
             memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
         }
-        addresses.sort_by_key(Address::is_link_local);
+        sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
         let mut absent = Families::BOTH;
         for address in &addresses {
             absent.remove(Family::of(address.ip));
@@ -156,6 +176,7 @@ impl Resolver {
         Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.ttl_max }
     }
 
+    #[inline(never)]
     fn remember_silence(&self, name: &Name, now: Instant) -> LookupError {
         let expires = now + self.config.silence_ttl;
         self.with_cache(|cache| cache.insert(name, Remembered::Silence { expires }));

@@ -83,6 +83,7 @@ pub(crate) struct Reply<'a> {
 }
 
 /// The reply in a datagram, if it is to be believed as an answer to one of the questions about `name`.
+#[inline(never)]
 pub(crate) fn believe<'a>(
     datagram: &Datagram,
     octets: &'a [u8],
@@ -102,8 +103,7 @@ pub(crate) fn believe<'a>(
         Channel::Ephemeral => {
             let asked = outstanding.find(message.id(), received.interface, *over)?;
             let to_us = received.destination.is_some_and(|destination| interfaces.is_own(destination));
-            let about_it = message.questions().all(|question| question.name == *name);
-            if !to_us || !about_it {
+            if !to_us || !message.asks_only_about(name) {
                 return None;
             }
             Some(asked.kind)
@@ -222,6 +222,12 @@ mod tests {
                 "another name's question beside ours",
                 unicast(),
                 response(ID).question("printer.local").question("scanner.local"),
+                false,
+            ),
+            (
+                "a question that does not parse, before another name's",
+                unicast(),
+                response(ID).broken_question().question("scanner.local"),
                 false,
             ),
             ("multicast with a question", multicast(), response(0).question("scanner.local"), true),

@@ -17,11 +17,15 @@
 //! | [`wire`] | just enough DNS for the programs here; shares no code with the module |
 //! | [`helpers`] | small programs that run in hosts: DNS and HTTP servers, a bare query, a packet counter |
 //! | [`scenario`] | the LAN of most tests: a printer and a client |
+//! | [`guest`] | host processes that treat the module badly |
+//! | [`attacks`] | a scripted attacker and the table of its attacks |
 //! | [`netif`] | names and indexes of a host's interfaces |
 //! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
 
+pub mod attacks;
 pub mod bench;
 pub mod deps;
+pub mod guest;
 pub mod helpers;
 pub mod lan;
 pub mod lookups;

@@ -34,17 +34,22 @@ const NAMES: [&str; 6] = [
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
-mkdir -p /mnt/archive /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/share/doc /mnt/upper/var/cache/ldconfig \
+mkdir -p /mnt/archive /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/lib /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
 : >/mnt/upper/var/log/dpkg.log
 for entry in /var/lib/dpkg/*; do
-    case $entry in */info) ;; *) cp -r "$entry" /mnt/upper/var/lib/dpkg/ ;; esac
+    case $entry in */info | */lock* | */triggers) ;; *) cp -r "$entry" /mnt/upper/var/lib/dpkg/ ;; esac
 done
+mkdir /mnt/upper/var/lib/dpkg/triggers
+cp /var/lib/dpkg/triggers/[A-Za-z]*[a-z] /mnt/upper/var/lib/dpkg/triggers/ 2>/dev/null || true
+(cd /mnt/upper/var/lib/dpkg && : >lock && : >lock-frontend && : >triggers/Lock)
 cp "$CHECKOUT/install.sh" "$MODULE" /mnt/archive/
 for top in etc usr var; do
     mount -t overlay none -o "lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top" "/$top"
 done
+# dpkg renames a package's new folder, which overlays refuse to an ordinary user.
+mount -t tmpfs none /usr/share/doc
 rm -f /etc/nsswitch.conf
 mount -t sysfs none /sys
 hostname workbench
@@ -69,15 +74,16 @@ traces() {
 "#;
 
 /// A folder of stand-ins for the commands that change something. Each counts, and before the one whose number
-/// is in /mnt/kill_at it kills the whole run, as a power cut would.
+/// is in /mnt/kill_at it kills the whole run, as a power cut would. One name stands for all six that are diverted.
 const KILLER: &str = r#"
 mkdir -p /mnt/killer
 for name in mv cp ln rm mkdir chmod sync dpkg-divert ldconfig head tail; do
     { echo '#!/bin/sh'
-      echo 'case "$*" in *--test*) exit 0 ;; esac'
+      echo "real=$(command -v $name)"
+      echo 'case "$0 $*" in *--test* | */dpkg-divert*mdns[.4_]* | */dpkg-divert*minimal*) exec $real "$@" ;; esac'
       echo 'count=$(($(cat /mnt/count) + 1)); echo $count >/mnt/count'
       echo '[ $count -ne "$(cat /mnt/kill_at)" ] || kill -9 0'
-      echo "exec $(command -v $name) \"\$@\""; } >/mnt/killer/$name
+      echo 'exec $real "$@"'; } >/mnt/killer/$name
     chmod 755 /mnt/killer/$name
 done
 "#;
@@ -433,7 +439,9 @@ fn odd_hosts_lines_are_kept_to_the_byte_or_refused() {
 #[test]
 fn a_missing_nsswitch_conf_is_refused() {
     let mut root = Root::new();
-    for preparation in ["rm /etc/nsswitch.conf", "mkdir /etc/nsswitch.conf"] {
+    for preparation in
+        ["rm /etc/nsswitch.conf", "ln -s nowhere /etc/nsswitch.conf", "ln -sf /dev/null /etc/nsswitch.conf"]
+    {
         root.ok(preparation);
         let before = root.traces();
         assert_refused(&root.install("--no-check"), "/etc/nsswitch.conf is not there, or no regular file");
@@ -593,9 +601,9 @@ fn somebody_elses_diversion_is_refused() {
     assert_same(&before, &root.snapshot(), "after the refusal");
 }
 
-#[test]
-fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
-    let mut root = Root::with_debian_package();
+/// Kills the installation before each of its changes, one after the other, then tries to go on from there and back.
+#[track_caller]
+fn kill_at_each_moment_of_the_installation(root: &mut Root) -> u32 {
     root.ok(KILLER);
     root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
     let before = root.snapshot();
@@ -604,7 +612,7 @@ fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
         moments += 1;
         let what = format!("killed before change {moments}");
         root.assert_sound(&what);
-        if moments % 2 == 0 {
+        if moments % 4 == 0 {
             root.installed();
             assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{what}");
             for name in NAMES {
@@ -614,7 +622,25 @@ fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
         root.uninstalled();
         assert_same(&before, &root.snapshot(), &what);
     }
-    assert!((30..200).contains(&moments), "{moments} moments were tried");
+    moments
+}
+
+#[test]
+fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
+    let moments = kill_at_each_moment_of_the_installation(&mut Root::with_debian_package());
+    assert!((40..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
+fn a_kill_at_any_moment_over_a_package_with_the_same_links_leaves_a_sound_system() {
+    let mut root = Root::new();
+    root.ok("mount --bind /dev/null /var/lib/dpkg/status; cd $LIBDIR; echo theirs >libnss_mdns.so.2");
+    for link in &NAMES[1..] {
+        root.ok(&format!("ln -s libnss_mdns.so.2 $LIBDIR/{link}"));
+    }
+    root.ok("ldconfig");
+    let moments = kill_at_each_moment_of_the_installation(&mut root);
+    assert!((20..200).contains(&moments), "{moments} moments were tried");
 }
 
 #[test]
@@ -629,7 +655,7 @@ fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
         moments += 1;
         let what = format!("killed before change {moments}");
         root.assert_sound(&what);
-        if moments % 2 == 0 {
+        if moments % 4 == 0 {
             root.installed();
         }
         root.uninstalled();
@@ -644,7 +670,7 @@ fn a_kill_after_any_delay_leaves_a_sound_system() {
     let mut root = Root::with_debian_package();
     root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
     let before = root.snapshot();
-    for centiseconds in 0..20 {
+    for centiseconds in (0..30).step_by(3) {
         let what = format!("killed after {centiseconds}0 ms");
         root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"));
         root.assert_sound(&what);
@@ -834,6 +860,7 @@ fn root_of_another_distribution(folder: &str) -> Root {
              printf '\\tlibcrypt.so.2 (libc6,x86-64) => /usr/lib/other/libcrypt.so.2\\n'\n"
         ),
     );
+    root.ok("mkdir /usr/lib/v3; cp $LIBDIR/libc.so.6 /usr/lib/v3/");
     root.ok("chmod 755 /mnt/bin/ldconfig; mount --bind /dev/null /var/lib/dpkg/status");
     root
 }
@@ -969,7 +996,8 @@ fn at_the_end_the_machines_own_name_resolves() {
     root.ok(LINK);
     let done = root.install("");
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
-    assert!(done.out.contains("\ncheck: workbench.local is 192.0.2.7"), "{done:?}");
+    let check = done.out.lines().last().expect("a last line");
+    assert!(check.starts_with("check: workbench.local is ") && check.contains("192.0.2.7"), "{check}");
     assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
 }
 
@@ -1007,6 +1035,33 @@ fn a_module_that_the_loader_does_not_find_is_named() {
         &done,
         "glibc cannot load /mnt/archive/libnss_mdns_minimal.so.2: the loader does not look in /mnt/archive",
     );
+}
+
+#[test]
+fn another_copy_that_the_loader_prefers_is_named() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    root.ok("cp $MODULE /usr/local/lib/libnss_mdns_minimal.so.2");
+    assert_does_not_resolve(&root.install(""), "glibc loads /usr/local/lib/libnss_mdns_minimal.so.2 instead");
+}
+
+#[test]
+fn a_running_firewalld_without_mdns_is_named() {
+    let mut root = Root::new();
+    root.ok(LINK);
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\n[ \"$2\" = --state ]\n' >/mnt/bin/firewall-cmd
+         chmod 755 /mnt/bin/firewall-cmd");
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --check-name nobody.local"));
+    assert_does_not_resolve(&done, "firewalld does not admit mDNS");
+}
+
+#[test]
+fn a_second_architecture_cannot_be_checked_and_it_says_so() {
+    let mut root = Root::new();
+    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/other");
+    let done = root.install("--module /mnt/other --libdir /usr/lib64");
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    assert!(done.out.contains("check: getent is not here, or of another architecture"), "{done:?}");
 }
 
 #[test]

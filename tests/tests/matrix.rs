@@ -1,8 +1,8 @@
-//! Every responder against every outcome: what getaddrinfo finds on a LAN with both families, with IPv4 or
-//! IPv6 alone, with the responder on the client's own host; and in reverse. Printed as one table at the end.
+//! Every responder against every outcome: what getaddrinfo finds on a LAN with both families, with IPv4 or IPv6
+//! alone, with the responder on the client's own host, with one on each; and in reverse. Printed as a table at the end.
 //!
-//! What is expected of each is what it gives out, as seen in its packets: some give out less than their
-//! host has. Shapes in the second half are scripted ones, named after what they imitate.
+//! What is expected of each is what it gives out, as seen in its packets: some give out less than their host has.
+//! Shapes in the second half are scripted ones, named after what they imitate.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -109,6 +109,17 @@ fn lan_with(families: Families, start: Start, own_host: bool, wait_for: &[&str])
     Ok(lan)
 }
 
+/// A lookup of the printer, which runs the responder, while the client runs it, too.
+fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> (String, Option<String>) {
+    let second = start(&lan.printer)
+        .and_then(|daemon| answered(&lan.client, "printer.local", wait_for, &daemon).map(|()| daemon));
+    match second {
+        Ok(daemon) => lan.daemons.push(daemon),
+        Err(why) => return ("does not start".into(), Some(why)),
+    }
+    forward(&lan, &lan.printer, wanted)
+}
+
 /// One row: all situations of a responder. `wait` says for what types a bare query has to be answered first.
 fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Result<(), String> {
     let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
@@ -136,7 +147,9 @@ fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Res
             Ok(lan) => {
                 let host = if own_host { &lan.client } else { &lan.printer };
                 add(forward(&lan, host, wanted));
-                if families == Families::Both && !own_host {
+                if own_host {
+                    add(beside(lan, start, wait_for(gives.both), gives.both));
+                } else if families == Families::Both {
                     reversed = reverse(&lan, gives.reverse).unwrap_or_else(|why| ("?".into(), Some(why)));
                 }
             }
@@ -156,8 +169,8 @@ fn finish(place: usize, line: String) {
     }
     table.sort();
     let mut text = String::from(
-        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | reverse |\n\
-         |---|---|---|---|---|---|\n",
+        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host | reverse |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     table.iter().for_each(|(_, line)| text.extend([line, "\n"]));
     // Not print!, which would be kept back: the table is wanted when all is well, too.

@@ -32,6 +32,13 @@ impl Response {
         self
     }
 
+    /// Echoes a question whose name is a pointer past the end.
+    pub(crate) fn broken_question(mut self) -> Self {
+        self.count(4);
+        self.octets.extend_from_slice(&[0xff, 0xff, 0, 1, 0, 1]);
+        self
+    }
+
     /// Adds an answer of any form: the owner in wire form.
     pub(crate) fn record(mut self, owner: &[u8], kind: RecordType, class: u16, ttl: u32, data: &[u8]) -> Self {
         self.count(6);

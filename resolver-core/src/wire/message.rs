@@ -57,6 +57,12 @@ impl<'a> Message<'a> {
         (0..self.question_count).map_while(move |_| Question::read(&mut reader).ok())
     }
 
+    /// True if every question it claims to have is there and asks about `name`; so also if it has none.
+    pub fn asks_only_about(&self, name: &Name) -> bool {
+        let mut reader = self.body;
+        (0..self.question_count).all(|_| Question::read(&mut reader).is_ok_and(|question| question.name == *name))
+    }
+
     /// The records of all three sections, up to the first whose end cannot be found.
     ///
     /// Bounded by the size of the message, whatever its header claims: a record takes eleven octets at least.
@@ -149,7 +155,15 @@ impl<'a> Record<'a> {
         Name::read(&mut { self.owner }).ok()
     }
 
+    /// True if the owner name parses and is `name`.
+    // A name takes 256 octets of stack, here no longer than it must.
+    #[inline(never)]
+    pub fn is_of(&self, name: &Name) -> bool {
+        Name::read(&mut { self.owner }).is_ok_and(|owner| owner == *name)
+    }
+
     /// The data, or None if the type is not understood or the data are not exactly of that type's form.
+    #[inline(never)]
     pub fn data(&self) -> Option<Data> {
         let mut reader = self.data;
         let data = match self.kind {
@@ -166,6 +180,7 @@ impl<'a> Record<'a> {
 
 impl Nsec {
     /// Reads the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
+    #[inline(never)]
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let next = Name::read(reader)?;
         let window = reader.u8()?;
@@ -202,6 +217,24 @@ mod tests {
         assert_eq!(questions[0].name, Name::from_text(b"printer.local").unwrap());
         assert_eq!(questions[0].kind, RecordType::A);
         assert!(Message::read(&[0; 11]).is_err());
+    }
+
+    #[test]
+    fn a_question_that_does_not_parse_asks_about_no_name() {
+        let name = Name::from_text(b"printer.local").unwrap();
+        let question = Response::new(0).question("printer.local");
+        assert!(Message::read(Response::new(0).octets()).unwrap().asks_only_about(&name));
+        assert!(Message::read(question.octets()).unwrap().asks_only_about(&name));
+        let other = question.clone().question("scanner.local");
+        assert!(!Message::read(other.octets()).unwrap().asks_only_about(&name));
+        let broken = Response::new(0).broken_question().question("scanner.local").address("printer.local", "10.0.0.9");
+        let broken = Message::read(broken.octets()).unwrap();
+        assert_eq!((broken.questions().count(), broken.records().count()), (0, 1));
+        assert!(!broken.asks_only_about(&name));
+        // One that is claimed and not there.
+        let mut missing = question.octets().to_vec();
+        missing[5] = 2;
+        assert!(!Message::read(&missing).unwrap().asks_only_about(&name));
     }
 
     #[test]

@@ -4,5 +4,6 @@
 
 const { Bonjour } = require("bonjour-service");
 
-const service = new Bonjour().publish({ name: "host", type: "discard", port: 9, host: process.argv[2] });
+const host = process.argv[2];
+const service = new Bonjour().publish({ name: host.replace(/\.local$/, ""), type: "discard", port: 9, host });
 service.on("up", () => console.log("ready"));

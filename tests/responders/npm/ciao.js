@@ -11,5 +11,5 @@ const responder = ciao.getResponder({ interface: interfaces.map(([name]) => name
 const hostname = process.argv[2].replace(/\.local$/, "");
 // Without a TXT record it takes its own announcement, looped back, for a conflict, for ever.
 const txt = { host: hostname };
-const service = responder.createService({ name: "host", type: "discard", port: 9, hostname, txt });
+const service = responder.createService({ name: hostname, type: "discard", port: 9, hostname, txt });
 service.advertise().then(() => console.log("ready"));

@@ -232,7 +232,8 @@ pub(super) fn resolved(host: &Host) -> Result<Daemon, String> {
 }
 
 /// A DNS server that swallows every question.
-pub(super) fn black_hole(network: &Network, lan: &Lan) -> Result<(helpers::Dns, Host), String> {
+pub(super) fn black_hole(network: &Network, lan: &Lan) -> Result<(Daemon, Host), String> {
     let host = network.host("black-hole", &[lan])?;
-    Ok((helpers::silent_dns(&host)?, host))
+    let server = helpers::silent_dns(&host)?.daemon();
+    Ok((server, host))
 }

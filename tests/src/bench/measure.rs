@@ -4,7 +4,6 @@
 use super::clients::{Client, Found, Kind, black_hole, resolved};
 use super::stats::{Sample, Samples};
 use super::table::Row;
-use crate::helpers::Dns;
 use crate::lan::{Families, Host, Network};
 use crate::responders;
 use crate::run::Daemon;
@@ -28,7 +27,7 @@ pub(super) struct Bench {
     running: Option<(Responder, Daemon)>,
     hosts: [Host; Responder::ALL.len()],
     clients: [Client; 3],
-    hole: (Dns, Host),
+    hole: (Daemon, Host),
     _network: Network,
 }
 

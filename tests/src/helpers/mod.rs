@@ -3,10 +3,12 @@
 mod capture;
 mod dns;
 mod http;
+mod mark;
 mod query;
 
 use crate::lan::Host;
 use crate::run::{Daemon, Outcome};
+use crate::sandbox::unique;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,8 +21,9 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("capture") => capture::main(arguments),
         Some("dns") => dns::main(arguments),
         Some("http") => http::main(arguments),
+        Some("mark") => mark::main(arguments),
         Some("query") => query::main(arguments),
-        _ => Err("lan_helper capture | dns | http | query".into()),
+        _ => Err("lan_helper capture | dns | http | mark | query".into()),
     }
 }
 
@@ -54,47 +57,77 @@ pub fn http(host: &Host) -> Result<Daemon, String> {
 
 /// A DNS server on port 53.
 #[derive(Debug)]
-pub struct Dns(Daemon);
+pub struct Dns<'host> {
+    daemon: Daemon,
+    host: &'host Host,
+}
 
 /// Starts a DNS server that knows these names (`name=address`) and nothing else.
 ///
 /// # Errors
 /// If it does not start.
-pub fn dns(host: &Host, zone: &[&str]) -> Result<Dns, String> {
-    start(host, &[&["dns"], zone].concat()).map(Dns)
+pub fn dns<'host>(host: &'host Host, zone: &[&str]) -> Result<Dns<'host>, String> {
+    let daemon = start(host, &[&["dns"], zone].concat())?;
+    Ok(Dns { daemon, host })
 }
 
 /// Starts a DNS server that listens, remembers and never answers.
 ///
 /// # Errors
 /// If it does not start.
-pub fn silent_dns(host: &Host) -> Result<Dns, String> {
-    start(host, &["dns", "--silent"]).map(Dns)
+pub fn silent_dns(host: &Host) -> Result<Dns<'_>, String> {
+    dns(host, &["--silent"])
 }
 
-impl Dns {
-    /// The names that it was asked for so far.
+impl Dns<'_> {
+    /// The server alone, where nobody reads what it noted.
+    pub fn daemon(self) -> Daemon {
+        self.daemon
+    }
+
+    /// The names that it was asked for until now.
+    ///
+    /// # Panics
+    /// If it has ended.
     pub fn names(&self) -> Vec<String> {
-        self.0.lines().iter().filter_map(|line| Some(line.strip_prefix("query ")?.into())).collect()
+        let mark = format!("mark-{}", unique());
+        send_mark(self.host, &["dns", &mark]);
+        self.daemon.wait_for(&mark, NOTED).expect("the DNS server runs");
+        let lines = self.daemon.lines();
+        let names = lines.iter().filter_map(|line| line.strip_prefix("query "));
+        names.filter(|name| !name.starts_with("mark-")).map(str::to_owned).collect()
     }
 }
 
 /// A record of the packets that pass an interface.
 #[derive(Debug)]
-pub struct Capture(Daemon);
+pub struct Capture<'host> {
+    daemon: Daemon,
+    host: &'host Host,
+    interface: String,
+}
 
 /// Starts to record the UDP packets on an interface of a host.
 ///
 /// # Errors
 /// If it does not start.
-pub fn capture(host: &Host, interface: &str) -> Result<Capture, String> {
-    start(host, &["capture", interface]).map(Capture)
+pub fn capture<'host>(host: &'host Host, interface: &str) -> Result<Capture<'host>, String> {
+    let daemon = start(host, &["capture", interface])?;
+    Ok(Capture { daemon, host, interface: interface.into() })
 }
 
-impl Capture {
-    /// The packets so far, as `SOURCE DESTINATION LENGTH`, addresses with their ports.
+impl Capture<'_> {
+    /// The packets until now, as `SOURCE DESTINATION LENGTH`, addresses with their ports.
+    ///
+    /// # Panics
+    /// If it has ended.
     pub fn packets(&self) -> Vec<String> {
-        self.0.lines().iter().filter_map(|line| Some(line.strip_prefix("udp ")?.into())).collect()
+        let length = unique() % 1000 + 1;
+        send_mark(self.host, &[&self.interface, &length.to_string()]);
+        self.daemon.wait_for(&format!(":{} {length}", mark::PORT), NOTED).expect("the capture runs");
+        let lines = self.daemon.lines();
+        let packets = lines.iter().filter_map(|line| line.strip_prefix("udp "));
+        packets.filter(|packet| !packet.contains(&format!(":{} ", mark::PORT))).map(str::to_owned).collect()
     }
 
     /// Those of them that were sent to the group.
@@ -102,6 +135,16 @@ impl Capture {
         let group = |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
         self.packets().into_iter().filter(group).collect()
     }
+}
+
+/// How long a daemon may take to write what it noted, and this process to read it.
+const NOTED: Duration = Duration::from_secs(5);
+
+/// What a daemon wrote is read by a thread, some time later: a packet of one's own shows how far that has got.
+fn send_mark(host: &Host, words: &[&str]) {
+    let program = binary("lan_helper").expect("built with the tests");
+    let outcome = host.run(&[&[&*program.to_string_lossy(), "mark"], words].concat());
+    assert!(outcome.success(), "{outcome:?}");
 }
 
 /// Asks once, with one packet from an ephemeral port, and prints what comes back: the limit for any

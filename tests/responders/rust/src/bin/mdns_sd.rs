@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let daemon = ServiceDaemon::new()?;
     let events = daemon.monitor()?;
     let host = format!("{name}.");
-    let service = ServiceInfo::new("_discard._tcp.local.", "host", &host, addresses.as_slice(), 9, None)?;
+    let service = ServiceInfo::new("_discard._tcp.local.", &name, &host, addresses.as_slice(), 9, None)?;
     daemon.register(service)?;
     while let Ok(event) = events.recv() {
         if matches!(event, DaemonEvent::Announce(..)) {

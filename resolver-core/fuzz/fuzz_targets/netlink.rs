@@ -1,0 +1,5 @@
+//! Any octets as the kernel's tables of links and addresses.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| resolver_core_fuzz::netlink::check(data));

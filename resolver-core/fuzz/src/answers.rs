@@ -1,0 +1,229 @@
+//! A lookup of a host: any packets, from anywhere, at any time. Never an answer that the rules forbid.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use resolver_core::fuzzing::{self, HostLookup, State};
+use resolver_core::wire::{Name, RecordType};
+use resolver_core::{Address, Answer, Families, Family, policy};
+
+use crate::input::Input;
+use crate::plain;
+use crate::scene::{self, Account, Heard, Topology, What};
+
+/// Nothing is waited for longer than this, once something has been heard.
+const LONGEST_GRACE: Duration = Duration::from_millis(130);
+
+/// An answer is good for at most so long.
+const LONGEST_TTL: Duration = Duration::from_secs(10);
+
+/// Plays the script in `data`.
+pub fn check(data: &[u8]) {
+    let mut input = Input::new(data);
+    let topology = Topology::read(&mut input);
+    let wanted = input.pick(&[Families::BOTH, Families::only(Family::V4), Families::only(Family::V6)]);
+    let Some(name) = name(&mut input) else { return };
+    let mut lookup = HostLookup::of_host(&name, wanted, &topology.links, &topology.own);
+    let mut account = Account::new(topology, &name);
+    let mut first_heard = None;
+    let at = scene::play(&mut lookup, &mut account, &mut input, |lookup, account, at| {
+        check_state(lookup, account, at, &mut first_heard);
+    });
+    let (state, end) = (lookup.state(at), lookup.start() + at);
+    let answer = lookup.finish(at);
+    assert_eq!(answer.is_some(), matches!(state, State::WaitUntil(_) | State::Done), "{state:?}");
+    let Some(mut answer) = answer else { return };
+    assert!(state != State::Done || answer.settles(wanted), "done, but not settled");
+    check_addresses(&answer, &account);
+    check_order(&answer, &account);
+    check_canonical(&answer, &account);
+    check_ttl(&answer, &account, answer.ttl(end));
+    check_sources(&answer, &account);
+    check_adoption(&mut answer, &mut input, end);
+}
+
+fn name(input: &mut Input<'_>) -> Option<Name> {
+    let text = match input.u8() {
+        0..=127 => &b"printer.local"[..],
+        128..=159 => b"Printer.LOCAL.",
+        160..=191 => "b\u{fc}ro drucker.local".as_bytes(),
+        _ => {
+            let length = input.u8();
+            input.take(length.into())
+        }
+    };
+    policy::host_name(text).ok()
+}
+
+/// What may be said of a lookup on its way.
+fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard: &mut Option<Duration>) {
+    let state = lookup.state(at);
+    let last_words =
+        account.heard.last().is_some_and(|heard| heard.addresses_of(&heard.name).any(|(ip, _)| is_good(ip)));
+    match state {
+        State::Silent | State::Renamed => {
+            assert!(first_heard.is_none(), "what was heard is not forgotten");
+            assert!(!last_words, "an address of the host was not taken");
+        }
+        State::WaitUntil(until) => {
+            let first = *first_heard.get_or_insert(at);
+            assert!(until > at && until <= first + LONGEST_GRACE, "{until:?} after {first:?}");
+        }
+        State::Done => {
+            first_heard.get_or_insert(at);
+        }
+    }
+    assert_eq!(lookup.ask_again_at().is_some(), first_heard.is_some());
+    if let (Some(first), Some(again)) = (*first_heard, lookup.ask_again_at()) {
+        assert!(again >= first && again <= first + LONGEST_GRACE / 2);
+    }
+    for (over, other) in [(Family::V4, true), (Family::V4, false), (Family::V6, true), (Family::V6, false)] {
+        let kinds = lookup.kinds(over, other);
+        assert!(kinds.iter().all(|kind| matches!(*kind, RecordType::A | RecordType::AAAA)));
+        assert!(first_heard.is_some() || over == Family::V6 || kinds.len() == 2, "both are asked for at first");
+    }
+}
+
+/// Each address is one that a host may have, and was said by a believed packet of the host.
+fn check_addresses(answer: &Answer, account: &Account) {
+    assert!((1..=1024).contains(&answer.addresses.len()));
+    let of_host = |heard: &Heard| {
+        let interface = heard.interface;
+        heard.addresses_of(answer.canonical.as_wire()).map(move |(ip, _)| (ip, interface)).collect::<Vec<_>>()
+    };
+    let said: BTreeSet<_> = account.heard.iter().flat_map(of_host).collect();
+    let mut seen = BTreeSet::new();
+    for &Address { ip, interface } in &answer.addresses {
+        assert!(is_good(ip), "{ip} is no host's address");
+        assert!(said.contains(&(ip, interface)), "{ip} on {interface} was never said");
+        assert!(seen.insert(ip), "{ip} twice");
+    }
+    for family in Family::ALL {
+        assert!(!(answer.absent.contains(family) && answer.has(family)), "{family:?} is there and absent");
+    }
+}
+
+/// Those on the link first; among these, and among the others, link-local ones last.
+fn check_order(answer: &Answer, account: &Account) {
+    let key = |address: &Address| {
+        (!account.topology.is_on_link(address.ip, address.interface), scene::is_link_local(address.ip))
+    };
+    assert!(answer.addresses.is_sorted_by_key(key));
+    for address in &answer.addresses {
+        let scoped = address.ip.is_ipv6() && scene::is_link_local(address.ip);
+        assert_eq!(address.scope_id(), if scoped { address.interface } else { 0 });
+    }
+}
+
+/// The name asked for as it was asked, or one that at most eight believed aliases lead to.
+fn check_canonical(answer: &Answer, account: &Account) {
+    let canonical = answer.canonical.as_wire();
+    if canonical == account.name {
+        return;
+    }
+    assert!(plain::is_clean_and_local(canonical), "{:?}", answer.canonical);
+    let mut reached: BTreeSet<Vec<u8>> = [account.name.to_ascii_lowercase()].into();
+    for _ in 0..8 {
+        for said in account.heard.iter().flat_map(|heard| &heard.said) {
+            if let What::Alias(target) = &said.what {
+                if reached.contains(&said.owner.to_ascii_lowercase()) {
+                    reached.insert(target.to_ascii_lowercase());
+                }
+            }
+        }
+    }
+    assert!(reached.contains(&canonical.to_ascii_lowercase()), "no alias leads to {:?}", answer.canonical);
+}
+
+/// Not longer than the longest-lived record of any address, nor shorter than the shortest-lived of all.
+fn check_ttl(answer: &Answer, account: &Account, ttl: Duration) {
+    let of_host = account.heard.iter().flat_map(|heard| heard.addresses_of(answer.canonical.as_wire()));
+    let records: Vec<_> = of_host.filter(|&(ip, _)| is_good(ip)).collect();
+    let seconds = |ttl: u32| Duration::from_secs(ttl.into()).min(LONGEST_TTL);
+    assert!(records.iter().any(|&(_, least)| ttl >= seconds(least)), "{ttl:?} is less than any record's");
+    let mut longest = BTreeMap::new();
+    for &(ip, ttl) in &records {
+        let longest = longest.entry(ip).or_insert(ttl);
+        *longest = ttl.max(*longest);
+    }
+    for Address { ip, .. } in &answer.addresses {
+        assert!(longest.get(ip).is_some_and(|&longest| ttl <= seconds(longest)), "{ip} lives for {ttl:?}");
+    }
+}
+
+/// Two sources that agree on no address of a family are two hosts, of which the answer has one.
+fn check_sources(answer: &Answer, account: &Account) {
+    for family in Family::ALL {
+        let mut hosts: Vec<Host> = Vec::new();
+        for heard in &account.heard {
+            let addresses = heard.addresses_of(answer.canonical.as_wire()).map(|(ip, _)| ip);
+            let addresses: BTreeSet<_> = addresses.filter(|&ip| is_good(ip) && Family::of(ip) == family).collect();
+            if addresses.is_empty() {
+                continue;
+            }
+            let mut host = Host { sources: [(heard.source, heard.interface)].into(), addresses };
+            let (same, others) = hosts.into_iter().partition(|other| other.is_same(&host));
+            Vec::into_iter(same).for_each(|same| host.join(same));
+            hosts = others;
+            hosts.push(host);
+        }
+        let taken: BTreeSet<_> = answer.of(family).map(|address| address.ip).collect();
+        assert!(taken.is_empty() || hosts.iter().any(|host| host.addresses.is_superset(&taken)));
+    }
+}
+
+/// What speaks for one host: sources, each by the interface it was heard on, and what they said.
+struct Host {
+    sources: BTreeSet<(IpAddr, u32)>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Host {
+    fn is_same(&self, other: &Self) -> bool {
+        !self.sources.is_disjoint(&other.sources) || !self.addresses.is_disjoint(&other.addresses)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.addresses.extend(other.addresses);
+    }
+}
+
+/// An older answer fills gaps, and does nothing else.
+fn check_adoption(answer: &mut Answer, input: &mut Input<'_>, now: std::time::Instant) {
+    let before = answer.try_clone().expect("there is memory");
+    let addresses = (0..input.u8() % 4).map(|_| Address { ip: scene::address(input), interface: 2 }).collect();
+    let mut older = Answer { addresses, expires: now + Duration::from_secs(input.u8().into()), ..before };
+    older.absent = Families::default();
+    for family in Family::ALL {
+        if !older.has(family) && input.u8() > 127 {
+            older.absent.insert(family);
+        }
+    }
+    let before = answer.try_clone().expect("there is memory");
+    fuzzing::adopt(answer, &older);
+    assert!(answer.expires <= before.expires);
+    for family in Family::ALL {
+        let known = before.has(family) || before.absent.contains(family);
+        let source = if known { &before } else { &older };
+        assert!(answer.of(family).eq(source.of(family)));
+        assert_eq!(answer.absent.contains(family), source.absent.contains(family));
+        assert!(known || !older.has(family) || answer.expires <= older.expires);
+    }
+}
+
+/// What the rules let be a host's address, written a second time.
+fn is_good(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, ..] = ip.octets();
+            first != 0 && first != 127 && !(224..240).contains(&first) && ip.octets() != [255; 4]
+        }
+        IpAddr::V6(ip) => {
+            let octets = ip.octets();
+            let mapped = octets[..10] == [0; 10] && octets[10..12] == [255; 2];
+            octets[0] != 255 && !mapped && octets[..12] != [0; 12]
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Makes the fuzzer's first inputs from the captured packets: `seeds TESTDATA OUT`, a folder in OUT for each target.
+//!
+//! A packet's file name ends in how it came: `-unicast-v4.bin`, `-group-v6.bin` and so on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use resolver_core::wire::{Message, RecordType};
+
+/// Events of [`resolver_core_fuzz::scene`]: time goes by, the group is asked.
+const A_WHILE: [u8; 2] = [0, 20];
+const ASK_THE_GROUP: [u8; 1] = [3];
+
+/// Of the buffers that answers are encoded into: length, alignment, a caller's tuple, number of addresses, repetitions,
+/// names alike, names of the usual kind; the addresses follow.
+const ANSWERS: [[u8; 8]; 6] = [
+    [4, 0, 0, 0, 2, 0, 255, 0],
+    [4, 0, 3, 1, 2, 0, 255, 0],
+    [0, 60, 0, 0, 1, 0, 255, 0],
+    [0, 0, 0, 0, 1, 0, 255, 0],
+    [16, 0, 7, 1, 63, 3, 255, 0],
+    [4, 0, 255, 0, 3, 0, 255, 0],
+];
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args_os().skip(1).map(PathBuf::from);
+    let (Some(testdata), Some(out)) = (arguments.next(), arguments.next()) else {
+        return Err(io::Error::other("seeds TESTDATA OUT"));
+    };
+    let mut files: Vec<_> =
+        fs::read_dir(testdata)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.sort();
+    let mut conversations: Vec<(String, Vec<u8>)> = Vec::new();
+    for file in &files {
+        let (Some(name), Some(kind)) = (file.file_stem().and_then(|name| name.to_str()), file.extension()) else {
+            continue;
+        };
+        let octets = fs::read(file)?;
+        if name.starts_with("kernel") {
+            write(&out, "netlink", name, &octets)?;
+        } else if kind == "bin" {
+            write(&out, "message", name, &octets)?;
+            write(&out, "answers", name, &[&host_script()[..], &event(name, &octets), &A_WHILE].concat())?;
+            if let Some(ip) = pointed_from(&octets) {
+                write(&out, "pointer", name, &[pointer_script(ip), event(name, &octets)].concat())?;
+            }
+            let responder = name.split('-').next().unwrap_or(name);
+            match conversations.last_mut().filter(|(last, _)| last == responder) {
+                Some((_, events)) => events.extend(event(name, &octets)),
+                None => conversations.push((responder.to_owned(), event(name, &octets))),
+            }
+        }
+    }
+    for (responder, events) in conversations {
+        write(&out, "answers", &responder, &[&host_script()[..], &ASK_THE_GROUP, &events].concat())?;
+    }
+    for (number, answer) in ANSWERS.iter().enumerate() {
+        let addresses: Vec<u8> = (0..64).collect();
+        write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
+    }
+    Ok(())
+}
+
+fn write(out: &Path, target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(out.join(target))?;
+    fs::write(out.join(target).join(name), octets)
+}
+
+/// Two links with both families; both wanted; printer.local.
+fn host_script() -> [u8; 3] {
+    [0, 0, 0]
+}
+
+/// Two links with both families, and an address.
+fn pointer_script(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => [&[0, 254][..], &ip.octets()].concat(),
+        IpAddr::V6(ip) => [&[0, 255][..], &ip.octets()].concat(),
+    }
+}
+
+/// A packet that comes as its name says, from a neighbour.
+fn event(name: &str, octets: &[u8]) -> Vec<u8> {
+    let mut flags = 16;
+    flags |= u8::from(name.contains("-group-v"));
+    flags |= if name.contains("-v6") { 2 } else { 0 };
+    let length = u16::try_from(octets.len()).expect("a packet").to_be_bytes();
+    [&[4, flags, 0, 0, 0][..], &length, octets].concat()
+}
+
+/// The address that the owner of a PTR record is, in reverse notation.
+fn pointed_from(octets: &[u8]) -> Option<IpAddr> {
+    let message = Message::read(octets).ok()?;
+    let owner = message.records().find(|record| record.kind == RecordType::PTR)?.owner()?;
+    let mut labels: Vec<_> = owner.labels().filter_map(|label| std::str::from_utf8(label).ok()).collect();
+    labels.reverse();
+    match labels.split_at_checked(2)? {
+        (["arpa", "in-addr"], rest) => rest.join(".").parse::<Ipv4Addr>().ok().map(IpAddr::from),
+        (["arpa", "ip6"], rest) => {
+            u128::from_str_radix(&rest.concat(), 16).ok().map(|bits| Ipv6Addr::from(bits).into())
+        }
+        _ => None,
+    }
+}

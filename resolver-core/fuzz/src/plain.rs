@@ -1,0 +1,191 @@
+//! A second reading of messages (RFC 1035, section 4.1), written to be checked against and not to be fast.
+//!
+//! The rules are those that `resolver_core::wire` documents: a compression pointer leads to a place before the run of
+//! labels that it ends, that run's labels end before the place which led there, at most 32 pointers, at most 255 octets.
+
+use std::net::IpAddr;
+
+/// A message, read to the end at once.
+#[derive(Debug)]
+pub struct Message<'a> {
+    pub id: u16,
+    pub flags: u16,
+    /// The name of each question, None where it is broken; shorter than claimed where the message ends early.
+    pub questions: Vec<Option<Vec<u8>>>,
+    /// How many there should be.
+    pub question_count: usize,
+    /// Those whose end can be found.
+    pub records: Vec<Record<'a>>,
+}
+
+/// A record of a message.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// In wire form, uncompressed; None where it is broken.
+    pub owner: Option<Vec<u8>>,
+    pub kind: u16,
+    pub class: u16,
+    pub ttl: u32,
+    pub data: &'a [u8],
+    whole: &'a [u8],
+    data_at: usize,
+}
+
+impl<'a> Message<'a> {
+    /// None if there is no whole header.
+    pub fn read(octets: &'a [u8]) -> Option<Self> {
+        let count = |at| number(octets, at).map(usize::from);
+        let (question_count, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
+        let mut message = Self {
+            id: number(octets, 0)?,
+            flags: number(octets, 2)?,
+            questions: Vec::new(),
+            question_count,
+            records: Vec::new(),
+        };
+        let mut at = 12;
+        for _ in 0..question_count {
+            let Some(end) = end_of_name(octets, at).filter(|end| end + 4 <= octets.len()) else { return Some(message) };
+            message.questions.push(name(octets, at, octets.len()).map(|(name, _)| name));
+            at = end + 4;
+        }
+        for _ in 0..records {
+            let Some((record, end)) = Record::read(octets, at) else { break };
+            message.records.push(record);
+            at = end;
+        }
+        Some(message)
+    }
+
+    /// A response to a standard query, without an error.
+    pub fn is_response(&self) -> bool {
+        let (response, opcode, error) = (self.flags >> 15, self.flags >> 11 & 15, self.flags & 15);
+        (response, opcode, error) == (1, 0, 0)
+    }
+}
+
+impl<'a> Record<'a> {
+    fn read(octets: &'a [u8], at: usize) -> Option<(Self, usize)> {
+        let fields = end_of_name(octets, at)?;
+        let length = usize::from(number(octets, fields + 8)?);
+        let data = octets.get(fields + 10..fields + 10 + length)?;
+        let record = Self {
+            owner: name(octets, at, octets.len()).map(|(name, _)| name),
+            kind: number(octets, fields)?,
+            class: number(octets, fields + 2)?,
+            ttl: u32::from(number(octets, fields + 4)?) << 16 | u32::from(number(octets, fields + 6)?),
+            data,
+            whole: octets,
+            data_at: fields + 10,
+        };
+        Some((record, fields + 10 + length))
+    }
+
+    /// The address, of an A or AAAA record.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.kind {
+            1 => <[u8; 4]>::try_from(self.data).ok().map(IpAddr::from),
+            28 => <[u8; 16]>::try_from(self.data).ok().map(IpAddr::from),
+            _ => None,
+        }
+    }
+
+    /// The name, of a CNAME or PTR record.
+    pub fn target(&self) -> Option<Vec<u8>> {
+        let end = self.data_at + self.data.len();
+        let (target, behind) = name(self.whole, self.data_at, end)?;
+        (matches!(self.kind, 5 | 12) && behind == end).then_some(target)
+    }
+
+    /// Next name, and whether the first block says that there is A and AAAA, of an NSEC record with one block.
+    pub fn denial(&self) -> Option<(Vec<u8>, bool, bool)> {
+        let end = self.data_at + self.data.len();
+        let (next, at) = name(self.whole, self.data_at, end).filter(|_| self.kind == 47)?;
+        let block = &self.whole[at..end];
+        if block.len() < 2 || block.len() != 2 + usize::from(block[1]) {
+            return None;
+        }
+        let bit =
+            |number: usize| block[0] == 0 && block[2..].get(number / 8).is_some_and(|&o| o << (number % 8) & 128 != 0);
+        Some((next, bit(1), bit(28)))
+    }
+}
+
+/// Two names in wire form, ASCII case folded.
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// The labels of a name in wire form, without the root.
+pub fn labels(wire: &[u8]) -> Vec<&[u8]> {
+    let (mut labels, mut at) = (Vec::new(), 0);
+    while wire[at] != 0 {
+        let end = at + 1 + usize::from(wire[at]);
+        labels.push(&wire[at + 1..end]);
+        at = end;
+    }
+    labels
+}
+
+/// Under `.local`, and every label fit to be shown.
+pub fn is_clean_and_local(wire: &[u8]) -> bool {
+    let labels = labels(wire);
+    labels.len() > 1
+        && labels.last().is_some_and(|last| last.eq_ignore_ascii_case(b"local"))
+        && labels.iter().all(|label| match std::str::from_utf8(label) {
+            Ok(text) => {
+                !text.starts_with('-')
+                    && !text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '.' || c == '\\')
+            }
+            Err(_) => false,
+        })
+}
+
+fn number(octets: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from(*octets.get(at)?) << 8 | u16::from(*octets.get(at + 1)?))
+}
+
+fn end_of_name(octets: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *octets.get(at)? {
+            0 => return Some(at + 1),
+            length @ 1..64 => {
+                at += 1 + usize::from(length);
+                octets.get(at - 1)?;
+            }
+            64..192 => return None,
+            192.. => return octets.get(at + 1).map(|_| at + 2),
+        }
+    }
+}
+
+/// The name at `at`, uncompressed, and where the octets behind it begin.
+fn name(octets: &[u8], mut at: usize, mut end: usize) -> Option<(Vec<u8>, usize)> {
+    let (mut wire, mut behind, mut run, mut hops) = (Vec::new(), None, at, 0);
+    loop {
+        let part = octets.get(..end)?;
+        match *part.get(at)? {
+            length @ 0..64 => {
+                let next = at + 1 + usize::from(length);
+                wire.extend_from_slice(part.get(at..next)?);
+                if wire.len() > 255 {
+                    return None;
+                }
+                at = next;
+                if length == 0 {
+                    return Some((wire, behind.unwrap_or(at)));
+                }
+            }
+            64..192 => return None,
+            high => {
+                let target = usize::from(high & 63) * 256 + usize::from(*part.get(at + 1)?);
+                behind.get_or_insert(at + 2);
+                hops += 1;
+                if target >= run || hops > 32 {
+                    return None;
+                }
+                (end, at, run) = (run, target, target);
+            }
+        }
+    }
+}

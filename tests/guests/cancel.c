@@ -1,0 +1,41 @@
+/* Threads that are cancelled at every moment of a lookup: no descriptor stays, nothing aborts, the next lookup works. */
+#include "guest.h"
+
+enum { THREADS = 24 };
+
+static void *wait_for_silence(void *argument)
+{
+    long number = (long)argument;
+    char name[64];
+    snprintf(name, sizeof name, "nobody-%ld.local", number);
+    /* Through glibc and, of every four, one directly. */
+    if (number % 4 == 3)
+        ask(name);
+    else
+        look_up(name, AF_INET);
+    pthread_testcancel();
+    return NULL;
+}
+
+int main(void)
+{
+    must_find("host.local", AF_INET);
+    ask("host.local");
+    int before = open_descriptors();
+    pthread_t threads[THREADS];
+    for (long number = 0; number < THREADS; number++) {
+        pthread_create(&threads[number], NULL, wait_for_silence, (void *)number);
+        sleep_ms(20);
+    }
+    for (int number = 0; number < THREADS; number++)
+        pthread_cancel(threads[number]);
+    for (int number = 0; number < THREADS; number++) {
+        void *result;
+        pthread_join(threads[number], &result);
+        if (result != PTHREAD_CANCELED)
+            fail("thread %d was not cancelled: %p", number, result);
+    }
+    expect_descriptors(before, "after cancellation");
+    must_find("next.local", AF_UNSPEC);
+    printf("%d threads cancelled\n", THREADS);
+}

@@ -1,0 +1,70 @@
+/* forks [THREADS [FORKS]]: children of a process whose threads are inside lookups. Each child looks up a name that is
+ * remembered and one that is not; none may hang. */
+#include "guest.h"
+
+static volatile bool stop;
+static volatile unsigned long lookups;
+
+static void *keep_asking(void *argument)
+{
+    for (unsigned long number = 0; !stop; number++) {
+        char name[64];
+        /* Mostly what is remembered: that is where the lock is. */
+        snprintf(name, sizeof name, "%s%lu-%ld.local", number % 16 ? "same" : "new", number % 16 ? 0 : number,
+                 (long)argument);
+        if (ask(name) < 0)
+            fail("%s was not found", name);
+        lookups++;
+    }
+    return NULL;
+}
+
+/* In a child: 0 if all is well. */
+static int child(int number)
+{
+    char name[64];
+    snprintf(name, sizeof name, "child-%d.local", number);
+    if (ask("same0-0.local") != 2)
+        return 1;
+    if (ask(name) != 2)
+        return 2;
+    return 0;
+}
+
+/* Waits at most this long for a child; its status, or -1 if it hangs. */
+static int wait_for(pid_t pid, double limit)
+{
+    int status;
+    for (double end = now_ms() + limit; now_ms() < end; usleep(200))
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return status;
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return -1;
+}
+
+int main(int count, char **arguments)
+{
+    int threads = count > 1 ? atoi(arguments[1]) : 4;
+    int forks = count > 2 ? atoi(arguments[2]) : 1000;
+    must_find("host.local", AF_INET);
+    if (ask("same0-0.local") != 2)
+        fail("no addresses");
+    pthread_t askers[64];
+    for (long number = 0; number < threads; number++)
+        pthread_create(&askers[number], NULL, keep_asking, (void *)number);
+    int hung = 0, failed = 0;
+    for (int number = 0; number < forks; number++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(child(number));
+        int status = wait_for(pid, 5000);
+        hung += status == -1;
+        failed += status > 0;
+    }
+    stop = true;
+    for (int number = 0; number < threads; number++)
+        pthread_join(askers[number], NULL);
+    printf("%d forks beside %d threads and %lu lookups: %d hung, %d failed\n", forks, threads, lookups, hung, failed);
+    return hung != 0 || failed != 0;
+}

@@ -1,0 +1,141 @@
+/* What the guests have in common: the module's functions, lookups through glibc, and checks.
+ * A guest ends with status 0 if it found everything in order; else it says what was not, on standard output. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <nss.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* nss.h: one address, and a link to the next. */
+struct gaih_addrtuple_ {
+    struct gaih_addrtuple_ *next;
+    char *name;
+    int family;
+    uint32_t addr[4];
+    uint32_t scopeid;
+};
+
+typedef enum nss_status by_name2(const char *, int, struct hostent *, char *, size_t, int *, int *);
+typedef enum nss_status by_name4(const char *, struct gaih_addrtuple_ **, char *, size_t, int *, int *, int32_t *);
+typedef enum nss_status by_address(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *);
+
+/* Ends the guest, which has found something wrong. */
+__attribute__((noreturn, format(printf, 1, 2), unused)) static void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char text[512];
+    int length = vsnprintf(text, sizeof text - 1, format, arguments);
+    va_end(arguments);
+    length = length < (int)sizeof text - 1 ? length : (int)sizeof text - 2;
+    text[length] = '\n';
+    if (write(1, text, length + 1) < 0)
+        _exit(3);
+    _exit(1);
+}
+
+/* Milliseconds since some moment. */
+__attribute__((unused)) static double now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+__attribute__((unused)) static void sleep_ms(double ms)
+{
+    struct timespec time = {(time_t)(ms / 1000), (long)((ms - (long)(ms / 1000) * 1000.0) * 1e6)};
+    while (nanosleep(&time, &time) != 0 && errno == EINTR)
+        ;
+}
+
+/* A function of the module, under the service that is the file itself. */
+__attribute__((unused)) static void *module_function(const char *name)
+{
+    static void *module;
+    if (!module)
+        module = dlopen("libnss_mdns_minimal.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (!module)
+        fail("dlopen: %s", dlerror());
+    char full[128];
+    snprintf(full, sizeof full, "_nss_mdns_minimal_%s", name);
+    void *function = dlsym(module, full);
+    if (!function)
+        fail("dlsym: %s", dlerror());
+    return function;
+}
+
+/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. */
+__attribute__((unused)) static int ask(const char *name)
+{
+    static by_name4 *function;
+    if (!function)
+        function = module_function("gethostbyname4_r");
+    struct gaih_addrtuple_ *first = NULL;
+    char buffer[2048];
+    int error = 0, h_error = -99;
+    if (function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
+        return h_error > 0 ? -h_error : -99;
+    int count = 0;
+    for (; first; first = first->next)
+        count++;
+    return count;
+}
+
+/* Asks glibc for all addresses of a name: 0 or getaddrinfo's error. */
+__attribute__((unused)) static int look_up(const char *name, int family)
+{
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    int result = getaddrinfo(name, NULL, &hints, &found);
+    if (result == 0)
+        freeaddrinfo(found);
+    return result;
+}
+
+/* As above, where the name is there. */
+__attribute__((unused)) static void must_find(const char *name, int family)
+{
+    int result = look_up(name, family);
+    if (result != 0)
+        fail("getaddrinfo of %s: %s", name, gai_strerror(result));
+}
+
+/* The open descriptors, but for the one that it takes to count them. */
+__attribute__((unused)) static int open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        fail("/proc/self/fd: %s", strerror(errno));
+    int count = -1;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+__attribute__((unused)) static void expect_descriptors(int before, const char *after)
+{
+    int count = open_descriptors();
+    if (count != before)
+        fail("%d descriptors open %s, %d before", count, after, before);
+}
+
+#endif

@@ -1,0 +1,107 @@
+//! Packet sockets: what passes an interface, and packets with any addresses sent out of it (`packet(7)`).
+
+use crate::netif::index;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::os::fd::AsRawFd;
+
+/// An interface, below IP.
+#[derive(Debug)]
+pub struct Link {
+    socket: Socket,
+    index: i32,
+}
+
+/// A packet that came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// How long it is.
+    pub length: usize,
+    /// The hardware address of its sender.
+    pub mac: [u8; 6],
+}
+
+impl Link {
+    /// The interface of that name.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn open(name: &str) -> io::Result<Link> {
+        let index = index(name).and_then(|index| i32::try_from(index).ok()).ok_or(io::ErrorKind::NotFound)?;
+        let all = i32::from(word(libc::ETH_P_ALL).to_be());
+        let socket = Socket::new(Domain::from(libc::AF_PACKET), Type::DGRAM, Some(Protocol::from(all)))?;
+        let link = Link { socket, index };
+        let address = link.address(libc::ETH_P_ALL, [0; 6]);
+        // SAFETY: the pointer is to a sockaddr_ll of that length, which outlives the call.
+        let bound = unsafe { libc::bind(link.socket.as_raw_fd(), (&raw const address).cast(), length_of(&address)) };
+        if bound == 0 { Ok(link) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Waits for a packet that another host sent.
+    ///
+    /// # Errors
+    /// Those of `recvfrom(2)`.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
+        loop {
+            let mut from = self.address(0, [0; 6]);
+            let mut size = length_of(&from);
+            // SAFETY: both pointers are to memory of the lengths given with them, which outlives the call.
+            let length = unsafe {
+                let fd = self.socket.as_raw_fd();
+                libc::recvfrom(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0, (&raw mut from).cast(), &raw mut size)
+            };
+            let Ok(length) = usize::try_from(length) else { return Err(io::Error::last_os_error()) };
+            if from.sll_pkttype != libc::PACKET_OUTGOING {
+                let [a, b, c, d, e, f, ..] = from.sll_addr;
+                return Ok(Arrival { length, mac: [a, b, c, d, e, f] });
+            }
+        }
+    }
+
+    /// Sends an IP packet to the host with that hardware address.
+    ///
+    /// # Errors
+    /// Those of `sendto(2)`.
+    pub fn send(&self, mac: [u8; 6], packet: &[u8]) -> io::Result<()> {
+        let is_v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        let address = self.address(if is_v6 { libc::ETH_P_IPV6 } else { libc::ETH_P_IP }, mac);
+        // SAFETY: both pointers are to memory of the lengths given with them, which outlives the call.
+        let sent = unsafe {
+            let fd = self.socket.as_raw_fd();
+            libc::sendto(fd, packet.as_ptr().cast(), packet.len(), 0, (&raw const address).cast(), length_of(&address))
+        };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// As fast as can be, on a busy machine too: past the queues, and before other processes where that is allowed.
+    pub fn hurry(&self) {
+        let yes: libc::c_int = 1;
+        let size = libc::socklen_t::try_from(size_of_val(&yes)).unwrap_or_default();
+        // SAFETY: the first call's pointer is to an int of that size, which outlives it; the second takes numbers.
+        unsafe {
+            let (fd, value) = (self.socket.as_raw_fd(), (&raw const yes).cast());
+            libc::setsockopt(fd, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, value, size);
+            libc::setpriority(libc::PRIO_PROCESS, 0, -20);
+        }
+    }
+
+    fn address(&self, protocol: i32, mac: [u8; 6]) -> libc::sockaddr_ll {
+        // SAFETY: a plain C struct of integers, for which all zeros is a value.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        address.sll_family = word(libc::AF_PACKET);
+        address.sll_protocol = word(protocol).to_be();
+        address.sll_ifindex = self.index;
+        address.sll_halen = 6;
+        address.sll_addr[..6].copy_from_slice(&mac);
+        address
+    }
+}
+
+fn length_of(address: &libc::sockaddr_ll) -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of_val(address)).unwrap_or_default()
+}
+
+/// A constant that the C headers call an int and the structures hold in 16 bits.
+fn word(constant: i32) -> u16 {
+    u16::try_from(constant).unwrap_or_default()
+}

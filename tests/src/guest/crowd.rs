@@ -1,0 +1,141 @@
+//! A responder that knows every name: the `crowd` program. What a name has is said by the name itself.
+//!
+//! | name | what it has |
+//! |---|---|
+//! | `nobody….local` | nothing: there is no answer |
+//! | `slow<N>-….local` | an answer after so many milliseconds |
+//! | `many<N>-….local` | so many addresses: the first half IPv4, of the others every second link-local |
+//! | any other under `.local` | an IPv4 and an IPv6 address |
+//! | the reverse of a link-local address | the name `reverse.local`; none, if the address ends in `dead` |
+
+use crate::wire::{Message, types};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::time::Duration;
+
+const PORT: u16 = 5353;
+const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+
+/// Says `ready` when it listens on `eth0`, then answers until it is killed.
+///
+/// # Errors
+/// Which socket cannot be had.
+pub fn main() -> Result<(), String> {
+    let eth0 = crate::netif::interfaces().map_err(|why| why.to_string())?;
+    let index = eth0.iter().find(|(name, _)| name == "eth0").map(|&(_, index)| index).ok_or("no eth0")?;
+    let sockets = [open_v4(), open_v6(index)].into_iter().collect::<Result<Vec<_>, _>>();
+    let threads =
+        sockets.map_err(|why| why.to_string())?.into_iter().map(|socket| std::thread::spawn(|| serve(socket)));
+    let threads: Vec<_> = threads.collect();
+    println!("ready");
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+    Ok(())
+}
+
+fn open_v4() -> std::io::Result<UdpSocket> {
+    let socket = open(Domain::IPV4)?;
+    socket.bind(&SocketAddr::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    socket.join_multicast_v4(&GROUP_V4, &Ipv4Addr::new(10, 77, 1, 1))?;
+    Ok(socket.into())
+}
+
+fn open_v6(index: u32) -> std::io::Result<UdpSocket> {
+    let socket = open(Domain::IPV6)?;
+    socket.set_only_v6(true)?;
+    socket.bind(&SocketAddr::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0)).into())?;
+    socket.join_multicast_v6(&GROUP_V6, index)?;
+    socket.set_unicast_hops_v6(255)?;
+    Ok(socket.into())
+}
+
+fn open(domain: Domain) -> std::io::Result<Socket> {
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    // Room for the questions of many at once.
+    socket.set_recv_buffer_size(4 << 20)?;
+    Ok(socket)
+}
+
+fn serve(socket: UdpSocket) {
+    let mut buffer = [0u8; 9000];
+    while let Ok((length, source)) = socket.recv_from(&mut buffer) {
+        let packet = buffer.get(..length).unwrap_or_default();
+        // Answered like a legacy unicast query (RFC 6762 section 6.7): one question, from an ephemeral port.
+        let Some(query) = Message::parse(packet).filter(|query| query.flags == 0 && source.port() != PORT) else {
+            continue;
+        };
+        let [question] = &query.questions[..] else { continue };
+        let name = question.name.to_ascii_lowercase();
+        let records = records(&name, question.rtype);
+        if records.is_empty() {
+            continue;
+        }
+        let response = response(packet, question.rtype, &records);
+        let delay = number_after(&name, "slow").unwrap_or(0);
+        if delay == 0 {
+            drop(socket.send_to(&response, source));
+        } else if let Ok(socket) = socket.try_clone() {
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(delay));
+                drop(socket.send_to(&response, source));
+            });
+        }
+    }
+}
+
+/// The data of the records that answer a question.
+fn records(name: &str, rtype: u16) -> Vec<Vec<u8>> {
+    if rtype == types::PTR {
+        // fe80::/10, in nibbles from the last to the first.
+        let known = name.ends_with("e.f.ip6.arpa") && !name.starts_with("d.a.e.d.");
+        return if known { vec![b"\x07reverse\x05local\0".to_vec()] } else { Vec::new() };
+    }
+    if !name.ends_with(".local") || name.starts_with("nobody") {
+        return Vec::new();
+    }
+    let count = number_after(name, "many").unwrap_or(2);
+    let v4 = u16::try_from(count.div_ceil(2)).unwrap_or(0);
+    let v6 = u16::try_from(count / 2).unwrap_or(0);
+    let prefix = |number| if number % 2 == 0 { 0xfd77 } else { 0xfe80 };
+    match rtype {
+        types::A => (0..v4).map(|number| [[10, 88], number.to_be_bytes()].concat()).collect(),
+        types::AAAA => {
+            let address = |number| Ipv6Addr::new(prefix(number), 0, 0, 0, 0, 0, 0x88, number);
+            (0..v6).map(|number| address(number).octets().to_vec()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The number in a name that begins with this word and the number.
+fn number_after(name: &str, word: &str) -> Option<u64> {
+    let rest = name.strip_prefix(word)?;
+    rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The query, which has one question, turned into its answer. The owner of each record points to the question's name.
+fn response(query: &[u8], rtype: u16, records: &[Vec<u8>]) -> Vec<u8> {
+    let name_length = query.iter().skip(12).scan(0, |left, &octet| next_label(left, octet)).count() + 1;
+    let mut packet = query.get(..12 + name_length + 4).unwrap_or_default().to_vec();
+    packet.splice(2..4, [0x84, 0]);
+    packet.splice(6..12, [records.len().to_be_bytes().split_at(6).1, &[0; 4]].concat());
+    for data in records {
+        packet.extend([0xc0, 12]);
+        packet.extend(rtype.to_be_bytes());
+        packet.extend([0, 1, 0, 0, 0, 10]);
+        packet.extend(data.len().to_be_bytes().split_at(6).1);
+        packet.extend(data);
+    }
+    packet
+}
+
+/// For the octets of a name one after the other: None at the zero that ends it. `left` counts a label's octets down.
+fn next_label(left: &mut u8, octet: u8) -> Option<()> {
+    if *left > 0 {
+        *left -= 1;
+        return Some(());
+    }
+    *left = octet;
+    (octet != 0).then_some(())
+}

@@ -1,0 +1,124 @@
+//! Host processes that treat the module badly: C programs under `tests/guests`, compiled here and run in a host.
+//!
+//! C, because that is what glibc's callers are: they cancel threads, jump out of signal handlers and fork when they like.
+
+pub mod crowd;
+
+use crate::helpers::binary;
+use crate::lan::{Families, Host, Network};
+use crate::module::{target, workspace};
+use crate::run::{Daemon, Outcome, run};
+use crate::sandbox::unique;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// How long a program may take.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// What a program is compiled to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A program.
+    Program,
+    /// A program that has glibc inside.
+    Static,
+    /// A library for `LD_PRELOAD`.
+    Preload,
+}
+
+/// Compiles `tests/guests/<name>.c`.
+///
+/// # Errors
+/// What the compiler said.
+pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
+    let folder = target().join("guests");
+    std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let source = workspace().join("tests/guests").join(name).with_extension("c");
+    let ending = match kind {
+        Kind::Program => "",
+        Kind::Static => ".static",
+        Kind::Preload => ".so",
+    };
+    let path = folder.join(format!("{name}{ending}"));
+    let unfinished = folder.join(format!("{name}{ending}.{}.{}", std::process::id(), unique()));
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
+    command.arg("-o").arg(&unfinished);
+    match kind {
+        Kind::Program => command.args(["-ldl", "-lanl", "-lrt"]),
+        // The linker warns that the program still needs the shared libraries at run time: that is the point.
+        Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
+        Kind::Preload => command.args(["-shared", "-fPIC"]),
+    };
+    let outcome = run(command, LIMIT)?;
+    if !outcome.success() {
+        return Err(format!("{} does not compile: {}", source.display(), outcome.stderr));
+    }
+    std::fs::rename(&unfinished, &path).map_err(|why| format!("{}: {why}", path.display()))?;
+    Ok(path)
+}
+
+/// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module.
+#[derive(Debug)]
+pub struct Home {
+    _crowd: Daemon,
+    _responder: Host,
+    /// The host on which programs run.
+    pub client: Host,
+    _network: Network,
+}
+
+impl Home {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn new() -> Result<Home, String> {
+        let network = Network::new()?;
+        let lan = network.lan(Families::Both)?;
+        let responder = network.host("responder", &[&lan])?;
+        let client = network.client("client", &[&lan])?;
+        let crowd = responder.daemon("crowd", responder.command(binary("crowd")?))?;
+        crowd.wait_for("ready", Duration::from_secs(5))?;
+        Ok(Home { _crowd: crowd, _responder: responder, client, _network: network })
+    }
+
+    /// Runs a command with these variables in its environment.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn run_with(&self, variables: &[(&str, String)], words: &[&str]) -> Result<Outcome, String> {
+        let mut command = self.client.command("env");
+        command.args(variables.iter().map(|(name, value)| format!("{name}={value}"))).args(words);
+        run(command, LIMIT)
+    }
+
+    /// Runs a guest, which must find everything in order.
+    ///
+    /// # Errors
+    /// If it cannot be compiled or started.
+    ///
+    /// # Panics
+    /// If it found something wrong, was killed, or hung.
+    pub fn host(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
+        self.host_with(&[], name, arguments)
+    }
+
+    /// The same, with variables in its environment.
+    ///
+    /// # Errors
+    /// If it cannot be compiled or started.
+    ///
+    /// # Panics
+    /// If it found something wrong, was killed, or hung.
+    pub fn host_with(&self, variables: &[(&str, String)], name: &str, arguments: &[&str]) -> Result<String, String> {
+        let program = compile(name, Kind::Program)?;
+        let program = program.to_string_lossy();
+        let outcome = self.run_with(variables, &[&[&*program], arguments].concat())?;
+        assert!(outcome.success(), "{name} {arguments:?}: {outcome:?}\n{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.stderr, "", "{name} {arguments:?} wrote to standard error");
+        println!("{name} {}: {}", arguments.join(" "), outcome.stdout.trim());
+        Ok(outcome.stdout)
+    }
+}

@@ -1,0 +1,44 @@
+//! Sends one packet that is only there to be seen: what a server or a capture has noted once it has noted that is all
+//! there was before it.
+
+use crate::netif::index;
+use crate::scripted::{GROUP_V4, GROUP_V6};
+use crate::wire::{IN, Message, Question, types};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+
+/// The discard port.
+pub(super) const PORT: u16 = 9;
+
+/// `mark dns NAME` asks the host's own DNS server; `mark INTERFACE LENGTH` sends so many octets to the group.
+pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    let (Some(to), Some(mark)) = (arguments.next(), arguments.next()) else {
+        return Err("mark dns NAME | INTERFACE LENGTH".into());
+    };
+    let sent = if to == "dns" { ask(mark) } else { send(&to, mark.parse().unwrap_or_default()) };
+    sent.map_err(|why| format!("mark {to}: {why}"))
+}
+
+fn ask(name: String) -> std::io::Result<()> {
+    let question = Question { name, rtype: types::A, class: IN };
+    let query = Message { questions: vec![question], ..Message::default() };
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.send_to(&query.bytes(), (Ipv4Addr::LOCALHOST, 53)).map(drop)
+}
+
+/// Over IPv6 or, where the interface has none, over IPv4.
+fn send(interface: &str, length: usize) -> std::io::Result<()> {
+    let index = index(interface).unwrap_or_default();
+    let groups =
+        [SocketAddr::from(SocketAddrV6::new(GROUP_V6, PORT, 0, index)), SocketAddrV4::new(GROUP_V4, PORT).into()];
+    let send = |group: SocketAddr| {
+        let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.bind_device(Some(interface.as_bytes()))?;
+        socket.send_to(&vec![0; length], &group.into()).map(drop)
+    };
+    groups
+        .into_iter()
+        .map(send)
+        .find(Result::is_ok)
+        .unwrap_or_else(|| Err(std::io::ErrorKind::NetworkUnreachable.into()))
+}
