@@ -196,7 +196,7 @@ fn load(file: &str, service: &str) -> Report {
     let start = Instant::now();
     let module = names.load();
     let elapsed = start.elapsed();
-    drop(module?);
+    module?;
     Ok((vec![nanoseconds(elapsed)], Addresses::new()))
 }
 
