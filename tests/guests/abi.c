@@ -331,6 +331,15 @@ static void refused(const struct service *service, const char *name, const int (
     }
 }
 
+/* gethostbyname_r of a service that has no IPv4. */
+static void without_ipv4(const struct service *service, const char *name)
+{
+    struct hostent host;
+    int error = ERANGE, h_error = NETDB_INTERNAL;
+    int status = service->name1(name, &host, (char *)arena + MARGIN, 512, &error, &h_error);
+    expect(name, status, error, h_error, &no_data);
+}
+
 static void accepted(const struct service *service, const char *name)
 {
     struct gaih_addrtuple_ *first = NULL;
@@ -440,8 +449,11 @@ int main(int count, char **arguments)
                 tuples(service, name, addresses, false);
                 tuples(service, name, addresses, true);
             }
-            if (service->v4 || addresses > 1)
-                entries(service, 1, service->v4 ? AF_INET : AF_INET6, name, addresses);
+            /* It means IPv4, and has room for no more. */
+            if (service->v4)
+                entries(service, 1, AF_INET, name, addresses);
+            else
+                without_ipv4(service, name);
             for (int kind = 2; kind <= 3; kind++) {
                 if (service->v4)
                     entries(service, kind, AF_INET, name, addresses);
