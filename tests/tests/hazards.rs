@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use tests::deps::unpacked;
 use tests::guest::Home;
 use tests::module::{target, workspace};
 
@@ -99,7 +100,11 @@ fn it_survives_a_host_without_memory() -> Tested {
 #[test]
 fn it_works_in_turkish() -> Tested {
     let home = Home::new()?;
-    home.client.script("mkdir -p /run/locale; localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8")?;
+    let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
+    let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
+    home.client.script(&format!(
+        "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
+    ))?;
     home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
@@ -149,4 +154,40 @@ fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
 fn memcheck_finds_nothing() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
     under_valgrind(&leaks, "lookups", &["2000", "100", "4"])
+}
+
+/// The long runs: `tests/soak`.
+mod soak {
+    use super::*;
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn a_million_lookups() -> Tested {
+        Home::new()?.host("lookups", &["800000", "200000"]).map(drop)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn ten_thousand_forks() -> Tested {
+        let home = Home::new()?;
+        home.host("forks", &["1", "2000"])?;
+        home.host("forks", &["4", "4000"])?;
+        home.host("forks", &["16", "4000"]).map(drop)
+    }
+
+    /// The table of names grows at these numbers.
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn no_memory_at_any_size() -> Tested {
+        let home = Home::new()?;
+        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn memcheck_over_many_threads() -> Tested {
+        let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+        under_valgrind(&leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&leaks, "cancel", &[])
+    }
 }
