@@ -1,10 +1,11 @@
 //! The functions that glibc calls (`nss.h`; the manual's "NSS Modules Interface"), six for each of the six services.
 //!
-//! Names and addresses that are not ours leave before any lock, allocation or system call: every lookup of every program
-//! comes by here.
+//! Names and addresses that are not ours, and those that nobody can have, leave before any lock, allocation or system call:
+//! every lookup of every program comes by here.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
+use std::ptr::null_mut;
 use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
@@ -41,16 +42,15 @@ unsafe fn by_name(
     canonp: *mut *mut c_char,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let text = unsafe { text(name) };
-    if !policy::is_local(text) {
-        return report.write(Err(LookupError::NotOurs.into()));
-    }
+    let name = &policy::host_name(unsafe { text(name) });
+    let (name, family) = match (name, service.family(af)) {
+        (Ok(name), Ok(family)) => (name, family),
+        (Err(error), _) => return report.write(Err((*error).into())),
+        (_, Err(failure)) => return report.write(Err(failure)),
+    };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
-        // Looked at where they are: moving them would take their size of stack once more.
-        let name = &policy::host_name(text);
-        let name = name.as_ref().map_err(|&error| error)?;
-        let family = service.family(af)?;
+        // Looked at where it is: moving it would take its size of stack once more.
         let answer = &resolver.lookup(name, Families::only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
         stages::reach(Stage::Encode);
@@ -78,15 +78,14 @@ unsafe fn by_name_all(
     ttlp: *mut i32,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let text = unsafe { text(name) };
-    if !policy::is_local(text) {
-        return report.write(Err(LookupError::NotOurs.into()));
-    }
+    let name = &policy::host_name(unsafe { text(name) });
+    let name = match name {
+        Ok(name) => name,
+        Err(error) => return report.write(Err((*error).into())),
+    };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
         // As above.
-        let name = &policy::host_name(text);
-        let name = name.as_ref().map_err(|&error| error)?;
         let answer = &resolver.lookup(name, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
         stages::reach(Stage::Encode);
@@ -211,8 +210,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
-                    let null = std::ptr::null_mut();
-                    by_name(&SERVICE, name, libc::AF_UNSPEC, result, buffer, report, null, std::ptr::null_mut())
+                    by_name(&SERVICE, name, libc::AF_UNSPEC, result, buffer, report, null_mut(), null_mut())
                 }
             }
 
@@ -230,8 +228,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
-                    let null = std::ptr::null_mut();
-                    by_name(&SERVICE, name, af, result, buffer, report, null, std::ptr::null_mut())
+                    by_name(&SERVICE, name, af, result, buffer, report, null_mut(), null_mut())
                 }
             }
 
@@ -286,7 +283,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Reverse);
                     let buffer = CallerBuffer { start, length };
-                    by_address(&SERVICE, address, address_length, af, result, buffer, report, std::ptr::null_mut())
+                    by_address(&SERVICE, address, address_length, af, result, buffer, report, null_mut())
                 }
             }
 

@@ -19,8 +19,9 @@ use crate::stages::{self, Stage};
 use crate::sys;
 use crate::wire::Name;
 
-/// How often the cache's lock is tried before the lookup does without it. It is held for less than a microsecond, and
-/// never across a system call; after a fork in another thread it may never be free again.
+/// How often the cache's lock is tried before the lookup does without it. It is held for about a microsecond, in which
+/// nothing is asked of the kernel but, at times, memory. Nobody waits for it: after a fork in another thread it might
+/// never be free again.
 const LOCK_TRIES: u32 = 100;
 
 /// A resolver with its memory. To be shared by all threads of a process.
@@ -180,14 +181,22 @@ impl Resolver {
         for address in &addresses {
             absent.remove(Family::of(address.ip));
         }
-        Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.ttl_max }
+        // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
+        Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.silence_ttl }
     }
 
     #[inline(never)]
     fn remember_silence(&self, name: &Name, now: Instant) -> LookupError {
         let expires = now + self.config.silence_ttl;
-        self.with_cache(|cache| cache.insert(name, Remembered::Silence { expires }));
-        LookupError::Silence
+        let known = self.with_cache(|cache| match cache.get(name, now) {
+            // Another lookup has heard of the host: silence now is a lost packet, and says nothing of what is known.
+            Some(Remembered::Host(_)) => true,
+            _ => {
+                cache.insert(name, Remembered::Silence { expires });
+                false
+            }
+        });
+        if known == Some(true) { LookupError::NoData } else { LookupError::Silence }
     }
 
     /// Does something with the cache, or nothing if its lock cannot be had.
