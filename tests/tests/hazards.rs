@@ -139,8 +139,7 @@ fn many_lookups_leave_nothing_behind() -> Tested {
 /// What valgrind is told: any error is the guest's.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
-    let home = Home::new()?;
+fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
     let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
@@ -153,23 +152,30 @@ fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
 #[test]
 fn memcheck_finds_nothing() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-    under_valgrind(&leaks, "lookups", &["2000", "100", "4"])
+    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
 }
 
 /// The long runs: `tests/soak`.
 mod soak {
     use super::*;
+    use std::time::Duration;
+
+    fn patient_home() -> Result<Home, String> {
+        let mut home = Home::new()?;
+        home.limit = Duration::from_secs(900);
+        Ok(home)
+    }
 
     #[test]
     #[ignore = "minutes; tests/soak runs it"]
     fn a_million_lookups() -> Tested {
-        Home::new()?.host("lookups", &["800000", "200000"]).map(drop)
+        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
     }
 
     #[test]
     #[ignore = "minutes; tests/soak runs it"]
     fn ten_thousand_forks() -> Tested {
-        let home = Home::new()?;
+        let home = patient_home()?;
         home.host("forks", &["1", "2000"])?;
         home.host("forks", &["4", "4000"])?;
         home.host("forks", &["16", "4000"]).map(drop)
@@ -179,7 +185,7 @@ mod soak {
     #[test]
     #[ignore = "minutes; tests/soak runs it"]
     fn no_memory_at_any_size() -> Tested {
-        let home = Home::new()?;
+        let home = patient_home()?;
         ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
     }
 
@@ -187,7 +193,7 @@ mod soak {
     #[ignore = "minutes; tests/soak runs it"]
     fn memcheck_over_many_threads() -> Tested {
         let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-        under_valgrind(&leaks, "lookups", &["20000", "4000", "16"])?;
-        under_valgrind(&leaks, "cancel", &[])
+        under_valgrind(&patient_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&patient_home()?, &leaks, "cancel", &[])
     }
 }
