@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use tests::deps::unpacked;
 use tests::guest::Home;
 use tests::module::{target, workspace};
 
@@ -99,7 +100,11 @@ fn it_survives_a_host_without_memory() -> Tested {
 #[test]
 fn it_works_in_turkish() -> Tested {
     let home = Home::new()?;
-    home.client.script("mkdir -p /run/locale; localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8")?;
+    let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
+    let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
+    home.client.script(&format!(
+        "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
+    ))?;
     home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
@@ -134,8 +139,7 @@ fn many_lookups_leave_nothing_behind() -> Tested {
 /// What valgrind is told: any error is the guest's.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
-    let home = Home::new()?;
+fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
     let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
@@ -148,5 +152,48 @@ fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
 #[test]
 fn memcheck_finds_nothing() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-    under_valgrind(&leaks, "lookups", &["2000", "100", "4"])
+    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
+}
+
+/// The long runs: `tests/soak`.
+mod soak {
+    use super::*;
+    use std::time::Duration;
+
+    fn patient_home() -> Result<Home, String> {
+        let mut home = Home::new()?;
+        home.limit = Duration::from_secs(900);
+        Ok(home)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn a_million_lookups() -> Tested {
+        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn ten_thousand_forks() -> Tested {
+        let home = patient_home()?;
+        home.host("forks", &["1", "2000"])?;
+        home.host("forks", &["4", "4000"])?;
+        home.host("forks", &["16", "4000"]).map(drop)
+    }
+
+    /// The table of names grows at these numbers.
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn no_memory_at_any_size() -> Tested {
+        let home = patient_home()?;
+        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn memcheck_over_many_threads() -> Tested {
+        let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+        under_valgrind(&patient_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&patient_home()?, &leaks, "cancel", &[])
+    }
 }
