@@ -125,13 +125,15 @@ fn check_canonical(answer: &Answer, account: &Account) {
     assert!(plain::is_clean_and_local(canonical), "{:?}", answer.canonical);
     let mut reached: BTreeSet<Vec<u8>> = [account.name.to_ascii_lowercase()].into();
     for _ in 0..8 {
-        for said in account.heard.iter().flat_map(|heard| &heard.said) {
-            if let What::Alias(target) = &said.what {
-                if reached.contains(&said.owner.to_ascii_lowercase()) {
-                    reached.insert(target.to_ascii_lowercase());
-                }
+        let said = account.heard.iter().flat_map(|heard| &heard.said);
+        let next = said.filter_map(|said| match &said.what {
+            What::Alias(target) if reached.contains(&said.owner.to_ascii_lowercase()) => {
+                Some(target.to_ascii_lowercase())
             }
-        }
+            _ => None,
+        });
+        let next: Vec<_> = next.collect();
+        reached.extend(next);
     }
     assert!(reached.contains(&canonical.to_ascii_lowercase()), "no alias leads to {:?}", answer.canonical);
 }

@@ -358,7 +358,7 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
     let (form, fields) = (input.u8(), input.u8());
     let class = [0x8001, 1, 3, 0x80ff][usize::from(fields & 3)];
     let ttl = [120, 10, 1, 0, u32::MAX, 4500, 2, 7][usize::from(fields >> 2 & 7)];
-    let mut write = |kind: u16, data: &[u8]| {
+    let mut write_of = |owner: &[u8], kind: u16, data: &[u8]| {
         octets.extend_from_slice(owner);
         octets.extend_from_slice(&kind.to_be_bytes());
         octets.extend_from_slice(&u16::to_be_bytes(class));
@@ -366,7 +366,8 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
         octets.extend_from_slice(&u16::try_from(data.len()).expect("short").to_be_bytes());
         octets.extend_from_slice(data);
     };
-    match form % 8 {
+    let mut write = |kind: u16, data: &[u8]| write_of(owner, kind, data);
+    match form % 9 {
         0 | 1 => match address(input) {
             IpAddr::V4(ip) => write(1, &ip.octets()),
             IpAddr::V6(ip) => write(28, &ip.octets()),
@@ -390,9 +391,18 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
             }
             return count.into();
         }
-        _ => {
+        7 => {
             let data = input.array::<16>();
             write(28, &data);
+        }
+        _ => {
+            // A chain of aliases, and an address at its end.
+            let count = input.u8() % 16;
+            let name = |number: u8| [b"\x02c", &[b'a' + number][..], b"\x05local\x00"].concat();
+            write(5, &name(0));
+            (0..count).for_each(|number| write_of(&name(number), 5, &name(number + 1)));
+            write_of(&name(count), 1, &[10, 0, 0, count]);
+            return u16::from(count) + 2;
         }
     }
     1

@@ -59,7 +59,43 @@ fn main() -> io::Result<()> {
         let addresses: Vec<u8> = (0..64).collect();
         write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
     }
+    // What no responder sends, and no fuzzer finds soon: names at the limits.
+    for hops in 31..35 {
+        write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;
+    }
+    for length in 253..258 {
+        write(&out, "message", &format!("length-{length}"), &long_name(length))?;
+    }
     Ok(())
+}
+
+/// A response with the PTR record of a root that takes so many pointers to get to.
+fn many_hops(hops: u16) -> Vec<u8> {
+    let (start, fields) = (12 + 11, [0, 99, 0, 1, 0, 0, 0, 9]);
+    let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0];
+    octets.extend_from_slice(&fields);
+    // The data of a first record: an end, and pointers, each to what is before it.
+    octets.extend_from_slice(&(1 + 2 * (hops - 1)).to_be_bytes());
+    octets.push(0);
+    let place = |hop: u16| if hop == 0 { start } else { start + 1 + 2 * (hop - 1) };
+    (0..hops - 1).for_each(|hop| octets.extend_from_slice(&(0xc000 | place(hop)).to_be_bytes()));
+    octets.extend_from_slice(&[0, 0, 12, 0, 1, 0, 0, 0, 9, 0, 2]);
+    octets.extend_from_slice(&(0xc000 | place(hops - 1)).to_be_bytes());
+    octets
+}
+
+/// A response with an A record whose owner takes so many octets.
+fn long_name(length: usize) -> Vec<u8> {
+    let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let mut left = length - 1;
+    while left > 0 {
+        let label = (left - 1).min(63);
+        octets.push(u8::try_from(label).expect("at most 63"));
+        octets.resize(octets.len() + label, b'a');
+        left -= label + 1;
+    }
+    octets.extend_from_slice(&[0, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 10, 0, 0, 2]);
+    octets
 }
 
 fn write(out: &Path, target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
