@@ -39,6 +39,9 @@ fn main() -> io::Result<()> {
         let octets = fs::read(file)?;
         if name.starts_with("kernel") {
             write(&out, "netlink", name, &octets)?;
+            for (number, message) in netlink_messages(&octets).into_iter().enumerate() {
+                write(&out, "netlink", &format!("{name}-{number}"), message)?;
+            }
         } else if kind == "bin" {
             write(&out, "message", name, &octets)?;
             write(&out, "answers", name, &[&host_script()[..], &event(name, &octets), &A_WHILE].concat())?;
@@ -59,6 +62,9 @@ fn main() -> io::Result<()> {
         let addresses: Vec<u8> = (0..64).collect();
         write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
     }
+    for kind in ["bridge", "bond", "team", "openvswitch", "vrf"] {
+        write(&out, "netlink", &format!("member-of-{kind}"), &member_of(kind))?;
+    }
     // What no responder sends, and no fuzzer finds soon: names at the limits.
     for hops in 31..35 {
         write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;
@@ -67,6 +73,35 @@ fn main() -> io::Result<()> {
         write(&out, "message", &format!("length-{length}"), &long_name(length))?;
     }
     Ok(())
+}
+
+/// The messages of a netlink datagram, each to be fuzzed alone; none of what is no datagram.
+fn netlink_messages(mut rest: &[u8]) -> Vec<&[u8]> {
+    let mut messages = Vec::new();
+    while let Some(length) = rest.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
+        let Some((message, behind)) = rest.split_at_checked(length.next_multiple_of(4)).filter(|_| length > 0) else {
+            break;
+        };
+        messages.push(message);
+        rest = behind;
+    }
+    messages
+}
+
+/// The netlink message of a link that is a member of another of this kind.
+fn member_of(kind: &str) -> Vec<u8> {
+    let attribute = |number: u16, value: &[u8]| {
+        let length = u16::try_from(4 + value.len()).expect("short");
+        let mut attribute = [&length.to_ne_bytes()[..], &number.to_ne_bytes(), value].concat();
+        attribute.resize(attribute.len().next_multiple_of(4), 0);
+        attribute
+    };
+    // IFLA_LINKINFO, and in it IFLA_INFO_SLAVE_KIND.
+    let name = [kind.as_bytes(), &[0]].concat();
+    let body = [&[0; 16][..], &attribute(18, &attribute(4, &name))].concat();
+    let length = u32::try_from(16 + body.len()).expect("short");
+    // RTM_NEWLINK, in answer to a request numbered as the resolver numbers it.
+    [&length.to_ne_bytes()[..], &16u16.to_ne_bytes(), &[0; 2], &18u32.to_ne_bytes(), &[0; 4], &body].concat()
 }
 
 /// A response with the PTR record of a root that takes so many pointers to get to.
