@@ -191,13 +191,23 @@ pub struct Account {
     asked: Vec<(u16, u32, Family)>,
     asked_from_group: Vec<(u32, Family)>,
     last_id: u16,
+    /// When something was last asked.
+    pub asked_at: Duration,
 }
 
 impl Account {
     /// Of a lookup of `name`.
     pub fn new(topology: Topology, name: &Name) -> Self {
         let (heard, asked, asked_from_group) = (Vec::new(), Vec::new(), Vec::new());
-        Self { topology, name: name.as_wire().to_vec(), heard, asked, asked_from_group, last_id: 0x1000 }
+        Self {
+            topology,
+            name: name.as_wire().to_vec(),
+            heard,
+            asked,
+            asked_from_group,
+            last_id: 0x1000,
+            asked_at: Duration::ZERO,
+        }
     }
 
     /// The rules of who is believed, written a second time.
@@ -230,6 +240,7 @@ impl Account {
             for (over, here, other) in [(Family::V4, v4, v6), (Family::V6, v6, v4)] {
                 let kinds = if here { lookup.kinds(over, other) } else { &[] };
                 for &kind in kinds {
+                    self.asked_at = at;
                     if from_group {
                         lookup.asked_from_group(interface, over, at);
                         self.asked_from_group.push((interface, over));
