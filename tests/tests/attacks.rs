@@ -348,7 +348,7 @@ impl Flooded {
     }
 }
 
-/// How often a flood is tried that the machine was too busy for. What it is to show must hold each time.
+/// How often a flood is tried that the machine was too busy for. The answers must be right each time.
 const ATTEMPTS: usize = 6;
 
 /// How much later than 2 s a lookup may end under a flood.
@@ -370,11 +370,11 @@ fn flood(kind: &str) -> Result<(), String> {
             let (answer, rate) = lan.ask(&format!("mk{attempt}.local"))?;
             println!("{kind}, {rate} packets/s: {} addresses after {:?}", answer.addresses.len(), answer.elapsed);
             assert_eq!(answer.code, libc::EAI_NONAME, "{answer:?}");
-            assert!(answer.elapsed >= SILENCE && answer.elapsed < SILENCE + LATE, "{answer:?}");
-            strong[1] = rate >= FLOOD;
+            assert!(answer.elapsed >= SILENCE && answer.elapsed < SILENCE + SLACK, "{answer:?}");
+            strong[1] = rate >= FLOOD && answer.elapsed < SILENCE + LATE;
         }
     }
-    assert_eq!(strong, [true; 2], "this machine cannot make {FLOOD} packets a second");
+    assert_eq!(strong, [true; 2], "too late each time, or never {FLOOD} packets a second");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::plain;
 use crate::scene::{self, Account, Heard, Topology, What};
 
 /// Nothing is waited for longer than this, once something has been heard.
-const LONGEST_GRACE: Duration = Duration::from_millis(130);
+const LONGEST_GRACE: Duration = Duration::from_millis(160);
 
 /// An answer is good for at most so long.
 const LONGEST_TTL: Duration = Duration::from_secs(10);

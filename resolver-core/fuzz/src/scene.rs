@@ -296,15 +296,15 @@ fn packet<'a>(input: &mut Input<'_>, account: &Account, name: &Name, octets: &'a
     let group = flags & 1 != 0;
     let over = if flags & 2 != 0 { Family::V6 } else { Family::V4 };
     let hop_limit = [None, Some(64), Some(254), Some(255)][usize::from(flags >> 2 & 3)];
-    let asked_by = |asked: &&(u16, u32, Family)| asked.2 == over;
-    let count = account.asked.iter().filter(asked_by).count().max(1);
-    let asked = account.asked.iter().filter(asked_by).nth(usize::from(interface) % count);
-    let (id, interface) = match asked {
-        Some(&(id, asked_on, _)) if interface < 128 => (Some(id), asked_on),
-        _ => (None, u32::from(interface % 5)),
+    // The id of a question that was asked, over the same family and there; or anywhere; or any id.
+    let asked = match interface {
+        0..=127 => nth(account.asked.iter().filter(|asked| asked.2 == over), interface),
+        128..=191 => nth(account.asked.iter(), interface),
+        192.. => None,
     };
+    let interface = asked.filter(|_| interface < 128).map_or(u32::from(interface % 5), |asked| asked.1);
     payload(input, account, name, flags & 16 != 0, octets);
-    if let (Some(id), Some(place)) = (id, octets.get_mut(..2)) {
+    if let (Some((id, ..)), Some(place)) = (asked, octets.get_mut(..2)) {
         place.copy_from_slice(&id.to_be_bytes());
     }
     let v6 = over == Family::V6;
@@ -324,6 +324,12 @@ fn packet<'a>(input: &mut Input<'_>, account: &Account, name: &Name, octets: &'a
         hop_limit,
         octets,
     }
+}
+
+/// One of `items`, as far round as `number` says.
+fn nth<'a, T>(items: impl Iterator<Item = &'a T> + Clone, number: u8) -> Option<&'a T> {
+    let count = items.clone().count().max(1);
+    items.clone().nth(usize::from(number) % count)
 }
 
 fn payload(input: &mut Input<'_>, account: &Account, name: &Name, raw: bool, octets: &mut Vec<u8>) {
