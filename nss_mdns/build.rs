@@ -42,9 +42,15 @@ fn leave_out_constructors(folder: &Path) -> io::Result<()> {
 /// name leads to a linker script, which takes the same code from gcc's static archives. Where there are none, the module
 /// is linked as usual and only loads more slowly.
 fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+    println!("cargo::rerun-if-env-changed=CC");
+    // The one that links, where cargo was told of one.
+    let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
+    let mut words = compiler.split_whitespace();
+    let program = words.next().unwrap_or("cc");
+    let words: Vec<_> = words.collect();
     let has = |archive: &str| {
-        Command::new(&compiler).arg(format!("-print-file-name={archive}")).output().is_ok_and(|output| {
+        let question = format!("-print-file-name={archive}");
+        Command::new(program).args(&words).arg(question).output().is_ok_and(|output| {
             let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             Path::new(&path).is_absolute() && Path::new(&path).exists()
         })

@@ -11,7 +11,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg_attr(not(test), global_allocator)]
 static ALLOCATOR: Allocator = Allocator;
@@ -84,26 +84,26 @@ unsafe impl GlobalAlloc for Allocator {
 }
 
 /// The size and the alignment of a block.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 /// The blocks that one word keeps count of: the most that one allocation can have.
-const WORD: usize = 64;
+const WORD: usize = usize::BITS as usize;
 
-const WORDS: usize = 8;
+const BLOCKS: usize = 512;
 
-const BLOCKS: usize = WORD * WORDS;
+const WORDS: usize = BLOCKS / WORD;
 
 /// An allocation of more blocks than this is large.
-const SMALL: usize = 16;
+const SMALL: usize = 8;
 
-#[repr(C, align(256))]
+#[repr(C, align(512))]
 struct Memory([u8; BLOCK * BLOCKS]);
 
 /// Memory in blocks: never written to, and so no more than addresses, until `malloc` fails.
 struct Reserve {
     memory: UnsafeCell<Memory>,
     /// A bit for each block: taken.
-    taken: [AtomicU64; WORDS],
+    taken: [AtomicUsize; WORDS],
 }
 
 // SAFETY: the memory is only ever reached by way of `take`, which gives each block to one owner at a time.
@@ -111,7 +111,7 @@ unsafe impl Sync for Reserve {}
 
 impl Reserve {
     const fn new() -> Self {
-        Self { memory: UnsafeCell::new(Memory([0; BLOCK * BLOCKS])), taken: [const { AtomicU64::new(0) }; WORDS] }
+        Self { memory: UnsafeCell::new(Memory([0; BLOCK * BLOCKS])), taken: [const { AtomicUsize::new(0) }; WORDS] }
     }
 
     /// A place for `layout`; null if there is none.
@@ -122,7 +122,7 @@ impl Reserve {
             return ptr::null_mut();
         }
         for (index, word) in self.taken.iter().enumerate() {
-            let claim = |taken: u64| free_run(taken, count).map(|at| taken | run(at, count));
+            let claim = |taken: usize| free_run(taken, count).map(|at| taken | run(at, count));
             if let Ok(before) = word.fetch_update(Ordering::Acquire, Ordering::Relaxed, claim) {
                 // The same that the closure found: the word was `before` when it was changed.
                 let at = free_run(before, count).unwrap_or(0);
@@ -154,13 +154,13 @@ impl Reserve {
 }
 
 /// So many bits, the lowest of them at `at`.
-fn run(at: usize, count: usize) -> u64 {
-    let bits = if count >= WORD { u64::MAX } else { (1 << count) - 1 };
+fn run(at: usize, count: usize) -> usize {
+    let bits = if count >= WORD { usize::MAX } else { (1 << count) - 1 };
     bits << at
 }
 
 /// Where in a word so many bits in a row are free.
-fn free_run(taken: u64, count: usize) -> Option<usize> {
+fn free_run(taken: usize, count: usize) -> Option<usize> {
     (0..=WORD - count).find(|&at| taken & run(at, count) == 0)
 }
 

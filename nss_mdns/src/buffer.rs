@@ -94,3 +94,6 @@ impl TextPlace<'_> {
         self.0.start.cast()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,17 +133,11 @@ pub(crate) fn family_number(family: Family) -> c_int {
 
 /// The octets of an address in network order, as words.
 fn words(ip: IpAddr) -> [u32; 4] {
-    let octets = match ip {
-        IpAddr::V4(ip) => u128::from_ne_bytes({
-            let mut octets = [0; 16];
-            for (place, octet) in octets.iter_mut().zip(ip.octets()) {
-                *place = octet;
-            }
-            octets
-        }),
-        IpAddr::V6(ip) => u128::from_ne_bytes(ip.octets()),
+    let mut octets = [0; 16];
+    match ip {
+        IpAddr::V4(ip) => octets.iter_mut().zip(ip.octets()).for_each(|(place, octet)| *place = octet),
+        IpAddr::V6(ip) => octets = ip.octets(),
     }
-    .to_ne_bytes();
     let mut words = [0; 4];
     for (word, chunk) in words.iter_mut().zip(octets.chunks_exact(4)) {
         *word = chunk.first_chunk().map_or(0, |chunk| u32::from_ne_bytes(*chunk));

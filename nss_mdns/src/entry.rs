@@ -1,14 +1,16 @@
 //! The functions that glibc calls (`nss.h`; the manual's "NSS Modules Interface"), six for each of the six services.
 //!
-//! Names and addresses that are not ours leave before any lock, allocation or system call: every lookup of every program
-//! comes by here.
+//! Names and addresses that are not ours, and those that nobody can have, leave before any lock, allocation or system call:
+//! every lookup of every program comes by here.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
+use std::ptr::null_mut;
 use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use resolver_core::policy::{self, ReverseRange};
+use resolver_core::stages::{self, Stage};
 use resolver_core::{Families, Family, LookupError};
 
 use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
@@ -40,17 +42,18 @@ unsafe fn by_name(
     canonp: *mut *mut c_char,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let text = unsafe { text(name) };
-    if !policy::is_local(text) {
-        return report.write(Err(LookupError::NotOurs.into()));
-    }
+    let name = &policy::host_name(unsafe { text(name) });
+    let (name, family) = match (name, service.family(af)) {
+        (Ok(name), Ok(family)) => (name, family),
+        (Err(error), _) => return report.write(Err((*error).into())),
+        (_, Err(failure)) => return report.write(Err(failure)),
+    };
     guard::call(report, |resolver| {
-        // Looked at where they are: moving them would take their size of stack once more.
-        let name = &policy::host_name(text);
-        let name = name.as_ref().map_err(|&error| error)?;
-        let family = service.family(af)?;
+        stages::reach(Stage::Begin);
+        // Looked at where it is: moving it would take its size of stack once more.
         let answer = &resolver.lookup(name, Families::only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let entry = encode::host_entry(name, answer, family, Buffer::new(buffer.start, buffer.length))?;
@@ -75,16 +78,17 @@ unsafe fn by_name_all(
     ttlp: *mut i32,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let text = unsafe { text(name) };
-    if !policy::is_local(text) {
-        return report.write(Err(LookupError::NotOurs.into()));
-    }
+    let name = &policy::host_name(unsafe { text(name) });
+    let name = match name {
+        Ok(name) => name,
+        Err(error) => return report.write(Err((*error).into())),
+    };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
-        let name = &policy::host_name(text);
-        let name = name.as_ref().map_err(|&error| error)?;
         let answer = &resolver.lookup(name, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let first = *pat;
@@ -118,9 +122,11 @@ unsafe fn by_address(
         None => return report.write(Err(Failure::BadFamily)),
     };
     guard::call(report, |resolver| {
+        stages::reach(Stage::Begin);
         // As above.
         let pointer = &resolver.reverse(ip, service.reverse);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
+        stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);
@@ -176,6 +182,13 @@ fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
 }
 
+/// Makes every lookup panic that reaches the stage of this number; none for 0.
+#[cfg(feature = "panic-injection")]
+#[unsafe(no_mangle)]
+extern "C" fn nss_mdns_panic_at(stage: u32) {
+    stages::panic_at(stage);
+}
+
 /// The functions of one service.
 macro_rules! service {
     ($module:ident, $name:literal, $families:expr, $reverse:expr) => {
@@ -197,8 +210,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
-                    let null = std::ptr::null_mut();
-                    by_name(&SERVICE, name, libc::AF_UNSPEC, result, buffer, report, null, std::ptr::null_mut())
+                    by_name(&SERVICE, name, libc::AF_UNSPEC, result, buffer, report, null_mut(), null_mut())
                 }
             }
 
@@ -216,8 +228,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
-                    let null = std::ptr::null_mut();
-                    by_name(&SERVICE, name, af, result, buffer, report, null, std::ptr::null_mut())
+                    by_name(&SERVICE, name, af, result, buffer, report, null_mut(), null_mut())
                 }
             }
 
@@ -272,7 +283,7 @@ macro_rules! service {
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Reverse);
                     let buffer = CallerBuffer { start, length };
-                    by_address(&SERVICE, address, address_length, af, result, buffer, report, std::ptr::null_mut())
+                    by_address(&SERVICE, address, address_length, af, result, buffer, report, null_mut())
                 }
             }
 

@@ -22,14 +22,14 @@ impl Service {
         Self { families, reverse }
     }
 
-    /// The family that a call for `af` returns. The older functions are called with `AF_UNSPEC` too and mean IPv4.
+    /// The family that a call for `af` returns. The older functions are called with `AF_UNSPEC` too and mean IPv4: programs
+    /// that call `gethostbyname` have room for no more.
     ///
     /// # Errors
     /// [`Failure::BadFamily`] for a number that is none; [`LookupError::NoData`] for the family that this service never
     /// has: no other service is to be asked for that, DNS least of all.
     pub(crate) fn family(&self, af: c_int) -> Result<Family, Failure> {
         let family = match af {
-            libc::AF_UNSPEC if !self.families.contains(Family::V4) => Family::V6,
             libc::AF_UNSPEC | libc::AF_INET => Family::V4,
             libc::AF_INET6 => Family::V6,
             _ => return Err(Failure::BadFamily),
@@ -58,7 +58,7 @@ mod tests {
             (Families::BOTH, -1, Err(Failure::BadFamily)),
             (Families::only(Family::V4), libc::AF_UNSPEC, Ok(Family::V4)),
             (Families::only(Family::V4), libc::AF_INET6, no_data),
-            (Families::only(Family::V6), libc::AF_UNSPEC, Ok(Family::V6)),
+            (Families::only(Family::V6), libc::AF_UNSPEC, no_data),
             (Families::only(Family::V6), libc::AF_INET, no_data),
         ];
         for (families, af, expected) in rows {

@@ -8,7 +8,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceNonZeroUsize;
 use resolver_core::{Config, LookupError, Resolver};
@@ -45,7 +45,7 @@ struct Mark {
     /// A place on its stack.
     frame: AtomicUsize,
     /// When it entered, in seconds of `CLOCK_MONOTONIC`.
-    since: AtomicU64,
+    since: AtomicU32,
 }
 
 const MARKS: usize = 128;
@@ -54,7 +54,7 @@ const MARKS: usize = 128;
 const PROBES: usize = 8;
 
 /// No call takes this long, in seconds: what is older was left behind by a `longjmp`.
-const LONGEST_CALL: u64 = 10;
+const LONGEST_CALL: u32 = 10;
 
 impl Shared {
     /// The resolver, made on first use, if there is memory for it. If two threads make one at once, the second is
@@ -94,7 +94,7 @@ impl Shared {
         if let Some(mark) = places().find(|mark| mark.thread.load(Ordering::Relaxed) == thread) {
             // A call from within a call has its frame below. One that was left by a longjmp is old, or not above us.
             let is_within = frame < mark.frame.load(Ordering::Relaxed)
-                && now.saturating_sub(mark.since.load(Ordering::Relaxed)) < LONGEST_CALL;
+                && now.wrapping_sub(mark.since.load(Ordering::Relaxed)) < LONGEST_CALL;
             if is_within {
                 return Err(Failure::Reentered);
             }
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 impl Mark {
-    fn set(&self, frame: usize, since: u64) -> MarkedThread<'_> {
+    fn set(&self, frame: usize, since: u32) -> MarkedThread<'_> {
         self.frame.store(frame, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
         MarkedThread(self)
@@ -202,9 +202,9 @@ fn silence_panics() {
 }
 
 /// The time of `CLOCK_MONOTONIC_COARSE`, in seconds.
-fn seconds() -> u64 {
+fn seconds() -> u32 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a local variable.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
-    u64::try_from(time.tv_sec).unwrap_or(0)
+    u32::try_from(time.tv_sec).unwrap_or(0)
 }

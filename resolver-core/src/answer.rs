@@ -190,9 +190,6 @@ impl Answer {
             if self.has(family) || self.absent.contains(family) {
                 continue;
             }
-            if older.absent.contains(family) {
-                self.absent.insert(family);
-            }
             if older.of(family).all(|&address| memory::push(&mut self.addresses, address)) && older.has(family) {
                 self.expires = self.expires.min(older.expires);
             }

@@ -31,12 +31,12 @@ const MOST_ADDRESSES: usize = 1024;
 /// The most sources that are told apart. Those beyond are heard, but bear no witness.
 const MOST_SOURCES: usize = 16;
 
-/// A first answer later than this is taken for the random delay of 20 to 120 ms that many responders make (RFC 6762,
-/// section 6); an earlier one for the round trip.
+/// A first answer by multicast that is later than this was held back for a random time of 20 to 120 ms, as many responders
+/// do with each (RFC 6762, section 6); an earlier one, and one by unicast, took the round trip.
 const PROMPT: Duration = Duration::from_millis(15);
 
-/// By then the second of two randomly delayed answers has come, even from a busy host.
-const DELAYED_ANSWERS_END: Duration = Duration::from_millis(160);
+/// By then, from the question, the second of two answers that were held back has come, even from a busy host.
+const HELD_BACK: Duration = Duration::from_millis(160);
 
 /// Gathers the addresses of one host.
 #[derive(Debug)]
@@ -63,7 +63,9 @@ pub(crate) struct AddressCollector {
 #[derive(Clone, Copy, Debug)]
 struct FirstAnswer {
     at: Instant,
+    /// From the question.
     delay: Duration,
+    by_multicast: bool,
 }
 
 /// What one source has said of the host.
@@ -108,7 +110,7 @@ impl AddressCollector {
         }
         let mut absent = Families::default();
         for family in Family::ALL {
-            if !self.has(family) && self.absence_since(family).is_some_and(|since| since <= now) {
+            if !self.has(family) && self.is_absent(family, now) {
                 absent.insert(family);
             }
         }
@@ -129,7 +131,15 @@ impl AddressCollector {
         self.found.iter().any(|address| Family::of(address.ip) == family)
     }
 
-    /// Follows the aliases in a message, as long as they lead on, and takes the addresses at the end of them.
+    /// True if the host is known to have no address of `family`. For a family that was not wanted only evidence counts:
+    /// the lookup may have ended long before `now`, and time alone means nothing then.
+    fn is_absent(&self, family: Family, now: Instant) -> bool {
+        let evident = self.first.is_some_and(|first| self.absence_since(family) == Some(first.at));
+        evident || self.wanted.contains(family) && self.absence_since(family).is_some_and(|since| since <= now)
+    }
+
+    /// Follows the aliases in a message, as long as they lead on, and takes the addresses at the end of them. Returns the
+    /// families that it had any of, of this host.
     fn take_addresses(&mut self, message: &Message<'_>, source: Source) -> Families {
         loop {
             let gave = self.take_addresses_of_name(message, source);
@@ -138,8 +148,9 @@ impl AddressCollector {
                 return gave;
             }
             match alias(message, &self.name).filter(|_| self.aliases < MOST_ALIASES) {
-                Some(target) => {
+                Some((target, ttl)) => {
                     self.name = target;
+                    self.ttl = self.ttl.min(ttl);
                     self.aliases += 1;
                     self.renamed = true;
                     self.witnesses.clear();
@@ -149,7 +160,7 @@ impl AddressCollector {
         }
     }
 
-    /// Takes the addresses of the present name; returns the families that the message has any of.
+    /// Takes the addresses of the present name, unless they are another host's; returns their families.
     #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
@@ -170,33 +181,29 @@ impl AddressCollector {
                 ttl = ttl.min(Duration::from_secs(record.ttl.into()));
             }
         }
-        for family in families.iter() {
-            if self.is_of_the_host(family, source) {
-                self.add_from_packet(family, source.interface);
-                self.note(source, |witness| witness.gave.insert(family));
-                self.ttl = ttl;
+        if families == Families::default() || self.is_another_host(families, source) {
+            return Families::default();
+        }
+        for &ip in &self.in_packet {
+            if self.found.len() < MOST_ADDRESSES && !self.found.iter().any(|found| found.ip == ip) {
+                memory::push(&mut self.found, Address { ip, interface: source.interface });
             }
         }
+        for family in families.iter() {
+            self.note(source, |witness| witness.gave.insert(family));
+        }
+        self.ttl = ttl;
         families
     }
 
-    /// True if the addresses in the packet are to be joined to those already there: two sources that agree on none of a
-    /// host's addresses are two hosts of one name, and the first to answer is the one.
-    fn is_of_the_host(&self, family: Family, source: Source) -> bool {
-        !self.has(family)
-            || self.witnesses.iter().any(|witness| witness.source == source && witness.gave.contains(family))
-            || self
-                .in_packet
-                .iter()
-                .any(|&ip| Family::of(ip) == family && self.found.iter().any(|found| found.ip == ip))
-    }
-
-    fn add_from_packet(&mut self, family: Family, interface: u32) {
-        for &ip in self.in_packet.iter().filter(|&&ip| Family::of(ip) == family) {
-            if self.found.len() < MOST_ADDRESSES && !self.found.iter().any(|found| found.ip == ip) {
-                memory::push(&mut self.found, Address { ip, interface });
-            }
-        }
+    /// True if the addresses in the packet, of these families, are not to be joined to those already there: two sources
+    /// that agree on none of a host's addresses are two hosts of one name, and the first to answer is the one. (One host
+    /// may speak as two sources, with its IPv4 addresses over IPv4 and its IPv6 addresses over IPv6.)
+    fn is_another_host(&self, families: Families, source: Source) -> bool {
+        let known =
+            self.witnesses.iter().any(|witness| witness.source == source && witness.gave != Families::default());
+        let shared = |ip: &IpAddr| self.found.iter().any(|found| found.ip == *ip);
+        families.iter().any(|family| self.has(family)) && !known && !self.in_packet.iter().any(shared)
     }
 
     #[inline(never)]
@@ -237,7 +244,7 @@ impl AddressCollector {
         if self.witnesses.iter().filter(speaks).any(|witness| witness.denied.contains(missing)) {
             return Some(first.at);
         }
-        let grace = first.at + self.grace(first.delay);
+        let grace = first.at + self.grace(first);
         if !self.witnesses.iter().filter(speaks).any(|witness| witness.lacked.contains(missing)) {
             return Some(grace);
         }
@@ -247,21 +254,24 @@ impl AddressCollector {
     }
 
     /// How long after the first answer the rest may come.
-    fn grace(&self, delay: Duration) -> Duration {
-        let round_trip = (delay * 2).clamp(self.grace_min, self.grace_max);
-        if delay < PROMPT { round_trip } else { round_trip.max(DELAYED_ANSWERS_END.saturating_sub(delay)) }
+    fn grace(&self, first: FirstAnswer) -> Duration {
+        let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
+        let held_back = first.by_multicast && first.delay >= PROMPT;
+        if held_back { round_trip.max(HELD_BACK.saturating_sub(first.delay)) } else { round_trip }
     }
 }
 
-/// The target of an alias of `name` in the message, if it is one that may be followed.
+/// The target of an alias of `name` in the message, if it is one that may be followed, and how long it is good for.
 #[inline(never)]
-fn alias(message: &Message<'_>, name: &Name) -> Option<Name> {
+fn alias(message: &Message<'_>, name: &Name) -> Option<(Name, Duration)> {
     message
         .records()
         .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
         .filter(|record| record.is_of(name))
         .find_map(|record| match record.data() {
-            Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => Some(target),
+            Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => {
+                Some((target, Duration::from_secs(record.ttl.into())))
+            }
             _ => None,
         })
 }
@@ -289,22 +299,22 @@ impl Collector for AddressCollector {
     fn asked(&mut self, over: Family, now: Instant) {
         self.asked_at = Some(now);
         self.asked_over_v6 |= over == Family::V6;
-        self.renamed = false;
     }
 
     fn take(&mut self, reply: &Reply<'_>, now: Instant) {
         let gave = self.take_addresses(&reply.message, reply.source);
         self.take_denials(&reply.message, reply.source);
         if self.first.is_none() && !self.found.is_empty() {
-            let delay = self.asked_at.map_or(Duration::ZERO, |asked_at| now.saturating_duration_since(asked_at));
-            self.first = Some(FirstAnswer { at: now, delay });
+            let asked_at = reply.answers.map(|asked| asked.at).or(self.asked_at);
+            let delay = asked_at.map_or(Duration::ZERO, |asked_at| now.saturating_duration_since(asked_at));
+            self.first = Some(FirstAnswer { at: now, delay, by_multicast: reply.answers.is_none() });
         }
         self.heard_over_v6 |= reply.source.ip.is_ipv6() && gave != Families::default();
-        let Some(kind) = reply.answers else { return };
+        let Some(asked) = reply.answers else { return };
         for family in gave.iter() {
             self.answered.insert(family);
         }
-        let lacked = if kind == RecordType::A { Family::V4 } else { Family::V6 };
+        let lacked = if asked.kind == RecordType::A { Family::V4 } else { Family::V6 };
         // An answer without any address says nothing.
         if gave.contains(lacked.other()) && !gave.contains(lacked) {
             self.note(reply.source, |witness| witness.lacked.insert(lacked));
@@ -312,9 +322,6 @@ impl Collector for AddressCollector {
     }
 
     fn verdict(&self, now: Instant) -> Verdict {
-        if self.renamed {
-            return Verdict::Renamed;
-        }
         let mut until = None;
         for family in self.wanted.iter().filter(|&family| !self.has(family)) {
             match self.absence_since(family) {
@@ -331,8 +338,12 @@ impl Collector for AddressCollector {
         }
     }
 
+    fn take_new_name(&mut self) -> bool {
+        std::mem::take(&mut self.renamed)
+    }
+
     fn ask_again_at(&self) -> Option<Instant> {
-        self.first.map(|first| first.at + self.grace(first.delay) / 2)
+        self.first.map(|first| first.at + self.grace(first) / 2)
     }
 }
 
@@ -340,6 +351,7 @@ impl Collector for AddressCollector {
 mod tests {
     use super::*;
     use crate::interfaces;
+    use crate::validation::Asked;
     use crate::wire::build::{Response, wire};
 
     const V4_SOURCE: &str = "10.0.0.2";
@@ -349,6 +361,7 @@ mod tests {
     struct Scene {
         collector: AddressCollector,
         start: Instant,
+        asked_at: Instant,
     }
 
     impl Scene {
@@ -358,7 +371,7 @@ mod tests {
             let start = Instant::now();
             collector.asked(Family::V4, start);
             collector.asked(Family::V6, start);
-            Self { collector, start }
+            Self { collector, start, asked_at: start }
         }
 
         fn without_ipv6(wanted: Families) -> Self {
@@ -372,7 +385,10 @@ mod tests {
         }
 
         fn hear(&mut self, ms: u64, from: &str, answers: Option<RecordType>, response: &Response) {
-            let source = Source { ip: from.parse().unwrap(), interface: 2 };
+            let ip: IpAddr = from.parse().unwrap();
+            let source = Source { ip, interface: 2 };
+            let answers =
+                answers.map(|kind| Asked { id: 1, interface: 2, over: Family::of(ip), kind, at: self.asked_at });
             let message = Message::read(response.octets()).unwrap();
             self.collector.take(&Reply { message, source, answers }, self.at(ms));
         }
@@ -382,7 +398,7 @@ mod tests {
             match self.collector.verdict(self.at(ms)) {
                 Verdict::Done => Some(0),
                 Verdict::WaitUntil(until) => Some((until - self.start).as_millis()),
-                Verdict::Silent | Verdict::Renamed => None,
+                Verdict::Silent => None,
             }
         }
 
@@ -456,21 +472,33 @@ mod tests {
 
     #[test]
     fn silence_about_the_other_family_is_understood_after_a_grace() {
-        for (delay, until) in [
-            (0, 20),
-            (1, 21),
-            (12, 36),  // a slow link: twice the delay
-            (20, 160), // a random delay: the second one may end later
-            (80, 180),
-            (120, 220),
-            (500, 600),
-        ] {
+        // At once; on a slow link after twice the delay; within bounds.
+        for (delay, until) in [(0, 20), (1, 21), (12, 36), (20, 60), (120, 220), (500, 600)] {
             let mut scene = Scene::new(Families::BOTH);
             scene.hear(delay, V4_SOURCE, A, &only_v4());
             assert_eq!(scene.waits_until(delay), Some(until), "after {delay} ms");
             assert_eq!(scene.waits_until(u64::try_from(until).unwrap()), Some(0));
             assert!(scene.answer(1000).settles(Families::BOTH));
         }
+    }
+
+    #[test]
+    fn answers_by_multicast_may_have_been_held_back_for_different_times() {
+        for (delay, until) in [(1, 21), (12, 36), (20, 160), (80, 180), (120, 220)] {
+            let mut scene = Scene::new(Families::BOTH);
+            scene.hear(delay, V4_SOURCE, None, &only_v4());
+            assert_eq!(scene.waits_until(delay), Some(until), "after {delay} ms");
+        }
+    }
+
+    #[test]
+    fn time_alone_says_nothing_of_a_family_that_was_not_wanted() {
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        assert!(!scene.answer(1000).absent.contains(Family::V6));
+        let mut scene = Scene::new(Families::only(Family::V4));
+        scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[RecordType::A]));
+        assert!(scene.answer(1).absent.contains(Family::V6));
     }
 
     #[test]
@@ -492,12 +520,19 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_counts_from_the_last_question() {
+    fn the_delay_counts_from_the_question_that_was_answered() {
+        // By multicast, from the last.
         let mut scene = Scene::new(Families::BOTH);
         let again = scene.at(250);
         scene.collector.asked(Family::V4, again);
         scene.hear(251, V4_SOURCE, None, &only_v4());
         assert_eq!(scene.waits_until(251), Some(271));
+        // By unicast the id tells: here the first was.
+        let mut scene = Scene::new(Families::BOTH);
+        let again = scene.at(250);
+        scene.collector.asked(Family::V4, again);
+        scene.hear(251, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(251), Some(351));
     }
 
     #[test]
@@ -658,6 +693,13 @@ mod tests {
         scene.hear(1, V4_SOURCE, A, &both());
         scene.hear(1, "10.0.0.3", A, &response().address("printer.local", "10.0.0.3"));
         assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
+        // Not even in the family that is missing.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        let other = response().address("printer.local", "10.0.0.3").address("printer.local", "fd00::3");
+        scene.hear(1, "10.0.0.3", AAAA, &other);
+        assert_eq!(scene.waits_until(1), Some(21));
+        assert_eq!(scene.addresses(1), ["10.0.0.2"]);
         // The same host by two ways: one of its addresses is known already.
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &both());
@@ -696,6 +738,18 @@ mod tests {
     }
 
     #[test]
+    fn the_time_to_live_of_an_alias_counts() {
+        let mut scene = Scene::new(Families::only(Family::V4));
+        let alias = wire("host.local");
+        let chain = response()
+            .record(&wire("printer.local"), RecordType::CNAME, 1, 2, &alias)
+            .address("host.local", "10.0.0.2");
+        scene.hear(1, V4_SOURCE, A, &chain);
+        let now = scene.at(1);
+        assert_eq!(scene.answer(1).ttl(now), Duration::from_secs(2));
+    }
+
+    #[test]
     fn aliases_are_followed_within_a_message() {
         let mut scene = Scene::new(Families::only(Family::V4));
         let chain = response()
@@ -713,7 +767,8 @@ mod tests {
     fn an_alias_without_an_address_is_asked_for() {
         let mut scene = Scene::new(Families::only(Family::V4));
         scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, "host.local"));
-        assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Renamed);
+        assert!(scene.collector.take_new_name());
+        assert!(!scene.collector.take_new_name());
         assert_eq!(*scene.collector.name(), Name::from_text(b"host.local").unwrap());
         let again = scene.at(1);
         scene.collector.asked(Family::V4, again);
@@ -731,12 +786,12 @@ mod tests {
         ] {
             let mut scene = Scene::new(Families::BOTH);
             scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, target));
-            assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent, "{what}");
+            assert!(!scene.collector.take_new_name(), "{what}");
         }
         // DNAME, once the way to poison a peer.
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &response().name("local", RecordType(39), "example.local"));
-        assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent);
+        assert!(!scene.collector.take_new_name());
     }
 
     #[test]

@@ -12,8 +12,6 @@ use crate::wire::{Name, RecordType};
 pub(crate) enum Verdict {
     /// Nothing has been heard: go on asking.
     Silent,
-    /// The answer led to another name, which is to be asked for now.
-    Renamed,
     /// Something has been heard, and the rest is awaited until then.
     WaitUntil(Instant),
     /// There is nothing to wait for.
@@ -40,6 +38,11 @@ pub(crate) trait Collector {
 
     /// Whether the lookup is done at `now`.
     fn verdict(&self, now: Instant) -> Verdict;
+
+    /// True, once, if an answer has led to another name, which is to be asked for now.
+    fn take_new_name(&mut self) -> bool {
+        false
+    }
 
     /// When it is worth while, once, to ask again for what is awaited.
     fn ask_again_at(&self) -> Option<Instant> {

@@ -11,7 +11,8 @@ pub struct Config {
     pub retries: [Duration; 2],
     /// The shortest time to wait for the second family once the first has come.
     pub grace_min: Duration,
-    /// The longest time to wait for it; between the two it is twice the first answer's own delay.
+    /// The longest time to wait for it; between the two it is twice the first answer's own delay. (Answers by multicast
+    /// that were held back, as RFC 6762, section 6, has it, may come further apart.)
     pub grace_max: Duration,
     /// How long a reverse lookup waits: `sshd` and `traceroute` make them for every address they meet.
     pub reverse_timeout: Duration,
@@ -29,8 +30,9 @@ impl Default for Config {
         Self {
             timeout: Duration::from_millis(2000),
             // The first retry makes up for a lost packet and passes firewalls; the second comes after the second in
-            // which a responder need not multicast a record again (RFC 6762, section 6).
-            retries: [Duration::from_millis(250), Duration::from_millis(1050)],
+            // which a responder need not multicast a record again (RFC 6762, section 6), and as long after the first,
+            // which asked from port 5353 too (section 5.2).
+            retries: [Duration::from_millis(250), Duration::from_millis(1250)],
             grace_min: Duration::from_millis(20),
             grace_max: Duration::from_millis(100),
             reverse_timeout: Duration::from_millis(1000),

@@ -119,7 +119,7 @@ impl HostLookup {
     }
 
     /// The answer, when the lookup has ended.
-    pub fn finish(self, at: Duration) -> Option<Answer> {
+    pub fn finish(mut self, at: Duration) -> Option<Answer> {
         self.collector.0.finish(&self.interfaces, self.start + at)
     }
 }

@@ -1,7 +1,7 @@
 //! Message ids that nobody off the link can guess: fresh random octets from the kernel for every query.
 
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crate::sys;
@@ -44,13 +44,13 @@ impl Ids {
         }
         // A sandbox without getrandom(2). What the kernel gave the process at its start, the time to the nanosecond and a
         // count are the best there is; a reply must still come from the link.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         for chunk in self.octets.chunks_mut(8) {
             let mut hasher = DefaultHasher::new();
             hasher.write(&sys::random_at_start());
             hasher.write_u128(time.as_nanos());
-            hasher.write_u64(COUNT.fetch_add(1, Ordering::Relaxed));
+            hasher.write_usize(COUNT.fetch_add(1, Ordering::Relaxed));
             let octets = hasher.finish().to_ne_bytes();
             chunk.copy_from_slice(octets.get(..chunk.len()).unwrap_or_default());
         }

@@ -77,13 +77,10 @@ impl Interfaces {
     }
 
     /// Picks those that can be asked on: up, running, multicast, no point-to-point link and no member of another, with an
-    /// address. The loopback interface is picked only where there is no other.
+    /// address. The loopback interface has no multicast.
     pub(crate) fn select(links: &mut Vec<Link>, mut addresses: Vec<OwnAddress>) -> Self {
         const NEEDED: libc::c_int = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
         links.retain(|link| link.flags & (NEEDED | libc::IFF_POINTOPOINT) == NEEDED && !link.is_port);
-        if links.iter().any(|link| link.flags & libc::IFF_LOOPBACK == 0) {
-            links.retain(|link| link.flags & libc::IFF_LOOPBACK == 0);
-        }
         links.sort_unstable_by_key(|link| link.index);
         let mut usable = Vec::new();
         for link in links.iter() {
@@ -174,14 +171,6 @@ pub(crate) mod tests {
         assert_eq!(selected(&[link(2, ETHERNET | libc::IFF_POINTOPOINT)], &addresses), []);
         assert_eq!(selected(&[Link { is_port: true, ..link(2, ETHERNET) }], &addresses), []);
         assert_eq!(selected(&[link(3, ETHERNET)], &addresses), []);
-    }
-
-    #[test]
-    fn the_loopback_interface_is_the_last_resort() {
-        let loopback = link(1, ETHERNET | libc::IFF_LOOPBACK);
-        let addresses = [own(1, "127.0.0.1/8"), own(2, "fe80::2/64")];
-        assert_eq!(selected(&[loopback, link(2, ETHERNET)], &addresses), [Interface { index: 2, v4: false, v6: true }]);
-        assert_eq!(selected(&[loopback], &addresses), [Interface { index: 1, v4: true, v6: false }]);
     }
 
     #[test]

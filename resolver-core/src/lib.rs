@@ -31,6 +31,7 @@ pub mod policy;
 mod querier;
 mod resolver;
 mod socket;
+pub mod stages;
 #[allow(unsafe_code)]
 mod sys;
 mod validation;

@@ -197,6 +197,39 @@ mod tests {
         }));
     }
 
+    /// What was captured came from a little-endian machine of the usual kind.
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn captured_tables_are_read() {
+        let (mut links, mut addresses) = (Vec::new(), Vec::new());
+        for datagram in [
+            &include_bytes!("../testdata/kernel-link-ports.bin")[..],
+            include_bytes!("../testdata/kernel-link-others.bin"),
+        ] {
+            let ended = messages(datagram, RTM_GETLINK.into(), &mut |kind, body| {
+                assert_eq!(kind, RTM_NEWLINK);
+                links.push(link(body).unwrap());
+            });
+            assert!(!ended.unwrap(), "the last message comes alone");
+        }
+        let ports: Vec<_> = links.iter().filter(|link| link.is_port).map(|link| link.index).collect();
+        assert_eq!((links.len(), ports), (8, vec![4]));
+        let datagram = include_bytes!("../testdata/kernel-address.bin");
+        messages(datagram, RTM_GETADDR.into(), &mut |_, body| addresses.extend(address(body))).unwrap();
+        let found: Vec<_> =
+            addresses.iter().map(|own| (own.interface, own.ip.to_string(), own.prefix_length)).collect();
+        let expected = [
+            (1, "127.0.0.1", 8),
+            (3, "10.1.2.3", 24),
+            (3, "192.0.2.1", 32),
+            (7, "10.9.9.1", 32),
+            (1, "::1", 128),
+            (2, "fe80::1", 64),
+            (3, "fd00::7", 128),
+        ];
+        assert_eq!(found, expected.map(|(interface, ip, length)| (interface, ip.to_owned(), length)));
+    }
+
     #[test]
     fn broken_answers_are_errors() {
         let mut each = |_: u16, _: &[u8]| {};

@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::interfaces::{Interface, Interfaces};
 use crate::memory;
 use crate::socket::{Channel, GROUP_V4, GROUP_V6, Sockets};
+use crate::stages::{self, Stage};
 use crate::validation::{self, Asked, Outstanding};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 
@@ -34,7 +35,7 @@ pub(crate) struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
     /// From ephemeral ports: what nearly every responder answers, and at once.
-    First,
+    Plain,
     /// In two other ways at once, after silence. From the group's sockets with id 0, because the answer comes by
     /// multicast, which stateful firewalls admit. And from ephemeral ports, asking for a unicast response (RFC 6762,
     /// section 5.4), because some responders echo an id only then, or have used up this second's multicast.
@@ -58,14 +59,18 @@ pub(crate) fn run(
         outstanding: Outstanding::default(),
         ids: Ids::new(),
     };
+    stages::reach(Stage::Sockets);
     let start = Instant::now();
     let deadline = start + schedule.timeout;
     let mut attempts = Attempts::from(start, schedule);
-    let mut asked_again = false;
+    let (mut asked, mut asked_again) = (false, false);
     loop {
         let now = Instant::now();
         if now >= deadline {
             return Ok(());
+        }
+        if collector.take_new_name() {
+            attempts = Attempts::from(now, schedule);
         }
         let until = match collector.verdict(now) {
             Verdict::Done => break,
@@ -73,27 +78,26 @@ pub(crate) fn run(
                 Some(at) if at <= now => {
                     asked_again = true;
                     // What has been heard is an answer even if this cannot be sent.
-                    let _ = querier.attempt(Attempt::First, collector, now);
+                    let _ = querier.attempt(Attempt::Plain, collector, now);
                     until
                 }
                 Some(at) => until.min(at),
                 None => until,
             },
-            Verdict::Renamed => {
-                querier.outstanding.clear();
-                attempts = Attempts::from(now, schedule);
-                querier.attempt(Attempt::First, collector, now)?;
-                attempts.made += 1;
-                continue;
-            }
             Verdict::Silent => {
                 if let Some(attempt) = attempts.due(now) {
-                    querier.attempt(attempt, collector, now)?;
                     attempts.made += 1;
+                    match querier.attempt(attempt, collector, now) {
+                        Ok(()) => asked = true,
+                        // Once a question is out, an answer may come, whatever becomes of the next.
+                        Err(error) if !asked => return Err(error),
+                        Err(_) => {}
+                    }
                 }
                 attempts.next().unwrap_or(deadline)
             }
         };
+        stages::reach(Stage::Asked);
         querier.sockets.wait(until.min(deadline).saturating_duration_since(now))?;
         for _ in 0..BATCH {
             let now = Instant::now();
@@ -131,7 +135,7 @@ impl Attempts {
 
     /// The attempt that is to be made now.
     fn due(&self, now: Instant) -> Option<Attempt> {
-        self.next().filter(|&next| next <= now).map(|_| if self.made == 0 { Attempt::First } else { Attempt::Again })
+        self.next().filter(|&next| next <= now).map(|_| if self.made == 0 { Attempt::Plain } else { Attempt::Again })
     }
 }
 
@@ -154,7 +158,7 @@ impl Querier<'_> {
                     Family::V4 => IpAddr::from(GROUP_V4),
                     Family::V6 => IpAddr::from(GROUP_V6),
                 };
-                let sent = self.ask(attempt, collector, *interface, group);
+                let sent = self.ask(attempt, collector, *interface, group, now);
                 if sent.is_ok() {
                     collector.asked(over, now);
                 }
@@ -164,7 +168,7 @@ impl Querier<'_> {
         if let Some(ip) = collector.direct() {
             for interface in self.interfaces.on_link(ip) {
                 // From the group's sockets one cannot ask directly: the answer would go to port 5353 of a daemon.
-                result = result.or(self.ask(Attempt::First, collector, *interface, ip));
+                result = result.or(self.ask(Attempt::Plain, collector, *interface, ip, now));
             }
         }
         result
@@ -177,6 +181,7 @@ impl Querier<'_> {
         collector: &dyn Collector,
         interface: Interface,
         to: IpAddr,
+        now: Instant,
     ) -> Result<(), LookupError> {
         let over = Family::of(to);
         let mut result = Err(LookupError::NoInterface);
@@ -187,7 +192,8 @@ impl Querier<'_> {
                 result = Ok(());
             }
             let query = Query { id: self.ids.next(), unicast_response: attempt == Attempt::Again, ..query };
-            if !self.outstanding.add(Asked { id: query.id, interface: interface.index, over, kind }) {
+            let asked = Asked { id: query.id, interface: interface.index, over, kind, at: now };
+            if !self.outstanding.add(asked, query.name) {
                 return result.or(Err(LookupError::Exhausted));
             }
             result = result.or(self.send(&query, Channel::Ephemeral, interface.index, to));
@@ -204,10 +210,10 @@ impl Querier<'_> {
     /// Takes in one packet; false if there is none.
     fn take_one(&mut self, collector: &mut dyn Collector, buffer: &mut [u8], now: Instant) -> bool {
         let Some(datagram) = self.sockets.receive(buffer) else { return false };
+        stages::reach(Stage::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-        if let Some(reply) =
-            validation::believe(&datagram, octets, collector.name(), &self.outstanding, self.interfaces)
-        {
+        if let Some(reply) = validation::believe(&datagram, octets, &self.outstanding, self.interfaces) {
+            stages::reach(Stage::Believed);
             collector.take(&reply, now);
         }
         true

@@ -15,11 +15,13 @@ use crate::memory;
 use crate::pointer::PointerCollector;
 use crate::policy::{self, ReverseRange};
 use crate::querier::{self, Schedule};
+use crate::stages::{self, Stage};
 use crate::sys;
 use crate::wire::Name;
 
-/// How often the cache's lock is tried before the lookup does without it. It is held for less than a microsecond, and
-/// never across a system call; after a fork in another thread it may never be free again.
+/// How often the cache's lock is tried before the lookup does without it. It is held for about a microsecond, in which
+/// nothing is asked of the kernel but, at times, memory. Nobody waits for it: after a fork in another thread it might
+/// never be free again.
 const LOCK_TRIES: u32 = 100;
 
 /// A resolver with its memory. To be shared by all threads of a process.
@@ -104,6 +106,7 @@ impl Resolver {
 
     #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
+        stages::reach(Stage::Interfaces);
         let interfaces = Interfaces::read()?;
         let is_own = is_own_name(name);
         let mut collector = AddressCollector::new(name, wanted, &self.config);
@@ -121,6 +124,7 @@ impl Resolver {
     #[inline(never)]
     fn remember_host(&self, name: &Name, answer: &mut Answer, now: Instant) {
         self.with_cache(|cache| {
+            stages::reach(Stage::Remember);
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
             }
@@ -132,6 +136,7 @@ impl Resolver {
 
     #[inline(never)]
     fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
+        stages::reach(Stage::Interfaces);
         let interfaces = Interfaces::read()?;
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
@@ -150,7 +155,10 @@ impl Resolver {
     #[inline(never)]
     fn remember_pointer(&self, name: &Name, pointer: &Pointer, now: Instant) {
         let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
-        self.with_cache(|cache| cache.insert(name, entry));
+        self.with_cache(|cache| {
+            stages::reach(Stage::Remember);
+            cache.insert(name, entry);
+        });
     }
 
     /// The schedule of a lookup. For the machine's own name the first silence is enough: if a responder on it knew
@@ -173,20 +181,29 @@ impl Resolver {
         for address in &addresses {
             absent.remove(Family::of(address.ip));
         }
-        Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.ttl_max }
+        // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
+        Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.silence_ttl }
     }
 
     #[inline(never)]
     fn remember_silence(&self, name: &Name, now: Instant) -> LookupError {
         let expires = now + self.config.silence_ttl;
-        self.with_cache(|cache| cache.insert(name, Remembered::Silence { expires }));
-        LookupError::Silence
+        let known = self.with_cache(|cache| match cache.get(name, now) {
+            // Another lookup has heard of the host: silence now is a lost packet, and says nothing of what is known.
+            Some(Remembered::Host(_)) => true,
+            _ => {
+                cache.insert(name, Remembered::Silence { expires });
+                false
+            }
+        });
+        if known == Some(true) { LookupError::NoData } else { LookupError::Silence }
     }
 
     /// Does something with the cache, or nothing if its lock cannot be had.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         for _ in 0..LOCK_TRIES {
             if let Some(mut cache) = self.cache.try_lock() {
+                stages::reach(Stage::Cache);
                 return Some(work(&mut cache));
             }
             std::hint::spin_loop();

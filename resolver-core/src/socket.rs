@@ -73,8 +73,6 @@ impl Sockets {
     /// Why the last one failed, if no ephemeral socket can be had.
     pub(crate) fn open(interfaces: &Interfaces) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
-        // The ear first, so that no answer is missed.
-        sockets.open_group_sockets(interfaces);
         let mut why = LookupError::NoInterface;
         let mut any = false;
         for family in Family::ALL {
@@ -86,7 +84,12 @@ impl Sockets {
                 Err(error) => why = LookupError::from_io(&error),
             }
         }
-        if any { Ok(sockets) } else { Err(why) }
+        if !any {
+            return Err(why);
+        }
+        // The ear may take what descriptors are left.
+        sockets.open_group_sockets(interfaces);
+        Ok(sockets)
     }
 
     fn open_group_sockets(&mut self, interfaces: &Interfaces) {
@@ -129,16 +132,14 @@ impl Sockets {
             .find(|endpoint| endpoint.interface == 0 || endpoint.interface == interface)
             .and_then(|endpoint| endpoint.socket.as_ref())
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOTSOCK))?;
-        let control = PacketInfo::leaving_by(interface);
+        let mut control = PacketInfo([0; PacketInfo::SIZE]);
         let address: SockAddr = match to {
             IpAddr::V4(ip) => SocketAddr::from(SocketAddrV4::new(ip, MDNS_PORT)).into(),
             IpAddr::V6(ip) => SocketAddr::from(SocketAddrV6::new(ip, MDNS_PORT, 0, interface)).into(),
         };
         let parts = [IoSlice::new(packet)];
-        let mut message = MsgHdr::new().with_addr(&address).with_buffers(&parts);
-        if family == Family::V4 {
-            message = message.with_control(&control.0);
-        }
+        let control = control.leaving_by(interface, family);
+        let message = MsgHdr::new().with_addr(&address).with_buffers(&parts).with_control(control);
         socket.sendmsg(&message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT).map(|_| ())
     }
 
@@ -208,9 +209,10 @@ fn group_v4<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> io::Result<S
     let socket = new(Family::V4)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
-    // Only what was joined here, not what other programs on the machine have joined.
-    socket.set_multicast_all_v4(false)?;
+    // Only what was joined here, not what other programs on the machine have joined: that would be passed over anyway.
+    let _ = socket.set_multicast_all_v4(false);
     socket.bind(&SocketAddr::from((GROUP_V4, MDNS_PORT)).into())?;
+    // The kernel lets one socket join twenty times by default (igmp_max_memberships): hosts with more have no ear there.
     let mut joined = false;
     for interface in interfaces {
         joined |= socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface.index)).is_ok();
@@ -232,43 +234,44 @@ fn group_v6(interface: u32) -> io::Result<Socket> {
 
 /// A socket that never blocks and tells where its datagrams come from.
 fn new(family: Family) -> io::Result<Socket> {
-    let (domain, options) = match family {
-        Family::V4 => (Domain::IPV4, [(libc::IPPROTO_IP, libc::IP_PKTINFO), (libc::IPPROTO_IP, libc::IP_RECVTTL)]),
-        Family::V6 => (
-            Domain::IPV6,
-            [(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO), (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT)],
-        ),
+    let (domain, level, packet_info, hop_limit) = match family {
+        Family::V4 => (Domain::IPV4, libc::IPPROTO_IP, libc::IP_PKTINFO, libc::IP_RECVTTL),
+        Family::V6 => (Domain::IPV6, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, libc::IPV6_RECVHOPLIMIT),
     };
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP)).and_then(sys::above_stdio)?;
-    for (level, option) in options {
-        sys::set_option(&socket, level, option, 1)?;
-    }
+    sys::set_option(&socket, level, packet_info, 1)?;
+    // Without it a sender is known by its address alone.
+    let _ = sys::set_option(&socket, level, hop_limit, 1);
     Ok(socket)
 }
 
-/// The control message that says by which interface an IPv4 datagram leaves: `IP_PKTINFO` of `ip(7)`.
+/// The control message that says by which interface a datagram leaves: `IP_PKTINFO` of `ip(7)`, `IPV6_PKTINFO` of
+/// `ipv6(7)`. The routing table would have its own ideas, where there are several.
 #[repr(align(8))]
-struct PacketInfo([u8; size_of::<libc::cmsghdr>() + PacketInfo::ROOM]);
+struct PacketInfo([u8; PacketInfo::SIZE]);
 
 impl PacketInfo {
-    // An in_pktinfo of twelve octets, padded to the size of a word.
-    const ROOM: usize = 12usize.next_multiple_of(size_of::<usize>());
+    const HEADER: usize = size_of::<libc::cmsghdr>();
+    const SIZE: usize = Self::HEADER + 24;
 
-    fn leaving_by(interface: u32) -> Self {
-        const HEADER: usize = size_of::<libc::cmsghdr>();
+    fn leaving_by(&mut self, interface: u32, family: Family) -> &[u8] {
         const WORD: usize = size_of::<usize>();
+        // An in_pktinfo begins with the index, an in6_pktinfo ends with it.
+        let (level, kind, length, index) = match family {
+            Family::V4 => (libc::IPPROTO_IP, libc::IP_PKTINFO, 12usize, 0),
+            Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, 20, 16),
+        };
         let fields: [(usize, &[u8]); 4] = [
-            (0, &(HEADER + 12).to_ne_bytes()),
-            (WORD, &libc::IPPROTO_IP.to_ne_bytes()),
-            (WORD + 4, &libc::IP_PKTINFO.to_ne_bytes()),
-            (HEADER, &interface.to_ne_bytes()),
+            (0, &(Self::HEADER + length).to_ne_bytes()),
+            (WORD, &level.to_ne_bytes()),
+            (WORD + 4, &kind.to_ne_bytes()),
+            (Self::HEADER + index, &interface.to_ne_bytes()),
         ];
-        let mut info = Self([0; HEADER + Self::ROOM]);
         for (at, field) in fields {
-            if let Some(place) = info.0.get_mut(at..at + field.len()) {
+            if let Some(place) = self.0.get_mut(at..at + field.len()) {
                 place.copy_from_slice(field);
             }
         }
-        info
+        self.0.get(..Self::HEADER + length.next_multiple_of(WORD)).unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@
 //! these checks keep out is everyone else.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use crate::answer::Family;
 use crate::interfaces::Interfaces;
@@ -23,20 +24,25 @@ pub(crate) struct Asked {
     pub(crate) over: Family,
     /// The type it asked for.
     pub(crate) kind: RecordType,
+    /// When it was sent.
+    pub(crate) at: Instant,
 }
 
-/// The questions sent so far, all of one name.
+/// The questions sent so far.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
     asked: Vec<Asked>,
+    // The name that was looked up, and those that its aliases led to.
+    names: Vec<Name>,
     // By interface and family: asked there from the group's sockets, without an id.
     multicast: Vec<(u32, Family)>,
 }
 
 impl Outstanding {
-    /// Notes a question; false if there is no memory for it, and so no way to know its answer.
-    pub(crate) fn add(&mut self, asked: Asked) -> bool {
-        memory::push(&mut self.asked, asked)
+    /// Notes a question about `name`; false if there is no memory for it, and so no way to know its answer.
+    pub(crate) fn add(&mut self, asked: Asked, name: &Name) -> bool {
+        (self.names.contains(name) || memory::push(&mut self.names, name.clone()))
+            && memory::push(&mut self.asked, asked)
     }
 
     /// Notes that a question was sent to which only a multicast answer can come.
@@ -44,12 +50,6 @@ impl Outstanding {
         if !self.multicast.contains(&(interface, over)) {
             memory::push(&mut self.multicast, (interface, over));
         }
-    }
-
-    /// Forgets all questions: the name has changed.
-    pub(crate) fn clear(&mut self) {
-        self.asked.clear();
-        self.multicast.clear();
     }
 
     fn find(&self, id: u16, interface: u32, over: Family) -> Option<&Asked> {
@@ -78,16 +78,15 @@ pub(crate) struct Reply<'a> {
     pub(crate) message: Message<'a>,
     /// Who sent it.
     pub(crate) source: Source,
-    /// The type asked for by the question whose id it bears, if it came by unicast.
-    pub(crate) answers: Option<RecordType>,
+    /// The question whose id it bears, if it came by unicast.
+    pub(crate) answers: Option<Asked>,
 }
 
-/// The reply in a datagram, if it is to be believed as an answer to one of the questions about `name`.
+/// The reply in a datagram, if it is to be believed as an answer to one of the questions.
 #[inline(never)]
 pub(crate) fn believe<'a>(
     datagram: &Datagram,
     octets: &'a [u8],
-    name: &Name,
     outstanding: &Outstanding,
     interfaces: &Interfaces,
 ) -> Option<Reply<'a>> {
@@ -103,10 +102,10 @@ pub(crate) fn believe<'a>(
         Channel::Ephemeral => {
             let asked = outstanding.find(message.id(), received.interface, *over)?;
             let to_us = received.destination.is_some_and(|destination| interfaces.is_own(destination));
-            if !to_us || !message.asks_only_about(name) {
+            if !to_us || !outstanding.names.iter().any(|name| message.asks_only_about(name)) {
                 return None;
             }
-            Some(asked.kind)
+            Some(*asked)
         }
         // Id and questions of a multicast response are ignored (RFC 6762, sections 6 and 18.1).
         Channel::Group => {
@@ -173,10 +172,17 @@ mod tests {
     fn believed(datagram: Datagram, octets: &[u8]) -> bool {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "10.3.0.1/24")]);
         let mut outstanding = Outstanding::default();
-        outstanding.add(Asked { id: ID, interface: 2, over: Family::V4, kind: RecordType::A });
-        outstanding.add(Asked { id: ID + 1, interface: 3, over: Family::V4, kind: RecordType::A });
-        outstanding.add(Asked { id: ID + 2, interface: 2, over: Family::V6, kind: RecordType::A });
-        believe(&datagram, octets, &name(), &outstanding, &interfaces).is_some()
+        outstanding
+            .add(Asked { id: ID, interface: 2, over: Family::V4, kind: RecordType::A, at: Instant::now() }, &name());
+        outstanding.add(
+            Asked { id: ID + 1, interface: 3, over: Family::V4, kind: RecordType::A, at: Instant::now() },
+            &name(),
+        );
+        outstanding.add(
+            Asked { id: ID + 2, interface: 2, over: Family::V6, kind: RecordType::A, at: Instant::now() },
+            &name(),
+        );
+        believe(&datagram, octets, &outstanding, &interfaces).is_some()
     }
 
     #[test]
@@ -250,13 +256,11 @@ mod tests {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24")]);
         let mut outstanding = Outstanding::default();
         let believed = |datagram, outstanding: &Outstanding| {
-            believe(&datagram, Response::new(0).octets(), &name(), outstanding, &interfaces).is_some()
+            believe(&datagram, Response::new(0).octets(), outstanding, &interfaces).is_some()
         };
         assert!(!believed(multicast(), &outstanding));
         outstanding.expect_multicast(2, Family::V4);
         assert!(believed(multicast(), &outstanding));
         assert!(!believed(unicast(), &outstanding));
-        outstanding.clear();
-        assert!(!believed(multicast(), &outstanding));
     }
 }

@@ -1,6 +1,10 @@
 //! The hazards of living in other people's processes. Each guest (`tests/guests`) is such a process.
 
+use std::path::PathBuf;
+use std::process::Command;
+use tests::deps::unpacked;
 use tests::guest::Home;
+use tests::module::{target, workspace};
 
 type Tested = Result<(), String>;
 
@@ -39,4 +43,157 @@ fn asynchronous_lookups_work() -> Tested {
 #[test]
 fn a_small_stack_is_enough() -> Tested {
     Home::new()?.host("stack", &[]).map(drop)
+}
+
+#[test]
+fn descriptors_0_to_2_are_never_used() -> Tested {
+    Home::new()?.host("descriptors", &["stdio"]).map(drop)
+}
+
+#[test]
+fn another_thread_may_close_every_descriptor() -> Tested {
+    let home = Home::new()?;
+    home.host("descriptors", &["closed"])?;
+    home.host("descriptors", &["reused"]).map(drop)
+}
+
+#[test]
+fn thousands_of_descriptors_do_not_matter() -> Tested {
+    Home::new()?.host("descriptors", &["many"]).map(drop)
+}
+
+#[test]
+fn without_descriptors_a_lookup_fails_and_the_next_works() -> Tested {
+    Home::new()?.host("descriptors", &["none"]).map(drop)
+}
+
+#[test]
+fn a_lookup_within_a_lookup_is_refused() -> Tested {
+    Home::new()?.host("reenter", &[]).map(drop)
+}
+
+#[test]
+fn nothing_raises_sigpipe_or_blocks_or_is_inherited() -> Tested {
+    Home::new()?.host("manners", &[]).map(drop)
+}
+
+#[test]
+fn it_survives_dlclose() -> Tested {
+    Home::new()?.host("reload", &[]).map(drop)
+}
+
+#[test]
+fn it_works_in_an_empty_root() -> Tested {
+    Home::new()?.host("chroot", &[]).map(drop)
+}
+
+#[test]
+fn it_works_in_sandboxes() -> Tested {
+    Home::new()?.host("sandbox", &[]).map(drop)
+}
+
+#[test]
+fn it_survives_a_host_without_memory() -> Tested {
+    Home::new()?.host("memory", &[]).map(drop)
+}
+
+#[test]
+fn it_works_in_turkish() -> Tested {
+    let home = Home::new()?;
+    let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
+    let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
+    home.client.script(&format!(
+        "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
+    ))?;
+    home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
+}
+
+#[test]
+fn a_panic_at_any_stage_is_caught_and_silent() -> Tested {
+    let home = Home::new()?;
+    let module = module_that_panics()?;
+    home.client.script(&format!("mkdir /run/injected; cp {} /run/injected/{FILE}", module.display()))?;
+    home.host_with(&[("LD_LIBRARY_PATH", "/run/injected".into())], "panics", &[]).map(drop)
+}
+
+/// The name under which the guests load the module.
+const FILE: &str = "libnss_mdns_minimal.so.2";
+
+/// A build with the feature that makes it panic where it is told to; in a folder of its own, so that it is never taken
+/// for the real one.
+fn module_that_panics() -> Result<PathBuf, String> {
+    let folder = target().join("injected");
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--package", "nss_mdns", "--features", "panic-injection", "--target-dir"]);
+    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
+    if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
+}
+
+#[test]
+fn many_lookups_leave_nothing_behind() -> Tested {
+    let home = Home::new()?;
+    home.host("lookups", &["200000", "5000"])?;
+    home.host("lookups", &["100000", "4000", "8"]).map(drop)
+}
+
+/// What valgrind is told: any error is the guest's.
+const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
+
+fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+    let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
+    let program = program.to_string_lossy();
+    let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
+    assert!(outcome.success(), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.stderr, "");
+    println!("{options:?} {guest}: {}", outcome.stdout.trim());
+    Ok(())
+}
+
+#[test]
+fn memcheck_finds_nothing() -> Tested {
+    let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
+}
+
+/// The long runs: `tests/soak`.
+mod soak {
+    use super::*;
+    use std::time::Duration;
+
+    fn patient_home() -> Result<Home, String> {
+        let mut home = Home::new()?;
+        home.limit = Duration::from_secs(900);
+        Ok(home)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn a_million_lookups() -> Tested {
+        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn ten_thousand_forks() -> Tested {
+        let home = patient_home()?;
+        home.host("forks", &["1", "2000"])?;
+        home.host("forks", &["4", "4000"])?;
+        home.host("forks", &["16", "4000"]).map(drop)
+    }
+
+    /// The table of names grows at these numbers.
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn no_memory_at_any_size() -> Tested {
+        let home = patient_home()?;
+        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn memcheck_over_many_threads() -> Tested {
+        let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+        under_valgrind(&patient_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&patient_home()?, &leaks, "cancel", &[])
+    }
 }

@@ -23,9 +23,12 @@ pub mod pointer;
 pub mod scene;
 
 #[allow(dead_code)]
-#[path = "../../../nss_mdns/src/abi.rs"]
-mod abi;
-#[path = "../../../nss_mdns/src/buffer.rs"]
-mod buffer;
-#[path = "../../../nss_mdns/src/encode.rs"]
-mod encode;
+#[path = "../../../nss_mdns/src"]
+mod module {
+    pub(crate) mod abi;
+    pub(crate) mod buffer;
+    pub(crate) mod encode;
+}
+
+// They know each other by the names that they have in the module.
+use module::{abi, buffer, encode};

@@ -106,9 +106,7 @@ impl Client {
 
     /// Makes the daemon forget what it has heard, and lets the second pass in which others would not repeat it.
     pub(super) fn forget(&self) -> Result<(), String> {
-        if self.kind != Kind::Ours {
-            std::thread::sleep(SECOND);
-        }
+        std::thread::sleep(SECOND);
         match self.kind {
             Kind::Ours => Ok(()),
             Kind::Mdns => self.restart_daemon(),

@@ -230,31 +230,27 @@ impl Bench {
         })
     }
 
-    /// The same probe by all clients at once, each in a thread, again and again: until `count`, or for a peer until
-    /// the time is up.
-    pub(super) fn side_by_side(
+    /// The same probe again and again, by one client after the other, for they would overhear each other's answers:
+    /// `count` times or, by a peer, until its time is up.
+    pub(super) fn repeat(
         &self,
         words: &[&str],
         count: usize,
-        peers_until: Duration,
+        by: &[Kind],
+        peers_limit: Duration,
     ) -> Result<[Vec<Found>; 3], String> {
-        let start = Instant::now();
-        let repeat = |kind: Kind| -> Result<Vec<Found>, String> {
-            let client = self.client(kind);
-            let mut found = Vec::new();
-            while found.len() < count && (kind == Kind::Ours || start.elapsed() < peers_until) {
-                client.forget()?;
-                found.push(client.probe(words)?);
+        let mut all: [Vec<Found>; 3] = Default::default();
+        for (kind, found) in Kind::ALL.into_iter().zip(&mut all).filter(|(kind, _)| by.contains(kind)) {
+            let start = Instant::now();
+            while found.len() < count && (kind == Kind::Ours || start.elapsed() < peers_limit) {
+                match kind {
+                    Kind::Ours => std::thread::sleep(Duration::from_millis(500)),
+                    Kind::Mdns | Kind::Resolve => self.client(kind).forget()?,
+                }
+                found.push(self.client(kind).probe(words)?);
             }
-            Ok(found)
-        };
-        std::thread::scope(|scope| {
-            let [ours, mdns, resolve] = Kind::ALL.map(|kind| scope.spawn(move || repeat(kind)));
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Vec<Found>, String>>| {
-                thread.join().map_err(|_| "a thread panicked".to_owned())?
-            };
-            Ok([join(ours)?, join(mdns)?, join(resolve)?])
-        })
+        }
+        Ok(all)
     }
 
     /// Loads an nftables ruleset on every client, does something, and unloads it.

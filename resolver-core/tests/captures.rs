@@ -1,0 +1,119 @@
+//! What real responders sent (`testdata/`) is read to the last record.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use resolver_core::wire::{Data, Message, Name, Nsec, RecordType};
+
+/// The packets of a responder, with their names, that answer one of these questions.
+fn packets(responder: &str, asked: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut packets = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut parts = name.split('-');
+        let is_of = parts.next().is_some_and(|part| part == responder || responder.is_empty() && part != "kernel");
+        if is_of && name.ends_with(".bin") && parts.next().is_some_and(|part| asked.is_empty() || asked.contains(&part))
+        {
+            packets.push((name.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    assert!(!packets.is_empty(), "no packets of {responder}");
+    packets
+}
+
+/// Every address that the packets give a name.
+fn addresses(packets: &[(String, Vec<u8>)], name: &str) -> Vec<IpAddr> {
+    let name = Name::from_text(name.as_bytes()).unwrap();
+    let mut found = Vec::new();
+    for (_, octets) in packets {
+        for record in Message::read(octets).unwrap().records().filter(|record| record.is_internet()) {
+            match record.data() {
+                Some(Data::A(ip)) if record.owner().unwrap() == name => found.push(ip.into()),
+                Some(Data::Aaaa(ip)) if record.owner().unwrap() == name => found.push(ip.into()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn every_packet_is_read_whole() {
+    let packets = packets("", &[]);
+    assert!(packets.len() > 150, "{}", packets.len());
+    for (name, octets) in packets {
+        let message = Message::read(&octets).unwrap();
+        assert!(message.is_valid_response(), "{name}");
+        let count = |at: usize| usize::from(u16::from_be_bytes([octets[at], octets[at + 1]]));
+        assert_eq!(message.questions().count(), count(4), "{name}");
+        assert_eq!(message.records().count(), count(6) + count(8) + count(10), "{name}");
+        for record in message.records() {
+            assert!(record.owner().is_some(), "{name}");
+            let understood = [RecordType::A, RecordType::AAAA, RecordType::CNAME, RecordType::PTR, RecordType::NSEC];
+            assert_eq!(record.data().is_some(), understood.contains(&record.kind), "{name}: {record:?}");
+        }
+    }
+}
+
+#[test]
+fn every_responder_gives_the_addresses_it_has() {
+    let v4 = IpAddr::from(Ipv4Addr::new(10, 77, 1, 1));
+    for (responder, families) in [
+        ("avahi_dual", "46"),
+        ("zeroconf_dual", "46"),
+        ("resolved", "46"),
+        ("mdnsd", "46"),
+        ("mdns_sd", "46"),
+        ("ciao", "46"),
+        ("libmdns", "46"),
+        ("bonjour_service", "46"),
+        ("zeroconf_ipv4", "4"),
+        ("scripted_ipv4_nsec", "4"),
+        ("scripted_apple", "46"),
+        ("scripted_lwip", "46"),
+        ("scripted_esp_idf", "46"),
+        ("scripted_esp8266", "46"),
+        ("scripted_umdns", "46"),
+        ("scripted_android", "46"),
+        ("scripted_zephyr", "46"),
+        ("scripted_hashicorp", "46"),
+        ("scripted_resolved", "46"),
+        ("scripted_jmdns", "46"),
+    ] {
+        let found = addresses(&packets(responder, &["a", "aaaa", "any"]), "printer.local");
+        assert!(found.contains(&v4), "{responder}: {found:?}");
+        assert_eq!(found.iter().any(IpAddr::is_ipv6), families == "46", "{responder}: {found:?}");
+    }
+}
+
+#[test]
+fn zeroconf_says_by_nsec_that_there_is_no_ipv6_address() {
+    let packets = packets("zeroconf_ipv4", &["aaaa"]);
+    assert!(packets.len() > 1);
+    for (name, octets) in packets {
+        let message = Message::read(&octets).unwrap();
+        let record = message.records().next().unwrap();
+        let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { panic!("{name}: {record:?}") };
+        assert_eq!(next, Name::from_text(b"printer.local").unwrap(), "{name}");
+        assert_eq!(record.owner(), Some(next), "{name}");
+        assert!(has_a && !has_aaaa, "{name}");
+    }
+}
+
+#[test]
+fn reverse_answers_point_to_the_printer() {
+    for responder in ["avahi_dual", "avahi_ipv4", "resolved", "scripted_apple"] {
+        for (name, octets) in packets(responder, &["ptr4"]) {
+            let message = Message::read(&octets).unwrap();
+            let record = message.records().find(|record| record.kind == RecordType::PTR).unwrap();
+            assert_eq!(record.owner(), Some(Name::of_address([10, 77, 1, 1].into())), "{name}");
+            let printer = Name::from_text(b"printer.local").unwrap();
+            assert!(matches!(record.data(), Some(Data::Ptr(target)) if target == printer), "{name}");
+        }
+    }
+}

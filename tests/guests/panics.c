@@ -1,0 +1,50 @@
+/* A module that panics at each stage of a lookup: the next service is asked, nothing is printed and nothing stays. Wants
+ * the build for it, with the function that says where. */
+#include "guest.h"
+
+int main(void)
+{
+    by_name4 *by_name = module_function("gethostbyname4_r");
+    by_name2 *by_name_and_family = module_function("gethostbyname2_r");
+    by_address *by_address_ = module_function("gethostbyaddr_r");
+    void *module = dlopen("libnss_mdns_minimal.so.2", RTLD_NOW | RTLD_NOLOAD);
+    void (*panic_at)(uint32_t) = (void (*)(uint32_t))dlsym(module, "nss_mdns_panic_at");
+    if (!panic_at)
+        fail("this build cannot be made to panic");
+    if (ask("before.local") != 2)
+        fail("no addresses");
+    int before = open_descriptors(), panics = 0;
+    for (uint32_t stage = 1; stage <= 9; stage++) {
+        char name[64], buffer[1024], untouched[1024];
+        struct gaih_addrtuple_ *first = NULL;
+        struct hostent host;
+        struct in6_addr ip;
+        int error = ERANGE, h_error = NETDB_INTERNAL;
+        memset(buffer, 0x5a, sizeof buffer);
+        memset(untouched, 0x5a, sizeof untouched);
+        snprintf(name, sizeof name, "stage-%u.local", stage);
+        inet_pton(AF_INET6, "fe80::1:0", &ip);
+        ip.s6_addr[15] = stage;
+        panic_at(stage);
+        errno = 4711;
+        int statuses[] = {
+            by_name(name, &first, buffer, sizeof buffer, &error, &h_error, NULL),
+            by_name_and_family(name, AF_INET, &host, buffer, sizeof buffer, &error, &h_error),
+        };
+        if (error != EIO || h_error != NO_RECOVERY || first || errno != 4711)
+            fail("stage %u: errno %d, h_errno %d", stage, error, h_error);
+        int reverse = by_address_(&ip, 16, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error);
+        panic_at(0);
+        if (statuses[0] != NSS_STATUS_UNAVAIL || statuses[1] != NSS_STATUS_UNAVAIL || reverse != NSS_STATUS_UNAVAIL)
+            fail("stage %u: statuses %d, %d, %d", stage, statuses[0], statuses[1], reverse);
+        if (error != EIO || h_error != HOST_NOT_FOUND)
+            fail("stage %u, reverse: errno %d, h_errno %d", stage, error, h_error);
+        if (memcmp(buffer, untouched, sizeof buffer) != 0)
+            fail("stage %u: the buffer is written to", stage);
+        expect_descriptors(before, "after a panic");
+        if (ask(name) != 2)
+            fail("stage %u: the next lookup fails", stage);
+        panics += 3;
+    }
+    printf("%d panics\n", panics);
+}

@@ -1,0 +1,132 @@
+/* Processes in sandboxes. First, one rule at a time by seccomp: what is denied with an errno makes a lookup fail softly or
+ * not at all. Then everything that a lookup has no need of is denied by death. */
+#include "guest.h"
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define SKIP_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (count))
+#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
+
+static void install(struct sock_filter *filter, size_t length)
+{
+    struct sock_fprog program = {(unsigned short)length, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        fail("seccomp: %s", strerror(errno));
+}
+
+/* Denies a system call, or only its use with this first argument. */
+static void deny(int call, int argument, int error)
+{
+    struct sock_filter always[] = {LOAD(nr), SKIP_UNLESS((unsigned)call, 1), RETURN(SECCOMP_RET_ERRNO | error),
+                                   RETURN(SECCOMP_RET_ALLOW)};
+    struct sock_filter sometimes[] = {LOAD(nr),
+                                      SKIP_UNLESS((unsigned)call, 3),
+                                      LOAD(args[0]),
+                                      SKIP_UNLESS((unsigned)argument, 1),
+                                      RETURN(SECCOMP_RET_ERRNO | error),
+                                      RETURN(SECCOMP_RET_ALLOW)};
+    if (argument < 0)
+        install(always, sizeof always / sizeof *always);
+    else
+        install(sometimes, sizeof sometimes / sizeof *sometimes);
+}
+
+struct rule {
+    const char *name;
+    int call, argument;
+    /* How many addresses are found nevertheless; or the negative h_errno. */
+    int expected;
+};
+
+static const struct rule rules[] = {
+    {"netlink", SYS_socket, AF_NETLINK, 2},
+    {"IPv6", SYS_socket, AF_INET6, 2},
+    {"IPv4", SYS_socket, AF_INET, 1},
+    {"any socket", SYS_socket, -1, -NO_RECOVERY},
+    {"setsockopt", SYS_setsockopt, -1, -NO_RECOVERY},
+    {"bind", SYS_bind, -1, 2},
+    {"getrandom", SYS_getrandom, -1, 2},
+    {"madvise", SYS_madvise, -1, 2},
+    {"uname", SYS_uname, -1, 2},
+    {"ioctl", SYS_ioctl, -1, 2},
+    {"openat", SYS_openat, -1, 2},
+    {"fcntl", SYS_fcntl, -1, 2},
+    {"sendmsg", SYS_sendmsg, -1, -NO_RECOVERY},
+    {"rt_sigprocmask", SYS_rt_sigprocmask, -1, 2},
+};
+
+static int child_of_rule(const struct rule *rule, int error)
+{
+    deny(rule->call, rule->argument, error);
+    double start = now_ms();
+    int found = ask("host.local");
+    if (now_ms() - start > 2400)
+        fail("%s denied by %d: %.0f ms", rule->name, error, now_ms() - start);
+    if (found != rule->expected)
+        fail("%s denied by %d: %d", rule->name, error, found);
+    /* And what is not ours is not touched by any of it. */
+    if (ask("host.example") != -HOST_NOT_FOUND)
+        fail("%s denied: a name that is not ours", rule->name);
+    return 0;
+}
+
+/* What the module may need; everything else is death. */
+static const int allowed[] = {
+    SYS_socket, SYS_bind,   SYS_setsockopt, SYS_sendmsg, SYS_sendto,         SYS_recvmsg, SYS_recvfrom,
+    SYS_poll,   SYS_close,  SYS_getrandom,  SYS_mmap,    SYS_munmap,         SYS_madvise, SYS_mprotect,
+    SYS_brk,    SYS_uname,  SYS_exit_group, SYS_write,   SYS_rt_sigprocmask, SYS_clock_gettime,
+};
+
+static int child_on_the_list(void)
+{
+    enum { COUNT = sizeof allowed / sizeof *allowed };
+    struct sock_filter filter[2 * COUNT + 2];
+    size_t length = 0;
+    filter[length++] = (struct sock_filter)LOAD(nr);
+    for (int index = 0; index < COUNT; index++) {
+        filter[length++] = (struct sock_filter)SKIP_UNLESS((unsigned)allowed[index], 1);
+        filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+    }
+    filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS);
+    install(filter, length);
+    if (ask("host.local") != 2 || ask("host.local") != 2)
+        return 1;
+    if (ask("nobody.local") != -HOST_NOT_FOUND || ask("a..local") != -HOST_NOT_FOUND)
+        return 2;
+    if (ask("many50-host.local") != 50 || ask("host.example") != -HOST_NOT_FOUND)
+        return 3;
+    return 0;
+}
+
+static void expect_success(pid_t pid, const char *name)
+{
+    int status;
+    waitpid(pid, &status, 0);
+    if (status != 0)
+        fail("%s: status %#x", name, status);
+}
+
+int main(void)
+{
+    static const int errors[] = {EPERM, ENOSYS, EAFNOSUPPORT, EACCES};
+    int count = 0;
+    module_function("gethostbyname4_r");
+    fflush(stdout);
+    for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++)
+        for (size_t error = 0; error < sizeof errors / sizeof *errors; error++, count++) {
+            pid_t pid = fork();
+            if (pid == 0)
+                _exit(child_of_rule(&rules[rule], errors[error]));
+            expect_success(pid, rules[rule].name);
+        }
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(child_on_the_list());
+    expect_success(pid, "the list");
+    printf("%d rules, and a list of %zu system calls\n", count, sizeof allowed / sizeof *allowed);
+}

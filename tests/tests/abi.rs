@@ -1,0 +1,76 @@
+//! The interface to glibc: every function of every service, in every buffer; and every outcome through glibc itself.
+
+use tests::deps::unpacked;
+use tests::guest::{Home, Kind, compile};
+use tests::sandbox::unprivileged;
+
+type Tested = Result<(), String>;
+
+#[test]
+fn every_function_keeps_to_its_interface() -> Tested {
+    let home = Home::new()?;
+    home.host("abi", &[&home.client.eth0().index.to_string()]).map(drop)
+}
+
+/// What the service behind the module knows: everything that the module does not find.
+const FILES: &str = "\
+127.9.9.9 nobody.local\nfd99::9 nobody.local\n127.9.9.9 a..local\nfd99::9 a..local\n\
+127.9.9.9 host.example\nfd99::9 host.example\nfd99::9 many1-outcomes.local\n\
+fe80::dead files.example\n10.1.2.3 files.example\n";
+
+/// Every outcome in four places: last in the line, before a module that answers, and with two kinds of actions.
+#[test]
+fn every_outcome_has_its_effect_in_glibc() -> Tested {
+    let home = Home::new()?;
+    home.client.write("/etc/hosts", FILES)?;
+    let lines = [
+        ("N", "N", "mdns_minimal"),
+        ("F", "F", "mdns_minimal files"),
+        ("N", "F", "mdns_minimal [NOTFOUND=return] files"),
+        ("N", "F", "mdns_minimal [!UNAVAIL=return] files"),
+    ];
+    let home = &home;
+    std::thread::scope(|scope| {
+        let run = |(not_found, unavailable, line)| home.host("outcomes", &[not_found, unavailable, line]);
+        let threads = lines.map(|line| scope.spawn(move || run(line)));
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, as said above")?.map(drop))
+    })
+}
+
+#[test]
+fn a_static_program_finds_names() -> Tested {
+    let home = Home::new()?;
+    let program = compile("plain", Kind::Static)?;
+    let outcome = home.run_with(&[], &[&program.to_string_lossy(), "0"])?;
+    assert!(outcome.success(), "{outcome:?}");
+    Ok(())
+}
+
+/// A set-user-id program of an ordinary user's. Where the tests themselves are run by one there is only one user, and the
+/// same program has no more rights than its caller.
+#[test]
+fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
+    let home = Home::new()?;
+    let program = compile("plain", Kind::Program)?;
+    home.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
+    let outcome = if unprivileged() {
+        home.run_with(&[], &["/run/plain", "0"])?
+    } else {
+        home.run_with(&[], &["setpriv", "--reuid=65534", "--clear-groups", "/run/plain", "1"])?
+    };
+    assert!(outcome.success(), "{outcome:?}");
+    Ok(())
+}
+
+/// nscd gives the first tuple itself and asks for times to live.
+#[test]
+fn nscd_finds_names() -> Tested {
+    let home = Home::new()?;
+    let settings = "enable-cache hosts yes\npersistent hosts no\ncheck-files hosts no\nenable-cache passwd no\n";
+    home.client.write("/run/nscd/nscd.conf", settings)?;
+    let mut command = home.client.command(unpacked("usr/sbin/nscd")?);
+    command.args(["--foreground", "--config-file", "/run/nscd/nscd.conf"]);
+    let _nscd = home.client.daemon("nscd", command)?;
+    home.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
+    home.host("behind_nscd", &[]).map(drop)
+}
