@@ -119,6 +119,25 @@ fn disagreement() -> Vec<Attack> {
             shots
         })
         .gives(EVIL),
+        attack(
+            "a second host, family by family",
+            "an AAAA; another's A and AAAA 2 ms after; the A later",
+            FIRST,
+            |scene| {
+                let (name, response) = (scene.name(), scene.response());
+                if scene.query.ip.is_ipv6() {
+                    return Vec::new();
+                }
+                if scene.query.kind == types::A {
+                    return vec![scene.unicast(response.address(&name, EVIL_V4)).after(LATER)];
+                }
+                let theirs = response.clone().address(&name, Ipv4Addr::new(10, 66, 7, 7));
+                let theirs = theirs.address(&name, std::net::Ipv6Addr::new(0xfd66, 0, 0, 0, 0, 0, 0, 7));
+                let second = scene.both(theirs).into_iter().map(|shot| shot.from(stranger(scene)).after(2));
+                second.chain([scene.unicast(response.address(&name, EVIL_V6))]).collect()
+            },
+        )
+        .gives(EVIL),
     ]
 }
 
