@@ -91,16 +91,21 @@ fn odd() -> Vec<Attack> {
             shots
         })
         .gives(EVIL),
+        // Some versions of Windows answer every query, most of them with nothing.
         attack(
-            "an AAAA question's empty answer",
-            "no record, by a stranger",
-            "rule: no record says nothing",
+            "an empty answer",
+            "no record for the A question; the AAAA at once, the A later",
+            "rule: says nothing",
             |scene| {
-                let mut shots = host(scene, |packet, _| packet);
-                if scene.query.kind == types::AAAA {
-                    shots.push(Shot { delay: 1, ..scene.unicast(scene.response()).from(stranger(scene)) });
+                let (name, response) = (scene.name(), scene.response());
+                match scene.query {
+                    Query { ip, .. } if ip.is_ipv6() => Vec::new(),
+                    Query { kind: types::AAAA, .. } => vec![scene.unicast(response.address(&name, EVIL_V6))],
+                    _ => vec![
+                        scene.unicast(response.clone()).after(2),
+                        scene.unicast(response.address(&name, EVIL_V4)).after(LATER),
+                    ],
                 }
-                shots
             },
         )
         .gives(EVIL),
