@@ -12,8 +12,12 @@ use crate::input::Input;
 use crate::plain;
 use crate::scene::{self, Account, Heard, Topology, What};
 
-/// Nothing is waited for longer than this, once something has been heard.
-const LONGEST_GRACE: Duration = Duration::from_millis(160);
+/// How long the rest is waited for, at most, after a first answer that took so long.
+fn longest_grace(delay: Duration) -> Duration {
+    let [prompt, least, most, delayed] = [15, 20, 100, 160].map(Duration::from_millis);
+    let grace = (delay + delay).max(least).min(most);
+    if delay < prompt { grace } else { grace.max(delayed.saturating_sub(delay)) }
+}
 
 /// An answer is good for at most so long.
 const LONGEST_TTL: Duration = Duration::from_secs(10);
@@ -57,7 +61,7 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
 }
 
 /// What may be said of a lookup on its way.
-fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard: &mut Option<Duration>) {
+fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard: &mut Option<(Duration, Duration)>) {
     let state = lookup.state(at);
     let last_words =
         account.heard.last().is_some_and(|heard| heard.addresses_of(&heard.name).any(|(ip, _)| is_good(ip)));
@@ -66,17 +70,16 @@ fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard
             assert!(first_heard.is_none(), "what was heard is not forgotten");
             assert!(!last_words, "an address of the host was not taken");
         }
-        State::WaitUntil(until) => {
-            let first = *first_heard.get_or_insert(at);
-            assert!(until > at && until <= first + LONGEST_GRACE, "{until:?} after {first:?}");
-        }
-        State::Done => {
-            first_heard.get_or_insert(at);
+        State::WaitUntil(_) | State::Done => {
+            let (first, grace) = *first_heard.get_or_insert_with(|| (at, longest_grace(at - account.asked_at)));
+            if let State::WaitUntil(until) = state {
+                assert!(until > at && until <= first + grace, "{until:?} after {first:?}");
+            }
         }
     }
     assert_eq!(lookup.ask_again_at().is_some(), first_heard.is_some());
-    if let (Some(first), Some(again)) = (*first_heard, lookup.ask_again_at()) {
-        assert!(again >= first && again <= first + LONGEST_GRACE / 2);
+    if let (Some((first, grace)), Some(again)) = (*first_heard, lookup.ask_again_at()) {
+        assert!(again >= first && again <= first + grace / 2);
     }
     for (over, other) in [(Family::V4, true), (Family::V4, false), (Family::V6, true), (Family::V6, false)] {
         let kinds = lookup.kinds(over, other);
@@ -125,13 +128,15 @@ fn check_canonical(answer: &Answer, account: &Account) {
     assert!(plain::is_clean_and_local(canonical), "{:?}", answer.canonical);
     let mut reached: BTreeSet<Vec<u8>> = [account.name.to_ascii_lowercase()].into();
     for _ in 0..8 {
-        for said in account.heard.iter().flat_map(|heard| &heard.said) {
-            if let What::Alias(target) = &said.what {
-                if reached.contains(&said.owner.to_ascii_lowercase()) {
-                    reached.insert(target.to_ascii_lowercase());
-                }
+        let said = account.heard.iter().flat_map(|heard| &heard.said);
+        let next = said.filter_map(|said| match &said.what {
+            What::Alias(target) if reached.contains(&said.owner.to_ascii_lowercase()) => {
+                Some(target.to_ascii_lowercase())
             }
-        }
+            _ => None,
+        });
+        let next: Vec<_> = next.collect();
+        reached.extend(next);
     }
     assert!(reached.contains(&canonical.to_ascii_lowercase()), "no alias leads to {:?}", answer.canonical);
 }

@@ -191,13 +191,23 @@ pub struct Account {
     asked: Vec<(u16, u32, Family)>,
     asked_from_group: Vec<(u32, Family)>,
     last_id: u16,
+    /// When something was last asked.
+    pub asked_at: Duration,
 }
 
 impl Account {
     /// Of a lookup of `name`.
     pub fn new(topology: Topology, name: &Name) -> Self {
         let (heard, asked, asked_from_group) = (Vec::new(), Vec::new(), Vec::new());
-        Self { topology, name: name.as_wire().to_vec(), heard, asked, asked_from_group, last_id: 0x1000 }
+        Self {
+            topology,
+            name: name.as_wire().to_vec(),
+            heard,
+            asked,
+            asked_from_group,
+            last_id: 0x1000,
+            asked_at: Duration::ZERO,
+        }
     }
 
     /// The rules of who is believed, written a second time.
@@ -230,6 +240,7 @@ impl Account {
             for (over, here, other) in [(Family::V4, v4, v6), (Family::V6, v6, v4)] {
                 let kinds = if here { lookup.kinds(over, other) } else { &[] };
                 for &kind in kinds {
+                    self.asked_at = at;
                     if from_group {
                         lookup.asked_from_group(interface, over, at);
                         self.asked_from_group.push((interface, over));
@@ -358,7 +369,7 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
     let (form, fields) = (input.u8(), input.u8());
     let class = [0x8001, 1, 3, 0x80ff][usize::from(fields & 3)];
     let ttl = [120, 10, 1, 0, u32::MAX, 4500, 2, 7][usize::from(fields >> 2 & 7)];
-    let mut write = |kind: u16, data: &[u8]| {
+    let mut write_of = |owner: &[u8], kind: u16, data: &[u8]| {
         octets.extend_from_slice(owner);
         octets.extend_from_slice(&kind.to_be_bytes());
         octets.extend_from_slice(&u16::to_be_bytes(class));
@@ -366,7 +377,8 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
         octets.extend_from_slice(&u16::try_from(data.len()).expect("short").to_be_bytes());
         octets.extend_from_slice(data);
     };
-    match form % 8 {
+    let mut write = |kind: u16, data: &[u8]| write_of(owner, kind, data);
+    match form % 9 {
         0 | 1 => match address(input) {
             IpAddr::V4(ip) => write(1, &ip.octets()),
             IpAddr::V6(ip) => write(28, &ip.octets()),
@@ -390,9 +402,18 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
             }
             return count.into();
         }
-        _ => {
+        7 => {
             let data = input.array::<16>();
             write(28, &data);
+        }
+        _ => {
+            // A chain of aliases, and an address at its end.
+            let count = input.u8() % 16;
+            let name = |number: u8| [b"\x02c", &[b'a' + number][..], b"\x05local\x00"].concat();
+            write(5, &name(0));
+            (0..count).for_each(|number| write_of(&name(number), 5, &name(number + 1)));
+            write_of(&name(count), 1, &[10, 0, 0, count]);
+            return u16::from(count) + 2;
         }
     }
     1

@@ -39,6 +39,9 @@ fn main() -> io::Result<()> {
         let octets = fs::read(file)?;
         if name.starts_with("kernel") {
             write(&out, "netlink", name, &octets)?;
+            for (number, message) in netlink_messages(&octets).into_iter().enumerate() {
+                write(&out, "netlink", &format!("{name}-{number}"), message)?;
+            }
         } else if kind == "bin" {
             write(&out, "message", name, &octets)?;
             write(&out, "answers", name, &[&host_script()[..], &event(name, &octets), &A_WHILE].concat())?;
@@ -59,7 +62,75 @@ fn main() -> io::Result<()> {
         let addresses: Vec<u8> = (0..64).collect();
         write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
     }
+    for kind in ["bridge", "bond", "team", "openvswitch", "vrf"] {
+        write(&out, "netlink", &format!("member-of-{kind}"), &member_of(kind))?;
+    }
+    // What no responder sends, and no fuzzer finds soon: names at the limits.
+    for hops in 31..35 {
+        write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;
+    }
+    for length in 253..258 {
+        write(&out, "message", &format!("length-{length}"), &long_name(length))?;
+    }
     Ok(())
+}
+
+/// The messages of a netlink datagram, each to be fuzzed alone; none of what is no datagram.
+fn netlink_messages(mut rest: &[u8]) -> Vec<&[u8]> {
+    let mut messages = Vec::new();
+    while let Some(length) = rest.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
+        let Some((message, behind)) = rest.split_at_checked(length.next_multiple_of(4)).filter(|_| length > 0) else {
+            break;
+        };
+        messages.push(message);
+        rest = behind;
+    }
+    messages
+}
+
+/// The netlink message of a link that is a member of another of this kind.
+fn member_of(kind: &str) -> Vec<u8> {
+    let attribute = |number: u16, value: &[u8]| {
+        let length = u16::try_from(4 + value.len()).expect("short");
+        let mut attribute = [&length.to_ne_bytes()[..], &number.to_ne_bytes(), value].concat();
+        attribute.resize(attribute.len().next_multiple_of(4), 0);
+        attribute
+    };
+    // IFLA_LINKINFO, and in it IFLA_INFO_SLAVE_KIND.
+    let name = [kind.as_bytes(), &[0]].concat();
+    let body = [&[0; 16][..], &attribute(18, &attribute(4, &name))].concat();
+    let length = u32::try_from(16 + body.len()).expect("short");
+    // RTM_NEWLINK, in answer to a request numbered as the resolver numbers it.
+    [&length.to_ne_bytes()[..], &16u16.to_ne_bytes(), &[0; 2], &18u32.to_ne_bytes(), &[0; 4], &body].concat()
+}
+
+/// A response with the PTR record of a root that takes so many pointers to get to.
+fn many_hops(hops: u16) -> Vec<u8> {
+    let (start, fields) = (12 + 11, [0, 99, 0, 1, 0, 0, 0, 9]);
+    let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0];
+    octets.extend_from_slice(&fields);
+    // The data of a first record: an end, and pointers, each to what is before it.
+    octets.extend_from_slice(&(1 + 2 * (hops - 1)).to_be_bytes());
+    octets.push(0);
+    let place = |hop: u16| if hop == 0 { start } else { start + 1 + 2 * (hop - 1) };
+    (0..hops - 1).for_each(|hop| octets.extend_from_slice(&(0xc000 | place(hop)).to_be_bytes()));
+    octets.extend_from_slice(&[0, 0, 12, 0, 1, 0, 0, 0, 9, 0, 2]);
+    octets.extend_from_slice(&(0xc000 | place(hops - 1)).to_be_bytes());
+    octets
+}
+
+/// A response with an A record whose owner takes so many octets.
+fn long_name(length: usize) -> Vec<u8> {
+    let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let mut left = length - 1;
+    while left > 0 {
+        let label = (left - 1).min(63);
+        octets.push(u8::try_from(label).expect("at most 63"));
+        octets.resize(octets.len() + label, b'a');
+        left -= label + 1;
+    }
+    octets.extend_from_slice(&[0, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 10, 0, 0, 2]);
+    octets
 }
 
 fn write(out: &Path, target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
