@@ -373,10 +373,10 @@ const ATTEMPTS: usize = 6;
 /// How much later than 2 s a lookup may end under a flood.
 const LATE: Duration = Duration::from_millis(100);
 
-fn flood(kind: &str) -> Result<(), String> {
+fn flood(kind: &str, truth_comes_through: bool) -> Result<(), String> {
     let _turn = alone();
     let lan = Flooded::new(kind)?;
-    let mut strong = [false; 2];
+    let mut strong = [!truth_comes_through, false];
     for attempt in 1..=ATTEMPTS {
         if !strong[0] {
             let (answer, rate) = lan.ask(&format!("k{attempt}.local"))?;
@@ -399,15 +399,21 @@ fn flood(kind: &str) -> Result<(), String> {
 
 #[test]
 fn flood_of_other_answers_delays_nothing() -> Result<(), String> {
-    flood("others")
+    flood("others", true)
 }
 
 #[test]
 fn flood_of_costly_packets_delays_nothing() -> Result<(), String> {
-    flood("heavy")
+    flood("heavy", true)
 }
 
 #[test]
 fn flood_of_garbage_delays_nothing() -> Result<(), String> {
-    flood("garbage")
+    flood("garbage", true)
+}
+
+/// The victim cannot keep pace, and most of what is sent is lost, the truth too. It gives up in time.
+#[test]
+fn flood_that_is_too_much_does_not_put_off_the_end() -> Result<(), String> {
+    flood("crushing", false)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::frame::{Datagram, group_mac};
 use super::link::Link;
-use super::packet::{Packet, pointer};
+use super::packet::{Packet, labels_of, pointer};
 use super::scene::{Query, Scene, Victim};
 use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
 use crate::wire::{Message, RESPONSE, types};
@@ -72,8 +72,10 @@ fn packets(query: &Query, victim: &Victim, kind: &str) -> Result<Vec<Vec<u8>>, S
         "others" => scene.forged_for(&super::packet::wire("other.local")),
         // As many records as a frame holds, every owner at the end of thirty pointers.
         "heavy" => heavy(&scene),
+        // The same, every owner of 126 labels: more work than there is time for.
+        "crushing" => crushing(&scene),
         "garbage" => Packet::new(query.id).raw(&[0xa5; 40]),
-        _ => return Err(format!("{kind}: others, heavy or garbage")),
+        _ => return Err(format!("{kind}: others, heavy, crushing or garbage")),
     };
     let source = SocketAddr::new(scene.neighbour(0, false), PORT);
     let querier = SocketAddr::new(query.ip, query.port);
@@ -95,6 +97,16 @@ fn heavy(scene: &Scene<'_>) -> Packet {
     packet = packet.record(b"\x00", 16, &chain);
     while packet.len() < 1400 {
         packet = packet.record(&pointer(last), types::A, &[10, 66, 6, 6]);
+    }
+    packet
+}
+
+fn crushing(scene: &Scene<'_>) -> Packet {
+    let mut packet = scene.response().claim_questions(0).cut(12);
+    let labels = packet.len() + 11;
+    packet = packet.record(b"\x00", 16, &labels_of(&[b"x".as_slice(); 126]));
+    while packet.len() < 1400 {
+        packet = packet.record(&pointer(labels), types::A, &[10, 66, 6, 6]);
     }
     packet
 }
