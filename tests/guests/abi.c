@@ -396,6 +396,12 @@ static void families(const struct service *service)
         status = service->address("0123456789abcdef", 16, bad[index], &host, start, 512, &error, &h_error);
         expect(what, status, error, h_error, &bad_address);
     }
+    /* gethostbyname has no family: it means IPv4. */
+    error = ERANGE, h_error = NETDB_INTERNAL;
+    status = service->name1("a.local", &host, start, 512, &error, &h_error);
+    if (!service->v4)
+        expect(service->name, status, error, h_error, &no_data);
+    memset(arena, CANARY, sizeof arena);
     for (int family = 0; family < 2; family++) {
         bool has = family ? service->v6 : service->v4;
         snprintf(what, sizeof what, "%s, %s", service->name, family ? "IPv6" : "IPv4");
@@ -422,6 +428,25 @@ static void families(const struct service *service)
     }
 }
 
+/* A name with so many addresses, all of which are remembered. On a busy machine half of an answer may come too late; then
+ * another name is taken. */
+static void remembered_name(char *name, size_t size, int addresses)
+{
+    static char buffer[LARGEST];
+    for (int attempt = 0; attempt < 50; attempt++) {
+        struct gaih_addrtuple_ *first = NULL;
+        int error, h_error, found = 0;
+        snprintf(name, size, "many%d-%lu-%d.local", addresses, calls, attempt);
+        if (services[0].name4(name, &first, buffer, sizeof buffer, &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
+            continue;
+        for (; first; first = first->next)
+            found++;
+        if (found == addresses)
+            return;
+    }
+    fail("no name with %d addresses", addresses);
+}
+
 int main(int count, char **arguments)
 {
     static const int counts[] = {1, 2, 50, 500};
@@ -435,13 +460,13 @@ int main(int count, char **arguments)
         for (size_t which = 0; which < 4; which++) {
             char name[64];
             int addresses = counts[which];
-            snprintf(name, sizeof name, "many%d-abi.local", addresses);
+            remembered_name(name, sizeof name, addresses);
             if (service->v4 || addresses > 1) {
                 tuples(service, name, addresses, false);
                 tuples(service, name, addresses, true);
             }
-            if (service->v4 || addresses > 1)
-                entries(service, 1, service->v4 ? AF_INET : AF_INET6, name, addresses);
+            if (service->v4)
+                entries(service, 1, AF_INET, name, addresses);
             for (int kind = 2; kind <= 3; kind++) {
                 if (service->v4)
                     entries(service, kind, AF_INET, name, addresses);

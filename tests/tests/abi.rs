@@ -1,5 +1,6 @@
 //! The interface to glibc: every function of every service, in every buffer; and every outcome through glibc itself.
 
+use tests::deps::unpacked;
 use tests::guest::{Home, Kind, compile};
 use tests::sandbox::unprivileged;
 
@@ -59,4 +60,17 @@ fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
     };
     assert!(outcome.success(), "{outcome:?}");
     Ok(())
+}
+
+/// nscd gives the first tuple itself and asks for times to live.
+#[test]
+fn nscd_finds_names() -> Tested {
+    let home = Home::new()?;
+    let settings = "enable-cache hosts yes\npersistent hosts no\ncheck-files hosts no\nenable-cache passwd no\n";
+    home.client.write("/run/nscd/nscd.conf", settings)?;
+    let mut command = home.client.command(unpacked("usr/sbin/nscd")?);
+    command.args(["--foreground", "--config-file", "/run/nscd/nscd.conf"]);
+    let _nscd = home.client.daemon("nscd", command)?;
+    home.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
+    home.host("behind_nscd", &[]).map(drop)
 }

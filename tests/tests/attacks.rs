@@ -185,25 +185,42 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
 
 /// Every lookup of every attack, so many at a time, with what is wrong about it. Those in which it matters who is a few
 /// milliseconds faster come last, one at a time.
-fn try_all(field: &Battlefield, table: &[Attack]) -> BTreeMap<usize, Vec<String>> {
+fn try_all<'a>(field: &Battlefield, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
     let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Truth);
-    let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
-    let attempt = |(number, attack, lookup): (usize, &Attack, Lookup)| {
-        if let Err(why) = field.try_one(number, attack, lookup) {
-            wrong.lock().unwrap().entry(number).or_default().push(format!("{lookup:?}: {why}"));
-        }
-    };
-    let next = Mutex::new(parallel.into_iter());
+    let (next, late) = (Mutex::new(parallel.into_iter()), Mutex::new(alone));
     let take = || next.lock().unwrap().next();
+    let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
+    let attempt = |job: Job<'a>| match try_one(field, job) {
+        Ok(()) => {}
+        // The truth was late, or a part of it: a busy machine does that. Once more, then.
+        Err(why) if !is_theirs(&why) => late.lock().unwrap().push(job),
+        Err(why) => wrong.lock().unwrap().entry(job.0).or_default().push(why),
+    };
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| std::iter::from_fn(take).for_each(attempt));
         }
     });
-    alone.into_iter().for_each(attempt);
+    for job in late.into_inner().unwrap() {
+        if let Err(why) = try_one(field, job).or_else(|_| try_one(field, job)) {
+            wrong.lock().unwrap().entry(job.0).or_default().push(why);
+        }
+    }
     wrong.into_inner().unwrap()
+}
+
+/// The number of an attack, the attack, and what it is tried on.
+type Job<'a> = (usize, &'a Attack, Lookup);
+
+fn try_one(field: &Battlefield, (number, attack, lookup): Job<'_>) -> Result<(), String> {
+    field.try_one(number, attack, lookup).map_err(|why| format!("{lookup:?}: {why}"))
+}
+
+/// True if something of the attacker's is in an outcome.
+fn is_theirs(outcome: &str) -> bool {
+    ["10.66.", "fd66:", "evil"].iter().any(|sign| outcome.contains(sign))
 }
 
 /// How many packets of each attack were sent.
@@ -250,6 +267,8 @@ fn attacks_get_what_the_table_says() -> Result<(), String> {
     let field = Battlefield::new(truth(table.len()))?;
     let capture = capture(&field.client, "eth0")?;
     let wrong = try_all(&field, &table);
+    // Its last words are still on their way.
+    std::thread::sleep(Duration::from_millis(300));
     let fired = fired(&field.attacker);
     print_table(&table, &fired, &wrong);
     let silent: Vec<_> = (1..=table.len()).filter(|number| fired.get(number).is_none_or(|count| *count == 0)).collect();

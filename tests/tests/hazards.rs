@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use tests::guest::Home;
+use tests::deps::unpacked;
+use tests::guest::{Home, Kind, compile};
+use tests::lan::{Families, Host};
 use tests::module::{target, workspace};
+use tests::responders::scripted;
+use tests::scenario::Scenario;
 
 type Tested = Result<(), String>;
 
@@ -42,6 +46,18 @@ fn asynchronous_lookups_work() -> Tested {
 #[test]
 fn a_small_stack_is_enough() -> Tested {
     Home::new()?.host("stack", &[]).map(drop)
+}
+
+/// The deepest of all ways: an answer that says what there is not.
+#[test]
+fn a_small_stack_is_enough_for_a_denial() -> Tested {
+    let start = |host: &Host| scripted(host, "printer.local", &["--negative", "nsec"]);
+    let scenario = Scenario::with(Families::V4, start)?;
+    let program = compile("stack", Kind::Program)?;
+    let outcome = scenario.client.run(&[&program.to_string_lossy(), "printer.local"]);
+    println!("{}", outcome.stdout);
+    assert!(outcome.success(), "{outcome:?}");
+    Ok(())
 }
 
 #[test]
@@ -99,7 +115,11 @@ fn it_survives_a_host_without_memory() -> Tested {
 #[test]
 fn it_works_in_turkish() -> Tested {
     let home = Home::new()?;
-    home.client.script("mkdir -p /run/locale; localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8")?;
+    let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
+    let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
+    home.client.script(&format!(
+        "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
+    ))?;
     home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
@@ -134,9 +154,8 @@ fn many_lookups_leave_nothing_behind() -> Tested {
 /// What valgrind is told: any error is the guest's.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
-    let home = Home::new()?;
-    let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
+fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+    let program = compile(guest, Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
     assert!(outcome.success(), "{}{}", outcome.stdout, outcome.stderr);
@@ -148,5 +167,48 @@ fn under_valgrind(options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
 #[test]
 fn memcheck_finds_nothing() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-    under_valgrind(&leaks, "lookups", &["2000", "100", "4"])
+    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
+}
+
+/// The long runs: `tests/soak`.
+mod soak {
+    use super::*;
+    use std::time::Duration;
+
+    fn patient_home() -> Result<Home, String> {
+        let mut home = Home::new()?;
+        home.limit = Duration::from_secs(900);
+        Ok(home)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn a_million_lookups() -> Tested {
+        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn ten_thousand_forks() -> Tested {
+        let home = patient_home()?;
+        home.host("forks", &["1", "2000"])?;
+        home.host("forks", &["4", "4000"])?;
+        home.host("forks", &["16", "4000"]).map(drop)
+    }
+
+    /// The table of names grows at these numbers.
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn no_memory_at_any_size() -> Tested {
+        let home = patient_home()?;
+        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+    }
+
+    #[test]
+    #[ignore = "minutes; tests/soak runs it"]
+    fn memcheck_over_many_threads() -> Tested {
+        let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+        under_valgrind(&patient_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&patient_home()?, &leaks, "cancel", &[])
+    }
 }

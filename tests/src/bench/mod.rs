@@ -64,12 +64,24 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn run(options: Options) -> Result<(), String> {
+    let before = load();
     let mut bench = measure::Bench::new(options.quick, options.only)?;
     println!("{}", table::head());
     rows::all(&mut bench)?;
     println!("\n{}", rows::NOTES);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    println!(
+        "- {processors} processors; load average {before} before, {} after: the less, the truer the figures.",
+        load()
+    );
     if let Some(file) = options.svg {
         std::fs::write(&file, chart::draw(&bench.bars)).map_err(|why| format!("{}: {why}", file.display()))?;
     }
     Ok(())
+}
+
+/// How busy the machine has been in the last minute.
+fn load() -> String {
+    let average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    average.split(' ').next().unwrap_or_default().into()
 }

@@ -27,6 +27,7 @@ pub(super) fn main(words: &[String]) -> Result<(), String> {
     let (numbers, addresses) = match *words.as_slice() {
         ["lookup", name] => lookup(name),
         ["twice", name] => twice(name),
+        ["thrice", file, service, name] => thrice(file, service, name),
         ["again", name, count] => again(name, number(count)?),
         ["threads", pattern, count] => threads(pattern, number(count)?),
         ["bare", name, asked] => bare_query(name, asked),
@@ -66,6 +67,19 @@ fn lookup(name: &str) -> Report {
 fn twice(name: &str) -> Report {
     getaddrinfo(&c_string(name)?);
     lookup(name)
+}
+
+/// The third one, and the module's own part of a fourth.
+fn thrice(file: &str, service: &str, name: &str) -> Report {
+    let own_name = c_string(name)?;
+    getaddrinfo(&own_name);
+    getaddrinfo(&own_name);
+    let (mut numbers, addresses) = lookup(name)?;
+    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let start = Instant::now();
+    module.call(&own_name);
+    numbers.push(nanoseconds(start.elapsed()));
+    Ok((numbers, addresses))
 }
 
 /// The median of many more in the same process.

@@ -143,9 +143,30 @@ fn missing(bench: &mut Bench) -> Result<(), String> {
         bench.serve(Responder::Avahi)?;
         let lookup = Lookup { cold: false, ..first(&["twice", MISSING], None) };
         let cells = bench.measure(lookup, bench.count(20))?;
-        bench.add(&at_most(row, 50e3, &cells));
+        let mut row = at_most(row, 50e3, &cells);
+        row.cells[0] += &after_that(bench)?;
+        bench.add(&row);
     }
     Ok(())
+}
+
+/// What remains once the second call has warmed the processor's caches after two seconds of sleep.
+fn after_that(bench: &Bench) -> Result<String, String> {
+    let file = module::file_name("mdns_minimal");
+    let found: Vec<Found> = (0..bench.count(5))
+        .map(|number| {
+            let name = MISSING.replace('#', &format!("warm{number}"));
+            bench.client(Kind::Ours).probe(&["thrice", &file, "mdns_minimal", &name])
+        })
+        .collect::<Result<_, _>>()?;
+    let [third, own] = [0, 1].map(|which| median_of(&found, which));
+    Ok(format!("; a third call {}, the module's own part of it {}", show(third), show(own)))
+}
+
+/// The median of one of the numbers that a probe prints.
+fn median_of(found: &[Found], which: usize) -> f64 {
+    let of_one = |found: &Found| found.numbers.get(which).copied().unwrap_or(f64::NAN);
+    Samples::of_values(found.iter().map(of_one)).median()
 }
 
 /// A stateful firewall as distributions set it up: what was asked for may come in, and multicast DNS; the rest is dropped.
@@ -331,15 +352,11 @@ fn packets(bench: &mut Bench) -> Result<(), String> {
         }
         let by = if has_member { &Kind::ALL[..1] } else { &Kind::ALL };
         let found = bench.repeat(&["packets", "avahi.local"], bench.count(5), by, Duration::from_secs(60))?;
-        let numbers = |found: &[Found], which: usize| {
-            let of_one = |found: &Found| found.numbers.get(which).copied().unwrap_or(f64::NAN);
-            Samples::of_values(found.iter().map(of_one)).median()
-        };
         let show_cell = |found: &Vec<Found>| {
-            let [queries, reports, span] = [0, 1, 2].map(|which| numbers(found, which));
+            let [queries, reports, span] = [0, 1, 2].map(|which| median_of(found, which));
             format!("{queries:.0} mDNS within {}, {reports:.0} IGMP/MLD", show(span))
         };
-        let met = numbers(&found[0], 0) <= 3.0 && numbers(&found[0], 2) < 5e6;
+        let met = median_of(&found[0], 0) <= 3.0 && median_of(&found[0], 2) < 5e6;
         let [ours, mdns, resolve] = found.each_ref().map(show_cell);
         let peers = |cell| if has_member { String::new() } else { cell };
         let cells = [ours, peers(mdns), peers(resolve), String::new()];

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long a program may take.
-pub const LIMIT: Duration = Duration::from_secs(120);
+/// How long a compiler, or a program that is told nothing else, may take.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a program is compiled to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Home {
     _responder: Host,
     /// The host on which programs run.
     pub client: Host,
+    /// How long each may take.
+    pub limit: Duration,
     _network: Network,
 }
 
@@ -82,7 +84,7 @@ impl Home {
         let client = network.client("client", &[&lan])?;
         let crowd = responder.daemon("crowd", responder.command(binary("crowd")?))?;
         crowd.wait_for("ready", Duration::from_secs(5))?;
-        Ok(Home { _crowd: crowd, _responder: responder, client, _network: network })
+        Ok(Home { _crowd: crowd, _responder: responder, client, limit: LIMIT, _network: network })
     }
 
     /// Runs a command with these variables in its environment.
@@ -92,7 +94,7 @@ impl Home {
     pub fn run_with(&self, variables: &[(&str, String)], words: &[&str]) -> Result<Outcome, String> {
         let mut command = self.client.command("env");
         command.args(variables.iter().map(|(name, value)| format!("{name}={value}"))).args(words);
-        run(command, LIMIT)
+        run(command, self.limit)
     }
 
     /// Runs a guest, which must find everything in order.

@@ -39,7 +39,7 @@ fn questions() -> Vec<Attack> {
             let packets = [with(scene, &[ours.clone(), other.clone()]), with(scene, &[other, ours])];
             packets.map(|packet| scene.unicast(packet)).to_vec()
         }),
-        attack("a hundred questions", "99 of ours and one of local; unicast", QUESTION, |scene| {
+        attack("forty questions", "39 of ours and one of local; unicast", QUESTION, |scene| {
             let mut names = vec![wire("local")];
             names.resize(40, scene.name());
             vec![scene.unicast(with(scene, &names))]

@@ -34,9 +34,8 @@ pub(super) fn attacks() -> Vec<Attack> {
             let names = [format!("x{}.local", scene.label()), format!("{}x.local", scene.label())];
             names.iter().flat_map(|name| under(scene, &wire(name))).collect()
         }),
-        ("a shorter label", "NAM.local", OWNER, |scene| {
-            let label = scene.label();
-            of_labels(scene, &[&label.as_bytes()[..label.len() - 1], b"local"])
+        ("a shorter label", "NAME without its k", OWNER, |scene| {
+            under(scene, &wire(&scene.query.name.replacen('k', "", 1)))
         }),
         ("a shorter suffix", "NAME.loca", OWNER, |scene| of_labels(scene, &[scene.label().as_bytes(), b"loca"])),
         ("a dot in a label", "NAME.local as one label", OWNER, |scene| {

@@ -52,8 +52,12 @@ fn from_elsewhere() -> Vec<Attack> {
     ]
 }
 
-/// The forged answer under another id.
-fn wrong_id(scene: &Scene<'_>, id: u16) -> Packet {
+/// The forged answer under another id, which by chance would be that of another question of this lookup now and then.
+fn wrong_id(scene: &Scene<'_>, mut id: u16) -> Packet {
+    let is_open = |id| scene.earlier.iter().any(|query| query.name == scene.query.name && query.id == id);
+    while id != 0 && is_open(id) {
+        id = id.wrapping_add(7);
+    }
     Scene::claim(Packet::new(id).question(&scene.name(), scene.query.kind), &scene.name())
 }
 

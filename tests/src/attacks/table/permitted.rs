@@ -24,6 +24,17 @@ fn after_all() -> Vec<Attack> {
             lookups: both.to_vec(),
             ..first("answers first, to the group", NOBODY, |s| vec![s.multicast(s.forged())])
         },
+        // Off the link an attacker has to guess id and port; here an accomplice on the link tells them.
+        attack(
+            "behind a router, with an accomplice",
+            "a forged source on the link, the right id; unicast",
+            "6762 s11: such a source looks on-link; the id alone is in the way",
+            |scene| {
+                let shots = scene.from_behind_the_router(scene.forged(), |v6| scene.neighbour(0, v6));
+                shots.into_iter().take(1).collect()
+            },
+        )
+        .gives(EVIL),
         Attack {
             expected: Expected::AtMost(1024),
             ..attack("thousands of addresses", "8 packets of 500", "rule: a host has at most 1,024", |scene| {
