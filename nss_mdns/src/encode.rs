@@ -18,6 +18,8 @@ use crate::buffer::Buffer;
 ///
 /// # Safety
 /// `first` must be null or the caller's to write.
+// Not inlined, and its variables so off the stack while the lookup runs.
+#[inline(never)]
 pub(crate) unsafe fn addr_tuples(
     answer: &Answer,
     families: Families,
@@ -58,6 +60,8 @@ pub(crate) unsafe fn addr_tuples(
 ///
 /// # Errors
 /// [`Failure::ShortBuffer`]; nothing has been written then.
+// As above.
+#[inline(never)]
 pub(crate) fn host_entry(
     asked: &Name,
     answer: &Answer,

@@ -140,6 +140,7 @@ impl AddressCollector {
 
     /// Follows the aliases in a message, as long as they lead on, and takes the addresses at the end of them. Returns the
     /// families that it had any of, of this host.
+    #[inline(never)]
     fn take_addresses(&mut self, message: &Message<'_>, source: Source) -> Families {
         loop {
             let gave = self.take_addresses_of_name(message, source);
@@ -170,9 +171,9 @@ impl AddressCollector {
             if !matches!(record.kind, RecordType::A | RecordType::AAAA) || !record.is_internet() || record.ttl == 0 {
                 continue;
             }
-            let ip = match record.data() {
-                Some(Data::A(ip)) => IpAddr::V4(ip),
-                Some(Data::Aaaa(ip)) => IpAddr::V6(ip),
+            let ip = match &record.data() {
+                Some(Data::A(ip)) => IpAddr::V4(*ip),
+                Some(Data::Aaaa(ip)) => IpAddr::V6(*ip),
                 _ => continue,
             };
             if policy::is_host_address(ip) && record.is_of(&self.name) {
@@ -212,12 +213,14 @@ impl AddressCollector {
             if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
                 continue;
             }
-            let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = record.data() else { continue };
-            if next != self.name || !record.is_of(&self.name) {
+            // Looked at where it is: a name takes 256 octets of stack.
+            let data = &record.data();
+            let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = data else { continue };
+            if *next != self.name || !record.is_of(&self.name) {
                 continue;
             }
             // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
-            match (has_a, has_aaaa) {
+            match (*has_a, *has_aaaa) {
                 (true, false) => self.note(source, |witness| witness.denied.insert(Family::V6)),
                 (false, true) => self.note(source, |witness| witness.denied.insert(Family::V4)),
                 _ => {}

@@ -48,8 +48,6 @@ pub struct Packet<'a> {
 pub enum State {
     /// Nothing heard.
     Silent,
-    /// Another name is to be asked for.
-    Renamed,
     /// The rest is awaited until then.
     WaitUntil(Duration),
     /// Nothing to wait for.
@@ -164,8 +162,9 @@ impl<C: Inner> Lookup<C> {
 
     /// A question was sent from an ephemeral port.
     pub fn asked(&mut self, id: u16, interface: u32, over: Family, kind: RecordType, at: Duration) {
-        self.outstanding.add(Asked { id, interface, over, kind });
-        self.collector.get_mut().asked(over, self.start + at);
+        let at = self.start + at;
+        self.outstanding.add(Asked { id, interface, over, kind, at }, self.collector.get().name());
+        self.collector.get_mut().asked(over, at);
     }
 
     /// A question was sent from a socket of the group.
@@ -174,16 +173,15 @@ impl<C: Inner> Lookup<C> {
         self.collector.get_mut().asked(over, self.start + at);
     }
 
-    /// All questions are forgotten, as when the name has changed.
-    pub fn forget_questions(&mut self) {
-        self.outstanding.clear();
+    /// True, once, if another name is to be asked for.
+    pub fn take_new_name(&mut self) -> bool {
+        self.collector.get_mut().take_new_name()
     }
 
     /// A packet came; true if it was believed.
     pub fn hear(&mut self, packet: &Packet<'_>, at: Duration) -> bool {
         let datagram = datagram(packet);
-        let name = self.collector.get().name();
-        let reply = validation::believe(&datagram, packet.octets, name, &self.outstanding, &self.interfaces);
+        let reply = validation::believe(&datagram, packet.octets, &self.outstanding, &self.interfaces);
         if let Some(reply) = &reply {
             self.collector.get_mut().take(reply, self.start + at);
         }
@@ -194,7 +192,6 @@ impl<C: Inner> Lookup<C> {
     pub fn state(&self, at: Duration) -> State {
         match self.collector.get().verdict(self.start + at) {
             Verdict::Silent => State::Silent,
-            Verdict::Renamed => State::Renamed,
             Verdict::WaitUntil(until) => State::WaitUntil(until.saturating_duration_since(self.start)),
             Verdict::Done => State::Done,
         }

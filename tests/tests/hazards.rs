@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 use tests::deps::unpacked;
-use tests::guest::Home;
+use tests::guest::{Home, Kind, compile};
+use tests::lan::{Families, Host};
 use tests::module::{target, workspace};
+use tests::responders::scripted;
+use tests::scenario::Scenario;
 
 type Tested = Result<(), String>;
 
@@ -43,6 +46,18 @@ fn asynchronous_lookups_work() -> Tested {
 #[test]
 fn a_small_stack_is_enough() -> Tested {
     Home::new()?.host("stack", &[]).map(drop)
+}
+
+/// The deepest of all ways: an answer that says what there is not.
+#[test]
+fn a_small_stack_is_enough_for_a_denial() -> Tested {
+    let start = |host: &Host| scripted(host, "printer.local", &["--negative", "nsec"]);
+    let scenario = Scenario::with(Families::V4, start)?;
+    let program = compile("stack", Kind::Program)?;
+    let outcome = scenario.client.run(&[&program.to_string_lossy(), "printer.local"]);
+    println!("{}", outcome.stdout);
+    assert!(outcome.success(), "{outcome:?}");
+    Ok(())
 }
 
 #[test]
@@ -140,7 +155,7 @@ fn many_lookups_leave_nothing_behind() -> Tested {
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
 fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
-    let program = tests::guest::compile(guest, tests::guest::Kind::Program)?;
+    let program = compile(guest, Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
     assert!(outcome.success(), "{}{}", outcome.stdout, outcome.stderr);

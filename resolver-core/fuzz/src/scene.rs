@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use resolver_core::Family;
-use resolver_core::fuzzing::{Inner, LinkFacts, Lookup, OwnFacts, Packet, State};
+use resolver_core::fuzzing::{Inner, LinkFacts, Lookup, OwnFacts, Packet};
 use resolver_core::wire::Name;
 
 use crate::input::Input;
@@ -130,8 +130,11 @@ impl Topology {
 pub struct Heard {
     pub source: IpAddr,
     pub interface: u32,
-    /// What was asked for then, in wire form.
-    pub name: Vec<u8>,
+    /// The name that the lookup had come to, before it and by it.
+    pub names: [Vec<u8>; 2],
+    /// How long after the question that it answers; after the last one, if it came by multicast.
+    pub delay: Duration,
+    pub by_multicast: bool,
     /// Its records that count.
     pub said: Vec<Said>,
 }
@@ -188,44 +191,56 @@ pub struct Account {
     pub name: Vec<u8>,
     /// The believed packets.
     pub heard: Vec<Heard>,
-    asked: Vec<(u16, u32, Family)>,
+    asked: Vec<Asked>,
     asked_from_group: Vec<(u32, Family)>,
+    /// The names that were asked for from ephemeral ports.
+    names: Vec<Vec<u8>>,
     last_id: u16,
-    /// When something was last asked.
-    pub asked_at: Duration,
+    asked_at: Duration,
+}
+
+/// A question from an ephemeral port.
+#[derive(Debug)]
+struct Asked {
+    id: u16,
+    interface: u32,
+    over: Family,
+    at: Duration,
 }
 
 impl Account {
     /// Of a lookup of `name`.
     pub fn new(topology: Topology, name: &Name) -> Self {
-        let (heard, asked, asked_from_group) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             topology,
             name: name.as_wire().to_vec(),
-            heard,
-            asked,
-            asked_from_group,
+            heard: Vec::new(),
+            asked: Vec::new(),
+            asked_from_group: Vec::new(),
+            names: Vec::new(),
             last_id: 0x1000,
             asked_at: Duration::ZERO,
         }
     }
 
     /// The rules of who is believed, written a second time.
-    fn believes(&self, packet: &Packet<'_>, message: &plain::Message<'_>, name: &[u8]) -> bool {
+    fn believes(&self, packet: &Packet<'_>, message: &plain::Message<'_>) -> bool {
         let family = if packet.source.is_ipv4() { Family::V4 } else { Family::V6 };
         let from_the_link = packet.hop_limit == Some(255)
             || self.topology.is_own(packet.source)
             || self.topology.is_on_link(packet.source, packet.interface);
         let expected = if packet.group {
-            let asked =
-                self.asked.iter().any(|&(_, interface, over)| (interface, over) == (packet.interface, packet.over))
-                    || self.asked_from_group.contains(&(packet.interface, packet.over));
+            let asked = self.asked.iter().any(|asked| asked.is_by(packet))
+                || self.asked_from_group.contains(&(packet.interface, packet.over));
             asked && packet.destination.is_some_and(|to| GROUPS.iter().any(|group| parse(group) == to))
         } else {
-            self.asked.contains(&(message.id, packet.interface, packet.over))
+            let asks_for = |name: &Vec<u8>| {
+                message.questions.iter().all(|asked| asked.as_ref().is_some_and(|asked| plain::same(asked, name)))
+            };
+            self.question(message.id, packet).is_some()
                 && packet.destination.is_some_and(|to| self.topology.is_own(to))
                 && message.questions.len() == message.question_count
-                && message.questions.iter().all(|asked| asked.as_ref().is_some_and(|asked| plain::same(asked, name)))
+                && self.names.iter().any(asks_for)
         };
         !packet.truncated
             && packet.port == 5353
@@ -233,6 +248,11 @@ impl Account {
             && from_the_link
             && message.is_response()
             && expected
+    }
+
+    /// The question with this id, where the packet came in.
+    fn question(&self, id: u16, packet: &Packet<'_>) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.id == id && asked.is_by(packet))
     }
 
     fn ask<C: Inner>(&mut self, lookup: &mut Lookup<C>, from_group: bool, at: Duration) {
@@ -246,8 +266,10 @@ impl Account {
                         self.asked_from_group.push((interface, over));
                     } else {
                         self.last_id += 1;
-                        lookup.asked(self.last_id, interface, over, kind, at);
-                        self.asked.push((self.last_id, interface, over));
+                        let id = self.last_id;
+                        lookup.asked(id, interface, over, kind, at);
+                        self.asked.push(Asked { id, interface, over, at });
+                        self.names.push(lookup.name().as_wire().to_vec());
                     }
                 }
             }
@@ -255,14 +277,27 @@ impl Account {
     }
 
     fn hear<C: Inner>(&mut self, lookup: &mut Lookup<C>, packet: &Packet<'_>, at: Duration) {
-        let name = lookup.name().as_wire().to_vec();
+        let before = lookup.name().as_wire().to_vec();
         let message = plain::Message::read(packet.octets);
-        let believed = message.filter(|message| self.believes(packet, message, &name));
+        let believed = message.filter(|message| self.believes(packet, message));
         assert_eq!(lookup.hear(packet, at), believed.is_some(), "believed or not: {packet:?}");
-        if let Some(message) = believed {
-            let said = message.records.iter().filter_map(Said::read).collect();
-            self.heard.push(Heard { source: packet.source, interface: packet.interface, name, said });
-        }
+        let Some(message) = believed else { return };
+        let question = self.question(message.id, packet).filter(|_| !packet.group);
+        let delay = at - question.map_or(self.asked_at, |question| question.at);
+        self.heard.push(Heard {
+            source: packet.source,
+            interface: packet.interface,
+            names: [before, lookup.name().as_wire().to_vec()],
+            delay,
+            by_multicast: packet.group,
+            said: message.records.iter().filter_map(Said::read).collect(),
+        });
+    }
+}
+
+impl Asked {
+    fn is_by(&self, packet: &Packet<'_>) -> bool {
+        (self.interface, self.over) == (packet.interface, packet.over)
     }
 }
 
@@ -291,12 +326,9 @@ pub fn play<C: Inner>(
             }
         }
         observe(lookup, account, at);
-        if lookup.state(at) == State::Renamed {
-            lookup.forget_questions();
-            account.asked.clear();
-            account.asked_from_group.clear();
+        if lookup.take_new_name() {
+            assert!(!lookup.take_new_name(), "it is said once");
             account.ask(lookup, false, at);
-            assert_ne!(lookup.state(at), State::Renamed, "it is asked for once");
         }
     }
     at
@@ -309,14 +341,14 @@ fn packet<'a>(input: &mut Input<'_>, account: &Account, name: &Name, octets: &'a
     let hop_limit = [None, Some(64), Some(254), Some(255)][usize::from(flags >> 2 & 3)];
     // The id of a question that was asked, over the same family and there; or anywhere; or any id.
     let asked = match interface {
-        0..=127 => nth(account.asked.iter().filter(|asked| asked.2 == over), interface),
+        0..=127 => nth(account.asked.iter().filter(|asked| asked.over == over), interface),
         128..=191 => nth(account.asked.iter(), interface),
         192.. => None,
     };
-    let interface = asked.filter(|_| interface < 128).map_or(u32::from(interface % 5), |asked| asked.1);
+    let interface = asked.filter(|_| interface < 128).map_or(u32::from(interface % 5), |asked| asked.interface);
     payload(input, account, name, flags & 16 != 0, octets);
-    if let (Some((id, ..)), Some(place)) = (asked, octets.get_mut(..2)) {
-        place.copy_from_slice(&id.to_be_bytes());
+    if let (Some(asked), Some(place)) = (asked, octets.get_mut(..2)) {
+        place.copy_from_slice(&asked.id.to_be_bytes());
     }
     let v6 = over == Family::V6;
     let usual_destination = if group { GROUPS } else { ["10.0.0.1", "fd00::1"] };
