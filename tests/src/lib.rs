@@ -6,7 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`bench`] | what `tests/bench` measures |
+//! | [`mod@bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |

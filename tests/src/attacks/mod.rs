@@ -10,14 +10,14 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`table`] | the attacks: what is sent, and why it must fail |
-//! | [`packet`] | messages, right and wrong, field by field |
-//! | [`scene`] | what an attack starts from (the query it saw) and what it sends |
-//! | [`frame`] | IP and UDP as octets |
-//! | [`link`] | packet sockets |
-//! | [`program`] | the `attacker` program |
-//! | [`ask`] | the victim: lookups through glibc, in one process |
-//! | [`flood`] | as many packets a second as are wanted |
+//! | `table` | the attacks: what is sent, and why it must fail |
+//! | `packet` | messages, right and wrong, field by field |
+//! | `scene` | what an attack starts from (the query it saw) and what it sends |
+//! | `frame` | IP and UDP as octets |
+//! | `link` | packet sockets |
+//! | `program` | the `attacker` program |
+//! | `ask` | the victim: lookups through glibc, in one process |
+//! | `flood` | as many packets a second as are wanted |
 
 pub mod ask;
 pub mod flood;

@@ -3,16 +3,16 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`rows`] | what is measured, row by row |
-//! | [`measure`] | in which order the clients take turns |
-//! | [`clients`] | the three clients, their daemons |
-//! | [`agent`] | starts processes in a host |
-//! | [`probe`] | what runs in those processes |
-//! | [`bare`] | the bare query |
-//! | [`shared_object`] | a module called without glibc |
-//! | [`confine`] | shows which system calls are not made |
-//! | [`packets`] | counts and times what leaves an interface |
-//! | [`stats`], [`table`], [`chart`] | medians, Markdown, SVG |
+//! | `rows` | what is measured, row by row |
+//! | `measure` | in which order the clients take turns |
+//! | `clients` | the three clients, their daemons |
+//! | `agent` | starts processes in a host |
+//! | `probe` | what runs in those processes |
+//! | `bare` | the bare query |
+//! | `shared_object` | a module called without glibc |
+//! | `confine` | shows which system calls are not made |
+//! | `packets` | counts and times what leaves an interface |
+//! | `stats`, `table`, `chart` | medians, Markdown, SVG |
 
 mod agent;
 mod bare;
