@@ -7,6 +7,7 @@ use crate::lan::{Host, Lan, Network};
 use crate::module::{SERVICES, file_name, library_folder};
 use crate::run::{Daemon, run};
 use crate::{helpers, responders};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,11 @@ use std::time::Duration;
 /// How long a lookup may take.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// The responders and the peers' daemons repeat, or refuse to repeat, what they said within a second.
-const SECOND: Duration = Duration::from_millis(1300);
+/// Responders do not multicast the same record within a second.
+pub(super) const SECOND: Duration = Duration::from_millis(1300);
+
+/// zeroconf then makes up for what it held back, which starts another second.
+pub(super) const TWO_SECONDS: Duration = Duration::from_millis(2300);
 
 /// By what a client resolves names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +108,9 @@ impl Client {
         Ok(())
     }
 
-    /// Makes the daemon forget what it has heard, and lets the second pass in which others would not repeat it.
-    pub(super) fn forget(&self) -> Result<(), String> {
-        std::thread::sleep(SECOND);
+    /// Makes the daemon forget what it has heard, after a pause in which the responder comes to rest.
+    pub(super) fn forget(&self, pause: Duration) -> Result<(), String> {
+        std::thread::sleep(pause);
         match self.kind {
             Kind::Ours => Ok(()),
             Kind::Mdns => self.restart_daemon(),
@@ -153,6 +157,12 @@ impl Client {
         let ended = self.run(&["getent", "hosts", name])?;
         let addresses = if ended.code == 0 { ended.output.lines().count() } else { 0 };
         Ok(Sample { nanoseconds: nanoseconds(ended.elapsed), addresses })
+    }
+
+    /// Adds a name to the hosts file.
+    pub(super) fn add_to_hosts_file(&self, name: &str, addresses: &[IpAddr]) -> Result<(), String> {
+        let lines: String = addresses.iter().map(|address| format!("{address} {name}\n")).collect();
+        self.host.write("/etc/hosts", &format!("127.0.0.1 localhost\n::1 localhost\n{lines}"))
     }
 
     /// Something that runs in the host until it is dropped.

@@ -1,7 +1,7 @@
 //! The LAN, and the order in which its clients take turns: ours, bare, peer, peer, ours, … so that whatever else the
 //! machine does hits all alike.
 
-use super::clients::{Client, Found, Kind, black_hole, resolved};
+use super::clients::{Client, Found, Kind, SECOND, TWO_SECONDS, black_hole, resolved};
 use super::stats::{Sample, Samples};
 use super::table::Row;
 use crate::lan::{Families, Host, Network};
@@ -119,8 +119,7 @@ impl Bench {
             return Ok(());
         }
         self.running = None;
-        let host = self.hosts.iter().zip(Responder::ALL).find(|(_, of)| *of == responder);
-        let daemon = responder.start(host.ok_or("no such host")?.0)?;
+        let daemon = responder.start(self.host(responder)?)?;
         self.running = Some((responder, daemon));
         if responder == Responder::Resolved { self.wait_for_resolved() } else { Ok(()) }
     }
@@ -196,8 +195,22 @@ impl Bench {
         Ok(start.elapsed() > MOSTLY_WAITING)
     }
 
+    /// How long the responder is left alone before a lookup.
+    pub(super) fn pause(&self) -> Duration {
+        match self.running {
+            Some((Responder::Zeroconf | Responder::ZeroconfV4, _)) => TWO_SECONDS,
+            _ => SECOND,
+        }
+    }
+
+    /// The host of a responder.
+    pub(super) fn host(&self, responder: Responder) -> Result<&Host, String> {
+        let host = self.hosts.iter().zip(Responder::ALL).find(|(_, of)| *of == responder);
+        host.map(|(host, _)| host).ok_or_else(|| "no such host".into())
+    }
+
     fn prepare(&self, lookup: Lookup<'_>, kind: Kind) -> Result<(), String> {
-        if lookup.cold { self.client(kind).forget() } else { Ok(()) }
+        if lookup.cold { self.client(kind).forget(self.pause()) } else { Ok(()) }
     }
 
     fn once(&self, lookup: Lookup<'_>, kind: Kind, number: usize, apart: bool) -> Result<Sample, String> {
@@ -245,7 +258,7 @@ impl Bench {
             while found.len() < count && (kind == Kind::Ours || start.elapsed() < peers_limit) {
                 match kind {
                     Kind::Ours => std::thread::sleep(Duration::from_millis(500)),
-                    Kind::Mdns | Kind::Resolve => self.client(kind).forget()?,
+                    Kind::Mdns | Kind::Resolve => self.client(kind).forget(self.pause())?,
                 }
                 found.push(self.client(kind).probe(words)?);
             }
