@@ -147,12 +147,15 @@ struct Querier<'a> {
 }
 
 impl Querier<'_> {
-    /// Asks on every interface, over every family that it has.
+    /// Asks on every interface, over every family that it has; about an address, only where that is on the link, because
+    /// nobody elsewhere can know its name.
     ///
     /// An error on one of them is passed over: only if nothing at all could be sent is it the lookup's.
     fn attempt(&mut self, attempt: Attempt, collector: &mut dyn Collector, now: Instant) -> Result<(), LookupError> {
         let mut result = Err(LookupError::NoInterface);
-        for interface in self.interfaces.iter() {
+        let direct = collector.direct();
+        let concerned = |index| direct.is_none_or(|ip| self.interfaces.is_on_link(ip, index));
+        for interface in self.interfaces.iter().filter(|interface| concerned(interface.index)) {
             for over in Family::ALL.into_iter().filter(|&over| interface.has(over)) {
                 let group = match over {
                     Family::V4 => IpAddr::from(GROUP_V4),
@@ -165,7 +168,7 @@ impl Querier<'_> {
                 result = result.or(sent);
             }
         }
-        if let Some(ip) = collector.direct() {
+        if let Some(ip) = direct {
             for interface in self.interfaces.on_link(ip) {
                 // From the group's sockets one cannot ask directly: the answer would go to port 5353 of a daemon.
                 result = result.or(self.ask(Attempt::Plain, collector, *interface, ip, now));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tests::helpers::{capture, query};
-use tests::lan::Families;
+use tests::lan::{Families, Network};
 use tests::lookups::{all, found, python_getaddrinfo, routable, v4};
 use tests::responders::{avahi, avahi_v4, scripted};
 use tests::scenario::Scenario;
@@ -153,6 +153,22 @@ fn a_daemon_on_the_same_host_keeps_its_unicast_packets() -> Result<(), String> {
     let address = lan.client.eth0().v4.ok_or("no IPv4")?.to_string();
     let outcome = lan.printer.run(&["/usr/bin/python3", "-c", ASK_DIRECTLY, &address]);
     assert_eq!(outcome.stdout.trim(), "20", "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_reverse_lookup_is_asked_where_the_address_is() -> Result<(), String> {
+    let network = Network::new()?;
+    let (first, second) = (network.lan(Families::Both)?, network.lan(Families::Both)?);
+    let printer = network.host("printer", &[&first])?;
+    let client = network.client("client", &[&first, &second])?;
+    client.use_services("files mdns")?;
+    let elsewhere = capture(&client, "eth1")?;
+    let _responder = scripted(&printer, "printer.local", &[])?;
+    let address = printer.eth0().v4.ok_or("no IPv4")?.to_string();
+    let outcome = tests::lookups::python_gethostbyaddr(&client, &address);
+    assert_eq!(outcome.stdout, "printer.local\n", "{outcome:?}");
+    assert_eq!(elsewhere.to_group(), [""; 0]);
     Ok(())
 }
 

@@ -168,15 +168,16 @@ impl Name {
                 .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
     }
 
-    /// True if a caller may be shown the name as that of a host: every label is UTF-8 without control characters,
-    /// white space, dots or backslashes, and none begins with a hyphen, which a program could take for an option.
+    /// True if a caller may be shown the name as that of a host: every label is UTF-8 without control characters, characters
+    /// that are not seen or that turn the direction of writing, white space, dots or backslashes, and none begins with a
+    /// hyphen, which a program could take for an option.
     pub fn is_clean(&self) -> bool {
         self.labels().all(|label| {
             core::str::from_utf8(label).is_ok_and(|label| {
                 !label.starts_with('-')
-                    && !label
-                        .chars()
-                        .any(|char| char.is_control() || char.is_whitespace() || matches!(char, '.' | '\\'))
+                    && !label.chars().any(|char| {
+                        char.is_control() || char.is_whitespace() || is_unseen(char) || matches!(char, '.' | '\\')
+                    })
             })
         })
     }
@@ -230,6 +231,13 @@ impl Name {
         self.length = u8::try_from(end).ok()?;
         Some(())
     }
+}
+
+/// True for Unicode's format characters that have no form of their own, but change that of others: marks and overrides of
+/// direction, joiners, the byte order mark, the soft hyphen.
+fn is_unseen(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// One step through a name on the wire.
@@ -386,6 +394,9 @@ mod tests {
             (b"a\0b", false),
             (b"a\x1bb", false),
             ("a\u{85}b".as_bytes(), false),
+            ("a\u{202e}b".as_bytes(), false),
+            ("a\u{200b}b".as_bytes(), false),
+            ("a\u{feff}b".as_bytes(), false),
             (b"a\xffb", false),
         ] {
             let mut wire = vec![u8::try_from(label.len()).unwrap()];
