@@ -133,12 +133,26 @@ pub fn is_clean_and_local(wire: &[u8]) -> bool {
     labels.len() > 1
         && labels.last().is_some_and(|last| last.eq_ignore_ascii_case(b"local"))
         && labels.iter().all(|label| match std::str::from_utf8(label) {
-            Ok(text) => {
-                !text.starts_with('-')
-                    && !text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '.' || c == '\\')
-            }
+            Ok(text) => !text.starts_with('-') && !text.contains(is_unfit),
             Err(_) => false,
         })
+}
+
+/// What may not be shown in a host's name: it separates, controls, cannot be seen, or turns what is around it.
+fn is_unfit(char: char) -> bool {
+    let unseen: [(u32, u32); 7] = [
+        (0xad, 0xad),
+        (0x61c, 0x61c),
+        (0x180e, 0x180e),
+        (0x200b, 0x200f),
+        (0x202a, 0x202e),
+        (0x2060, 0x206f),
+        (0xfeff, 0xfeff),
+    ];
+    char.is_control()
+        || char.is_whitespace()
+        || "\\.".contains(char)
+        || unseen.iter().any(|&(first, last)| (first..=last).contains(&char.into()))
 }
 
 fn number(octets: &[u8], at: usize) -> Option<u16> {
