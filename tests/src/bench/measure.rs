@@ -21,7 +21,7 @@ pub(super) const MANY: &str = "many#.local";
 /// Everything that is measured on. Fields are dropped in order: what runs in the hosts before the hosts.
 pub(super) struct Bench {
     quick: bool,
-    only: Option<String>,
+    only: Vec<String>,
     /// What the chart shows.
     pub(super) bars: Vec<(String, [Samples; 4])>,
     running: Option<(Responder, Daemon)>,
@@ -97,7 +97,7 @@ pub(super) struct Lookup<'a> {
 }
 
 impl Bench {
-    pub(super) fn new(quick: bool, only: Option<String>) -> Result<Bench, String> {
+    pub(super) fn new(quick: bool, only: Vec<String>) -> Result<Bench, String> {
         let network = Network::new()?;
         let lan = network.lan(Families::Both)?;
         let host = |responder: Responder| network.host(responder.name(), &[&lan]);
@@ -152,7 +152,7 @@ impl Bench {
 
     /// Whether a row is to be measured.
     pub(super) fn wants(&self, name: &str) -> bool {
-        let wanted = self.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+        let wanted = self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()));
         if wanted {
             eprintln!("bench: {name}");
         }

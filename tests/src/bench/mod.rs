@@ -33,7 +33,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default)]
 struct Options {
     quick: bool,
-    only: Option<String>,
+    only: Vec<String>,
     svg: Option<PathBuf>,
 }
 
@@ -55,7 +55,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => options.quick = true,
-            "--only" => options.only = Some(words.next().ok_or("--only wants a part of a row's name")?),
+            "--only" => options.only.push(words.next().ok_or("--only wants a part of a row's name")?),
             "--svg" => options.svg = Some(words.next().ok_or("--svg wants a file")?.into()),
             _ => return Err(format!("{word}: not an option; known are --quick, --only ROW, --svg FILE")),
         }

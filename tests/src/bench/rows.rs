@@ -241,7 +241,7 @@ fn again(bench: &mut Bench) -> Result<(), String> {
         let mut row = Row::of_times(row, "at most 1/5 of the faster peer", Some(met), &cells);
         row.cells[0] += &format!("; from /etc/hosts: {}", show(glibc_alone(bench)?));
         bench.add(&row);
-        bench.bars.push(("The same name again, one process".into(), cells));
+        bench.bars.push(("Again in the same process".into(), cells));
     }
     Ok(())
 }
