@@ -409,7 +409,8 @@ fn many_threads(bench: &mut Bench) -> Result<(), String> {
         bench.alone(Kind::Ours, || {
             single.push(ours.probe(&["threads", MANY, "1"])?.sample());
             bare.push(ours.probe(&["threads-bare", MANY, "64"])?.sample());
-            bench.with_instant_module(|| Ok(glibc.push(ours.probe(&["threads", MANY, "64"])?.sample())))
+            glibc.push(bench.with_instant_module(|| ours.probe(&["threads", MANY, "64"]))?.sample());
+            Ok(())
         })?;
     }
     let [single, bare, glibc] = [single, bare, glibc].map(|samples| Samples::of(&samples));
