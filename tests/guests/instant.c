@@ -25,11 +25,9 @@ enum nss_status _nss_instant_gethostbyname4_r(const char *name, struct gaih_addr
         return NSS_STATUS_TRYAGAIN;
     }
     char *copy = memcpy(first + 2, name, length);
-    first[0] = (struct gaih_addrtuple_){first + 1, copy, AF_INET, {0}, 0};
-    first[1] = (struct gaih_addrtuple_){NULL, copy, AF_INET6, {0}, 0};
-    /* The test LAN's first host. */
-    inet_pton(AF_INET, "10.77.1.1", first[0].addr);
-    inet_pton(AF_INET6, "fd77:1::1", first[1].addr);
+    /* The test LAN's first host. In this order glibc takes one socket less to sort them. */
+    first[0] = (struct gaih_addrtuple_){first + 1, copy, AF_INET6, {htonl(0xfd770001), 0, 0, htonl(1)}, 0};
+    first[1] = (struct gaih_addrtuple_){NULL, copy, AF_INET, {htonl(0x0a4d0101)}, 0};
     *tuples = first;
     return NSS_STATUS_SUCCESS;
 }
