@@ -223,7 +223,9 @@ fn put_resolve(host: &Host) -> Result<Daemon, String> {
 fn lan() -> Result<Scenario, String> {
     let mut lan = Scenario::silent(Families::Both)?;
     lan.printer.script(&format!("ip address add {PRINTER_LINK_LOCAL}/16 dev eth0"))?;
-    lan.daemons.push(scripted(&lan.printer, "printer.local", &["--a", PRINTER_LINK_LOCAL])?);
+    // Both families in one packet: on a busy machine the second of two may come too late.
+    let options = ["--a", PRINTER_LINK_LOCAL, "--other", "additional"];
+    lan.daemons.push(scripted(&lan.printer, "printer.local", &options)?);
     Ok(lan)
 }
 

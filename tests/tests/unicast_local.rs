@@ -15,7 +15,7 @@ const ZONE: [&str; 4] =
     ["site.local=192.0.2.7", "intranet.local=192.0.2.8", "pc.site.local=192.0.2.9", "printer.local=192.0.2.1"];
 
 fn site() -> Result<Scenario, String> {
-    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
+    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &["--other", "additional"]))?;
     lan.client.use_services(LINE)?;
     Ok(lan)
 }
