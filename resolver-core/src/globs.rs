@@ -36,17 +36,13 @@ impl Globs {
 }
 
 /// True if every bracket is closed, and what stands there could be in a name.
-fn is_pattern(mut rest: &[u8]) -> bool {
-    while let Some((&octet, _)) = rest.split_first() {
-        if octet <= b' ' || matches!(octet, b'/' | b',' | 0x7f) {
-            return false;
-        }
-        match Element::first(rest) {
-            Some((_, behind)) => rest = behind,
-            None => return false,
-        }
+fn is_pattern(pattern: &[u8]) -> bool {
+    let is_in_no_name = |octet: &u8| *octet <= b' ' || matches!(octet, b'/' | b',' | 0x7f);
+    let mut rest = pattern;
+    while let Some((_, behind)) = Element::first(rest) {
+        rest = behind;
     }
-    true
+    rest.is_empty() && !pattern.iter().any(is_in_no_name)
 }
 
 /// What stands at one place of a pattern.
@@ -176,7 +172,7 @@ mod tests {
     #[test]
     fn what_is_no_pattern() {
         let long = "a".repeat(LONGEST + 1);
-        for pattern in ["", "[", "[]", "[a", "[!]", "a b", "a/b", "a,b", "a\0", &long] {
+        for pattern in ["", "[", "[]", "[a", "[!]", "a b", "a/b", "a,b", "a\0", "[a\0]", &long] {
             assert!(!Globs::default().push(pattern.as_bytes()), "{pattern:?}");
         }
     }
