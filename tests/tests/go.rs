@@ -5,10 +5,13 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use tests::clients::{DECOY, DNS_NAME, build_go, office, saw};
-use tests::lan::Host;
-use tests::lookups::routable;
+use tests::helpers::http;
+use tests::lan::{Families, Host};
+use tests::lookups::{routable, v4};
 use tests::module::SERVICES;
+use tests::responders::scripted;
 use tests::run::Outcome;
+use tests::scenario::Scenario;
 
 /// Runs the program with cgo, and makes Go say which resolver it takes.
 fn run(host: &Host, name: &str) -> Outcome {
@@ -56,6 +59,17 @@ fn all_names_go_to_libc_where_there_is_a_list_of_allowed_ones() -> Result<(), St
             saw(&outcome, &routable(&lan.printer));
         }
     }
+    Ok(())
+}
+
+/// And so the names that the list allows are found on the LAN by Go programs, too.
+#[test]
+fn names_that_the_list_allows_are_found_on_the_lan() -> Result<(), String> {
+    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.lan", &["--other", "additional"]))?;
+    let _web = http(&lan.printer)?;
+    lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;
+    lan.client.write("/etc/mdns.allow", ".lan\n")?;
+    saw(&run(&lan.client, "printer.lan"), &v4(&lan.printer));
     Ok(())
 }
 
