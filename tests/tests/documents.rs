@@ -13,6 +13,7 @@ use tests::module::workspace;
 
 const MODULE_PAGE: &str = "docs/man/nss-mdns.8";
 const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
+const CHECK_PAGE: &str = "docs/man/nss-mdns-check.1";
 const EXAMPLE: &str = "docs/nss-mdns.conf.example";
 /// What a newcomer reads.
 const MARKDOWN: [&str; 6] =
@@ -25,7 +26,7 @@ fn read(path: &str) -> String {
 fn manual_pages() -> Vec<PathBuf> {
     let folder = fs::read_dir(workspace().join("docs/man")).expect("docs/man is there");
     let pages: Vec<_> = folder.map(|entry| entry.expect("it can be listed").path()).collect();
-    assert!(pages.len() >= 2, "{pages:?}");
+    assert!(pages.len() >= 3, "{pages:?}");
     pages
 }
 
@@ -97,10 +98,13 @@ fn the_manual_pages_examples_are_read_without_a_problem() {
 }
 
 #[test]
-fn the_manual_page_shows_a_message_as_it_is() {
-    let (_, problems) = settings("\n\ntimeout = 2s\n");
-    let message = format!("/etc/nss-mdns.conf:{}\n", problems.join("\n"));
-    assert!(displays(&read(SETTINGS_PAGE)).contains(&message), "{message}");
+fn the_manual_pages_show_messages_as_they_are() {
+    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: ", "labels = 3")] {
+        let (_, problems) = settings(&format!("\n\n{line}\n"));
+        let message = format!("{before}/etc/nss-mdns.conf:{}", problems.join("\n"));
+        let displays = displays(&read(path));
+        assert!(displays.iter().flat_map(|text| text.lines()).any(|shown| shown == message), "{path}: {message}");
+    }
 }
 
 /// A status, `errno` and `h_errno`, by their names.
