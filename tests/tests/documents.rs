@@ -205,6 +205,7 @@ fn links_between_the_documents_lead_somewhere() {
 fn has_heading(text: &str, anchor: &str) -> bool {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
     let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
-    let mut anchors = headings.map(|title| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-"));
+    let mut anchors =
+        headings.map(|title| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-"));
     anchors.any(|made| made == anchor)
 }
