@@ -110,7 +110,9 @@ impl Client {
 
     /// Makes the daemon forget what it has heard, after a pause in which the responder comes to rest.
     pub(super) fn forget(&self, pause: Duration) -> Result<(), String> {
-        std::thread::sleep(pause);
+        /// An avahi-daemon takes longer than this to start, and asks for no names meanwhile.
+        const START: Duration = Duration::from_secs(1);
+        std::thread::sleep(if self.kind == Kind::Mdns { pause.saturating_sub(START) } else { pause });
         match self.kind {
             Kind::Ours => Ok(()),
             Kind::Mdns => self.restart_daemon(),

@@ -186,10 +186,13 @@ impl Bench {
         for number in 0..count {
             for &kind in &quick {
                 self.prepare(lookup, kind)?;
-                place(&mut samples, kind).push(self.once(lookup, kind, number, false)?);
-                if let Some(bare) = lookup.bare.filter(|_| kind == Kind::Ours) {
-                    samples[3].push(self.client(Kind::Ours).probe(bare)?.sample());
-                }
+                self.alone(kind, || {
+                    place(&mut samples, kind).push(self.once(lookup, kind, number, false)?);
+                    if let Some(bare) = lookup.bare.filter(|_| kind == Kind::Ours) {
+                        samples[3].push(self.client(Kind::Ours).probe(bare)?.sample());
+                    }
+                    Ok(())
+                })?;
             }
         }
         for (kind, slow) in self.staggered(lookup, &slow, count)? {
