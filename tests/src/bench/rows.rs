@@ -212,24 +212,26 @@ fn firewall(bench: &mut Bench) -> Result<(), String> {
 
 /// The rows of before; the peers' where it makes a difference to them.
 fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
+    fn of<'a>(words: &'a [&'a str], by: &'a [Kind]) -> Lookup<'a> {
+        Lookup { words, bare: None, cold: true, by }
+    }
     let peers = &Kind::ALL[1..];
-    let rows: [(&str, &[&str], Responder, bool, &[Kind]); 7] = [
-        ("dual stack, Avahi", &["lookup", "avahi.local"], Responder::Avahi, true, peers),
-        ("dual stack, zeroconf", &["lookup", "zeroconf.local"], Responder::Zeroconf, true, &[]),
-        ("dual stack, systemd-resolved", &["lookup", "resolved.local"], Responder::Resolved, true, &[]),
-        ("IPv4 alone, zeroconf", &["lookup", "zeroconf4.local"], Responder::ZeroconfV4, true, &[]),
-        ("IPv4 alone, Avahi", &["lookup", "avahi4.local"], Responder::AvahiV4, true, &[]),
-        ("`getent hosts`, IPv4 alone, Avahi", &["getent", "avahi4.local"], Responder::AvahiV4, true, peers),
-        ("missing name", &["lookup", MISSING], Responder::Avahi, false, peers),
+    let rows = [
+        ("dual stack, Avahi", Responder::Avahi, of(&["lookup", "avahi.local"], peers)),
+        ("dual stack, zeroconf", Responder::Zeroconf, of(&["lookup", "zeroconf.local"], &[])),
+        ("dual stack, systemd-resolved", Responder::Resolved, of(&["lookup", "resolved.local"], &[])),
+        ("IPv4 alone, zeroconf", Responder::ZeroconfV4, of(&["lookup", "zeroconf4.local"], &[])),
+        ("IPv4 alone, Avahi", Responder::AvahiV4, of(&["lookup", "avahi4.local"], &[])),
+        ("`getent hosts`, IPv4 alone, Avahi", Responder::AvahiV4, of(&["getent", "avahi4.local"], peers)),
+        ("missing name", Responder::Avahi, Lookup { cold: false, ..of(&["lookup", MISSING], peers) }),
     ];
-    for (what, words, serving, cold, by) in rows {
+    for (what, serving, lookup) in rows {
         let row = format!("DNS server unreachable: {what}");
         if !bench.wants(&row) {
             continue;
         }
         bench.serve(serving)?;
         let count = bench.count(20);
-        let lookup = Lookup { cold, by, ..first(words, None) };
         let [reachable, unreachable] = bench.ours_by_dns(lookup, count)?;
         let mut cells = bench.without_dns(|| bench.measure(lookup, count))?;
         // Unchanged but for noise.
