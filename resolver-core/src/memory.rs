@@ -9,12 +9,19 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> bool {
     true
 }
 
+/// Adds all of `items`, or none of them where there is no memory for all; true if there was.
+pub(crate) fn extend<T: Copy>(list: &mut Vec<T>, items: &[T]) -> bool {
+    if list.try_reserve(items.len()).is_err() {
+        return false;
+    }
+    list.extend_from_slice(items);
+    true
+}
+
 /// A copy of `items`, or None where there is no memory for one.
 pub(crate) fn copy_of<T: Copy>(items: &[T]) -> Option<Vec<T>> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(items.len()).ok()?;
-    copy.extend_from_slice(items);
-    Some(copy)
+    extend(&mut copy, items).then_some(copy)
 }
 
 /// `length` zeroed octets, or None where there is no memory for them.
