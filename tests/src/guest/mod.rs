@@ -25,6 +25,9 @@ pub enum Kind {
     Static,
     /// A library for `LD_PRELOAD`.
     Preload,
+    /// A program that has ThreadSanitizer's runtime inside, for a module that is built to report to it. What the program
+    /// itself does is not watched.
+    ThreadSanitizer,
 }
 
 /// Compiles `tests/guests/<name>.c`.
@@ -39,6 +42,7 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         Kind::Program => "",
         Kind::Static => ".static",
         Kind::Preload => ".so",
+        Kind::ThreadSanitizer => ".threads",
     };
     let path = folder.join(format!("{name}{ending}"));
     let unfinished = folder.join(format!("{name}{ending}.{}.{}", std::process::id(), unique()));
@@ -51,6 +55,10 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         // The linker warns that the program still needs the shared libraries at run time: that is the point.
         Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
         Kind::Preload => command.args(["-shared", "-fPIC"]),
+        Kind::ThreadSanitizer => {
+            command.args(["-rdynamic", "-Wl,--whole-archive"]).arg(thread_sanitizer()?);
+            command.args(["-Wl,--no-whole-archive", "-lm", "-ldl", "-lrt"])
+        }
     };
     let outcome = run(command, LIMIT)?;
     if !outcome.success() {
@@ -58,6 +66,26 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
     }
     std::fs::rename(&unfinished, &path).map_err(|why| format!("{}: {why}", path.display()))?;
     Ok(path)
+}
+
+/// The runtime of ThreadSanitizer that comes with the compiler.
+fn thread_sanitizer() -> Result<PathBuf, String> {
+    let folder = PathBuf::from(ask_rustc(&["--print", "target-libdir"])?.trim());
+    let files = std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let is_it = |path: &PathBuf| path.to_string_lossy().ends_with("_rt.tsan.a");
+    let found = files.filter_map(|file| Some(file.ok()?.path())).find(is_it);
+    found.ok_or_else(|| format!("{}: no librustc-…_rt.tsan.a; rustup's toolchains have it", folder.display()))
+}
+
+/// What rustc says of itself.
+///
+/// # Errors
+/// If it cannot be run or does not understand.
+pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.args(words);
+    let outcome = run(command, LIMIT)?;
+    if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
 /// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module.
@@ -116,7 +144,24 @@ impl Home {
     /// # Panics
     /// If it found something wrong, was killed, or hung.
     pub fn host_with(&self, variables: &[(&str, String)], name: &str, arguments: &[&str]) -> Result<String, String> {
-        let program = compile(name, Kind::Program)?;
+        self.host_of_kind(Kind::Program, variables, name, arguments)
+    }
+
+    /// The same, compiled to something of this kind.
+    ///
+    /// # Errors
+    /// If it cannot be compiled or started.
+    ///
+    /// # Panics
+    /// If it found something wrong, was killed, or hung.
+    pub fn host_of_kind(
+        &self,
+        kind: Kind,
+        variables: &[(&str, String)],
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<String, String> {
+        let program = compile(name, kind)?;
         let program = program.to_string_lossy();
         let outcome = self.run_with(variables, &[&[&*program], arguments].concat())?;
         assert!(outcome.success(), "{name} {arguments:?}: {outcome:?}\n{}{}", outcome.stdout, outcome.stderr);

@@ -1,0 +1,53 @@
+//! Threads that are in the module at once, watched by ThreadSanitizer: it sees every access to memory that the module makes,
+//! atomic ones among them, and what orders them. (valgrind's helgrind does not know Rust's atomics.)
+
+use std::path::PathBuf;
+use std::process::Command;
+use tests::guest::{Home, Kind, ask_rustc};
+use tests::module::{target, workspace};
+
+type Tested = Result<(), String>;
+
+#[test]
+fn threads_never_meet_without_order() -> Tested {
+    race("4")
+}
+
+#[test]
+#[ignore = "minutes; tests/soak runs it"]
+fn threads_never_meet_without_order_at_length() -> Tested {
+    race("40")
+}
+
+fn race(rounds: &str) -> Tested {
+    let home = Home::new()?;
+    let module = instrumented_module()?;
+    home.client.script(&format!("mkdir /run/threads; cp {} /run/threads/{FILE}", module.display()))?;
+    // A report ends the process with a status of its own.
+    let options = "halt_on_error=1 exitcode=66 die_after_fork=0";
+    let variables = [("LD_LIBRARY_PATH", "/run/threads".into()), ("TSAN_OPTIONS", options.into())];
+    home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds]).map(drop)
+}
+
+/// The name under which the guests load the module.
+const FILE: &str = "libnss_mdns_minimal.so.2";
+
+/// A build of the module, and of the crates that it stands on, that reports to ThreadSanitizer. The standard library is as
+/// it comes: nothing in the module leaves it to that to order threads.
+///
+/// The compiler's option is not a stable one yet, hence the variable that lets a stable compiler take it. The functions that
+/// are reported to are in the guest, so that they are missing when the module is linked.
+fn instrumented_module() -> Result<PathBuf, String> {
+    let about = ask_rustc(&["-vV"])?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
+    let folder = target().join("threads");
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--release", "--locked", "--package", "nss_mdns", "--target", host, "--target-dir"]);
+    command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer -Clink-arg=-Wl,--warn-unresolved-symbols";
+    // With names, for the reports.
+    command.env("CARGO_PROFILE_RELEASE_STRIP", "none").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
+    let status = command.env("RUSTFLAGS", flags).status().map_err(|why| why.to_string())?;
+    let module = folder.join(host).join("release/libnss_mdns.so");
+    if status.success() { Ok(module) } else { Err("it does not build".into()) }
+}
