@@ -42,7 +42,17 @@ fn instrumented_module() -> Result<PathBuf, String> {
     let host = about.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
     let folder = target().join("threads");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--release", "--locked", "--package", "nss_mdns", "--target", host, "--target-dir"]);
+    command.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "nss_mdns",
+        "--target",
+        host,
+        "--target-dir",
+    ]);
     command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer -Clink-arg=-Wl,--warn-unresolved-symbols";
     // With names, for the reports.
