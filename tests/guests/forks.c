@@ -1,6 +1,29 @@
-/* forks [THREADS [FORKS]]: children of a process whose threads are inside lookups. Each child looks up a name that is
- * remembered and one that is not; none may hang. */
+/* forks [THREADS [FORKS [unwiped]]]: children of a process whose threads are inside lookups. Each child looks up a name that
+ * is remembered and one that is not; none may hang, and each has a memory of its own. The kernel may be one that wipes no
+ * page in a child. */
 #include "guest.h"
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+static bool unwiped;
+
+/* What the module calls. */
+int madvise(void *start, size_t length, int advice)
+{
+    if (unwiped) {
+        errno = EINVAL;
+        return -1;
+    }
+    return (int)syscall(SYS_madvise, start, length, advice);
+}
+
+static unsigned long opened;
+
+int socket(int domain, int type, int protocol)
+{
+    __sync_fetch_and_add(&opened, 1);
+    return (int)syscall(SYS_socket, domain, type, protocol);
+}
 
 static volatile bool stop;
 static volatile unsigned long lookups;
@@ -27,6 +50,10 @@ static int child(int number)
     int same = ask("same0-0.local"), other = ask(name);
     if (same <= 0 || other <= 0)
         return 1;
+    /* What was asked for just now is remembered, whoever held the lock when the child was made. */
+    unsigned long before = opened;
+    if (ask(name) != other || opened != before)
+        return other == 2 ? 3 : 2;
     return same == 2 && other == 2 ? 0 : 2;
 }
 
@@ -46,6 +73,7 @@ int main(int count, char **arguments)
 {
     int threads = count > 1 ? atoi(arguments[1]) : 4;
     int forks = count > 2 ? atoi(arguments[2]) : 1000;
+    unwiped = count > 3;
     must_find("host.local", AF_INET);
     if (ask("same0-0.local") != 2)
         fail("no addresses");

@@ -83,7 +83,8 @@ __attribute__((unused)) static void *module_function(const char *name)
     return function;
 }
 
-/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. */
+/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. Whatever comes of it, errno
+ * is as it was. */
 __attribute__((unused)) static int ask(const char *name)
 {
     static by_name4 *function;
@@ -92,7 +93,11 @@ __attribute__((unused)) static int ask(const char *name)
     struct gaih_addrtuple_ *first = NULL;
     char buffer[2048];
     int error = 0, h_error = -99;
-    if (function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
+    errno = 4711;
+    int status = function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL);
+    if (errno != 4711)
+        fail("%s: errno is changed to %d", name, errno);
+    if (status != NSS_STATUS_SUCCESS)
         return h_error > 0 ? -h_error : -99;
     int count = 0;
     for (; first; first = first->next)

@@ -33,6 +33,12 @@ fn children_of_a_threaded_process_do_not_hang() -> Tested {
     home.host("forks", &["8", "700"]).map(drop)
 }
 
+/// On kernels before Linux 4.14 nothing wipes the module's page in a child.
+#[test]
+fn children_start_afresh_where_the_kernel_does_not_see_to_it() -> Tested {
+    Home::new()?.host("forks", &["8", "300", "unwiped"]).map(drop)
+}
+
 #[test]
 fn a_process_may_be_forked_inside_a_lookup() -> Tested {
     Home::new()?.host("fork_inside", &[]).map(drop)
@@ -48,15 +54,22 @@ fn a_small_stack_is_enough() -> Tested {
     Home::new()?.host("stack", &[]).map(drop)
 }
 
-/// The deepest of all ways: an answer that says what there is not.
+/// The ways that a lookup may go beside the usual one: an answer that says what there is not, aliases, the host's own name.
 #[test]
-fn a_small_stack_is_enough_for_a_denial() -> Tested {
-    let start = |host: &Host| scripted(host, "printer.local", &["--negative", "nsec"]);
-    let scenario = Scenario::with(Families::V4, start)?;
+fn a_small_stack_is_enough_for_every_way() -> Tested {
     let program = compile("stack", Kind::Program)?;
-    let outcome = scenario.client.run(&[&program.to_string_lossy(), "printer.local"]);
-    println!("{}", outcome.stdout);
-    assert!(outcome.success(), "{outcome:?}");
+    let printer: [(&str, &[&str]); 3] = [
+        ("printer.local", &["--negative", "nsec"]),
+        ("alias.local", &["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"]),
+        ("client.local", &[]),
+    ];
+    for (name, options) in printer {
+        let start = |host: &Host| scripted(host, "printer.local", options);
+        let scenario = Scenario::with(if name == "printer.local" { Families::V4 } else { Families::Both }, start)?;
+        let outcome = scenario.client.run(&[&program.to_string_lossy(), name]);
+        println!("{}", outcome.stdout);
+        assert!(outcome.success() && outcome.stdout.contains(name), "{outcome:?}");
+    }
     Ok(())
 }
 
@@ -84,7 +97,9 @@ fn without_descriptors_a_lookup_fails_and_the_next_works() -> Tested {
 
 #[test]
 fn a_lookup_within_a_lookup_is_refused() -> Tested {
-    Home::new()?.host("reenter", &[]).map(drop)
+    let home = Home::new()?;
+    home.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
+    home.host("reenter", &[]).map(drop)
 }
 
 #[test]

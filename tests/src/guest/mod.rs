@@ -50,8 +50,9 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
     command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
     command.arg("-o").arg(&unfinished);
     match kind {
-        // What a program defines takes the place of glibc's, in the module as well.
-        Kind::Program => command.args(["-rdynamic", "-ldl", "-lanl", "-lrt"]),
+        // What a program defines takes the place of glibc's, in the module as well. What it calls is looked for when it
+        // starts, not on the stack that is measured.
+        Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
         // The linker warns that the program still needs the shared libraries at run time: that is the point.
         Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
         Kind::Preload => command.args(["-shared", "-fPIC"]),
