@@ -1,11 +1,8 @@
 //! The hazards of living in other people's processes. Each guest (`tests/guests`) is such a process.
 
-use std::path::PathBuf;
-use std::process::Command;
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile};
+use tests::guest::{Home, Kind, compile, module_that_panics};
 use tests::lan::{Families, Host};
-use tests::module::{target, workspace};
 use tests::responders::scripted;
 use tests::scenario::Scenario;
 
@@ -141,22 +138,8 @@ fn it_works_in_turkish() -> Tested {
 #[test]
 fn a_panic_at_any_stage_is_caught_and_silent() -> Tested {
     let home = Home::new()?;
-    let module = module_that_panics()?;
-    home.client.script(&format!("mkdir /run/injected; cp {} /run/injected/{FILE}", module.display()))?;
-    home.host_with(&[("LD_LIBRARY_PATH", "/run/injected".into())], "panics", &[]).map(drop)
-}
-
-/// The name under which the guests load the module.
-const FILE: &str = "libnss_mdns_minimal.so.2";
-
-/// A build with the feature that makes it panic where it is told to; in a folder of its own, so that it is never taken
-/// for the real one.
-fn module_that_panics() -> Result<PathBuf, String> {
-    let folder = target().join("injected");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--package", "nss_mdns", "--features", "panic-injection", "--target-dir"]);
-    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
-    if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
+    let folder = home.install(&module_that_panics()?)?;
+    home.host_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]

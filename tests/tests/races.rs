@@ -21,16 +21,12 @@ fn threads_never_meet_without_order_at_length() -> Tested {
 
 fn race(rounds: &str) -> Tested {
     let home = Home::new()?;
-    let module = instrumented_module()?;
-    home.client.script(&format!("mkdir /run/threads; cp {} /run/threads/{FILE}", module.display()))?;
+    let folder = home.install(&instrumented_module()?)?;
     // A report ends the process with a status of its own.
-    let options = "halt_on_error=1 exitcode=66 die_after_fork=0";
-    let variables = [("LD_LIBRARY_PATH", "/run/threads".into()), ("TSAN_OPTIONS", options.into())];
+    let options = "halt_on_error=1 exitcode=66";
+    let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options.into())];
     home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds]).map(drop)
 }
-
-/// The name under which the guests load the module.
-const FILE: &str = "libnss_mdns_minimal.so.2";
 
 /// A build of the module, and of the crates that it stands on, that reports to ThreadSanitizer. The standard library is as
 /// it comes: nothing in the module leaves it to that to order threads.

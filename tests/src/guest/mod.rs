@@ -6,10 +6,10 @@ pub mod crowd;
 
 use crate::helpers::binary;
 use crate::lan::{Families, Host, Network};
-use crate::module::{target, workspace};
+use crate::module::{file_name, target, workspace};
 use crate::run::{Daemon, Outcome, run};
 use crate::sandbox::unique;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -89,6 +89,19 @@ pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
     if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
+/// A build of the module with the feature that makes it panic where it is told to; in a folder of its own, so that it is
+/// never taken for the real one.
+///
+/// # Errors
+/// If it does not build.
+pub fn module_that_panics() -> Result<PathBuf, String> {
+    let folder = target().join("injected");
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--package", "nss_mdns", "--features", "panic-injection", "--target-dir"]);
+    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
+    if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
+}
+
 /// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module.
 #[derive(Debug)]
 pub struct Home {
@@ -124,6 +137,18 @@ impl Home {
         let mut command = self.client.command("env");
         command.args(variables.iter().map(|(name, value)| format!("{name}={value}"))).args(words);
         run(command, self.limit)
+    }
+
+    /// Puts another build of the module into a folder of the client's, under the name by which the guests load it; returns the
+    /// folder.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub fn install(&self, module: &Path) -> Result<String, String> {
+        let folder = "/run/other";
+        let file = file_name("mdns_minimal");
+        self.client.script(&format!("mkdir -p {folder}; cp {} {folder}/{file}", module.display()))?;
+        Ok(folder.into())
     }
 
     /// Runs a guest, which must find everything in order.
