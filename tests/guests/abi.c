@@ -1,5 +1,6 @@
-/* abi IFINDEX: every function of every service, called as glibc calls them, with every buffer. What is to be seen is
- * worked out here from the interface's definition, not from the module. */
+/* abi IFINDEX [any]: every function of every service, called as glibc calls them, with every buffer. What is to be seen is
+ * worked out here from the interface's definition, not from the module. With `any`, only names of more than two labels, where
+ * the settings have it that any number will do. */
 #include "guest.h"
 #include <strings.h>
 
@@ -462,6 +463,20 @@ static void names(const struct service *service)
     refused(service, huge, &malformed);
 }
 
+static void names_of_any_labels(const struct service *service)
+{
+    char dotted[300];
+    snprintf(dotted, sizeof dotted, "%s.", of_length(253));
+    accepted(service, "a.b.local");
+    accepted(service, of_length(100));
+    accepted(service, of_length(252));
+    accepted(service, of_length(253));
+    accepted(service, dotted);
+    refused(service, of_length(254), &malformed);
+    refused(service, of_length(255), &malformed);
+    refused(service, "a..b.local", &malformed);
+}
+
 static void families(const struct service *service)
 {
     static const int bad[] = {1, -1, 3, 9, 11, 99, 65536 + AF_INET, INT32_MAX, INT32_MIN};
@@ -550,6 +565,10 @@ int main(int count, char **arguments)
         load(&services[index]);
     for (size_t index = 0; index < sizeof services / sizeof *services; index++) {
         const struct service *service = &services[index];
+        if (count > 2) {
+            names_of_any_labels(service);
+            continue;
+        }
         for (size_t which = 0; which < 4; which++) {
             char name[64];
             int addresses = counts[which];

@@ -85,13 +85,13 @@ __attribute__((unused)) static void *module_function(const char *name)
 
 /* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. Whatever comes of it, errno
  * is as it was. */
-__attribute__((unused)) static int ask(const char *name)
+__attribute__((unused)) static int ask_into(const char *name, size_t size)
 {
     static by_name4 *function;
     if (!function)
         function = module_function("gethostbyname4_r");
     struct gaih_addrtuple_ *first = NULL;
-    char buffer[2048];
+    char buffer[size];
     int error = 0, h_error = -99;
     errno = 4711;
     int status = function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL);
@@ -103,6 +103,11 @@ __attribute__((unused)) static int ask(const char *name)
     for (; first; first = first->next)
         count++;
     return count;
+}
+
+__attribute__((unused)) static int ask(const char *name)
+{
+    return ask_into(name, 2048);
 }
 
 /* Asks glibc for all addresses of a name: 0 or getaddrinfo's error. */

@@ -1,5 +1,6 @@
-/* races [ROUNDS]: many threads in the module at once, from its first use on, under ThreadSanitizer, which ends the process
- * with status 66 where two of them meet without order. Linked with the sanitizer's runtime; only the module is instrumented. */
+/* races ROUNDS FILE: many threads in the module at once, from its first use on, while its settings in FILE change, under
+ * ThreadSanitizer, which ends the process with status 66 where two of them meet without order. Linked with the sanitizer's
+ * runtime; only the module is instrumented. */
 #include "guest.h"
 
 enum { THREADS = 12, FOUND = 66 };
@@ -95,6 +96,26 @@ static void *look_up_everything(void *argument)
     return NULL;
 }
 
+static const char *settings;
+static volatile bool stop;
+
+static void *change_settings(void *argument)
+{
+    char new[256];
+    snprintf(new, sizeof new, "%s.new", settings);
+    for (int turn = 0; !stop; turn++) {
+        FILE *file = fopen(new, "w");
+        if (!file)
+            fail("%s: %s", new, strerror(errno));
+        fprintf(file, "cache-size = %d\nallow-interfaces = lo e*\n", 20 + turn % 400);
+        fclose(file);
+        if (rename(new, settings) != 0)
+            fail("%s: %s", settings, strerror(errno));
+        usleep(2000);
+    }
+    return argument;
+}
+
 static void *write_without_order(void *word)
 {
     for (int turn = 0; turn < 100000; turn++)
@@ -122,7 +143,11 @@ static int status_of(int round)
             close(2);
             run(2, write_without_order, &word);
         } else {
+            pthread_t changer;
+            pthread_create(&changer, NULL, change_settings, NULL);
             run(THREADS, look_up_everything, NULL);
+            stop = true;
+            pthread_join(changer, NULL);
         }
         exit(0);
     }
@@ -133,7 +158,10 @@ static int status_of(int round)
 
 int main(int count, char **arguments)
 {
-    int rounds = count > 1 ? atoi(arguments[1]) : 3;
+    if (count < 3)
+        fail("races ROUNDS FILE");
+    int rounds = atoi(arguments[1]);
+    settings = arguments[2];
     by_name = module_function("gethostbyname4_r");
     by_name_and_family = module_function("gethostbyname2_r");
     by_address_ = module_function("gethostbyaddr_r");

@@ -25,7 +25,7 @@ fn race(rounds: &str) -> Tested {
     // A report ends the process with a status of its own.
     let options = "halt_on_error=1 exitcode=66";
     let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options.into())];
-    home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds]).map(drop)
+    home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
 }
 
 /// A build of the module, and of the crates that it stands on, that reports to ThreadSanitizer. The standard library is as

@@ -102,7 +102,10 @@ pub fn module_that_panics() -> Result<PathBuf, String> {
     if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
 }
 
-/// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module.
+/// What is set in a home: what would hold without it, so that reading it is what is tried.
+const SETTINGS: &str = "# As it is without this file.\ntimeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
+
+/// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module and a file of settings.
 #[derive(Debug)]
 pub struct Home {
     _crowd: Daemon,
@@ -126,6 +129,7 @@ impl Home {
         let client = network.client("client", &[&lan])?;
         let crowd = responder.daemon("crowd", responder.command(binary("crowd")?))?;
         crowd.wait_for("ready", Duration::from_secs(5))?;
+        client.write("/etc/nss-mdns.conf", SETTINGS)?;
         Ok(Home { _crowd: crowd, _responder: responder, client, limit: LIMIT, _network: network })
     }
 
