@@ -100,6 +100,15 @@ fn a_lookup_within_a_lookup_is_refused() -> Tested {
 }
 
 #[test]
+fn a_preloaded_library_may_look_up_names_itself() -> Tested {
+    let home = Home::new()?;
+    let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
+    let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
+    assert!(outcome.success() && outcome.stdout.contains("10.88."), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
 fn nothing_raises_sigpipe_or_blocks_or_is_inherited() -> Tested {
     Home::new()?.host("manners", &[]).map(drop)
 }
