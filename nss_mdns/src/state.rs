@@ -53,8 +53,8 @@ const MARKS: usize = 128;
 /// How many places a thread's mark may have. Where all are taken, the thread goes unmarked.
 const PROBES: usize = 8;
 
-/// No call takes this long, in seconds: what is older was left behind by a `longjmp`.
-const LONGEST_CALL: u32 = 10;
+/// No call takes this long, in seconds, whatever the settings: what is older was left behind by a `longjmp`.
+const LONGEST_CALL: u32 = 15;
 
 impl Shared {
     /// The resolver, made on first use, if there is memory for it. If two threads make one at once, the second is

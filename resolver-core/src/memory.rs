@@ -1,8 +1,24 @@
 //! Growing lists without aborting the host: what the network sizes is asked for, not demanded.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static LACKED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often something has been left out of a list for want of memory, in the whole process.
+pub(crate) fn times_lacked() -> usize {
+    LACKED.load(Ordering::Relaxed)
+}
+
+/// Notes that something is left out.
+#[cold]
+pub(crate) fn note_lack() {
+    LACKED.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Adds `item` if there is memory for it; true if there was.
 pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> bool {
     if list.try_reserve(1).is_err() {
+        note_lack();
         return false;
     }
     list.push(item);

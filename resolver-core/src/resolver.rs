@@ -205,6 +205,7 @@ impl Resolver {
     #[inline(never)]
     fn config(&self) -> Arc<Config> {
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
+        stages::reach(Stage::Settings);
         if changed {
             self.with_cache(Cache::clear);
         }

@@ -49,8 +49,11 @@ impl<T> Watched<T> {
         };
         // One that cannot be read now may be readable in a moment, with the same stamp.
         let unreadable = text.is_none() && stamp.is_some();
+        let lacked_before = memory::times_lacked();
         let value = Arc::new(make(text.as_deref()));
-        let changed = !unreadable && memory::is_plenty() && self.keep(stamp, &value);
+        // Nor is a value kept that lacks a part for want of memory: until the file changed, it would stay so.
+        let whole = memory::times_lacked() == lacked_before && memory::is_plenty();
+        let changed = !unreadable && whole && self.keep(stamp, &value);
         (value, changed)
     }
 
@@ -159,6 +162,20 @@ mod tests {
         drop(held);
         text(&watched, &mut read);
         assert_eq!(read, 2);
+    }
+
+    #[test]
+    fn what_lacks_a_part_for_want_of_memory_is_not_kept() {
+        let scratch = Scratch::new("lack");
+        scratch.write("one");
+        let watched = Watched::new(scratch.1);
+        watched.get(|_| memory::note_lack());
+        // Another test of this process may be short of memory at that moment, too.
+        let mut read = 0;
+        for _ in 0..100 {
+            watched.get(|_| read += 1);
+        }
+        assert!((1..100).contains(&read), "read {read} times more");
     }
 
     #[test]

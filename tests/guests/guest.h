@@ -67,16 +67,20 @@ __attribute__((unused)) static void sleep_ms(double ms)
         ;
 }
 
-/* A function of the module, under the service that is the file itself. */
+/* A function of the module, of the service that SERVICE names or, without that, of the one that is the file itself. */
 __attribute__((unused)) static void *module_function(const char *name)
 {
     static void *module;
+    const char *service = getenv("SERVICE");
+    char full[128];
+    if (!service)
+        service = "mdns_minimal";
+    snprintf(full, sizeof full, "libnss_%s.so.2", service);
     if (!module)
-        module = dlopen("libnss_mdns_minimal.so.2", RTLD_NOW | RTLD_LOCAL);
+        module = dlopen(full, RTLD_NOW | RTLD_LOCAL);
     if (!module)
         fail("dlopen: %s", dlerror());
-    char full[128];
-    snprintf(full, sizeof full, "_nss_mdns_minimal_%s", name);
+    snprintf(full, sizeof full, "_nss_%s_%s", service, name);
     void *function = dlsym(module, full);
     if (!function)
         fail("dlsym: %s", dlerror());

@@ -46,9 +46,17 @@ fn asynchronous_lookups_work() -> Tested {
     Home::new()?.host("asynchronous", &[]).map(drop)
 }
 
+/// For guests: a full service, which has a list of domains to read.
+fn full_service(home: &Home) -> Result<[(&'static str, String); 1], String> {
+    home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
+    Ok([("SERVICE", "mdns".into())])
+}
+
 #[test]
 fn a_small_stack_is_enough() -> Tested {
-    Home::new()?.host("stack", &[]).map(drop)
+    let home = Home::new()?;
+    home.host("stack", &[])?;
+    home.host_with(&full_service(&home)?, "stack", &[]).map(drop)
 }
 
 /// The ways that a lookup may go beside the usual one: an answer that says what there is not, aliases, the host's own name.
@@ -130,7 +138,9 @@ fn it_works_in_sandboxes() -> Tested {
 
 #[test]
 fn it_survives_a_host_without_memory() -> Tested {
-    Home::new()?.host("memory", &[]).map(drop)
+    let home = Home::new()?;
+    home.host("memory", &[])?;
+    home.host_with(&full_service(&home)?, "memory", &["13"]).map(drop)
 }
 
 #[test]

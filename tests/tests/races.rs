@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 use tests::guest::{Home, Kind, ask_rustc};
 use tests::module::{target, workspace};
 
@@ -20,7 +21,8 @@ fn threads_never_meet_without_order_at_length() -> Tested {
 }
 
 fn race(rounds: &str) -> Tested {
-    let home = Home::new()?;
+    let mut home = Home::new()?;
+    home.limit = Duration::from_secs(600);
     let folder = home.install(&instrumented_module()?)?;
     home.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
     // A report ends the process with a status of its own.
