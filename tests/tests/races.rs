@@ -52,6 +52,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
         "--locked",
         "--package",
         "nss_mdns",
+        "--lib",
         "--target",
         host,
         "--target-dir",

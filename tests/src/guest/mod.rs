@@ -97,7 +97,16 @@ pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
 pub fn module_that_panics() -> Result<PathBuf, String> {
     let folder = target().join("injected");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--package", "nss_mdns", "--features", "panic-injection", "--target-dir"]);
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "nss_mdns",
+        "--lib",
+        "--features",
+        "panic-injection",
+        "--target-dir",
+    ]);
     let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
     if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
 }
