@@ -75,6 +75,32 @@ static void closed_by_another(bool reuse)
     }
 }
 
+/* Another thread closes one of the sockets, which the module finds out when it asks again; and then uses the number. */
+static void closed_and_reused_later(void)
+{
+    ask("warm.local");
+    for (int number = 0; number < 3; number++) {
+        char name[64];
+        snprintf(name, sizeof name, "slow700-later-%d.local", number);
+        /* The number that the first of the sockets will have; the next ones follow. */
+        int first = fcntl(0, F_DUPFD, 3);
+        close(first);
+        pthread_t thread = begin(name);
+        sleep_ms(100);
+        if (close(first + number) != 0)
+            fail("%s: no socket has number %d", name, first + number);
+        sleep_ms(350);
+        int other = open("/dev/null", O_RDWR);
+        if (other != first + number)
+            fail("%s: the number is %d, not %d", name, other, first + number);
+        pthread_join(thread, NULL);
+        if (result <= 0)
+            fail("%s: %d, though other sockets were left", name, result);
+        if (close(other) != 0)
+            fail("%s: a file that was opened meanwhile is closed", name);
+    }
+}
+
 static void many(void)
 {
     struct rlimit limit = {4096, 4096};
@@ -139,7 +165,7 @@ int main(int count, char **arguments)
     else if (strcmp(what, "closed") == 0)
         closed_by_another(false);
     else if (strcmp(what, "reused") == 0)
-        closed_by_another(true);
+        closed_by_another(true), closed_and_reused_later();
     else if (strcmp(what, "many") == 0)
         many();
     else if (strcmp(what, "none") == 0)

@@ -58,7 +58,11 @@ fn instrumented_module() -> Result<PathBuf, String> {
         "--target-dir",
     ]);
     command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer -Clink-arg=-Wl,--warn-unresolved-symbols";
+    let mut flags = "-Zsanitizer=thread -Clink-arg=-Wl,--warn-unresolved-symbols".to_owned();
+    // Newer compilers want to be told that the standard library is another matter.
+    if ask_rustc(&["-Chelp"])?.contains("unsafe-allow-abi-mismatch") {
+        flags.push_str(" -Cunsafe-allow-abi-mismatch=sanitizer");
+    }
     // With names, for the reports.
     command.env("CARGO_PROFILE_RELEASE_STRIP", "none").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     let status = command.env("RUSTFLAGS", flags).status().map_err(|why| why.to_string())?;
