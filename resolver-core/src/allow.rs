@@ -70,7 +70,7 @@ impl Suffixes {
             && labels.split(|&octet| octet == b'.').all(|label| !label.is_empty())
             && !labels.iter().any(|&octet| octet.is_ascii_control() || octet == b'*');
         valid
-            && self.text.try_reserve(suffix.len() + 1).is_ok()
+            && memory::reserve(&mut self.text, suffix.len() + 1)
             && memory::push(&mut self.text, b'\n')
             && memory::extend(&mut self.text, suffix)
     }

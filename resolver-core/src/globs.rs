@@ -18,7 +18,7 @@ impl Globs {
     pub(crate) fn push(&mut self, pattern: &[u8]) -> bool {
         let valid = !pattern.is_empty() && pattern.len() <= LONGEST && is_pattern(pattern);
         valid
-            && self.text.try_reserve(pattern.len() + 1).is_ok()
+            && memory::reserve(&mut self.text, pattern.len() + 1)
             && memory::push(&mut self.text, 0)
             && memory::extend(&mut self.text, pattern)
     }

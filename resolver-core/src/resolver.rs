@@ -233,6 +233,7 @@ impl Resolver {
     fn settings(&self) -> Settings {
         let generation = self.with_cache(|cache| cache.generation());
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
+        stages::reach(Stage::Settings);
         let generation = if changed { self.with_cache(Cache::clear) } else { generation };
         Settings { config, generation }
     }

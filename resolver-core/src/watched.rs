@@ -58,8 +58,11 @@ impl<T: PartialEq> Watched<T> {
                 _ => return (Arc::new(make(None)), false),
             },
         };
+        let lacked_before = memory::times_lacked();
         let value = Arc::new(make(text.as_deref()));
-        let changed = plenty && self.keep(stamp, &value);
+        // Nor is a value kept that lacks a part for want of memory: until the file changed, it would stay so.
+        let whole = plenty && memory::times_lacked() == lacked_before;
+        let changed = whole && self.keep(stamp, &value);
         (value, changed)
     }
 
@@ -196,6 +199,20 @@ mod tests {
         let (text, stamp) = super::read(c"/proc/self/comm").unwrap();
         assert_eq!(stamp.size(), 0);
         assert!(!text.is_empty());
+    }
+
+    #[test]
+    fn what_lacks_a_part_for_want_of_memory_is_not_kept() {
+        let scratch = Scratch::new("lack");
+        scratch.write("one");
+        let watched = Watched::new(scratch.1);
+        watched.get(|_| memory::note_lack());
+        // Another test of this process may be short of memory at that moment, too.
+        let mut read = 0;
+        for _ in 0..100 {
+            watched.get(|_| read += 1);
+        }
+        assert!((1..100).contains(&read), "read {read} times more");
     }
 
     #[test]
