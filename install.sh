@@ -8,8 +8,8 @@
 # into place: a process may load the module, or read nsswitch.conf, at any moment. Beside the module stand two folders:
 #   nss-mdns-staged  what is being written; only while this runs, and swept by the next run if this one is killed
 #   nss-mdns-kept    other packages' files that were replaced, and lists of what was installed. It appears complete
-#                    before the first file is replaced and vanishes in one rename after the last is back, so a killed run
-#                    can always be done again.
+#                    before the first file is replaced and vanishes in one rename after the last is back, so a
+#                    killed run can always be done again.
 #
 # Sections: the five things it does; messages and interruption; what must be there; where the C library is; the module
 # built or shipped; its files, and others' of the same names; the program and the pages; Debian's diversions;
@@ -41,7 +41,7 @@ program, a page or the example belongs, it is left alone. /etc/nss-mdns.conf is 
 Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage;
              3 installed, but a .local name does not resolve yet (the reason is printed).
 With --check: 0 all is well; 1 something is to mend (the lines say what); 2 wrong usage; 4 nothing could be said.
-Its lines begin with what they are about (hosts:, files:, settings:, allowed:, interface NAME:, firewall NAME:, lookup:).
+Its lines begin with what they are about: hosts:, files:, settings:, allowed:, interface NAME:, firewall NAME:, lookup:
 END
 }
 
@@ -570,6 +570,7 @@ bring_back() {
 # What is installed besides the module, one a line: mode, name, place.
 all_extras() {
     printf '%s\n' "755 nss-mdns-check $prefix/bin/nss-mdns-check" \
+        "644 nss-mdns-check.1 $prefix/share/man/man1/nss-mdns-check.1" \
         "644 nss-mdns.8 $prefix/share/man/man8/nss-mdns.8" \
         "644 nss-mdns.conf.5 $prefix/share/man/man5/nss-mdns.conf.5"
     # The folder below share/doc is named after the package: a packager knows it.
@@ -581,7 +582,7 @@ all_extras() {
 source_of() {
     case $1 in
     nss-mdns-check) [ -z "$module" ] || printf '%s\n' "${module%/*}/$1" ;;
-    *.[58]) printf '%s\n' "$PWD/docs/man/$1" ;;
+    *.[158]) printf '%s\n' "$PWD/docs/man/$1" ;;
     *) printf '%s\n' "$PWD/docs/$1" ;;
     esac
 }
@@ -603,8 +604,8 @@ choose_extras() {
                 echo "leave $place as it is: it is not of the installation in $libdir"
         else
             need_writable "$(nearest_folder "$place")"
-            chosen="$chosen$mode $name $place
-"
+            chosen="${chosen:+$chosen
+}$mode $name $place"
         fi
     done <<END
 $extras
@@ -819,21 +820,33 @@ readonly nsswitch=/etc/nsswitch.conf
 # The words of the hosts line as glibc reads them, one a line: offset in the file, length, word. Or one line
 # "odd: why" when this script had better leave the file alone.
 hosts_words() {
-    LC_ALL=C awk '
+    LC_ALL=C awk -v newlines="$(tail -c 1 "$1" | wc -l)" '
         function odd(why) { print "odd: " why; strange = 1; exit }
+        function is_action(text,    parts, n, k) {
+            if (text !~ /^\[.*=.*\]$/) return 0
+            text = toupper(substr(text, 2, length(text) - 2))
+            gsub(/[ \t\r\f\v]*=[ \t\r\f\v]*/, "=", text)
+            n = split(text, parts, /[ \t\r\f\v]+/)
+            for (k = 1; k <= n; k++)
+                if (parts[k] !~ /^(!?(SUCCESS|NOTFOUND|UNAVAIL|TRYAGAIN)=(RETURN|CONTINUE|MERGE))?$/) return 0
+            return 1
+        }
         { start = next_start; next_start += length($0) + 1 }
         !/^[ \t\r\f\v]*hosts[ \t\r\f\v]*:/ { next }
         {
             if (++count > 1) odd("it has more than one hosts line")
+            found = NR
             match($0, /^[^:]*:/)
             at = RLENGTH
             rest = substr($0, at + 1)
             sub(/#.*/, "", rest)
             while (match(rest, /\[[^]]*\]|[^ \t\r\f\v[]+|\[/)) {
                 word = substr(rest, RSTART, RLENGTH)
-                if (word !~ /^\[.*=.*\]$|^[A-Za-z0-9_.+-]+$/)
+                if (word !~ /^[A-Za-z0-9_.+-]+$/ && !is_action(word))
                     odd("\"" word "\" on its hosts line is neither a service nor an action")
                 if (word ~ /^\[/ && !words) odd("its hosts line begins with an action")
+                if (word ~ /^\[/ && line[words] ~ /\[/)
+                    odd("its hosts line has two actions in a row, and glibc reads no further than the first")
                 line[++words] = (start + at + RSTART - 1) " " RLENGTH " " word
                 at += RSTART + RLENGTH - 1
                 rest = substr(rest, RSTART + RLENGTH)
@@ -843,6 +856,7 @@ hosts_words() {
             if (strange) exit
             if (!count) odd("it has no hosts line")
             if (!words) odd("its hosts line names no service")
+            if (found == NR && newlines == 0) odd("no newline ends its hosts line, so glibc does not read it")
             for (i = 1; i <= words; i++) print line[i]
         }' "$1"
 }
@@ -869,10 +883,10 @@ with_words() {
     head -c "${place#* }" "$1" && printf '%s' "$text" && tail -c "+$((${place#* } + 1))" "$1"
 }
 
-# FILE without the service mdns_minimal and the action that follows it.
+# FILE without SERVICE (otherwise mdns_minimal) and the action that follows it.
 without_words() {
-    place=$(hosts_words "$1" | awk '
-        $3 == "mdns_minimal" && !found { found = 1; from = $1; to = $1 + $2; next }
+    place=$(hosts_words "$1" | awk -v service="${2:-mdns_minimal}" '
+        $3 == service && !found { found = 1; from = $1; to = $1 + $2; next }
         found && !done && $3 ~ /^\[/ { to = $1 + $2; next }
         found && !done { to = $1; done = 1 }
         !found { previous = $1 + $2 }
@@ -1128,6 +1142,8 @@ explain_line() {
     done <<END
 $(hosts_words "$conf" | judge_services)
 END
+    ! grep -q '^[[:space:]]*hosts[[:space:]]*:.*#' "$conf" || echo "hosts: note: glibc from 2.33 on takes # and what" \
+        "follows for services too: put the remark on a line of its own"
 }
 
 # One line for each service, in glibc's order, then what is wrong with that order: "mend ...". An action in brackets
@@ -1144,23 +1160,28 @@ judge_services() {
                 for (status in statuses) if ((status == pair[1]) != but) after[i, status] = pair[2]
             }
         }
-        function ends(i, status) { return after[i, status] == "RETURN" }
+        function ends(i, status) { return (i, status) in after && after[i, status] == "RETURN" }
+        function asks_dns(i) { return service[i] ~ /^(dns|resolve)$/ }
         function family(name) { return name ~ /4/ ? "IPv4" : name ~ /6/ ? "IPv6" : "IPv4 and IPv6" }
         function what(name) {
-            if (!(name in ours)) return name in known ? known[name] : "another service"
-            return "this module: " (name ~ /_minimal$/ ?
-                ".local names of two labels, link-local addresses; " :
-                "names that /etc/mdns.allow admits, without that file .local names of two labels; addresses on the link; ") \
-                family(name)
+            if (name in known) return known[name]
+            if (!(name in ours)) return "another service"
+            if (name ~ /_minimal$/)
+                return "this module: .local names of two labels, link-local addresses; " family(name)
+            return "this module: names that /etc/mdns.allow admits, without it .local names of two labels," \
+                " addresses on the link; " family(name)
         }
+        # A full service stays where it is, and its minimal one goes in front of whatever asks elsewhere.
         function wanted(    i, line, place, name) {
             name = first ? service[first] : "mdns_minimal"
             for (i = 1; i <= count && !place; i++)
-                if (service[i] ~ /^(dns|resolve)$/ || i == first || (i != files && i < first && ends(i, "NOTFOUND"))) place = i
+                if (i == first || asks_dns(i) || (i < first && i != files && ends(i, "NOTFOUND"))) place = i
+            if (place < count && name !~ /_minimal$/) name = name "_minimal"
             line = "hosts:"
             for (i = 1; i <= count; i++) {
                 if (i == place) line = line " " name " [NOTFOUND=return]"
-                if (i != first) line = line " " service[i] (i == files ? "" : actions[i])
+                if (i == first && (i == place || name == service[i])) continue
+                line = line " " service[i] (i == files ? "" : actions[i])
             }
             return line (place ? "" : " " name " [NOTFOUND=return]")
         }
@@ -1185,31 +1206,31 @@ judge_services() {
         END {
             for (i = 1; i <= count; i++) {
                 line = i ". " service[i] actions[i] ": " what(service[i])
-                if (service[i] in ours && i < count)
-                    line = line (ends(i, "NOTFOUND") ? "; a .local name that nobody on the link has ends the search" :
-                        "; then the next service is asked")
-                print line
+                if (!(service[i] in ours) || i == count) print line
+                else if (ends(i, "NOTFOUND")) print line "; a .local name that nobody on the link has ends the search"
+                else print line "; a .local name that nobody on the link has goes on to the next"
             }
             if (!first) { mend("none of the services of the module is on the line"); exit }
             name = service[first]
             for (i = 1; i < first; i++) {
                 if (ends(i, "NOTFOUND"))
                     mend(service[i] actions[i] " ends the search for .local names, so " name " is never asked")
-                else if (service[i] ~ /^(dns|resolve)$/)
-                    mend(service[i] " is asked for .local names before " name ", which cannot know them and may take long")
+                else if (asks_dns(i))
+                    mend(service[i] " is asked for .local names before " name ", seldom knows them and may take long")
                 else continue
                 exit
             }
-            if (!ends(first, "SUCCESS")) mend(name actions[first] " throws away what it has found")
             if (first == count) exit
-            if (ends(first, "UNAVAIL"))
+            if (!ends(first, "SUCCESS"))
+                mend(name actions[first] " throws away what it has found")
+            else if (ends(first, "UNAVAIL"))
                 mend(name actions[first] " ends the search for all names that are not .local too")
             else if (name !~ /_minimal$/ && ends(first, "NOTFOUND"))
                 print "note: " name actions[first] " also keeps the next service from naming addresses on the link;" \
                     " " name "_minimal does not"
             else if (!ends(first, "NOTFOUND"))
-                print "note: .local names that nobody on the link has go on to " service[first + 1] "; if it does not serve" \
-                    " them, " advice ": " wanted()
+                print "note: .local names that nobody on the link has go on to " service[first + 1] \
+                    "; if it does not serve them, " advice ": " wanted()
         }'
 }
 
@@ -1236,11 +1257,14 @@ any_file() {
 }
 
 explain_object() {
-    kind=$(elf_kind "$module")
+    kind=$(elf_kind "$module") problem=''
+    [ "$kind" != "$(elf_kind "$(command -v getent)")" ] || problem=$(problem_of_loading "$module")
     if ! exists "$module"; then
         mend files "$module is not there: install the module again"
     elif ! is_the_module "$module"; then
         mend files "$module is not this module ($(origin_of "$module")): install it"
+    elif [ -n "$problem" ]; then
+        mend files "$module cannot be loaded ($problem): install it again"
     elif is_installed && ! is_ours "$module"; then
         mend files "$module is not the object that this script installed ($(origin_of "$module")): install it again"
     elif [ -e "$libdir/libc.so.6" ] && [ "$kind" != "$(elf_kind "$libdir/libc.so.6")" ]; then
@@ -1262,7 +1286,8 @@ is_the_module() {
 # By whichever package manager is here.
 origin_of() {
     if uses_dpkg; then
-        dpkg-query -S "$1" "${1#/usr}" 2>/dev/null | sed '/^diversion by /d; s/: .*//; s/^/of the package /; q'
+        dpkg-query -S "$1" "${1#/usr}" 2>/dev/null |
+            sed '/^diversion by /d; /^local diversion /d; s/: .*//; s/^/of the package /; q'
     elif command -v rpm >/dev/null; then
         rpm -qf --queryformat 'of the package %{NAME}\n' "$1" 2>/dev/null | grep '^of'
     elif command -v pacman >/dev/null; then
@@ -1299,6 +1324,7 @@ explain_links() {
 
 # A name without a dot is none that the module asks the network for.
 explain_loading() {
+    if [ -n "$problem" ]; then return 0; fi
     if [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then
         echo "files: which of them glibc loads was not tried: getent is not here, or of another architecture"
         return
@@ -1330,7 +1356,7 @@ explain_kept() {
     if all_diverted; then
         echo "files: dpkg puts packages' own files of these six names in $kept"
     else
-        mend files "dpkg diverts $(our_diversions | wc -l) of $(($(spellings | wc -l) * 6)) names of the module: install it again"
+        mend files "dpkg diverts only $(our_diversions | wc -l) of the module's names: install it again"
     fi
 }
 
