@@ -84,7 +84,7 @@ fn newer_ones_replace_the_older_by_renaming() {
     let done = root.installed();
     assert_eq!(done.out.lines().filter(|line| line.starts_with("install ")).count(), 2, "{done:?}");
     root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
-    root.ok("cmp ${MODULE%/*}/nss-mdns-check /usr/local/in-use-nss-mdns-check; rm /usr/local/in-use-*");
+    root.ok("cmp ${MODULE%/*}/nss-mdns-check /usr/local/in-use-nss-mdns-check && rm /usr/local/in-use-*");
     let noted = "sed -n '/^file/s/.* //p' $LIBDIR/nss-mdns-kept/files | LC_ALL=C sort | uniq -c | sort -rn | head -1";
     for version in 0..3 {
         root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns-check"));
@@ -183,6 +183,26 @@ fn read_only_and_full_prefixes_are_refused_and_nothing_changed() {
         root.ok("umount /mnt/opt");
     }
     assert!((4..choices.len()).contains(&refused), "both outcomes must be seen; {refused} refusals");
+}
+
+#[test]
+fn a_newer_one_that_has_no_room_leaves_the_older() {
+    let mut root = Root::new();
+    root.ok("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt");
+    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
+    root.ok("echo newer >>/mnt/archive/docs/man/nss-mdns.8; echo newer >>/mnt/archive/nss-mdns-check
+         head -c 16384 /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room");
+    let files = "cd /mnt/opt; find . -type f -exec cksum {} + | LC_ALL=C sort";
+    let before = root.ok(files);
+    let done = root.install("--no-check --prefix /mnt/opt");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.err.contains("/mnt/opt/bin/nss-mdns-check cannot be written (is the disk full?)"), "{done:?}");
+    assert_same(&before, &root.ok(files), "after the refusal");
+    root.ok("rm /mnt/opt/filling");
+    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
+    root.ok("cmp /mnt/archive/nss-mdns-check /mnt/opt/bin/nss-mdns-check");
+    root.uninstalled();
+    assert_eq!(root.ok("ls -A /mnt/opt"), "");
 }
 
 #[test]
