@@ -163,6 +163,40 @@ fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
 }
 
 #[test]
+fn a_kill_at_any_moment_of_an_upgrade_leaves_each_file_old_or_new() {
+    let mut root = Root::new();
+    root.ok("mount --bind /dev/null /var/lib/dpkg/status; cp -r /mnt/archive /mnt/newer; cd /mnt/newer
+         for file in libnss_mdns.so nss-mdns-check docs/man/nss-mdns.8; do echo newer >>$file; done");
+    root.ok(KILLER);
+    let before = root.snapshot();
+    let exchange = "mv /mnt/archive /mnt/other; mv /mnt/newer /mnt/archive; mv /mnt/other /mnt/newer";
+    let mut moments = 0;
+    loop {
+        root.installed();
+        root.ok(exchange);
+        let killed = moments < 200 && root.killed_at(moments + 1, "--no-check");
+        let what = format!("killed before change {}", moments + 1);
+        assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{what}");
+        let object = NAMES.iter().map(|name| ("libnss_mdns.so", format!("{}/{name}", library_folder())));
+        for (file, place) in object.chain(EXTRAS.map(|(_, file, place)| (file, place.to_owned()))) {
+            root.ok(&format!("cmp -s /mnt/archive/{file} {place} || cmp -s /mnt/newer/{file} {place}"));
+        }
+        if moments % 4 == 0 {
+            root.installed();
+            root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+        }
+        root.ok(exchange);
+        root.uninstalled();
+        assert_same(&before, &root.snapshot(), &what);
+        if !killed {
+            break;
+        }
+        moments += 1;
+    }
+    assert!((15..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
 fn a_kill_after_any_delay_leaves_a_sound_system() {
     let mut root = Root::with_debian_package();
     root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
