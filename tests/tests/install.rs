@@ -1,14 +1,10 @@
-//! `install.sh` on a whole system: the real dpkg, ldconfig, loader, library folder and `/etc/nsswitch.conf`, in private
-//! namespaces with overlays over `/etc`, `/usr` and `/var`, so that the machine stays as it was.
-//!
-//! Each test has a [`Root`] of its own. Runs as root, or as an ordinary user where user namespaces are allowed.
+//! `install.sh` on a whole system: the real dpkg, ldconfig, loader, library folder and `/etc/nsswitch.conf`, each test in
+//! a private root of its own, so that the machine stays as it was.
 
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 use tests::module::workspace;
+use tests::root::{Done, assert_same, library_folder};
 use tests::sandbox::unprivileged;
 
 /// Debian's own default, reduced to what matters here.
@@ -28,50 +24,6 @@ const NAMES: [&str; 6] = [
     "libnss_mdns4_minimal.so.2",
     "libnss_mdns6_minimal.so.2",
 ];
-
-/// Run first in every private root. The upper folders are made beforehand, so that also an ordinary user's root owns
-/// them: the files of the real root show up as those of nobody there. /mnt is the test's own place.
-const SETUP: &str = r#"
-set -e
-mount -t tmpfs -o mode=755 none /mnt
-mkdir -p /mnt/archive /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/lib /mnt/upper/var/cache/ldconfig \
-    /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
-mkdir -p "/mnt/upper$LIBDIR"
-: >/mnt/upper/var/log/dpkg.log
-for entry in /var/lib/dpkg/*; do
-    case $entry in */info | */lock* | */triggers) ;; *) cp -r "$entry" /mnt/upper/var/lib/dpkg/ ;; esac
-done
-mkdir /mnt/upper/var/lib/dpkg/triggers
-cp /var/lib/dpkg/triggers/[A-Za-z]*[a-z] /mnt/upper/var/lib/dpkg/triggers/ 2>/dev/null || true
-(cd /mnt/upper/var/lib/dpkg && : >lock && : >lock-frontend && : >triggers/Lock)
-cp "$CHECKOUT/install.sh" "$MODULE" /mnt/archive/
-for top in etc usr var; do
-    mount -t overlay none -o "lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top" "/$top"
-done
-# dpkg renames a package's new folder, which overlays refuse to an ordinary user.
-mount -t tmpfs none /usr/share/doc
-rm -f /etc/nsswitch.conf
-mount -t sysfs none /sys
-hostname workbench
-ip link set lo up
-rm -f "$LIBDIR"/libnss_mdns*
-ldconfig
-set +e
-
-# All that differs from the machine: every file's bytes, kind, mode, owner, size, time and link target. What was there
-# before an installation has been put there by this test, so what the installation does must show here.
-snapshot() {
-    find /mnt/upper $MORE ! -name diversions-old ! -path '*/dpkg/lock*' ! -path '*/dpkg/triggers/*' \
-        ! -path '*/var/log/*' ! -path '*/var/cache/*' \
-        \( -type d -printf '%p d %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %T@ %l\n' \
-        -a -type f -exec cksum {} + \) |
-        sed -E '\,/(ld.so.cache|dpkg/diversions) ,s/ [0-9.]+ $//' | LC_ALL=C sort
-}
-# Also what was written and taken back: it shows in the folders' times.
-traces() {
-    find /mnt/upper -printf '%p %y %m %U:%G %s %T@ %l\n' | LC_ALL=C sort
-}
-"#;
 
 /// A folder of stand-ins for the commands that change something. Each counts, and before the one whose number
 /// is in /mnt/kill_at it kills the whole run, as a power cut would. One name stands for all six that are diverted.
@@ -98,60 +50,18 @@ fn cargo() -> PathBuf {
 
 /// Debian's own module, which `tests/deps` fetches.
 fn debian_package() -> PathBuf {
-    let folder = tests::deps::file("debs").expect("the packages");
-    let entries = std::fs::read_dir(&folder).expect("the packages").filter_map(Result::ok);
-    entries
-        .map(|entry| entry.path())
-        .find(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libnss-mdns_")))
-        .unwrap_or_else(|| panic!("no libnss-mdns in {}: run tests/deps", folder.display()))
+    tests::deps::package("libnss-mdns").expect("the package")
 }
 
-/// The folder of the system's own libc, found in another way than install.sh does: where the loader maps it from.
-fn library_folder() -> &'static str {
-    static FOLDER: OnceLock<String> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc");
-        let line = maps.lines().find(|line| line.ends_with("/libc.so.6")).expect("glibc is mapped");
-        let path = Path::new(&line[line.find('/').expect("a path")..]);
-        path.parent().expect("a folder").to_string_lossy().into_owned()
-    })
-}
-
-/// A private copy of the machine; a shell in it takes commands until the value is dropped, and all is gone then.
-struct Root {
-    child: Child,
-    commands: ChildStdin,
-    replies: BufReader<ChildStdout>,
-}
-
-/// What a command left.
-#[derive(Debug)]
-struct Done {
-    status: i32,
-    out: String,
-    err: String,
-}
+/// A private root with a hosts line and, in /mnt/archive, the archive of a release.
+struct Root(tests::root::Root);
 
 impl Root {
     fn new() -> Root {
-        let mut unshare = Command::new("unshare");
-        if unprivileged() {
-            unshare.arg("--map-root-user");
-        }
-        unshare.args(["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
-        unshare.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent");
-        unshare.env("LIBDIR", library_folder()).env("CHECKOUT", workspace()).env("MODULE", module());
-        let mut child = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare starts");
-        let commands = child.stdin.take().expect("a pipe");
-        let replies = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut root = Root { child, commands, replies };
-        writeln!(root.commands, "exec 3>&1 >/dev/null\n{SETUP}\nexec 2>/dev/null; echo ready >&3")
-            .expect("a shell that listens");
-        let mut line = String::new();
-        root.replies.read_line(&mut line).expect("a shell that answers");
-        assert_eq!(line, "ready\n", "the private root could not be set up");
+        let mut root = tests::root::Root::new();
+        root.ok("mkdir /mnt/archive; cp \"$CHECKOUT/install.sh\" \"$MODULE\" /mnt/archive/");
         root.write(CONF, NSSWITCH);
-        root
+        Root(root)
     }
 
     /// With Debian's libnss-mdns installed by the real dpkg, and a hosts line that does not name it.
@@ -160,36 +70,6 @@ impl Root {
         root.ok(&format!("dpkg --install {}", debian_package().display()));
         root.write(CONF, NSSWITCH);
         root
-    }
-
-    /// Runs a piece of shell in the root, in a subshell.
-    fn run(&mut self, script: &str) -> Done {
-        writeln!(
-            self.commands,
-            "( {script}\n) >/mnt/out 2>/mnt/err 3>&- </dev/null\n\
-             echo $? $(wc -c </mnt/out) $(wc -c </mnt/err) >&3; cat /mnt/out /mnt/err >&3"
-        )
-        .expect("a shell that listens");
-        let mut line = String::new();
-        self.replies.read_line(&mut line).expect("a shell that answers");
-        let numbers: Vec<usize> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let &[status, out, err] = numbers.as_slice() else { panic!("the shell was lost in: {script}") };
-        let status = i32::try_from(status).expect("an exit status");
-        Done { status, out: self.take(out), err: self.take(err) }
-    }
-
-    fn take(&mut self, length: usize) -> String {
-        let mut bytes = vec![0; length];
-        self.replies.read_exact(&mut bytes).expect("a shell that answers");
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// A command that must succeed; its output.
-    #[track_caller]
-    fn ok(&mut self, script: &str) -> String {
-        let done = self.run(script);
-        assert_eq!(done.status, 0, "{script}: {done:?}");
-        done.out
     }
 
     /// install.sh with these arguments.
@@ -209,27 +89,6 @@ impl Root {
         let done = self.install("--uninstall");
         assert_eq!(done.status, 0, "{done:?}");
         done
-    }
-
-    fn write(&mut self, path: &str, content: &str) {
-        let mut octal = String::new();
-        for byte in content.bytes() {
-            write!(octal, "\\{byte:03o}").expect("memory");
-        }
-        self.ok(&format!("printf '{octal}' >{path}"));
-    }
-
-    #[track_caller]
-    fn read(&mut self, path: &str) -> String {
-        self.ok(&format!("cat {path}"))
-    }
-
-    fn snapshot(&mut self) -> String {
-        self.ok("snapshot")
-    }
-
-    fn traces(&mut self) -> String {
-        self.ok("traces")
     }
 
     /// Runs install.sh and kills it before its n-th change. Whether it came that far.
@@ -255,23 +114,17 @@ impl Root {
     }
 }
 
-impl Drop for Root {
-    fn drop(&mut self) {
-        // Ends the namespace's first process, and with it everything in there.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl std::ops::Deref for Root {
+    type Target = tests::root::Root;
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
-/// Like `assert_eq`, but shows only the lines that differ.
-#[track_caller]
-fn assert_same(before: &str, after: &str, what: &str) {
-    if before == after {
-        return;
+impl std::ops::DerefMut for Root {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
-    let gone: Vec<_> = before.lines().filter(|line| !after.lines().any(|other| other == *line)).collect();
-    let new: Vec<_> = after.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
-    panic!("{what}: gone {gone:#?}, new {new:#?}");
 }
 
 /// One sentence on standard error, exit status 1.
