@@ -634,8 +634,8 @@ with_words() {
 
 # FILE without the service mdns_minimal and the action that follows it.
 without_words() {
-    place=$(hosts_words "$1" | awk '
-        $3 == "mdns_minimal" && !found { found = 1; from = $1; to = $1 + $2; next }
+    place=$(hosts_words "$1" | awk -v service="${2:-mdns_minimal}" '
+        $3 == service && !found { found = 1; from = $1; to = $1 + $2; next }
         found && !done && $3 ~ /^\[/ { to = $1 + $2; next }
         found && !done { to = $1; done = 1 }
         !found { previous = $1 + $2 }
