@@ -9,7 +9,6 @@ use std::ptr::null_mut;
 use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
-use resolver_core::policy::{self, ReverseRange};
 use resolver_core::stages::{self, Stage};
 use resolver_core::{Families, Family, LookupError};
 
@@ -17,7 +16,7 @@ use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
 use crate::buffer::Buffer;
 use crate::encode;
 use crate::guard::{self, Report};
-use crate::service::Service;
+use crate::service::{Service, requested_family};
 
 /// The buffer that glibc's caller gave.
 #[derive(Clone, Copy)]
@@ -42,14 +41,19 @@ unsafe fn by_name(
     canonp: *mut *mut c_char,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let name = &policy::host_name(unsafe { text(name) });
-    let (name, family) = match (name, service.family(af)) {
+    let text = unsafe { text(name) };
+    let name = &service.names.host_name(text);
+    let (name, family) = match (name, requested_family(af)) {
         (Ok(name), Ok(family)) => (name, family),
         (Err(error), _) => return report.write(Err((*error).into())),
         (_, Err(failure)) => return report.write(Err(failure)),
     };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
+        if !resolver.is_ours(name, text, service.names) {
+            return Err(LookupError::NotOurs.into());
+        }
+        service.need(family)?;
         // Looked at where it is: moving it would take its size of stack once more.
         let answer = &resolver.lookup(name, Families::only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
@@ -78,13 +82,17 @@ unsafe fn by_name_all(
     ttlp: *mut i32,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let name = &policy::host_name(unsafe { text(name) });
+    let text = unsafe { text(name) };
+    let name = &service.names.host_name(text);
     let name = match name {
         Ok(name) => name,
         Err(error) => return report.write(Err((*error).into())),
     };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
+        if !resolver.is_ours(name, text, service.names) {
+            return Err(LookupError::NotOurs.into());
+        }
         // As above.
         let answer = &resolver.lookup(name, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
@@ -191,11 +199,11 @@ extern "C" fn nss_mdns_panic_at(stage: u32) {
 
 /// The functions of one service.
 macro_rules! service {
-    ($module:ident, $name:literal, $families:expr, $reverse:expr) => {
+    ($module:ident, $name:literal, $service:expr) => {
         mod $module {
             use super::*;
 
-            static SERVICE: Service = Service::new($families, $reverse);
+            static SERVICE: Service = $service;
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname_r"))]
             unsafe extern "C" fn gethostbyname_r(
@@ -310,9 +318,9 @@ macro_rules! service {
     };
 }
 
-service!(mdns, "mdns", Families::BOTH, ReverseRange::OnLink);
-service!(mdns4, "mdns4", Families::only(Family::V4), ReverseRange::OnLink);
-service!(mdns6, "mdns6", Families::only(Family::V6), ReverseRange::OnLink);
-service!(mdns_minimal, "mdns_minimal", Families::BOTH, ReverseRange::LinkLocal);
-service!(mdns4_minimal, "mdns4_minimal", Families::only(Family::V4), ReverseRange::LinkLocal);
-service!(mdns6_minimal, "mdns6_minimal", Families::only(Family::V6), ReverseRange::LinkLocal);
+service!(mdns, "mdns", Service::full(Families::BOTH));
+service!(mdns4, "mdns4", Service::full(Families::only(Family::V4)));
+service!(mdns6, "mdns6", Service::full(Families::only(Family::V6)));
+service!(mdns_minimal, "mdns_minimal", Service::minimal(Families::BOTH));
+service!(mdns4_minimal, "mdns4_minimal", Service::minimal(Families::only(Family::V4)));
+service!(mdns6_minimal, "mdns6_minimal", Service::minimal(Families::only(Family::V6)));

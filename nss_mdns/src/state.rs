@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceNonZeroUsize;
-use resolver_core::{Config, LookupError, Resolver};
+use resolver_core::{LookupError, Resolver};
 
 use crate::abi::Failure;
 use crate::allocator;
@@ -63,7 +63,7 @@ impl Shared {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
             silence_panics();
-            let new = Box::new(Resolver::new(Config::default()));
+            let new = Box::new(Resolver::default());
             if allocator::is_reserved(&raw const *new) {
                 return None;
             }

@@ -47,6 +47,7 @@ pub(crate) struct AddressCollector {
     wanted: Families,
     grace_min: Duration,
     grace_max: Duration,
+    ipv6_link_local: bool,
     asked_at: Option<Instant>,
     asked_over_v6: bool,
     heard_over_v6: bool,
@@ -90,6 +91,7 @@ impl AddressCollector {
             wanted,
             grace_min: config.grace_min,
             grace_max: config.grace_max,
+            ipv6_link_local: config.ipv6_link_local,
             asked_at: None,
             asked_over_v6: false,
             heard_over_v6: false,
@@ -113,6 +115,9 @@ impl AddressCollector {
             if !self.has(family) && self.is_absent(family, now) {
                 absent.insert(family);
             }
+        }
+        if !self.ipv6_link_local {
+            leave_out_ipv6_link_local(&mut self.found, &mut absent);
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
         // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
@@ -261,6 +266,15 @@ impl AddressCollector {
         let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
         let held_back = first.by_multicast && first.delay >= PROMPT;
         if held_back { round_trip.max(HELD_BACK.saturating_sub(first.delay)) } else { round_trip }
+    }
+}
+
+/// Where the settings have it so, a host of no other IPv6 address has none.
+pub(crate) fn leave_out_ipv6_link_local(addresses: &mut Vec<Address>, absent: &mut Families) {
+    let before = addresses.len();
+    addresses.retain(|address| address.ip.is_ipv4() || !address.is_link_local());
+    if addresses.len() < before && addresses.iter().all(|address| address.ip.is_ipv4()) {
+        absent.insert(Family::V6);
     }
 }
 

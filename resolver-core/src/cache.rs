@@ -42,13 +42,18 @@ impl Remembered {
 pub(crate) struct Cache {
     // Bounded here, not by the map: that would take the memory for all its places at once, in every process.
     entries: LruCache<Name, Remembered>,
-    size: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { entries: LruCache::unbounded() }
+    }
 }
 
 impl Cache {
-    /// A cache of at most `size` names.
-    pub(crate) fn new(size: usize) -> Self {
-        Self { entries: LruCache::unbounded(), size }
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
     }
 
     /// What is remembered of `name`, if it is still good at `now`.
@@ -61,13 +66,13 @@ impl Cache {
         self.entries.get(name)
     }
 
-    /// Remembers `entry` of `name`, in place of what was remembered of it before; nothing where memory is short, because
-    /// the map takes it for granted.
-    pub(crate) fn insert(&mut self, name: &Name, entry: Remembered) {
-        if self.size == 0 || !memory::is_plenty() {
+    /// Remembers `entry` of `name`, in place of what was remembered of it before, in a cache of at most `size` names;
+    /// nothing where memory is short, because the map takes it for granted.
+    pub(crate) fn insert(&mut self, name: &Name, entry: Remembered, size: usize) {
+        if size == 0 || !memory::is_plenty() {
             return;
         }
-        if self.entries.len() >= self.size && !self.entries.contains(name) {
+        if self.entries.len() >= size && !self.entries.contains(name) {
             self.entries.pop_lru();
         }
         self.entries.put(name.clone(), entry);
@@ -91,8 +96,8 @@ mod tests {
     #[test]
     fn entries_end_at_their_time() {
         let start = Instant::now();
-        let mut cache = Cache::new(4);
-        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)));
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)), 4);
         assert!(cache.get(&name("A.LOCAL"), start + Duration::from_millis(999)).is_some());
         assert!(cache.get(&name("a.local"), start + Duration::from_secs(1)).is_none());
         assert_eq!(cache.entries.len(), 0);
@@ -101,9 +106,9 @@ mod tests {
     #[test]
     fn a_new_entry_takes_the_place_of_the_old() {
         let start = Instant::now();
-        let mut cache = Cache::new(1);
-        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)));
-        cache.insert(&name("A.local"), silence(start + Duration::from_secs(9)));
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)), 1);
+        cache.insert(&name("A.local"), silence(start + Duration::from_secs(9)), 1);
         assert!(cache.get(&name("a.local"), start + Duration::from_secs(8)).is_some());
     }
 
@@ -111,11 +116,11 @@ mod tests {
     fn the_least_recently_used_name_goes_first() {
         let start = Instant::now();
         let later = start + Duration::from_secs(1);
-        let mut cache = Cache::new(2);
-        cache.insert(&name("a.local"), silence(later));
-        cache.insert(&name("b.local"), silence(later));
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), silence(later), 2);
+        cache.insert(&name("b.local"), silence(later), 2);
         cache.get(&name("a.local"), start);
-        cache.insert(&name("c.local"), silence(later));
+        cache.insert(&name("c.local"), silence(later), 2);
         assert!(cache.get(&name("a.local"), start).is_some());
         assert!(cache.get(&name("b.local"), start).is_none());
         assert!(cache.get(&name("c.local"), start).is_some());
@@ -124,8 +129,8 @@ mod tests {
     #[test]
     fn a_cache_of_no_names_keeps_none() {
         let now = Instant::now();
-        let mut cache = Cache::new(0);
-        cache.insert(&name("a.local"), silence(now + Duration::from_secs(1)));
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), silence(now + Duration::from_secs(1)), 0);
         assert!(cache.get(&name("a.local"), now).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Why a lookup has no answer. The module maps each of these to what glibc is told, in one table.
 
-use std::io;
+use std::{fmt, io};
 
 /// Why a lookup has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,22 @@ pub enum LookupError {
     /// A system call was refused, as in a sandbox; its errno.
     Refused(i32),
 }
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => out.write_str("it is left to other services"),
+            Self::Malformed => out.write_str("it is no valid name"),
+            Self::Silence => out.write_str("nobody answered"),
+            Self::NoData => out.write_str("the host has no address of that family"),
+            Self::NoInterface => out.write_str("there is no interface to ask on"),
+            Self::Exhausted => out.write_str("there are no descriptors or no memory left"),
+            Self::Refused(errno) => io::Error::from_raw_os_error(*errno).fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
 
 impl LookupError {
     /// What the failure of a system call means for the lookup.

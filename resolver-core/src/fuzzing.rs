@@ -11,7 +11,7 @@ use crate::answer::{Answer, Families, Family};
 use crate::answers::AddressCollector;
 use crate::collector::{Collector, Verdict};
 use crate::config::Config;
-use crate::interfaces::{Interfaces, Link, OwnAddress};
+use crate::interfaces::{Interfaces, Link, LinkName, OwnAddress};
 use crate::netlink;
 use crate::pointer::PointerCollector;
 use crate::socket::{Channel, Datagram};
@@ -220,9 +220,11 @@ fn datagram(packet: &Packet<'_>) -> Datagram {
 }
 
 fn interfaces(links: &[LinkFacts], own: &[OwnFacts]) -> Interfaces {
-    let mut links = links.iter().map(|&(index, flags, is_port)| Link { index, flags, is_port }).collect();
+    let link = |&(index, flags, is_port): &LinkFacts| Link { index, name: LinkName::default(), flags, is_port };
+    let mut links: Vec<_> = links.iter().map(link).collect();
+    links.sort_unstable_by_key(|link| link.index);
     let own = own.iter().map(|&(interface, ip, prefix_length)| OwnAddress { interface, ip, prefix_length });
-    Interfaces::select(&mut links, own.collect())
+    Interfaces::select(&links, own.collect(), &Config::default())
 }
 
 /// What a netlink datagram says. A message that describes nothing of use leaves a None.

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use crate::answer::{Family, is_link_local};
+use crate::config::Config;
 use crate::error::LookupError;
+use crate::sys::InterfaceName;
 use crate::{netlink, without_netlink};
 
 /// The most interfaces that one lookup asks on. Each may cost a descriptor and three packets.
@@ -14,10 +16,62 @@ const MOST_INTERFACES: usize = 32;
 pub(crate) struct Link {
     /// The interface's index.
     pub(crate) index: u32,
+    /// Its name.
+    pub(crate) name: LinkName,
     /// The `IFF_…` flags of `netdevice(7)`.
     pub(crate) flags: libc::c_int,
     /// It is a member of a bridge, a bond or the like, whose master is asked on instead.
     pub(crate) is_port: bool,
+}
+
+/// The name of an interface, padded with NULs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkName([u8; libc::IFNAMSIZ]);
+
+impl LinkName {
+    /// The name that `octets` begin with, up to a NUL.
+    pub(crate) fn new(octets: &[u8]) -> Self {
+        let mut name = Self::default();
+        // The last octet stays NUL.
+        for (place, &octet) in
+            name.0.iter_mut().take(libc::IFNAMSIZ - 1).zip(octets.iter().take_while(|&&octet| octet != 0))
+        {
+            *place = octet;
+        }
+        name
+    }
+
+    /// Its octets.
+    pub(crate) fn octets(&self) -> &[u8] {
+        self.0.split(|&octet| octet == 0).next().unwrap_or_default()
+    }
+}
+
+impl From<InterfaceName> for LinkName {
+    fn from(name: InterfaceName) -> Self {
+        Self(name.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes())))
+    }
+}
+
+/// Why an interface is not asked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unasked {
+    /// It is switched off.
+    Down,
+    /// It has no carrier.
+    NotRunning,
+    /// It carries no multicast, as the loopback interface.
+    NoMulticast,
+    /// It leads to one other host, and the settings do not name it.
+    PointToPoint,
+    /// It is a member of a bridge, a bond or the like, which is asked on instead.
+    Member,
+    /// It has no address.
+    NoAddress,
+    /// The settings deny it.
+    Denied,
+    /// The settings allow others.
+    NotAllowed,
 }
 
 /// One of this host's own addresses.
@@ -60,38 +114,33 @@ pub(crate) struct Interfaces {
 }
 
 impl Interfaces {
-    /// Asks the kernel, by netlink or, where that is denied, in the older ways.
+    /// Asks the kernel, and picks those that can be asked on.
     ///
     /// # Errors
-    /// [`LookupError::NoInterface`] if there is none that can be asked on; what the system calls said if nothing could
-    /// be found out.
-    pub(crate) fn read() -> Result<Self, LookupError> {
-        let (mut links, mut addresses) = (Vec::new(), Vec::new());
-        if netlink::read(&mut links, &mut addresses).is_err() {
-            links.clear();
-            addresses.clear();
-            without_netlink::read(&mut links, &mut addresses).map_err(|error| LookupError::from_io(&error))?;
-        }
-        let interfaces = Self::select(&mut links, addresses);
+    /// [`LookupError::NoInterface`] if there is none; what the system calls said if nothing could be found out.
+    pub(crate) fn read(config: &Config) -> Result<Self, LookupError> {
+        let (links, addresses) = read_tables()?;
+        let interfaces = Self::select(&links, addresses, config);
         if interfaces.usable.is_empty() { Err(LookupError::NoInterface) } else { Ok(interfaces) }
     }
 
-    /// Picks those that can be asked on: up, running, multicast, no point-to-point link and no member of another, with an
-    /// address. The loopback interface has no multicast.
-    pub(crate) fn select(links: &mut Vec<Link>, mut addresses: Vec<OwnAddress>) -> Self {
-        const NEEDED: libc::c_int = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
-        links.retain(|link| link.flags & (NEEDED | libc::IFF_POINTOPOINT) == NEEDED && !link.is_port);
-        links.sort_unstable_by_key(|link| link.index);
+    /// Picks those that can be asked on, by index.
+    pub(crate) fn select(links: &[Link], mut addresses: Vec<OwnAddress>, config: &Config) -> Self {
         let mut usable = Vec::new();
-        for link in links.iter() {
-            let has = |family| addresses.iter().any(|own| own.interface == link.index && Family::of(own.ip) == family);
-            let interface = Interface { index: link.index, v4: has(Family::V4), v6: has(Family::V6) };
-            if (interface.v4 || interface.v6) && usable.len() < MOST_INTERFACES {
-                crate::memory::push(&mut usable, interface);
+        for link in links {
+            if let Ok(interface) = judge(link, &addresses, config) {
+                if usable.len() < MOST_INTERFACES {
+                    crate::memory::push(&mut usable, interface);
+                }
             }
         }
         addresses.retain(|own| own.prefix_length > 0);
         Self { usable, addresses }
+    }
+
+    /// One interface alone.
+    pub(crate) fn only(interface: Interface) -> Self {
+        Self { usable: Vec::from([interface]), addresses: Vec::new() }
     }
 
     /// The interfaces to ask on.
@@ -122,6 +171,45 @@ impl Interfaces {
     }
 }
 
+/// The links, by index, and the addresses: by netlink or, where that is denied, in the older ways.
+///
+/// # Errors
+/// What the system calls said if nothing could be found out.
+#[inline(never)]
+pub(crate) fn read_tables() -> Result<(Vec<Link>, Vec<OwnAddress>), LookupError> {
+    let (mut links, mut addresses) = (Vec::new(), Vec::new());
+    if netlink::read(&mut links, &mut addresses).is_err() {
+        links.clear();
+        addresses.clear();
+        without_netlink::read(&mut links, &mut addresses).map_err(|error| LookupError::from_io(&error))?;
+    }
+    links.sort_unstable_by_key(|link| link.index);
+    Ok((links, addresses))
+}
+
+/// Whether an interface is asked on: it is up, running, carries multicast, leads to more than one host, is no member of
+/// another, has an address, and the settings say nothing against it.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn judge(link: &Link, addresses: &[OwnAddress], config: &Config) -> Result<Interface, Unasked> {
+    let name = link.name.octets();
+    let is = |flag| link.flags & flag != 0;
+    let has = |family| addresses.iter().any(|own| own.interface == link.index && Family::of(own.ip) == family);
+    let interface = Interface { index: link.index, v4: has(Family::V4), v6: has(Family::V6) };
+    match () {
+        () if config.deny_interfaces.matches(name) => Err(Unasked::Denied),
+        () if !config.allow_interfaces.matches(name) => Err(Unasked::NotAllowed),
+        () if !is(libc::IFF_UP) => Err(Unasked::Down),
+        () if !is(libc::IFF_MULTICAST) => Err(Unasked::NoMulticast),
+        () if is(libc::IFF_POINTOPOINT) && !config.allow_interfaces.names(name) => Err(Unasked::PointToPoint),
+        () if link.is_port => Err(Unasked::Member),
+        () if !is(libc::IFF_RUNNING) => Err(Unasked::NotRunning),
+        () if !interface.v4 && !interface.v6 => Err(Unasked::NoAddress),
+        () => Ok(interface),
+    }
+}
+
 impl OwnAddress {
     /// True if `ip` has the same prefix.
     fn covers(&self, ip: IpAddr) -> bool {
@@ -137,6 +225,7 @@ impl OwnAddress {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::config;
 
     const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST | libc::IFF_BROADCAST;
 
@@ -144,11 +233,12 @@ pub(crate) mod tests {
     pub(crate) fn with(interfaces: &[(u32, &str)]) -> Interfaces {
         let mut links = interfaces.iter().map(|&(index, _)| link(index, ETHERNET)).collect::<Vec<_>>();
         links.dedup();
-        Interfaces::select(&mut links, interfaces.iter().map(|&(index, text)| own(index, text)).collect())
+        let addresses = interfaces.iter().map(|&(index, text)| own(index, text)).collect();
+        Interfaces::select(&links, addresses, &Config::default())
     }
 
     fn link(index: u32, flags: i32) -> Link {
-        Link { index, flags, is_port: false }
+        Link { index, name: LinkName::new(format!("eth{index}").as_bytes()), flags, is_port: false }
     }
 
     fn own(interface: u32, text: &str) -> OwnAddress {
@@ -157,7 +247,7 @@ pub(crate) mod tests {
     }
 
     fn selected(links: &[Link], addresses: &[OwnAddress]) -> Vec<Interface> {
-        Interfaces::select(&mut links.to_vec(), addresses.to_vec()).usable
+        Interfaces::select(links, addresses.to_vec(), &Config::default()).usable
     }
 
     #[test]
@@ -171,6 +261,41 @@ pub(crate) mod tests {
         assert_eq!(selected(&[link(2, ETHERNET | libc::IFF_POINTOPOINT)], &addresses), []);
         assert_eq!(selected(&[Link { is_port: true, ..link(2, ETHERNET) }], &addresses), []);
         assert_eq!(selected(&[link(3, ETHERNET)], &addresses), []);
+    }
+
+    #[test]
+    fn the_settings_pick_among_them() {
+        let tunnel = ETHERNET | libc::IFF_POINTOPOINT;
+        let member = Link { is_port: true, ..link(2, ETHERNET) };
+        for (settings, judged, expected) in [
+            ("", link(2, ETHERNET), None),
+            ("allow-interfaces = eth0 eth2", link(2, ETHERNET), None),
+            ("allow-interfaces = wlan*", link(2, ETHERNET), Some(Unasked::NotAllowed)),
+            ("allow-interfaces = none", link(2, ETHERNET), Some(Unasked::NotAllowed)),
+            ("deny-interfaces = eth*", link(2, ETHERNET), Some(Unasked::Denied)),
+            ("allow-interfaces = eth2\ndeny-interfaces = eth?", link(2, ETHERNET), Some(Unasked::Denied)),
+            ("deny-interfaces = eth3", link(2, ETHERNET), None),
+            ("", link(2, tunnel), Some(Unasked::PointToPoint)),
+            ("allow-interfaces = eth*", link(2, tunnel), Some(Unasked::PointToPoint)),
+            ("allow-interfaces = * eth2", link(2, tunnel), None),
+            ("allow-interfaces = eth2", link(2, ETHERNET & !libc::IFF_UP), Some(Unasked::Down)),
+            ("allow-interfaces = eth2", member, Some(Unasked::Member)),
+            ("", link(2, ETHERNET & !libc::IFF_RUNNING), Some(Unasked::NotRunning)),
+            ("", link(2, ETHERNET & !libc::IFF_MULTICAST), Some(Unasked::NoMulticast)),
+            ("", link(3, ETHERNET), Some(Unasked::NoAddress)),
+        ] {
+            let config = config::parse(settings.as_bytes(), &mut |problem| panic!("{problem}"));
+            assert_eq!(judge(&judged, &[own(2, "10.0.0.1/24")], &config).err(), expected, "{settings} {judged:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_links() {
+        for (octets, expected) in
+            [(&b"eth0\0"[..], &b"eth0"[..]), (b"eth0", b"eth0"), (b"", b""), (&[b'a'; 40], &[b'a'; 15])]
+        {
+            assert_eq!(LinkName::new(octets).octets(), expected);
+        }
     }
 
     #[test]

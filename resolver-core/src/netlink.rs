@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::interfaces::{Link, OwnAddress};
+use crate::interfaces::{Link, LinkName, OwnAddress};
 use crate::memory;
 use crate::sys;
 
@@ -26,6 +26,7 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_DUMP: u16 = 0x300;
+const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
@@ -116,13 +117,20 @@ pub(crate) fn messages(mut rest: &[u8], sequence: u32, each: &mut dyn FnMut(u16,
 
 /// An ifinfomsg and its attributes.
 pub(crate) fn link(body: &[u8]) -> Option<Link> {
-    let kind = attributes(body.get(16..)?)
-        .filter(|&(kind, _)| kind == IFLA_LINKINFO)
-        .flat_map(|(_, info)| attributes(info))
-        .find(|&(kind, _)| kind == IFLA_INFO_SLAVE_KIND)
-        .map(|(_, kind)| kind.strip_suffix(b"\0").unwrap_or(kind));
+    let (mut name, mut kind) = (&[][..], None);
+    for (attribute, value) in attributes(body.get(16..)?) {
+        match attribute {
+            IFLA_IFNAME => name = value,
+            IFLA_LINKINFO => {
+                let of_port = attributes(value).find(|&(attribute, _)| attribute == IFLA_INFO_SLAVE_KIND);
+                kind = kind.or(of_port.map(|(_, kind)| kind.strip_suffix(b"\0").unwrap_or(kind)));
+            }
+            _ => {}
+        }
+    }
     Some(Link {
         index: u32_at(body, 4)?,
+        name: LinkName::new(name),
         flags: libc::c_int::from_ne_bytes(*body.get(8..)?.first_chunk()?),
         // The master asks for these. The members of a VRF ask for themselves.
         is_port: matches!(kind, Some(b"bridge" | b"bond" | b"team" | b"openvswitch")),
@@ -190,6 +198,7 @@ mod tests {
         let (mut links, mut addresses) = (Vec::new(), Vec::new());
         read(&mut links, &mut addresses).unwrap();
         let lo = links.iter().find(|link| link.index == 1).unwrap();
+        assert_eq!(lo.name.octets(), b"lo");
         assert_eq!(lo.flags & libc::IFF_LOOPBACK, libc::IFF_LOOPBACK);
         assert!(!lo.is_port);
         assert!(addresses.iter().any(|address| {

@@ -2,13 +2,11 @@
 
 use std::net::IpAddr;
 
+use crate::allow::Allowed;
 use crate::answer::is_link_local;
+use crate::config::Labels;
 use crate::error::LookupError;
 use crate::wire::Name;
-
-/// How many labels a name under `.local` has that multicast DNS is asked for. Sites with a DNS zone of that name give
-/// their hosts three and more, and nss-mdns draws the line at the same place.
-const LABELS: usize = 2;
 
 /// True if `text` ends in `.local`, or `.local.`. Takes no memory and makes no system call: every name that any program
 /// on the machine looks up comes by here.
@@ -17,25 +15,53 @@ pub fn is_local(text: &[u8]) -> bool {
     text.last_chunk::<6>().is_some_and(|end| end.eq_ignore_ascii_case(b".local"))
 }
 
-/// The name to ask for.
-///
-/// # Errors
-/// [`LookupError::NotOurs`] for a name that is left to other services, [`LookupError::Malformed`] for one under `.local`
-/// that no host can have.
-pub fn host_name(text: &[u8]) -> Result<Name, LookupError> {
-    if !is_local(text) {
-        return Err(LookupError::NotOurs);
-    }
-    let name = Name::from_text(text).map_err(|_| LookupError::Malformed)?;
-    if name.labels().count() > LABELS {
-        return Err(LookupError::NotOurs);
-    }
-    Ok(name)
+/// Of which names a service is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameRange {
+    /// Those under `.local`, whatever `/etc/mdns.allow` says: the minimal services.
+    Local,
+    /// Those that `/etc/mdns.allow` says, where it is there.
+    Allowed,
 }
 
-/// Of which addresses the names are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl NameRange {
+    /// The name that `text` spells, if it may be in the range, whatever the settings are: told without a system call.
+    ///
+    /// # Errors
+    /// [`LookupError::NotOurs`] for a name that is left to other services, [`LookupError::Malformed`] for one under
+    /// `.local` that no host can have.
+    pub fn host_name(self, text: &[u8]) -> Result<Name, LookupError> {
+        let is_local = is_local(text);
+        if !is_local && (self == Self::Local || !has_two_labels(text)) {
+            return Err(LookupError::NotOurs);
+        }
+        Name::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
+    }
+
+    /// True if `name`, spelled so, is in the range.
+    pub(crate) fn contains(self, name: &Name, spelling: &[u8], labels: Labels, allowed: &Allowed) -> bool {
+        match (self, allowed) {
+            (Self::Allowed, Allowed::Listed(suffixes)) => suffixes.contain(spelling),
+            _ => name.is_local() && (labels == Labels::Any || is_of_two_labels(name)),
+        }
+    }
+}
+
+/// True if there is a dot in `text` that is not its last octet.
+fn has_two_labels(text: &[u8]) -> bool {
+    text.strip_suffix(b".").unwrap_or(text).contains(&b'.')
+}
+
+/// True for `printer.local`, false for `a.b.local`.
+pub(crate) fn is_of_two_labels(name: &Name) -> bool {
+    name.labels().count() == 2
+}
+
+/// Of which addresses the names are looked up. The less, the smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReverseRange {
+    /// None.
+    Nothing,
     /// Link-local addresses only (RFC 6762, section 4).
     LinkLocal,
     /// Those, and addresses within a prefix of one of this host's interfaces.
@@ -45,7 +71,11 @@ pub enum ReverseRange {
 impl ReverseRange {
     /// False if `ip` cannot be in the range, whatever this host's prefixes are: told without a system call.
     pub fn may_contain(self, ip: IpAddr) -> bool {
-        is_link_local(ip) || (self == Self::OnLink && is_host_address(ip))
+        match self {
+            Self::Nothing => false,
+            Self::LinkLocal => is_link_local(ip),
+            Self::OnLink => is_link_local(ip) || is_host_address(ip),
+        }
     }
 }
 
@@ -65,38 +95,72 @@ pub(crate) fn is_host_address(ip: IpAddr) -> bool {
 /// True if `name` is `<label>.local`, where `<label>` is the first label of this machine's host name.
 pub(crate) fn is_own_name(name: &Name, host_name: &[u8]) -> bool {
     let own = host_name.split(|&octet| octet == b'.').next().unwrap_or_default();
-    let mut labels = name.labels();
-    !own.is_empty() && labels.next().is_some_and(|label| label.eq_ignore_ascii_case(own)) && labels.count() == 1
+    let is_own = |label: &[u8]| !own.is_empty() && label.eq_ignore_ascii_case(own);
+    name.is_local() && is_of_two_labels(name) && name.labels().next().is_some_and(is_own)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allow::Suffixes;
+
+    #[test]
+    fn names_that_may_be_ours() {
+        let (ours, not_ours, malformed) = (Ok(()), Err(LookupError::NotOurs), Err(LookupError::Malformed));
+        for (text, local, allowed) in [
+            ("printer.local", ours, ours),
+            ("PRINTER.LOCAL.", ours, ours),
+            ("a.b.local", ours, ours),
+            ("b\u{fc}ro drucker.local", ours, ours),
+            ("", not_ours, not_ours),
+            (".", not_ours, not_ours),
+            ("local", not_ours, not_ours),
+            ("printer", not_ours, not_ours),
+            ("printer.", not_ours, not_ours),
+            ("printer.example", not_ours, ours),
+            ("printer.notlocal", not_ours, ours),
+            ("printer.local.example", not_ours, ours),
+            ("a..example", not_ours, not_ours),
+            (".local", malformed, malformed),
+            (".local.", malformed, malformed),
+            ("a..local", malformed, malformed),
+            ("a.local..", not_ours, not_ours),
+            ("a\tb.local", malformed, malformed),
+        ] {
+            assert_eq!(NameRange::Local.host_name(text.as_bytes()).map(|_| ()), local, "{text:?}");
+            assert_eq!(NameRange::Allowed.host_name(text.as_bytes()).map(|_| ()), allowed, "{text:?}");
+        }
+        let long = format!("{}.local", "a".repeat(64));
+        assert_eq!(NameRange::Local.host_name(long.as_bytes()).err(), Some(LookupError::Malformed));
+    }
 
     #[test]
     fn names_that_are_ours() {
-        for (text, expected) in [
-            ("printer.local", Ok(())),
-            ("PRINTER.LOCAL.", Ok(())),
-            ("b\u{fc}ro drucker.local", Ok(())),
-            ("", Err(LookupError::NotOurs)),
-            (".", Err(LookupError::NotOurs)),
-            ("local", Err(LookupError::NotOurs)),
-            ("printer", Err(LookupError::NotOurs)),
-            ("printer.example", Err(LookupError::NotOurs)),
-            ("printer.notlocal", Err(LookupError::NotOurs)),
-            ("printer.local.example", Err(LookupError::NotOurs)),
-            ("a.b.local", Err(LookupError::NotOurs)),
-            (".local", Err(LookupError::Malformed)),
-            (".local.", Err(LookupError::Malformed)),
-            ("a..local", Err(LookupError::Malformed)),
-            ("a.local..", Err(LookupError::NotOurs)),
-            ("a\tb.local", Err(LookupError::Malformed)),
+        let listed = |text: &str| Allowed::Listed(Suffixes::parse(text.as_bytes(), &mut |_| {}));
+        let (none, empty, example, all) = (Allowed::Local, listed(""), listed(".example"), listed("*"));
+        for (text, range, labels, allowed, expected) in [
+            ("printer.local", NameRange::Local, Labels::Two, &none, true),
+            ("a.b.local", NameRange::Local, Labels::Two, &none, false),
+            ("a.b.local", NameRange::Local, Labels::Any, &none, true),
+            ("printer.local", NameRange::Local, Labels::Two, &empty, true),
+            ("printer.local", NameRange::Allowed, Labels::Two, &none, true),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &none, false),
+            ("a.b.local", NameRange::Allowed, Labels::Any, &none, true),
+            ("printer.example", NameRange::Allowed, Labels::Any, &none, false),
+            ("printer.local", NameRange::Allowed, Labels::Two, &empty, false),
+            ("printer.local", NameRange::Allowed, Labels::Any, &example, false),
+            ("printer.example", NameRange::Allowed, Labels::Two, &example, true),
+            ("a.b.example", NameRange::Allowed, Labels::Two, &example, true),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &all, true),
+            ("www.example.org.", NameRange::Allowed, Labels::Two, &all, true),
         ] {
-            assert_eq!(host_name(text.as_bytes()).map(|_| ()), expected, "{text:?}");
+            let name = range.host_name(text.as_bytes()).unwrap();
+            assert_eq!(
+                range.contains(&name, text.as_bytes(), labels, allowed),
+                expected,
+                "{text} {range:?} {labels:?} {allowed:?}"
+            );
         }
-        let long = format!("{}.local", "a".repeat(64));
-        assert_eq!(host_name(long.as_bytes()).err(), Some(LookupError::Malformed));
     }
 
     #[test]
@@ -120,6 +184,7 @@ mod tests {
             ("ff02::fb", false, false),
         ] {
             let ip = ip.parse().unwrap();
+            assert!(!ReverseRange::Nothing.may_contain(ip), "{ip}");
             assert_eq!(ReverseRange::LinkLocal.may_contain(ip), link_local, "{ip}");
             assert_eq!(ReverseRange::OnLink.may_contain(ip), on_link, "{ip}");
         }
@@ -133,5 +198,6 @@ mod tests {
         assert!(!is_own_name(&name, b"desktop"));
         assert!(!is_own_name(&name, b""));
         assert!(!is_own_name(&Name::from_text(b"desk.a.local").unwrap(), b"desk"));
+        assert!(!is_own_name(&Name::from_text(b"desk.example").unwrap(), b"desk"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::answer::Family;
 use crate::collector::{Collector, Verdict};
+use crate::config::{Config, Retries};
 use crate::error::LookupError;
 use crate::ids::Ids;
 use crate::interfaces::{Interface, Interfaces};
@@ -22,15 +23,6 @@ const BATCH: usize = 32;
 /// The most packets that are taken in once the lookup is done.
 const MOST_LEFT_OVERS: usize = 64;
 
-/// When a lookup asks and how long it waits, all from its first query.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Schedule {
-    /// When silence is the answer.
-    pub(crate) timeout: Duration,
-    /// When it asks again while nothing has been heard.
-    pub(crate) retries: [Duration; 2],
-}
-
 /// How an attempt asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
@@ -42,7 +34,8 @@ enum Attempt {
     Again,
 }
 
-/// Asks what `collector` wants to know until it is done or the time is up, and hands it the answers.
+/// Asks what `collector` wants to know until it is done or `timeout` has passed since the first query, and hands it the
+/// answers.
 ///
 /// # Errors
 /// What kept the network from being asked, or from being listened to; the collector may have heard something before.
@@ -50,19 +43,20 @@ enum Attempt {
 pub(crate) fn run(
     collector: &mut dyn Collector,
     interfaces: &Interfaces,
-    schedule: Schedule,
+    config: &Config,
+    timeout: Duration,
 ) -> Result<(), LookupError> {
     let mut buffer = memory::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
     let mut querier = Querier {
-        sockets: Sockets::open(interfaces)?,
+        sockets: Sockets::open(interfaces, config.listener)?,
         interfaces,
         outstanding: Outstanding::default(),
         ids: Ids::new(),
     };
     stages::reach(Stage::Sockets);
     let start = Instant::now();
-    let deadline = start + schedule.timeout;
-    let mut attempts = Attempts::from(start, schedule);
+    let deadline = start + timeout;
+    let mut attempts = Attempts { start, retries: config.retries, made: 0 };
     let (mut asked, mut asked_again) = (false, false);
     loop {
         let now = Instant::now();
@@ -70,7 +64,7 @@ pub(crate) fn run(
             return Ok(());
         }
         if collector.take_new_name() {
-            attempts = Attempts::from(now, schedule);
+            attempts = Attempts { start: now, made: 0, ..attempts };
         }
         let until = match collector.verdict(now) {
             Verdict::Done => break,
@@ -116,21 +110,20 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// The attempts of a lookup that are still to be made.
+/// The attempts of a lookup.
 struct Attempts {
-    times: [Instant; 3],
+    start: Instant,
+    retries: Retries,
     made: usize,
 }
 
 impl Attempts {
-    fn from(start: Instant, schedule: Schedule) -> Self {
-        let [second, third] = schedule.retries;
-        Self { times: [start, start + second, start + third], made: 0 }
-    }
-
     /// When the next attempt is to be made.
     fn next(&self) -> Option<Instant> {
-        self.times.get(self.made).copied()
+        match self.made.checked_sub(1) {
+            None => Some(self.start),
+            Some(retry) => self.retries.get(retry).map(|time| self.start + time),
+        }
     }
 
     /// The attempt that is to be made now.

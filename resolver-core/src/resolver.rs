@@ -1,32 +1,35 @@
 //! The whole way of a lookup: what is remembered, else what the network says, remembered before it is returned.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::allow::{self, Allowed, Suffixes};
 use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
-use crate::answers::AddressCollector;
+use crate::answers::{AddressCollector, leave_out_ipv6_link_local};
 use crate::cache::{Cache, Remembered};
-use crate::config::Config;
+use crate::config::{self, Config, Labels};
 use crate::error::LookupError;
 use crate::interfaces::Interfaces;
+use crate::lock;
 use crate::memory;
 use crate::pointer::PointerCollector;
-use crate::policy::{self, ReverseRange};
-use crate::querier::{self, Schedule};
+use crate::policy::{self, NameRange, ReverseRange};
+use crate::querier;
 use crate::stages::{self, Stage};
 use crate::sys;
+use crate::watched::Watched;
 use crate::wire::Name;
 
-/// How often the cache's lock is tried before the lookup does without it. It is held for about a microsecond, in which
-/// nothing is asked of the kernel but, at times, memory. Nobody waits for it: after a fork in another thread it might
-/// never be free again.
-const LOCK_TRIES: u32 = 100;
+/// How long silence is remembered.
+const SILENCE_TTL: Duration = Duration::from_secs(1);
 
-/// A resolver with its memory. To be shared by all threads of a process.
+/// A resolver with its memory and the administrator's settings. To be shared by all threads of a process.
 pub struct Resolver {
-    config: Config,
+    config: Watched<Config>,
+    allowed: Watched<Allowed>,
     cache: Mutex<Cache>,
 }
 
@@ -39,10 +42,29 @@ pub struct Pointer {
     pub ttl: Duration,
 }
 
+impl Default for Resolver {
+    /// A resolver that has read no file and remembers nothing yet.
+    fn default() -> Self {
+        Self {
+            config: Watched::new(config::FILE),
+            allowed: Watched::new(allow::FILE),
+            cache: Mutex::new(Cache::default()),
+        }
+    }
+}
+
 impl Resolver {
-    /// A resolver that remembers nothing yet.
-    pub fn new(config: Config) -> Self {
-        Self { cache: Mutex::new(Cache::new(config.cache_size)), config }
+    /// True if `name`, spelled so, is to be looked up for a service with this range.
+    ///
+    /// Looks at a file only where the answer depends on it: never for a name of two labels and [`NameRange::Local`].
+    #[inline(never)]
+    pub fn is_ours(&self, name: &Name, spelling: &[u8], range: NameRange) -> bool {
+        let allowed = match range {
+            NameRange::Local => None,
+            NameRange::Allowed => Some(self.allowed()),
+        };
+        let labels = if policy::is_of_two_labels(name) { Labels::Two } else { self.config().labels };
+        range.contains(name, spelling, labels, allowed.as_deref().unwrap_or(&Allowed::Local))
     }
 
     /// The addresses of the host called `name`, at least those of the `wanted` families.
@@ -107,29 +129,30 @@ impl Resolver {
     #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
         stages::reach(Stage::Interfaces);
-        let interfaces = Interfaces::read()?;
-        let is_own = is_own_name(name);
-        let mut collector = AddressCollector::new(name, wanted, &self.config);
-        let asked = querier::run(&mut collector, &interfaces, self.schedule(self.config.timeout, is_own));
+        let config = &*self.config();
+        let interfaces = Interfaces::read(config)?;
+        let is_own = config.own_name && is_own_name(name);
+        let mut collector = AddressCollector::new(name, wanted, config);
+        let asked = querier::run(&mut collector, &interfaces, config, timeout(config, is_own));
         let now = Instant::now();
         let mut answer = match collector.finish(&interfaces, now) {
             Some(answer) => answer,
-            None if is_own => self.own_answer(name, &interfaces, now),
-            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now))),
+            None if is_own => own_answer(name, &interfaces, config, now),
+            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, config, now))),
         };
-        self.remember_host(name, &mut answer, now);
+        self.remember_host(name, &mut answer, config, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
     }
 
     #[inline(never)]
-    fn remember_host(&self, name: &Name, answer: &mut Answer, now: Instant) {
+    fn remember_host(&self, name: &Name, answer: &mut Answer, config: &Config, now: Instant) {
         self.with_cache(|cache| {
             stages::reach(Stage::Remember);
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
             }
             if let Some(copy) = answer.try_clone() {
-                cache.insert(name, Remembered::Host(copy));
+                cache.insert(name, Remembered::Host(copy), config.cache_size);
             }
         });
     }
@@ -137,79 +160,102 @@ impl Resolver {
     #[inline(never)]
     fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
         stages::reach(Stage::Interfaces);
-        let interfaces = Interfaces::read()?;
+        let config = &*self.config();
+        if !config.reverse.may_contain(ip) {
+            return Err(LookupError::NotOurs);
+        }
+        let interfaces = Interfaces::read(config)?;
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
         let mut collector = PointerCollector::new(name, ip);
-        let asked = querier::run(&mut collector, &interfaces, self.schedule(self.config.reverse_timeout, false));
+        let asked = querier::run(&mut collector, &interfaces, config, config.reverse_timeout);
         let now = Instant::now();
         let Some((target, ttl)) = collector.finish() else {
-            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, now)));
+            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, config, now)));
         };
-        let pointer = Pointer { name: target, ttl: ttl.min(self.config.ttl_max) };
-        self.remember_pointer(name, &pointer, now);
+        let pointer = Pointer { name: target, ttl: ttl.min(config.ttl_max) };
+        self.remember_pointer(name, &pointer, config, now);
         Ok(pointer)
     }
 
     #[inline(never)]
-    fn remember_pointer(&self, name: &Name, pointer: &Pointer, now: Instant) {
+    fn remember_pointer(&self, name: &Name, pointer: &Pointer, config: &Config, now: Instant) {
         let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
         self.with_cache(|cache| {
             stages::reach(Stage::Remember);
-            cache.insert(name, entry);
+            cache.insert(name, entry, config.cache_size);
         });
     }
 
-    /// The schedule of a lookup. For the machine's own name the first silence is enough: if a responder on it knew
-    /// better, it would have answered.
-    fn schedule(&self, timeout: Duration, is_own_name: bool) -> Schedule {
-        let [first_retry, _] = self.config.retries;
-        let timeout = if is_own_name { timeout.min(first_retry) } else { timeout };
-        Schedule { timeout, retries: self.config.retries }
-    }
-
-    /// The machine's own addresses.
     #[inline(never)]
-    fn own_answer(&self, name: &Name, interfaces: &Interfaces, now: Instant) -> Answer {
-        let mut addresses = Vec::new();
-        for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
-            memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
-        }
-        sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
-        let mut absent = Families::BOTH;
-        for address in &addresses {
-            absent.remove(Family::of(address.ip));
-        }
-        // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
-        Answer { canonical: name.clone(), addresses, absent, expires: now + self.config.silence_ttl }
-    }
-
-    #[inline(never)]
-    fn remember_silence(&self, name: &Name, now: Instant) -> LookupError {
-        let expires = now + self.config.silence_ttl;
+    fn remember_silence(&self, name: &Name, config: &Config, now: Instant) -> LookupError {
+        let expires = now + SILENCE_TTL;
         let known = self.with_cache(|cache| match cache.get(name, now) {
             // Another lookup has heard of the host: silence now is a lost packet, and says nothing of what is known.
             Some(Remembered::Host(_)) => true,
             _ => {
-                cache.insert(name, Remembered::Silence { expires });
+                cache.insert(name, Remembered::Silence { expires }, config.cache_size);
                 false
             }
         });
         if known == Some(true) { LookupError::NoData } else { LookupError::Silence }
     }
 
+    /// The settings that hold now. What was remembered by others is forgotten.
+    #[inline(never)]
+    fn config(&self) -> Arc<Config> {
+        let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
+        if changed {
+            self.with_cache(Cache::clear);
+        }
+        config
+    }
+
+    /// What `/etc/mdns.allow` says now.
+    fn allowed(&self) -> Arc<Allowed> {
+        let read = |text: Option<&[u8]>| match text {
+            Some(text) => Allowed::Listed(Suffixes::parse(text, &mut |_| {})),
+            None => Allowed::Local,
+        };
+        self.allowed.get(read).0
+    }
+
     /// Does something with the cache, or nothing if its lock cannot be had.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        for _ in 0..LOCK_TRIES {
-            if let Some(mut cache) = self.cache.try_lock() {
-                stages::reach(Stage::Cache);
-                return Some(work(&mut cache));
-            }
-            std::hint::spin_loop();
-        }
-        None
+        lock::with(&self.cache, |cache| {
+            stages::reach(Stage::Cache);
+            work(cache)
+        })
     }
+}
+
+/// How long a lookup waits. For the machine's own name the first silence is enough: if a responder on it knew better, it
+/// would have answered.
+fn timeout(config: &Config, is_own_name: bool) -> Duration {
+    match config.retries.get(0) {
+        Some(first_retry) if is_own_name => config.timeout.min(first_retry),
+        _ => config.timeout,
+    }
+}
+
+/// The machine's own addresses.
+#[inline(never)]
+fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instant) -> Answer {
+    let mut addresses = Vec::new();
+    for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
+        memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
+    }
+    let mut absent = Families::BOTH;
+    for address in &addresses {
+        absent.remove(Family::of(address.ip));
+    }
+    if !config.ipv6_link_local {
+        leave_out_ipv6_link_local(&mut addresses, &mut absent);
+    }
+    sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
+    // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
+    Answer { canonical: name.clone(), addresses, absent, expires: now + SILENCE_TTL }
 }
 
 fn is_own_name(name: &Name) -> bool {

@@ -67,11 +67,11 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Opens all that can be had.
+    /// Opens all that can be had; the ear on the group only if a `listener` is wanted.
     ///
     /// # Errors
     /// Why the last one failed, if no ephemeral socket can be had.
-    pub(crate) fn open(interfaces: &Interfaces) -> Result<Self, LookupError> {
+    pub(crate) fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut why = LookupError::NoInterface;
         let mut any = false;
@@ -88,8 +88,15 @@ impl Sockets {
             return Err(why);
         }
         // The ear may take what descriptors are left.
-        sockets.open_group_sockets(interfaces);
+        if listener {
+            sockets.open_group_sockets(interfaces);
+        }
         Ok(sockets)
+    }
+
+    /// True if there is an ear on the group.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.channel == Channel::Group)
     }
 
     fn open_group_sockets(&mut self, interfaces: &Interfaces) {

@@ -2,10 +2,12 @@
 //!
 //! Nothing here blocks but [`poll`], and nothing waits for more than it is told to.
 
+use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use libc::{c_int, c_ulong, c_void};
@@ -63,18 +65,82 @@ pub(crate) fn set_option(socket: &Socket, level: c_int, option: c_int, value: c_
 ///
 /// # Errors
 /// Those of `fcntl(2)`.
-pub(crate) fn above_stdio(socket: Socket) -> io::Result<Socket> {
+pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> {
     const FIRST: RawFd = 3;
-    if socket.as_raw_fd() >= FIRST {
-        return Ok(socket);
+    if file.as_raw_fd() >= FIRST {
+        return Ok(file);
     }
     // SAFETY: F_DUPFD_CLOEXEC takes an int and touches no memory.
-    let copy = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) };
+    let copy = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) };
     if copy < 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the descriptor is new and nobody else's.
-    Ok(unsafe { Socket::from_raw_fd(copy) })
+    Ok(T::from(unsafe { OwnedFd::from_raw_fd(copy) }))
+}
+
+/// What tells a file from its other versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: libc::dev_t,
+    inode: libc::ino_t,
+    size: libc::off_t,
+    modified: (libc::time_t, i64),
+    changed: (libc::time_t, i64),
+}
+
+impl Stamp {
+    fn of(status: &libc::stat) -> Self {
+        Self {
+            device: status.st_dev,
+            inode: status.st_ino,
+            size: status.st_size,
+            modified: (status.st_mtime, status.st_mtime_nsec),
+            changed: (status.st_ctime, status.st_ctime_nsec),
+        }
+    }
+
+    /// The file's size, in octets.
+    pub(crate) fn size(&self) -> usize {
+        usize::try_from(self.size).unwrap_or(0)
+    }
+}
+
+/// The stamp of the file at `path`; None if there is none.
+pub(crate) fn stamp(path: &CStr) -> Option<Stamp> {
+    let mut status = MaybeUninit::uninit();
+    // SAFETY: the path ends in NUL, and `status` is large enough. It is only read if it was filled.
+    unsafe {
+        let failed = libc::stat(path.as_ptr(), status.as_mut_ptr()) != 0;
+        (!failed).then(|| Stamp::of(&status.assume_init()))
+    }
+}
+
+/// Opens a regular file for reading, and tells its stamp. Waits for nothing, whatever is there in its place.
+///
+/// # Errors
+/// Those of `open(2)`; `EINVAL` if it is no regular file.
+pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
+    const FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    // SAFETY: the path ends in NUL.
+    let descriptor = unsafe { libc::open(path.as_ptr(), FLAGS) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    let file = above_stdio(unsafe { File::from_raw_fd(descriptor) })?;
+    let mut status = MaybeUninit::uninit();
+    // SAFETY: `status` is large enough, and only read if it was filled.
+    let status = unsafe {
+        if libc::fstat(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        status.assume_init()
+    };
+    if status.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    Ok((file, Stamp::of(&status)))
 }
 
 /// Where a datagram came from and how.
@@ -256,9 +322,15 @@ fn ipv4_of(request: &libc::ifreq) -> Ipv4Addr {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use socket2::{Domain, Type};
+
+    /// Whether the C library's `fnmatch(3)` says that the pattern matches.
+    pub(crate) fn fnmatch(pattern: &CStr, name: &CStr) -> bool {
+        // SAFETY: both end in NUL.
+        unsafe { libc::fnmatch(pattern.as_ptr(), name.as_ptr(), libc::FNM_NOESCAPE) == 0 }
+    }
 
     #[test]
     fn random_octets_differ() {

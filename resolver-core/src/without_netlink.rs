@@ -40,7 +40,7 @@ fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Opti
         let flags = sys::interface_fact(socket, name, &InterfaceFact::Flags).ok()?;
         // Bonds mark their members; a bridge's members have no address as a rule, and are asked on if they do.
         let is_port = flags & libc::IFF_SLAVE != 0;
-        memory::push(links, Link { index, flags, is_port });
+        memory::push(links, Link { index, name: name.into(), flags, is_port });
     }
     Some(index)
 }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use resolver_core::fuzzing::{self, HostLookup, State};
+use resolver_core::policy::NameRange;
 use resolver_core::wire::{Name, RecordType};
-use resolver_core::{Address, Answer, Families, Family, policy};
+use resolver_core::{Address, Answer, Families, Family};
 
 use crate::input::Input;
 use crate::plain;
@@ -57,7 +58,7 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
             input.take(length.into())
         }
     };
-    policy::host_name(text).ok()
+    NameRange::Local.host_name(text).ok()
 }
 
 /// What may be said of a lookup on its way.

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use resolver_core::config::SETTINGS;
 use resolver_core::wire::{Message, RecordType};
 
 /// Events of [`resolver_core_fuzz::scene`]: time goes by, the group is asked.
@@ -65,6 +66,11 @@ fn main() -> io::Result<()> {
     for kind in ["bridge", "bond", "team", "openvswitch", "vrf"] {
         write(&out, "netlink", &format!("member-of-{kind}"), &member_of(kind))?;
     }
+    for (number, setting) in SETTINGS.iter().enumerate() {
+        let lines = format!("\0{} = {}\n# so\n{} = x\n", setting.key, setting.default, setting.key);
+        write(&out, "files", &format!("setting-{number}"), lines.as_bytes())?;
+    }
+    write(&out, "files", "allowed", b"\x01\x0dprinter.local# ours\n.local\n.local.\n*\n")?;
     // What no responder sends, and no fuzzer finds soon: names at the limits.
     for hops in 31..35 {
         write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;

@@ -1,0 +1,157 @@
+//! `nss-mdns-check`: says what the module makes of this host, with the module's own code. For administrators, and for
+//! `install.sh --check`.
+//!
+//! ```text
+//! settings: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
+//! allowed: /etc/mdns.allow is not there: the full services answer names under .local
+//! interface eth0: asked over IPv4 and IPv6
+//! interface lo: not asked: it carries no multicast
+//! firewall eth0: over IPv4, multicast DNS comes in
+//! lookup printer.local: 192.0.2.7, fe80::1%eth0 (1.2 ms)
+//! ```
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use resolver_core::check::{self, FileReport, InterfaceReport};
+use resolver_core::policy::NameRange;
+use resolver_core::{Address, Families, Family, Resolver};
+
+const USAGE: &str = "\
+Usage: nss-mdns-check [NAME]...
+Says what the module makes of this host's settings and interfaces, whether a firewall drops multicast DNS (by sending one
+question on each interface), and who answers to each NAME.
+
+Exit status: 0 nothing to mend; 1 something is, and the lines say what; 2 wrong usage.
+";
+
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    match names.iter().find(|name| name.starts_with('-')).map(String::as_str) {
+        Some("--help" | "-h") => return print_and_leave(USAGE),
+        Some("--version") => return print_and_leave(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(option) => {
+            eprintln!("nss-mdns-check: unknown option {option}; see nss-mdns-check --help");
+            return ExitCode::from(2);
+        }
+        None => {}
+    }
+    let mut report = Report { out: io::stdout().lock(), to_mend: false };
+    match report.all(&names) {
+        Ok(()) if report.to_mend => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nss-mdns-check: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_and_leave(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The lines printed, and whether one of them is something to mend.
+struct Report<W> {
+    out: W,
+    to_mend: bool,
+}
+
+impl<W: Write> Report<W> {
+    fn all(&mut self, names: &[String]) -> io::Result<()> {
+        let (config, settings) = check::settings();
+        self.file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold")?;
+        self.file("allowed", "/etc/mdns.allow", &check::allowed(), "the full services answer names under .local")?;
+        match check::interfaces(&config) {
+            Ok(interfaces) => self.interfaces(&interfaces)?,
+            Err(error) => self.bad(format_args!("interface: the kernel does not tell: {error}"))?,
+        }
+        let resolver = Resolver::default();
+        names.iter().try_for_each(|name| self.lookup(&resolver, name))
+    }
+
+    fn good(&mut self, line: std::fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.out, "{line}")
+    }
+
+    fn bad(&mut self, line: std::fmt::Arguments<'_>) -> io::Result<()> {
+        self.to_mend = true;
+        writeln!(self.out, "{line}")
+    }
+
+    fn file(&mut self, what: &str, path: &str, report: &FileReport, if_absent: &str) -> io::Result<()> {
+        match report {
+            FileReport::Absent => self.good(format_args!("{what}: {path} is not there: {if_absent}")),
+            FileReport::Unreadable(error) => self.bad(format_args!("{what}: {path} cannot be read: {error}")),
+            FileReport::Read(problems) if problems.is_empty() => self.good(format_args!("{what}: {path} is in order")),
+            FileReport::Read(problems) => {
+                problems.iter().try_for_each(|problem| self.bad(format_args!("{what}: {problem}")))
+            }
+        }
+    }
+
+    fn interfaces(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
+        for interface in interfaces {
+            self.good(format_args!("interface {}: {interface}", interface.name))?;
+        }
+        if !interfaces.iter().any(InterfaceReport::is_asked) {
+            self.bad(format_args!("interface: none can be asked on: the module leaves names to the next service"))?;
+        }
+        for interface in interfaces {
+            for (family, hears) in interface.hearing() {
+                self.firewall(&interface.name, family, &hears)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn firewall(&mut self, interface: &str, family: Family, hears: &io::Result<bool>) -> io::Result<()> {
+        let family = match family {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        };
+        match hears {
+            Ok(true) => self.good(format_args!("firewall {interface}: over {family}, multicast DNS comes in")),
+            Ok(false) => self.bad(format_args!(
+                "firewall {interface}: over {family}, what is sent to the group and UDP port 5353 does not come in: \
+                 admit it (ufw allow mdns; firewall-cmd --add-service=mdns)"
+            )),
+            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => self.bad(format_args!(
+                "firewall {interface}: over {family} not tried: UDP port 5353 is not to be had \
+                 (does a program hold it for itself?)"
+            )),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM)) => {
+                self.bad(format_args!("firewall {interface}: over {family}, questions do not go out: {error}"))
+            }
+            Err(error) => self.bad(format_args!("firewall {interface}: over {family} not tried: {error}")),
+        }
+    }
+
+    fn lookup(&mut self, resolver: &Resolver, text: &str) -> io::Result<()> {
+        let start = Instant::now();
+        let found = NameRange::Allowed.host_name(text.as_bytes()).and_then(|name| {
+            let ours = resolver.is_ours(&name, text.as_bytes(), NameRange::Allowed);
+            if ours { resolver.lookup(&name, Families::BOTH) } else { Err(resolver_core::LookupError::NotOurs) }
+        });
+        let time = format!("{:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+        match found {
+            Ok(answer) => {
+                let addresses: Vec<_> = answer.addresses.iter().map(shown).collect();
+                self.good(format_args!("lookup {text}: {} ({time})", addresses.join(", ")))
+            }
+            Err(error) => self.bad(format_args!("lookup {text}: {error} ({time})")),
+        }
+    }
+}
+
+/// An address as programs take it, with the number of its interface where it needs one.
+fn shown(address: &Address) -> String {
+    match address.scope_id() {
+        0 => address.ip.to_string(),
+        scope => format!("{}%{scope}", address.ip),
+    }
+}

@@ -1,0 +1,212 @@
+//! An administrator's files: `nss-mdns.conf` and `mdns.allow`, with any octets in them. Read as a second reader of each,
+//! written the plain way, reads them; every setting within its range; every problem on a line that has one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use resolver_core::Globs;
+use resolver_core::allow::Suffixes;
+use resolver_core::config::{self, Config, Kind, Labels, SETTINGS};
+use resolver_core::policy::ReverseRange;
+
+use crate::input::Input;
+
+/// Reads one of the files.
+pub fn check(data: &[u8]) {
+    let mut input = Input::new(data);
+    match input.u8() % 2 {
+        0 => check_settings(&data[1.min(data.len())..]),
+        _ => check_allowed(&mut input),
+    }
+}
+
+fn check_settings(text: &[u8]) {
+    let mut lines_with_problems = Vec::new();
+    let config = config::parse(text, &mut |problem| {
+        assert!(!problem.to_string().contains(['\n', '\0']), "{problem}");
+        lines_with_problems.push(problem.line);
+    });
+    check_ranges(&config);
+    let (expected, expected_problems) = plain_settings(text);
+    lines_with_problems.sort_unstable();
+    assert_eq!(lines_with_problems, expected_problems);
+    for setting in &SETTINGS {
+        let value = expected.get(setting.key).map_or(setting.default, String::as_str);
+        assert!(is_set(&config, setting.key, value), "{} = {value} in {config:?}", setting.key);
+    }
+}
+
+fn check_ranges(config: &Config) {
+    let ms = Duration::from_millis;
+    assert!((ms(50)..=ms(10_000)).contains(&config.timeout));
+    assert!((ms(50)..=ms(10_000)).contains(&config.reverse_timeout));
+    assert!(config.grace_min <= config.grace_max && config.grace_max <= ms(2000));
+    assert!(config.cache_size <= 4096 && config.ttl_max <= Duration::from_secs(3600));
+    let retries: Vec<_> = (0..).map_while(|index| config.retries.get(index)).collect();
+    assert!(
+        retries.len() <= 4 && retries.is_sorted() && retries.iter().all(|time| (ms(20)..=ms(10_000)).contains(time))
+    );
+}
+
+/// The values that hold, in the form that [`is_set`] takes, and the lines that are passed over.
+fn plain_settings(text: &[u8]) -> (HashMap<&'static str, String>, Vec<usize>) {
+    let (mut values, mut set_on, mut problems) = (HashMap::new(), HashMap::new(), Vec::new());
+    let text: String =
+        text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).iter().map(|&octet| char::from(octet)).collect();
+    for (index, line) in text.split('\n').enumerate() {
+        let line = line.find('#').map_or(line, |at| &line[..at]).trim_matches(is_blank);
+        if line.is_empty() {
+            continue;
+        }
+        let setting = line.split_once('=').and_then(|(key, value)| {
+            let key = key.trim_matches(is_blank).to_ascii_lowercase();
+            let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+            let value = plain_value(&setting.kind, &value.trim_matches(is_blank).to_ascii_lowercase())?;
+            Some((setting.key, value)).filter(|(key, _)| !values.contains_key(key))
+        });
+        match setting {
+            Some((key, value)) => {
+                values.insert(key, value);
+                set_on.insert(key, index + 1);
+            }
+            None => problems.push(index + 1),
+        }
+    }
+    let grace = |key: &str, default: u32| values.get(key).map_or(default, |value| value.parse().unwrap());
+    if grace("grace-min", 20) > grace("grace-max", 100) {
+        let line = |key: &str| set_on.get(key).copied().unwrap_or(0);
+        problems.push(line("grace-min").max(line("grace-max")));
+        values.remove("grace-min");
+        values.remove("grace-max");
+    }
+    problems.sort_unstable();
+    (values, problems)
+}
+
+fn is_blank(char: char) -> bool {
+    char.is_ascii_whitespace()
+}
+
+/// A value in its shortest form, if the setting takes it.
+fn plain_value(kind: &Kind, value: &str) -> Option<String> {
+    let number = |text: &str, range: &std::ops::RangeInclusive<u16>| {
+        let digits = text.trim_start_matches('0');
+        let valid = !text.is_empty() && digits.len() <= 5 && text.chars().all(|char| char.is_ascii_digit());
+        let number = valid.then(|| format!("0{digits}").parse::<u32>().unwrap())?;
+        u16::try_from(number).ok().filter(|number| range.contains(number))
+    };
+    let items = || {
+        let text = if value == "none" { "" } else { value };
+        text.split([' ', '\t', ',']).filter(|item| !item.is_empty()).collect::<Vec<_>>()
+    };
+    match kind {
+        Kind::Milliseconds(range, _) | Kind::Seconds(range, _) | Kind::Number(range, _) => {
+            number(value, range).map(|number| number.to_string())
+        }
+        Kind::Times(range, _) => {
+            let times: Vec<_> = items().into_iter().map(|item| number(item, range)).collect::<Option<_>>()?;
+            let ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
+            let text: Vec<_> = times.iter().map(u16::to_string).collect();
+            (ascending && times.len() <= 4).then(|| if text.is_empty() { "none".into() } else { text.join(" ") })
+        }
+        Kind::Switch(_) => matches!(value, "on" | "off").then(|| value.into()),
+        Kind::Patterns(_) => items().into_iter().all(is_plain_pattern).then(|| value.into()),
+        Kind::Word(words) => words.iter().find(|(word, _)| *word == value).map(|(word, _)| (*word).into()),
+    }
+}
+
+/// True if the item has nothing in it that no name has, and every bracket is closed.
+fn is_plain_pattern(item: &str) -> bool {
+    let chars: Vec<char> = item.chars().collect();
+    let mut at = 0;
+    while at < chars.len() {
+        if chars[at] == '[' {
+            let first = at + 1 + usize::from(chars.get(at + 1) == Some(&'!'));
+            match chars.iter().skip(first + 1).position(|&char| char == ']') {
+                Some(more) => at = first + 1 + more,
+                None => return false,
+            }
+        }
+        at += 1;
+    }
+    chars.len() <= 64 && !chars.iter().any(|&char| char <= ' ' || matches!(char, '/' | ',' | '\x7f'))
+}
+
+/// True if the setting has this value.
+fn is_set(config: &Config, key: &str, value: &str) -> bool {
+    let switch = |on: bool| (if on { "on" } else { "off" }) == value;
+    let ms = |time: Duration| time.as_millis().to_string() == value;
+    match key {
+        "timeout" => ms(config.timeout),
+        "grace-min" => ms(config.grace_min),
+        "grace-max" => ms(config.grace_max),
+        "reverse-timeout" => ms(config.reverse_timeout),
+        "retries" => {
+            let times: Vec<_> =
+                (0..).map_while(|index| config.retries.get(index)).map(|time| time.as_millis().to_string()).collect();
+            value == if times.is_empty() { "none".into() } else { times.join(" ") }
+        }
+        // What they match is a test's affair, beside the C library's fnmatch.
+        "allow-interfaces" => is_none(value) == (config.allow_interfaces == Globs::default()),
+        "deny-interfaces" => is_none(value) == (config.deny_interfaces == Globs::default()),
+        "labels" => config.labels == if value == "any" { Labels::Any } else { Labels::Two },
+        "reverse" => {
+            config.reverse
+                == match value {
+                    "on-link" => ReverseRange::OnLink,
+                    "link-local" => ReverseRange::LinkLocal,
+                    _ => ReverseRange::Nothing,
+                }
+        }
+        "listener" => switch(config.listener),
+        "own-name" => switch(config.own_name),
+        "ipv6-link-local" => switch(config.ipv6_link_local),
+        "cache-size" => config.cache_size.to_string() == value,
+        "ttl-max" => config.ttl_max.as_secs().to_string() == value,
+        _ => false,
+    }
+}
+
+/// True for a list without an item.
+fn is_none(value: &str) -> bool {
+    value == "none" || value.chars().all(|char| matches!(char, ' ' | '\t' | ','))
+}
+
+fn check_allowed(input: &mut Input<'_>) {
+    let length = input.u8();
+    let name = input.take(length.into()).to_vec();
+    let text = input.take(usize::MAX);
+    let mut problems = Vec::new();
+    let suffixes = Suffixes::parse(text, &mut |problem| problems.push(problem.line));
+    let (mut allowed, mut expected_problems) = (false, Vec::new());
+    for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
+        let entry = line.iter().copied().take_while(|&octet| octet != b'#').collect::<Vec<_>>();
+        let entry = entry.trim_ascii();
+        match plain_entry(entry) {
+            Some(ends) => allowed |= ends(&name.to_ascii_lowercase()),
+            None if entry.is_empty() => {}
+            None => expected_problems.push(index + 1),
+        }
+    }
+    assert_eq!(problems, expected_problems);
+    assert_eq!(suffixes.contain(&name), allowed, "{:?} in {:?}", name, text);
+}
+
+/// Whether a name ends so, if the entry is one.
+fn plain_entry(entry: &[u8]) -> Option<Box<dyn Fn(&[u8]) -> bool>> {
+    if entry == b"*" {
+        return Some(Box::new(|_| true));
+    }
+    let mut suffix = entry.to_ascii_lowercase();
+    if !suffix.starts_with(b".") {
+        suffix.insert(0, b'.');
+    }
+    let middle = suffix[1..].strip_suffix(b".").unwrap_or(&suffix[1..]);
+    let bad = |octet: &u8| *octet <= b' ' || matches!(octet, b'*' | 0x7f);
+    let two_dots = middle.is_empty()
+        || middle.starts_with(b".")
+        || middle.ends_with(b".")
+        || middle.windows(2).any(|pair| pair == b"..");
+    let valid = entry.len() <= 255 && !two_dots && !middle.iter().any(bad);
+    valid.then(|| Box::new(move |name: &[u8]| name.len() > suffix.len() && name.ends_with(&suffix)) as Box<_>)
+}

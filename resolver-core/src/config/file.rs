@@ -1,0 +1,193 @@
+//! The file of settings, `nss-mdns.conf(5)`: `key = value` lines, and `#` before what is for people.
+//!
+//! A line that says nothing valid is passed over, and what was set before stays: a slip of an administrator's must not
+//! keep anybody from resolving names. The problem is told to whoever asks, as `nss-mdns-check` does.
+
+use std::fmt;
+
+use super::{Config, SETTINGS, Setting};
+
+/// What is wrong with a line of the file. Displayed: its number, the key, and what was expected.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    /// Its number, from 1.
+    pub line: usize,
+    trouble: Trouble<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Trouble<'a> {
+    NoSetting { found: &'a [u8] },
+    UnknownKey { key: &'a [u8] },
+    BadValue { setting: &'static Setting, found: &'a [u8] },
+    SetBefore { key: &'static str, line: usize },
+    GracesCrossed,
+}
+
+/// Reads the file's text, and tells `report` of each problem.
+///
+/// Where `grace-min` is more than `grace-max`, both keep their defaults.
+pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
+    let mut config = Config::default();
+    // The line that set each setting, or 0.
+    let mut set_on = [0; SETTINGS.len()];
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
+        let line_number = index + 1;
+        if let Err(trouble) = take_line(line, line_number, &mut config, &mut set_on) {
+            report(Problem { line: line_number, trouble });
+        }
+    }
+    if config.grace_min > config.grace_max {
+        let is_grace = |setting: &Setting| matches!(setting.key, "grace-min" | "grace-max");
+        let graces = || SETTINGS.iter().zip(&set_on).filter(|(setting, _)| is_grace(setting));
+        let line = graces().map(|(_, &line)| line).max().unwrap_or(0);
+        for (setting, _) in graces() {
+            setting.set(&mut config, setting.default.as_bytes());
+        }
+        report(Problem { line, trouble: Trouble::GracesCrossed });
+    }
+    config
+}
+
+fn take_line<'a>(
+    line: &'a [u8],
+    line_number: usize,
+    config: &mut Config,
+    set_on: &mut [usize; SETTINGS.len()],
+) -> Result<(), Trouble<'a>> {
+    // No value has a number sign in it.
+    let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
+    if line.is_empty() {
+        return Ok(());
+    }
+    let mut parts = line.splitn(2, |&octet| octet == b'=').map(<[u8]>::trim_ascii);
+    let (Some(key @ [_, ..]), Some(value)) = (parts.next(), parts.next()) else {
+        return Err(Trouble::NoSetting { found: line });
+    };
+    let (setting, set_on) = SETTINGS
+        .iter()
+        .zip(set_on)
+        .find(|(setting, _)| setting.key.as_bytes().eq_ignore_ascii_case(key))
+        .ok_or(Trouble::UnknownKey { key })?;
+    if *set_on > 0 {
+        return Err(Trouble::SetBefore { key: setting.key, line: *set_on });
+    }
+    if !setting.set(config, value) {
+        return Err(Trouble::BadValue { setting, found: value });
+    }
+    *set_on = line_number;
+    Ok(())
+}
+
+impl fmt::Display for Problem<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: ", self.line)?;
+        let text = String::from_utf8_lossy;
+        match self.trouble {
+            Trouble::NoSetting { found } => write!(out, "expected `key = value`, found {:?}", text(found)),
+            Trouble::UnknownKey { key } => {
+                let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+                write!(out, "{}: no such key, expected one of: {}", text(key).escape_debug(), keys.join(", "))
+            }
+            Trouble::BadValue { setting, found } => {
+                write!(out, "{}: expected {}, found {:?}", setting.key, setting.kind, text(found))
+            }
+            Trouble::SetBefore { key, line } => {
+                write!(out, "{key}: set on line {line} already, expected once; that line holds")
+            }
+            Trouble::GracesCrossed => {
+                write!(out, "grace-max: expected at least grace-min; both keep their defaults")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::Labels;
+    use super::*;
+
+    /// The settings and the problems, as text.
+    fn read(text: &[u8]) -> (Config, Vec<String>) {
+        let mut problems = Vec::new();
+        let config = parse(text, &mut |problem| problems.push(problem.to_string()));
+        (config, problems)
+    }
+
+    #[test]
+    fn nothing_said_means_the_defaults() {
+        for text in ["", "\n\n", "# timeout = 1\n", "   \t\r\n#\r\n", "\u{feff}"] {
+            assert_eq!(read(text.as_bytes()), (Config::default(), vec![]), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_people_write_them() {
+        let text =
+            "\u{feff}timeout=300\r\n  Labels = any  # three, too\r\nown-name\t=\toff\nallow-interfaces = eth0, wlan*";
+        let (config, problems) = read(text.as_bytes());
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((config.timeout, config.labels, config.own_name), (Duration::from_millis(300), Labels::Any, false));
+        assert!(config.allow_interfaces.matches(b"wlan1") && !config.allow_interfaces.matches(b"eth1"));
+        assert_eq!(config.grace_max, Config::default().grace_max);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_changes_nothing() {
+        for (text, expected) in [
+            ("timeout = 2s", "1: timeout: expected 50 to 10000 milliseconds, found \"2s\""),
+            ("\ntimeout =", "2: timeout: expected 50 to 10000 milliseconds, found \"\""),
+            ("timeout", "1: expected `key = value`, found \"timeout\""),
+            ("= 5", "1: expected `key = value`, found \"= 5\""),
+            ("[server]", "1: expected `key = value`, found \"[server]\""),
+            ("labels = 3", "1: labels: expected 2 or any, found \"3\""),
+            ("reverse = on", "1: reverse: expected on-link or link-local or off, found \"on\""),
+            ("grace-min = 200", "1: grace-max: expected at least grace-min; both keep their defaults"),
+            ("grace-max = 5\ngrace-min = 6", "2: grace-max: expected at least grace-min; both keep their defaults"),
+        ] {
+            let (config, problems) = read(text.as_bytes());
+            assert_eq!(problems, [expected], "{text:?}");
+            assert_eq!(config, Config::default(), "{text:?}");
+        }
+        assert_eq!(read(b"labels = \xff").1, ["1: labels: expected 2 or any, found \"\u{fffd}\""]);
+        let (_, problems) = read(b"time-out = 1");
+        assert!(
+            problems[0].starts_with("1: time-out: no such key, expected one of: timeout, retries, "),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn the_good_lines_beside_bad_ones_hold() {
+        let (config, problems) = read(b"nonsense\ntimeout = 500\ntimeout = 600\nlistener = no\nlabels = any\n");
+        assert_eq!(config, Config { timeout: Duration::from_millis(500), labels: Labels::Any, ..Config::default() });
+        assert_eq!(
+            problems,
+            [
+                "1: expected `key = value`, found \"nonsense\"",
+                "3: timeout: set on line 2 already, expected once; that line holds",
+                "4: listener: expected on or off, found \"no\"",
+            ]
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_stands_there_settings_are_within_their_ranges(
+            lines in prop::collection::vec((0..SETTINGS.len(), "[ -~]{0,12}"), 0..20),
+        ) {
+            let text: String = lines.iter().map(|(index, value)| format!("{} = {value}\n", SETTINGS[*index].key)).collect();
+            let (config, _) = read(text.as_bytes());
+            prop_assert!(config.grace_min <= config.grace_max && config.grace_max <= Duration::from_secs(2));
+            prop_assert!(config.timeout >= Duration::from_millis(50) && config.timeout <= Duration::from_secs(10));
+            prop_assert!(config.cache_size <= 4096);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A file of an administrator's, read once, and again when its `stat(2)` has changed.
+//!
+//! Nothing of it stays open, and nobody waits: a thread that cannot have what is kept reads the file for itself.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::lock;
+use crate::memory;
+use crate::sys::{self, Stamp};
+
+/// The most that is read, in octets. Where there is more, the lines that are whole by then count.
+pub(crate) const MOST_OCTETS: usize = 64 * 1024;
+
+/// A file, and what was last made of it.
+pub(crate) struct Watched<T> {
+    path: &'static CStr,
+    kept: Mutex<Option<Kept<T>>>,
+}
+
+struct Kept<T> {
+    /// None if there was no file.
+    stamp: Option<Stamp>,
+    value: Arc<T>,
+}
+
+impl<T> Watched<T> {
+    /// The file at `path`, which is not looked at yet.
+    pub(crate) const fn new(path: &'static CStr) -> Self {
+        Self { path, kept: Mutex::new(None) }
+    }
+
+    /// What `make` makes of the file's text, or of None where there is no file that can be read; and whether another value
+    /// was kept before.
+    #[inline(never)]
+    pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
+        let stamp = sys::stamp(self.path);
+        let kept = lock::with(&self.kept, |kept| {
+            kept.as_ref().filter(|kept| kept.stamp == stamp).map(|kept| Arc::clone(&kept.value))
+        });
+        if let Some(value) = kept.flatten() {
+            return (value, false);
+        }
+        let (text, stamp) = match read(self.path) {
+            Ok((text, stamp)) => (Some(text), Some(stamp)),
+            Err(_) => (None, stamp),
+        };
+        // One that cannot be read now may be readable in a moment, with the same stamp.
+        let unreadable = text.is_none() && stamp.is_some();
+        let value = Arc::new(make(text.as_deref()));
+        let changed = !unreadable && memory::is_plenty() && self.keep(stamp, &value);
+        (value, changed)
+    }
+
+    /// Keeps a value, unless the lock cannot be had; true if it takes the place of another.
+    fn keep(&self, stamp: Option<Stamp>, value: &Arc<T>) -> bool {
+        let new = Kept { stamp, value: Arc::clone(value) };
+        // Taken out of the lock, and let go of here.
+        let old = lock::with(&self.kept, |kept| kept.replace(new)).flatten();
+        old.is_some_and(|old| old.stamp != stamp)
+    }
+}
+
+/// The text of a file, without the part of a line that is over [`MOST_OCTETS`]; and its stamp.
+///
+/// # Errors
+/// Those of `open(2)` and `read(2)`; `EINVAL` if it is no regular file.
+pub(crate) fn read(path: &CStr) -> std::io::Result<(Vec<u8>, Stamp)> {
+    let (file, stamp) = sys::open(path)?;
+    // An octet more than there should be, to see the end.
+    let room = stamp.size().min(MOST_OCTETS) + 1;
+    let mut text = memory::zeroed(room).ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let mut length = 0;
+    while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match std::io::Read::read(&mut &file, rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if length == room {
+        // It has grown, or is too long.
+        length = text.iter().rposition(|&octet| octet == b'\n').unwrap_or(0);
+    }
+    text.truncate(length);
+    Ok((text, stamp))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A file that is gone at the test's end.
+    struct Scratch(PathBuf, &'static CStr);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("nss-mdns-watched-{}-{name}", std::process::id()));
+            let text = CString::new(path.to_str().unwrap()).unwrap();
+            Self(path, Box::leak(text.into_boxed_c_str()))
+        }
+
+        fn write(&self, text: &str) {
+            // A new file has a stamp of its own, however soon it follows.
+            let new = self.0.with_extension("new");
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &self.0).unwrap();
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+            let _ = fs::remove_dir(&self.0);
+        }
+    }
+
+    /// What is in the file, whether that is new, and how often it has been read.
+    fn text(watched: &Watched<Option<String>>, read: &mut u32) -> (Option<String>, bool) {
+        let (value, changed) = watched.get(|text| {
+            *read += 1;
+            text.map(|text| String::from_utf8(text.to_vec()).unwrap())
+        });
+        ((*value).clone(), changed)
+    }
+
+    #[test]
+    fn it_is_read_once_and_again_when_it_changes_comes_or_goes() {
+        let scratch = Scratch::new("changes");
+        let (watched, mut read) = (Watched::new(scratch.1), 0);
+        for (content, changed) in [(None, false), (Some("one"), true), (Some("two"), true), (None, true)] {
+            match content {
+                Some(content) => scratch.write(content),
+                None => drop(fs::remove_file(&scratch.0)),
+            }
+            let before = read;
+            assert_eq!(text(&watched, &mut read), (content.map(str::to_owned), changed));
+            assert_eq!(text(&watched, &mut read), (content.map(str::to_owned), false));
+            assert_eq!(read, before + 1, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn while_another_thread_has_the_lock_it_is_read_anew() {
+        let scratch = Scratch::new("locked");
+        scratch.write("one");
+        let (watched, mut read) = (Watched::new(scratch.1), 0);
+        text(&watched, &mut read);
+        let held = watched.kept.lock();
+        assert_eq!(text(&watched, &mut read), (Some("one".into()), false));
+        assert_eq!(read, 2);
+        drop(held);
+        text(&watched, &mut read);
+        assert_eq!(read, 2);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_none() {
+        let scratch = Scratch::new("folder");
+        fs::create_dir(&scratch.0).unwrap();
+        assert_eq!(text(&Watched::new(scratch.1), &mut 0), (None, false));
+    }
+
+    #[test]
+    fn of_a_file_that_is_too_long_whole_lines_count() {
+        let scratch = Scratch::new("long");
+        let line = "x".repeat(999);
+        scratch.write(&format!("{line}\n").repeat(MOST_OCTETS / 1000 + 10));
+        let (text, _) = read(scratch.1).unwrap();
+        assert_eq!(text.len(), MOST_OCTETS / 1000 * 1000 - 1);
+        assert!(text.split(|&octet| octet == b'\n').all(|read| read == line.as_bytes()));
+    }
+}
