@@ -10,7 +10,7 @@ use crate::allow::{self, Allowed, Suffixes};
 use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
 use crate::answers::{AddressCollector, leave_out_ipv6_link_local};
 use crate::cache::{Cache, Remembered};
-use crate::config::{self, Config, Labels};
+use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::interfaces::Interfaces;
 use crate::lock;
@@ -63,8 +63,7 @@ impl Resolver {
             NameRange::Local => None,
             NameRange::Allowed => Some(self.allowed()),
         };
-        let labels = if policy::is_of_two_labels(name) { Labels::Two } else { self.config().labels };
-        range.contains(name, spelling, labels, allowed.as_deref().unwrap_or(&Allowed::Local))
+        range.contains(name, spelling, allowed.as_deref().unwrap_or(&Allowed::Local), || self.config().labels)
     }
 
     /// The addresses of the host called `name`, at least those of the `wanted` families.

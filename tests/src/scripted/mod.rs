@@ -106,7 +106,7 @@ impl Listener {
         let shape = &self.shape;
         if shape.empty_responses {
             let empty = Message { id: query.id, flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
-            self.send(empty.bytes(), source);
+            self.send(empty.bytes(), source, query);
         }
         if shape.one_question_only && query.questions.len() > 1
             || shape.empty_record_silences && query.has_empty_record
@@ -149,7 +149,7 @@ impl Listener {
         if shape.question_echoed && !unechoed {
             response.questions.clone_from(&query.questions);
         }
-        self.send(response.bytes(), source);
+        self.send(response.bytes(), source, query);
     }
 
     /// Section 6: id 0, no question, full TTL, cache-flush bit.
@@ -163,7 +163,7 @@ impl Listener {
             response.answers.retain(|record| self.not_within_a_second(record));
         }
         if !response.answers.is_empty() || !response.additional.is_empty() {
-            self.send(response.bytes(), self.group);
+            self.send(response.bytes(), self.group, query);
         }
     }
 
@@ -184,8 +184,10 @@ impl Listener {
     }
 
     /// Sends now or, as the shape has it, later.
-    fn send(&self, packet: Vec<u8>, to: SocketAddr) {
-        let (least, most) = self.shape.delay;
+    fn send(&self, packet: Vec<u8>, to: SocketAddr, query: &Message) {
+        let asks_aaaa = query.questions.iter().any(|question| question.rtype == types::AAAA);
+        let later = if asks_aaaa { self.shape.delay_aaaa } else { 0 };
+        let (least, most) = (self.shape.delay.0 + later, self.shape.delay.1 + later);
         let socket = match (self.shape.from_ephemeral_port && to != self.group, to) {
             (false, _) => self.socket.try_clone(),
             (true, SocketAddr::V4(_)) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),

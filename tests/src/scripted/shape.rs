@@ -62,6 +62,8 @@ pub(super) struct Shape {
     pub(super) empty_responses: bool,
     pub(super) reverse: bool,
     pub(super) delay: (u64, u64),
+    /// How much later than that an answer to a question for AAAA is, in milliseconds.
+    pub(super) delay_aaaa: u64,
     pub(super) ttl: u32,
     pub(super) legacy_ttl: u32,
     pub(super) ignored: u32,
@@ -89,6 +91,7 @@ impl Default for Shape {
             empty_responses: false,
             reverse: true,
             delay: (0, 0),
+            delay_aaaa: 0,
             ttl: 120,
             legacy_ttl: 10,
             ignored: 0,
@@ -146,7 +149,7 @@ responder --name NAME.local... --a ADDRESS... --aaaa ADDRESS... [--alias NAME.lo
   --family-by-transport                  A over IPv4 alone, AAAA over IPv6 alone
   --one-question-only                    no answer to two questions in a packet
   --exact-case  --ephemeral-source  --once-a-second  --empty-responses  --no-reverse
-  --delay MS[-MS]  --ttl SECONDS  --ignore-first QUERIES";
+  --delay MS[-MS]  --delay-aaaa MS  --ttl SECONDS  --ignore-first QUERIES";
 
 /// Reads the options.
 pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
@@ -210,6 +213,10 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
                 let value = value()?;
                 let (least, most) = value.split_once('-').unwrap_or((&value, &value));
                 shape.delay = (least.parse().map_err(|_| bad(&value))?, most.parse().map_err(|_| bad(&value))?);
+            }
+            "--delay-aaaa" => {
+                let value = value()?;
+                shape.delay_aaaa = value.parse().map_err(|_| bad(&value))?;
             }
             "--ttl" => {
                 let value = value()?;

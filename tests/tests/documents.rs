@@ -1,0 +1,211 @@
+//! The documents say what the code does: the manual pages, the example of the settings, the hosts lines, the codes, and the
+//! files that are named.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use resolver_core::Config;
+use resolver_core::allow::Suffixes;
+use resolver_core::config::{self, SETTINGS};
+use tests::module::workspace;
+
+const MODULE_PAGE: &str = "docs/man/nss-mdns.8";
+const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
+const CHECK_PAGE: &str = "docs/man/nss-mdns-check.1";
+const EXAMPLE: &str = "docs/nss-mdns.conf.example";
+/// What a newcomer reads.
+const MARKDOWN: [&str; 6] =
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/bench.md", "docs/responders.md"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
+
+fn manual_pages() -> Vec<PathBuf> {
+    let folder = fs::read_dir(workspace().join("docs/man")).expect("docs/man is there");
+    let pages: Vec<_> = folder.map(|entry| entry.expect("it can be listed").path()).collect();
+    assert!(pages.len() >= 3, "{pages:?}");
+    pages
+}
+
+/// The settings that a text gives, and what is wrong with it.
+fn settings(text: &str) -> (Config, Vec<String>) {
+    let mut problems = Vec::new();
+    let config = config::parse(text.as_bytes(), &mut |problem| problems.push(problem.to_string()));
+    (config, problems)
+}
+
+#[test]
+fn the_manual_pages_are_clean() {
+    for (program, options) in [("mandoc", ["-Tlint", "-W", "warning"]), ("groff", ["-mandoc", "-ww", "-z"])] {
+        for page in manual_pages() {
+            let output = Command::new(program).args(options).arg(&page).output();
+            let output = output.unwrap_or_else(|why| panic!("{program}: {why}: run tests/deps"));
+            let said = [output.stdout, output.stderr].concat();
+            assert!(output.status.success() && said.is_empty(), "{program}: {}", String::from_utf8_lossy(&said));
+        }
+    }
+}
+
+#[test]
+fn the_manual_page_has_every_setting_with_its_default_and_its_values() {
+    let page = read(SETTINGS_PAGE);
+    let lines: Vec<_> = page.lines().collect();
+    let rows = lines.windows(2).filter_map(|pair| {
+        let (key, default) = pair.first()?.strip_prefix(".It Ic ")?.split_once(" = ")?;
+        Some((key, default, pair.last()?.strip_prefix("Values: ")?.strip_suffix('.')?.to_owned()))
+    });
+    let table = SETTINGS.iter().map(|setting| (setting.key, setting.default, setting.kind.to_string()));
+    assert_eq!(rows.collect::<Vec<_>>(), table.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let example = read(EXAMPLE);
+    assert_eq!(settings(&example), (Config::default(), vec![]), "as it is");
+    // Settings have the number sign right before the key, sentences a blank behind it.
+    let is_setting = |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    let uncommented: Vec<_> = example.lines().filter(is_setting).map(|line| &line[1..]).collect();
+    let table: Vec<_> = SETTINGS.iter().map(|setting| format!("{} = {}", setting.key, setting.default)).collect();
+    assert_eq!(uncommented, table);
+    assert_eq!(settings(&uncommented.join("\n")), (Config::default(), vec![]), "uncommented");
+}
+
+/// The displays of a manual page: what stands between `.Bd -literal` and `.Ed`, as it is shown.
+fn displays(page: &str) -> Vec<String> {
+    let parts = page.split(".Bd -literal").skip(1).filter_map(|part| part.split_once('\n')?.1.split_once(".Ed"));
+    parts.map(|(display, _)| display.replace("\\&", "")).collect()
+}
+
+#[test]
+fn the_manual_pages_examples_are_read_without_a_problem() {
+    let displays = displays(&read(SETTINGS_PAGE));
+    let of = |file: &str| displays.iter().filter(|text| text.starts_with(&format!("# {file}"))).collect::<Vec<_>>();
+    let of_settings = of("/etc/nss-mdns.conf");
+    assert!(of_settings.len() >= 4, "{displays:?}");
+    for text in of_settings {
+        let (config, problems) = settings(text);
+        assert!(problems.is_empty() && config != Config::default(), "{text}{problems:?}");
+    }
+    let lists = of("/etc/mdns.allow");
+    assert!(!lists.is_empty(), "{displays:?}");
+    for text in lists {
+        let list = Suffixes::parse(text.as_bytes(), &mut |problem| panic!("{text}{problem}"));
+        assert!(list.contain(b"printer.local") && list.contain(b"printer.local."), "{text}");
+    }
+}
+
+#[test]
+fn the_manual_pages_show_messages_as_they_are() {
+    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: ", "labels = 3")] {
+        let (_, problems) = settings(&format!("\n\n{line}\n"));
+        let message = format!("{before}/etc/nss-mdns.conf:{}", problems.join("\n"));
+        let displays = displays(&read(path));
+        assert!(displays.iter().flat_map(|text| text.lines()).any(|shown| shown == message), "{path}: {message}");
+    }
+}
+
+/// A status, `errno` and `h_errno`, by their names.
+type Codes = [String; 3];
+
+/// The rows of the table in `abi.rs`, in the manual page's words.
+fn codes_of_the_code() -> BTreeSet<Codes> {
+    let source = read("nss_mdns/src/abi.rs");
+    let table = source.split_once("match self {").and_then(|(_, rest)| rest.split_once("};")).expect("the table").0;
+    let row = |line: &str| {
+        let (_, codes) = line.split_once("=> (Status::")?;
+        let codes: Vec<_> = codes.trim_end_matches("),").split(", ").collect();
+        let [status, errno, h_errno] = codes.as_slice() else { return None };
+        let errno = if *errno == "errno" { "the call's" } else { errno.trim_start_matches("libc::") };
+        Some([status.to_uppercase(), errno.into(), (*h_errno).into()])
+    };
+    // What the table has as EIO because glibc would take the call's ERANGE for something else is not worth a row.
+    table.lines().filter_map(row).collect()
+}
+
+#[test]
+fn the_manual_page_has_the_result_codes_of_the_code() {
+    let page = read(MODULE_PAGE);
+    let table = page.split_once(".Ss Result codes").and_then(|(_, rest)| rest.split_once(".El")).expect("the table").0;
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<_> = line.strip_prefix(".It ")?.split(" Ta ").collect();
+        let [_, status, errno, h_errno] = cells.as_slice() else { panic!("{line}") };
+        Some([(*status).into(), (*errno).into(), (*h_errno).into()])
+    });
+    let heading = ["Sy status", "Sy errno", "Sy h_errno"].map(str::to_owned);
+    let success = ["SUCCESS", "unchanged", "NETDB_SUCCESS"].map(str::to_owned);
+    let mut rows: BTreeSet<Codes> = rows.collect();
+    assert!(rows.remove(&heading) && rows.remove(&success), "{rows:?}");
+    let code = codes_of_the_code();
+    assert!(code.len() >= 9, "{code:?}");
+    assert_eq!(rows, code);
+}
+
+/// The services of a hosts line, or None for another line.
+fn services(line: &str) -> Option<String> {
+    let services = line.trim_start_matches(['#', ' ']).strip_prefix("hosts:")?;
+    Some(services.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn the_documents_have_the_hosts_lines_of_the_example() {
+    let lines = |path: &str| read(path).lines().filter_map(services).collect::<BTreeSet<_>>();
+    let example = lines("nsswitch.conf.example");
+    assert!(example.len() >= 5, "{example:?}");
+    assert_eq!(lines(MODULE_PAGE), example);
+    for path in ["README.md", SETTINGS_PAGE] {
+        let shown = lines(path);
+        assert!(!shown.is_empty() && shown.is_subset(&example), "{path}: {shown:?}, example: {example:?}");
+    }
+}
+
+/// What stands between backquotes in a line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_map_names_files_that_exist() {
+    let contributing = read("CONTRIBUTING.md");
+    let map = contributing.split_once("| path | what is there |").and_then(|(_, rest)| rest.split_once("\n\n"));
+    let rows = map.expect("the map").0.lines().filter_map(|line| line.split_once(" | "));
+    let mut named = 0;
+    for (paths, _) in rows {
+        // `answers.rs` behind `resolver-core/src/querier.rs` is in the same folder.
+        let mut folder = Path::new("");
+        for path in quoted(paths) {
+            let path = Path::new(path);
+            folder = path.parent().filter(|parent| parent.components().count() > 0).unwrap_or(folder);
+            let file = folder.join(path.file_name().expect("a name"));
+            assert!(workspace().join(&file).exists(), "{} of the map does not exist", file.display());
+            named += 1;
+        }
+    }
+    assert!(named >= 30, "only {named} files in the map");
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    for path in MARKDOWN {
+        let text = read(path);
+        let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+            let file = if file.is_empty() { PathBuf::from(path) } else { folder.join(file) };
+            assert!(workspace().join(&file).exists(), "{path}: {target}");
+            assert!(heading.is_empty() || has_heading(&read(&file.to_string_lossy()), heading), "{path}: {target}");
+        }
+    }
+}
+
+/// True if a text has a heading with this anchor, as forges make them.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
+    let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    let mut anchors =
+        headings.map(|title| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-"));
+    anchors.any(|made| made == anchor)
+}
