@@ -224,8 +224,7 @@ fn after_a_later_purge_of_debians_package_one_command_brings_the_service_back() 
     root.ok("dpkg --purge libnss-mdns");
     assert_the_six_are_ours(&mut root);
     assert_eq!(root.read(CONF), BEFORE);
-    let done = root.run(&format!("DEBIAN_FRONTEND=noninteractive dpkg-reconfigure {NAME}"));
-    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    root.ok(&format!("DEBIAN_FRONTEND=noninteractive dpkg-reconfigure {NAME}"));
     assert_eq!(root.read(CONF), AFTER);
     purge(&mut root);
     assert_eq!(root.read(CONF), BEFORE);
@@ -404,7 +403,7 @@ fn the_line_goes_with_the_last_architecture_and_the_command_works_to_the_end() {
          sed -i 's/^Architecture: .*/Architecture: i386/; /^Depends: /d' it/DEBIAN/control
          rm it/DEBIAN/md5sums; sed -i \"s,$own,i386-linux-gnu,\" it/DEBIAN/preinst",
     );
-    root.ok("dpkg --add-architecture i386");
+    root.ok("dpkg --add-architecture i386; mkdir -p /usr/lib/i386-linux-gnu");
     install(&mut root);
     let done = root.run(&format!("dpkg --install {foreign}"));
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
