@@ -187,8 +187,10 @@ fn where_dpkg_replaces_debians_package_its_line_is_taken_over() {
 fn where_apt_replaces_debians_package_the_line_names_the_service() {
     let mut root = prepared(BEFORE);
     install_debians(&mut root);
-    let apt = "apt-get -o APT::Sandbox::User=root -o Dir::State::Lists=/mnt/lists -o Dir::Cache=/mnt/cache -y";
-    root.ok("mkdir -p /mnt/lists/partial /mnt/cache/archives/partial");
+    // Without what the machine's apt knows of the network's packages.
+    root.ok("mkdir -p /mnt/apt/lists/partial /mnt/apt/archives/partial");
+    let apt = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
+        -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
     let done = root.run(&format!("{apt} install {}", package()));
     assert_eq!(done.status, 0, "{done:?}");
     assert_the_six_are_ours(&mut root);
