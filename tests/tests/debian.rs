@@ -191,10 +191,11 @@ fn where_apt_replaces_debians_package_the_line_names_the_service() {
     root.ok("mkdir -p /mnt/apt/lists/partial /mnt/apt/archives/partial");
     let apt = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
         -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
-    let done = root.run(&format!("{apt} install {}", package()));
+    let done = root.run(&format!("{apt} --purge install {}", package()));
     assert_eq!(done.status, 0, "{done:?}");
+    assert!(!done.err.contains(NAME), "with --purge there is nothing to say: {done:?}");
     assert_the_six_are_ours(&mut root);
-    assert!(root.read(CONF).contains("_minimal [NOTFOUND=return] dns"), "{}", root.read(CONF));
+    assert_eq!(root.read(CONF), AFTER);
     let done = root.run(&format!("{apt} --no-install-recommends install {}", debian_package().display()));
     assert_eq!(done.status, 0, "{done:?}");
     assert!(root.read(CONF).contains(" mdns4_minimal [NOTFOUND=return] dns"), "{}", root.read(CONF));
