@@ -1,6 +1,6 @@
 //! What `tests/deps` fetched. A test that needs something which is not there fails with a sentence.
 
-use crate::module::{library_folder, target};
+use crate::module::{file_name, library_folder, target};
 use std::path::{Path, PathBuf};
 
 /// Everything that was fetched.
@@ -36,6 +36,16 @@ pub fn package(name: &str) -> Result<PathBuf, String> {
     files
         .find(|file| file.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("{name}_"))))
         .ok_or_else(|| format!("no {name} in {}: run tests/deps", folder.display()))
+}
+
+/// Another module for glibc, of an unpacked package.
+///
+/// # Errors
+/// If it is not there: "run tests/deps".
+pub fn peer_module(service: &str) -> Result<PathBuf, String> {
+    let folder = library_folder()?;
+    let multiarch = folder.file_name().unwrap_or_default();
+    unpacked(&Path::new("lib").join(multiarch).join(file_name(service)).to_string_lossy())
 }
 
 /// The unpacked libraries' folders, in the form of `LD_LIBRARY_PATH`.

@@ -155,7 +155,7 @@ const HOST_SETUP: &str = r#"
     printf '%s\n' "$NAME" >/run/host/etc/hostname
     for table in passwd group; do
         cp /etc/$table /run/host/etc/$table
-        for user in avahi systemd-resolve; do
+        for user in avahi systemd-resolve sshd; do
             grep -q "^$user:" /etc/$table || echo "$user:x:0:0::/:/bin/false" >>/run/host/etc/$table
         done
     done

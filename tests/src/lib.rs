@@ -14,6 +14,7 @@
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
 //! | [`module`] | the shared object under test and where it goes |
 //! | [`deps`] | what `tests/deps` fetched |
+//! | [`clients`] | the LAN on which people's programs are tried, and those programs |
 //! | [`responders`] | real responders: how each is started and known to be ready |
 //! | [`scripted`] | a responder with a settable shape, for those that cannot be had |
 //! | [`wire`] | just enough DNS for the programs here; shares no code with the module |
@@ -26,6 +27,7 @@
 
 pub mod attacks;
 pub mod bench;
+pub mod clients;
 pub mod deps;
 pub mod guest;
 pub mod helpers;

@@ -80,14 +80,30 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not start.
 pub fn resolved(host: &Host) -> Result<Daemon, String> {
-    let program = unpacked("lib/systemd/systemd-resolved")?;
-    let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n";
-    host.write("/run/systemd/resolved.conf.d/lan.conf", config)?;
     for interface in &host.interfaces {
         // What networkd would say: resolved asks it for nothing else.
         let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
         host.write(format!("/run/systemd/netif/links/{}", interface.index), link)?;
     }
+    start_resolved(host, "yes")
+}
+
+/// systemd-resolved as a resolver alone: it asks the servers in `/etc/resolv.conf`, and nobody by multicast.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn resolved_without_mdns(host: &Host) -> Result<Daemon, String> {
+    let daemon = start_resolved(host, "no")?;
+    let socket = "/run/systemd/resolve/io.systemd.Resolve";
+    host.script(&format!("for i in $(seq 150); do [ ! -S {socket} ] || exit 0; sleep 0.1; done; exit 1"))
+        .map_err(|_| format!("systemd-resolved does not start; it said:\n{}", daemon.lines().join("\n")))?;
+    Ok(daemon)
+}
+
+fn start_resolved(host: &Host, mdns: &str) -> Result<Daemon, String> {
+    let program = unpacked("lib/systemd/systemd-resolved")?;
+    let config = format!("[Resolve]\nMulticastDNS={mdns}\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n");
+    host.write("/run/systemd/resolved.conf.d/lan.conf", &config)?;
     let mut command = host.command("env");
     command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg("SYSTEMD_LOG_LEVEL=debug").arg(program);
     host.daemon("systemd-resolved", command)

@@ -2,13 +2,13 @@
 
 use super::agent::{Agent, Ended};
 use super::stats::{Sample, nanoseconds};
+pub(super) use crate::deps::peer_module;
 use crate::deps::{library_path, unpacked};
 use crate::lan::{Host, Lan, Network};
-use crate::module::{SERVICES, file_name, library_folder};
+use crate::module::{SERVICES, library_folder};
 use crate::run::{Daemon, run};
 use crate::{helpers, responders};
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -210,13 +210,6 @@ fn put_peer(host: &Host, kind: Kind) -> Result<(), String> {
         "mount -t overlay -o lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work overlay {folder}"
     );
     host.script(&script).map(drop)
-}
-
-/// A peer's module among the unpacked files.
-pub(super) fn peer_module(service: &str) -> Result<std::path::PathBuf, String> {
-    let folder = library_folder()?;
-    let multiarch = folder.file_name().unwrap_or_default();
-    unpacked(&Path::new("lib").join(multiarch).join(file_name(service)).to_string_lossy())
 }
 
 /// systemd-resolved with multicast DNS switched on, as querier and, under the host's own name, as responder. Unlike the

@@ -2,7 +2,7 @@
 
 use crate::wire::{AUTHORITATIVE, Data, IN, Message, RESPONSE, Record};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The response code for names that do not exist.
 const NXDOMAIN: u16 = 3;
@@ -11,8 +11,9 @@ pub(super) fn main(arguments: impl Iterator<Item = String>) -> Result<(), String
     let (mut zone, mut silent) = (Vec::new(), false);
     for word in arguments {
         match word.split_once('=') {
-            Some((name, address)) => {
-                zone.push((name.to_owned(), address.parse().map_err(|_| format!("{address}: no address"))?));
+            Some((name, data)) => {
+                let data = data.parse().map_or_else(|_| Data::Pointer(data.to_owned()), Data::Address);
+                zone.push((name.to_owned(), data));
             }
             None => silent = word == "--silent",
         }
@@ -34,7 +35,7 @@ fn listen(address: SocketAddr) -> Option<UdpSocket> {
     Some(socket.into())
 }
 
-fn spawn((socket, zone): (UdpSocket, Vec<(String, IpAddr)>), silent: bool) -> std::thread::JoinHandle<()> {
+fn spawn((socket, zone): (UdpSocket, Vec<(String, Data)>), silent: bool) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0u8; 1500];
         loop {
@@ -48,14 +49,14 @@ fn spawn((socket, zone): (UdpSocket, Vec<(String, IpAddr)>), silent: bool) -> st
     })
 }
 
-fn answer(query: Message, zone: &[(String, IpAddr)]) -> Message {
+fn answer(query: Message, zone: &[(String, Data)]) -> Message {
     let mut response = Message { id: query.id, flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
     for question in &query.questions {
         let mut known = zone.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&question.name)).peekable();
         if known.peek().is_none() {
             response.flags |= NXDOMAIN;
         }
-        let all = known.map(|(_, address)| Data::Address(*address));
+        let all = known.map(|(_, data)| data.clone());
         let wanted = all.filter(|data| data.rtype() == question.rtype);
         response.answers.extend(wanted.map(|data| Record { name: question.name.clone(), class: IN, ttl: 60, data }));
     }

@@ -62,7 +62,7 @@ pub struct Dns<'host> {
     host: &'host Host,
 }
 
-/// Starts a DNS server that knows these names (`name=address`) and nothing else.
+/// Starts a DNS server that knows these names (`name=address`, or `name=name` for a pointer) and nothing else.
 ///
 /// # Errors
 /// If it does not start.

@@ -1,0 +1,58 @@
+//! Chromium has a DNS client of its own, which it uses only if it understands the hosts line: of this module's services it
+//! accepts the minimal ones in front of `dns`. `.local` names go to getaddrinfo, and so to the module, whatever the line.
+//!
+//! Which resolver it took is in its log of network events. It also asks for names of its maker's, which the client's DNS
+//! server does not know; there is no way out of the namespace.
+
+use tests::clients::{DNS_NAME, PAGE, office, source};
+use tests::lan::Host;
+
+const OPTIONS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --user-data-dir=/run/chromium/profile --log-net-log=/run/chromium/log \
+    --dump-dom";
+
+/// Loads a host's page; returns the resolver that was taken.
+fn load(client: &Host, name: &str) -> Result<String, String> {
+    client.script("mkdir -p /run/chromium")?;
+    let start = ["env", "HOME=/run/chromium", "chromium"].into_iter().chain(OPTIONS.split_whitespace());
+    let url = format!("http://{name}/");
+    let outcome = client.run(&start.chain([url.as_str()]).collect::<Vec<_>>());
+    assert!(outcome.success() && outcome.stdout.contains(PAGE), "{outcome:?}");
+    let script = source("resolvers.py");
+    let outcome = client.run(&["/usr/bin/python3", &script.to_string_lossy(), "/run/chromium/log", name]);
+    assert!(outcome.success(), "{outcome:?}");
+    Ok(outcome.stdout.trim().into())
+}
+
+fn resolver(services: &str, name: &str) -> Result<String, String> {
+    let lan = office()?;
+    lan.client.use_services(services)?;
+    load(&lan.client, name)
+}
+
+const RECOMMENDED: &str = "files mdns_minimal [NOTFOUND=return] dns";
+
+#[test]
+fn local_names_are_found_by_the_module() -> Result<(), String> {
+    assert_eq!(resolver(RECOMMENDED, "printer.local")?, "system");
+    Ok(())
+}
+
+#[test]
+fn other_names_are_left_to_chromiums_own_dns_client() -> Result<(), String> {
+    assert_eq!(resolver(RECOMMENDED, DNS_NAME)?, "own");
+    Ok(())
+}
+
+#[test]
+fn a_full_service_in_front_of_dns_takes_that_client_away() -> Result<(), String> {
+    assert_eq!(resolver("files mdns [NOTFOUND=return] dns", DNS_NAME)?, "system");
+    Ok(())
+}
+
+/// The line of a site whose DNS serves `.local`.
+#[test]
+fn a_line_that_goes_on_to_dns_is_understood() -> Result<(), String> {
+    assert_eq!(resolver("files mdns_minimal dns", DNS_NAME)?, "own");
+    Ok(())
+}

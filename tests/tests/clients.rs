@@ -1,0 +1,69 @@
+//! Programs in the languages that people use, each by its own way to glibc, find the printer and talk to it. getent, ping,
+//! curl and python are in `responders.rs`, Go in `go.rs`, a browser in `chromium.rs`.
+
+use std::sync::OnceLock;
+use tests::clients::{office, saw, source};
+use tests::deps::{library_path, unpacked};
+use tests::lan::Host;
+use tests::lookups::routable;
+use tests::run::Daemon;
+use tests::sandbox::unprivileged;
+use tests::scenario::Scenario;
+
+fn lan() -> &'static Scenario {
+    static LAN: OnceLock<Result<Scenario, String>> = OnceLock::new();
+    LAN.get_or_init(office).as_ref().unwrap_or_else(|why| panic!("{why}"))
+}
+
+#[test]
+fn node_finds_the_printer() {
+    let outcome = lan().client.run(&["node", &source("names.js").to_string_lossy(), "printer.local"]);
+    saw(&outcome, &routable(&lan().printer));
+}
+
+#[test]
+fn java_finds_the_printer() {
+    let outcome = lan().client.run(&["java", &source("Names.java").to_string_lossy(), "printer.local"]);
+    saw(&outcome, &routable(&lan().printer));
+}
+
+/// sshd separates privileges, for which an ordinary user's namespaces leave it none: it greets, and no more.
+#[test]
+fn ssh_logs_in_on_the_printer() -> Result<(), String> {
+    let (client, printer) = (&lan().client, &lan().printer);
+    client.script("mkdir -p /run/ssh; ssh-keygen -q -t ed25519 -N '' -f /run/ssh/key")?;
+    let own_key = client.script("cat /run/ssh/key.pub")?;
+    let (_sshd, host_key) = sshd(printer, &own_key)?;
+    client.write("/run/ssh/known", &format!("printer.local {host_key}"))?;
+    let options = "-v -F none -i /run/ssh/key -o BatchMode=yes -o UserKnownHostsFile=/run/ssh/known";
+    let words: Vec<_> =
+        ["ssh"].into_iter().chain(options.split(' ')).chain(["root@printer.local", "hostname"]).collect();
+    let outcome = client.run(&words);
+    let reached =
+        |address: &String| outcome.stderr.contains(&format!("Connecting to printer.local [{address}] port 22"));
+    assert!(routable(printer).iter().any(reached), "{outcome:?}");
+    assert!(outcome.stderr.contains("remote software version OpenSSH"), "{outcome:?}");
+    if !unprivileged() {
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "printer\n"), "{outcome:?}");
+    }
+    Ok(())
+}
+
+/// OpenSSH's server, which lets in whoever has this key; and its own public key.
+fn sshd(host: &Host, authorized: &str) -> Result<(Daemon, String), String> {
+    let config = "HostKey /run/ssh/host\nAuthorizedKeysFile /run/ssh/authorized\nPidFile none\n\
+                  StrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin prohibit-password\n";
+    host.write("/run/ssh/config", config)?;
+    host.write("/run/ssh/authorized", authorized)?;
+    if !unprivileged() {
+        // Some systems lock root's account, which keeps out the owner of a key, too.
+        host.write("/etc/shadow", "root:*:19000:0:99999:7:::\n")?;
+    }
+    host.script("mkdir -p /run/sshd; chmod 755 /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /run/ssh/host")?;
+    let mut command = host.command("env");
+    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg(unpacked("usr/sbin/sshd")?);
+    command.args(["-D", "-e", "-f", "/run/ssh/config"]);
+    let daemon = host.daemon("sshd", command)?;
+    daemon.wait_for("Server listening on", std::time::Duration::from_secs(10))?;
+    Ok((daemon, host.script("cat /run/ssh/host.pub")?))
+}
