@@ -15,7 +15,8 @@ use std::sync::OnceLock;
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
-mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/lib /mnt/upper/var/cache/ldconfig \
+mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper/usr/local/lib \
+    /mnt/upper/usr/local/share/man /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
 # Where packages put files besides, and rpm its scripts.
