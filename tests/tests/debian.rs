@@ -183,25 +183,31 @@ fn where_dpkg_replaces_debians_package_its_line_is_taken_over() {
     assert_eq!(root.read(CONF), BEFORE, "with the package go the services that it took over");
 }
 
+/// apt that knows nothing of the network's packages, and keeps its files apart.
+const APT: &str = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
+    -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
+
+/// apt removes the one first. With `--purge` it purges that at the very end, which takes the service off the line again.
 #[test]
 fn where_apt_replaces_debians_package_the_line_names_the_service() {
-    let mut root = prepared(BEFORE);
-    install_debians(&mut root);
-    // Without what the machine's apt knows of the network's packages.
-    root.ok("mkdir -p /mnt/apt/lists/partial /mnt/apt/archives/partial");
-    let apt = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
-        -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
-    let done = root.run(&format!("{apt} --purge install {}", package()));
-    assert_eq!(done.status, 0, "{done:?}");
-    assert!(!done.err.contains(NAME), "with --purge there is nothing to say: {done:?}");
-    assert_the_six_are_ours(&mut root);
-    assert_eq!(root.read(CONF), AFTER);
-    let done = root.run(&format!("{apt} --no-install-recommends install {}", debian_package().display()));
-    assert_eq!(done.status, 0, "{done:?}");
-    assert!(root.read(CONF).contains(" mdns4_minimal [NOTFOUND=return] dns"), "{}", root.read(CONF));
-    assert_eq!(root.ok("dpkg --verify libnss-mdns"), "");
-    root.ok("dpkg --purge libnss-mdns");
-    assert_eq!(root.read(CONF), BEFORE);
+    for purge in ["", "--purge"] {
+        let mut root = prepared(BEFORE);
+        root.ok("mkdir -p /mnt/apt/lists/partial /mnt/apt/archives/partial");
+        install_debians(&mut root);
+        let done = root.run(&format!("{APT} {purge} install {}", package()));
+        assert_eq!(done.status, 0, "{done:?}");
+        assert_the_six_are_ours(&mut root);
+        assert_eq!(root.read(CONF), AFTER);
+        // apt gives the scripts a terminal, and shows what they say there.
+        assert_eq!(done.out.contains("is removed but not purged"), purge.is_empty(), "{done:?}");
+        let theirs = debian_package();
+        let done = root.run(&format!("{APT} {purge} --no-install-recommends install {}", theirs.display()));
+        assert_eq!(done.status, 0, "{done:?}");
+        assert_eq!(root.read(CONF), AFTER.replace("mdns_minimal", "mdns4_minimal"));
+        assert_eq!(root.ok("dpkg --verify libnss-mdns"), "");
+        root.ok("dpkg --purge libnss-mdns");
+        assert_eq!(root.read(CONF), BEFORE);
+    }
 }
 
 #[test]
@@ -216,21 +222,30 @@ fn when_debians_package_was_removed_before_the_service_is_put_there() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// Debian's postrm cannot be kept from taking every mdns service off the line. The package has said so, and knows the way
-/// back.
+/// Debian's postrm cannot be kept from taking every mdns service off the line. The package has said so, knows the way back,
+/// and takes it by itself when it is upgraded.
 #[test]
-fn after_a_later_purge_of_debians_package_one_command_brings_the_service_back() {
+fn after_a_later_purge_of_debians_package_the_service_comes_back() {
     let mut root = prepared(BEFORE);
-    install_debians(&mut root);
-    let said = install(&mut root);
-    assert!(said.contains("'dpkg-reconfigure libnss-mdns-nodaemon' then puts it there again"), "{said}");
-    root.ok("dpkg --purge libnss-mdns");
-    assert_the_six_are_ours(&mut root);
-    assert_eq!(root.read(CONF), BEFORE);
-    root.ok(&format!("DEBIAN_FRONTEND=noninteractive dpkg-reconfigure {NAME}"));
-    assert_eq!(root.read(CONF), AFTER);
-    purge(&mut root);
-    assert_eq!(root.read(CONF), BEFORE);
+    let newer = newer(&mut root);
+    for way_back in
+        [&format!("DEBIAN_FRONTEND=noninteractive dpkg-reconfigure {NAME}"), &format!("dpkg --install {newer}")]
+    {
+        root.write(CONF, BEFORE);
+        install_debians(&mut root);
+        let said = install(&mut root);
+        assert!(said.contains("'dpkg-reconfigure libnss-mdns-nodaemon' then puts it there again"), "{said}");
+        root.ok("dpkg --purge libnss-mdns");
+        assert_the_six_are_ours(&mut root);
+        assert_eq!(root.read(CONF), BEFORE);
+        root.ok(way_back);
+        assert_eq!(root.read(CONF), AFTER);
+        root.write(CONF, BEFORE);
+        root.ok(&format!("dpkg --install {newer}"));
+        assert_eq!(root.read(CONF), BEFORE, "what the administrator does after that is kept");
+        purge(&mut root);
+        assert_eq!(root.read(CONF), BEFORE);
+    }
 }
 
 #[test]
@@ -260,9 +275,10 @@ fn a_line_that_names_a_service_already_stays_for_ever() {
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     ("hosts:\tfiles\tdns\t\n", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\n")),
-    (" \thosts : files   resolve [!UNAVAIL=return] dns", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns")),
+    (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
     ("# hosts: old\r\nhosts: files dns\r\nrpc: db\r\n", Ok("# hosts: old\r\nhosts: files mdns_minimal [NOTFOUND=return] dns\r\nrpc: db\r\n")),
     ("hosts: files # not dns, nor mdns4\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] # not dns, nor mdns4\n")),
+    ("hosts: files dns", Err("no newline ends its hosts line")),
     ("passwd: files\n", Err("it has no hosts line")),
     ("", Err("it has no hosts line")),
     ("hosts: files dns\nhosts: files\n", Err("it has more than one hosts line")),
