@@ -19,6 +19,9 @@ mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper
     /mnt/upper/usr/local/share/man /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
+# Where packages put files besides, and rpm its scripts.
+(cd /mnt/upper/usr && mkdir -p bin share/licenses share/lintian/overrides share/man/man1 share/man/man5 share/man/man8)
+mkdir -m 1777 /mnt/upper/var/tmp
 : >/mnt/upper/var/log/dpkg.log
 for entry in /var/lib/dpkg/*; do
     case $entry in */info | */lock* | */triggers) ;; *) cp -r "$entry" /mnt/upper/var/lib/dpkg/ ;; esac
