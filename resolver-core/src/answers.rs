@@ -20,7 +20,7 @@ use crate::interfaces::Interfaces;
 use crate::memory;
 use crate::policy;
 use crate::validation::{Reply, Source};
-use crate::wire::{Data, Message, Name, Nsec, RecordType};
+use crate::wire::{Message, Name, RecordType};
 
 /// The longest chain of aliases that is followed.
 const MOST_ALIASES: u8 = 8;
@@ -117,7 +117,7 @@ impl AddressCollector {
             }
         }
         if !self.ipv6_link_local {
-            leave_out_ipv6_link_local(&mut self.found, &mut absent);
+            leave_out_ipv6_link_local(&mut self.found);
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
         // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
@@ -132,8 +132,10 @@ impl AddressCollector {
         })
     }
 
+    /// True if there is an address of `family` that will be part of the answer.
     fn has(&self, family: Family) -> bool {
-        self.found.iter().any(|address| Family::of(address.ip) == family)
+        let counts = |address: &&Address| self.ipv6_link_local || !is_ipv6_link_local(address);
+        self.found.iter().filter(counts).any(|address| Family::of(address.ip) == family)
     }
 
     /// True if the host is known to have no address of `family`. For a family that was not wanted only evidence counts:
@@ -153,17 +155,35 @@ impl AddressCollector {
                 self.renamed = false;
                 return gave;
             }
-            match alias(message, &self.name).filter(|_| self.aliases < MOST_ALIASES) {
-                Some((target, ttl)) => {
-                    self.name = target;
-                    self.ttl = self.ttl.min(ttl);
-                    self.aliases += 1;
-                    self.renamed = true;
-                    self.witnesses.clear();
-                }
-                None => return gave,
+            if self.aliases >= MOST_ALIASES || !self.follow_alias(message) {
+                return gave;
             }
         }
+    }
+
+    /// Goes on to the target of an alias of the present name, if the message has one that may be followed.
+    #[inline(never)]
+    fn follow_alias(&mut self, message: &Message<'_>) -> bool {
+        let mut target = Name::root();
+        for record in message.records() {
+            if record.kind == RecordType::CNAME
+                && record.is_internet()
+                && record.ttl > 0
+                && record.is_of(&self.name)
+                && record.read_target(&mut target)
+                && target.is_local()
+                && target.is_clean()
+                && target != self.name
+            {
+                self.name.clone_from(&target);
+                self.ttl = self.ttl.min(Duration::from_secs(record.ttl.into()));
+                self.aliases += 1;
+                self.renamed = true;
+                self.witnesses.clear();
+                return true;
+            }
+        }
+        false
     }
 
     /// Takes the addresses of the present name, unless they are another host's; returns their families.
@@ -173,14 +193,7 @@ impl AddressCollector {
         let mut families = Families::default();
         self.in_packet.clear();
         for record in message.records() {
-            if !matches!(record.kind, RecordType::A | RecordType::AAAA) || !record.is_internet() || record.ttl == 0 {
-                continue;
-            }
-            let ip = match &record.data() {
-                Some(Data::A(ip)) => IpAddr::V4(*ip),
-                Some(Data::Aaaa(ip)) => IpAddr::V6(*ip),
-                _ => continue,
-            };
+            let Some(ip) = record.address().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
             if policy::is_host_address(ip) && record.is_of(&self.name) {
                 memory::push(&mut self.in_packet, ip);
                 families.insert(Family::of(ip));
@@ -215,17 +228,12 @@ impl AddressCollector {
     #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
-            if record.kind != RecordType::NSEC || !record.is_internet() || record.ttl == 0 {
-                continue;
-            }
-            // Looked at where it is: a name takes 256 octets of stack.
-            let data = &record.data();
-            let Some(Data::Nsec(Nsec { next, has_a, has_aaaa })) = data else { continue };
-            if *next != self.name || !record.is_of(&self.name) {
+            let Some(nsec) = record.nsec().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
+            if !nsec.leads_to(&self.name) || !record.is_of(&self.name) {
                 continue;
             }
             // It denies one family only if it knows the other. Some responders' bitmaps say just what was asked for.
-            match (*has_a, *has_aaaa) {
+            match (nsec.has_a, nsec.has_aaaa) {
                 (true, false) => self.note(source, |witness| witness.denied.insert(Family::V6)),
                 (false, true) => self.note(source, |witness| witness.denied.insert(Family::V4)),
                 _ => {}
@@ -269,28 +277,13 @@ impl AddressCollector {
     }
 }
 
-/// Where the settings have it so, a host of no other IPv6 address has none.
-pub(crate) fn leave_out_ipv6_link_local(addresses: &mut Vec<Address>, absent: &mut Families) {
-    let before = addresses.len();
-    addresses.retain(|address| address.ip.is_ipv4() || !address.is_link_local());
-    if addresses.len() < before && addresses.iter().all(|address| address.ip.is_ipv4()) {
-        absent.insert(Family::V6);
-    }
+/// Where the settings have it so.
+pub(crate) fn leave_out_ipv6_link_local(addresses: &mut Vec<Address>) {
+    addresses.retain(|address| !is_ipv6_link_local(address));
 }
 
-/// The target of an alias of `name` in the message, if it is one that may be followed, and how long it is good for.
-#[inline(never)]
-fn alias(message: &Message<'_>, name: &Name) -> Option<(Name, Duration)> {
-    message
-        .records()
-        .filter(|record| record.kind == RecordType::CNAME && record.is_internet() && record.ttl > 0)
-        .filter(|record| record.is_of(name))
-        .find_map(|record| match record.data() {
-            Some(Data::Cname(target)) if target.is_local() && target.is_clean() && target != *name => {
-                Some((target, Duration::from_secs(record.ttl.into())))
-            }
-            _ => None,
-        })
+fn is_ipv6_link_local(address: &Address) -> bool {
+    address.ip.is_ipv6() && address.is_link_local()
 }
 
 impl Collector for AddressCollector {

@@ -39,21 +39,25 @@ impl Ids {
 
     fn fetch(&mut self) {
         self.used = 0;
-        if sys::random(&mut self.octets) {
-            return;
+        if !sys::random(&mut self.octets) {
+            fill_without_the_kernel(&mut self.octets);
         }
-        // A sandbox without getrandom(2). What the kernel gave the process at its start, the time to the nanosecond and a
-        // count are the best there is; a reply must still come from the link.
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        for chunk in self.octets.chunks_mut(8) {
-            let mut hasher = DefaultHasher::new();
-            hasher.write(&sys::random_at_start());
-            hasher.write_u128(time.as_nanos());
-            hasher.write_usize(COUNT.fetch_add(1, Ordering::Relaxed));
-            let octets = hasher.finish().to_ne_bytes();
-            chunk.copy_from_slice(octets.get(..chunk.len()).unwrap_or_default());
-        }
+    }
+}
+
+/// For a sandbox without getrandom(2). What the kernel gave the process at its start, the time to the nanosecond and a count
+/// are the best there is; a reply must still come from the link.
+#[cold]
+fn fill_without_the_kernel(octets: &mut [u8]) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    for chunk in octets.chunks_mut(8) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&sys::random_at_start());
+        hasher.write_u128(time.as_nanos());
+        hasher.write_usize(COUNT.fetch_add(1, Ordering::Relaxed));
+        let octets = hasher.finish().to_ne_bytes();
+        chunk.copy_from_slice(octets.get(..chunk.len()).unwrap_or_default());
     }
 }
 
@@ -66,6 +70,16 @@ mod tests {
         let mut ids = Ids::new();
         let mut seen: Vec<_> = (0..1000).map(|_| ids.next()).collect();
         assert!(!seen.contains(&0));
+        seen.sort_unstable();
+        seen.dedup();
+        assert!(seen.len() > 950);
+    }
+
+    #[test]
+    fn without_the_kernel_ids_are_many_too() {
+        let mut octets = [0; 2000];
+        fill_without_the_kernel(&mut octets);
+        let mut seen: Vec<_> = octets.chunks(2).map(<[u8]>::to_vec).collect();
         seen.sort_unstable();
         seen.dedup();
         assert!(seen.len() > 950);

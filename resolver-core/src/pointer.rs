@@ -6,25 +6,27 @@ use std::time::{Duration, Instant};
 use crate::answer::Family;
 use crate::collector::{Collector, Verdict};
 use crate::validation::Reply;
-use crate::wire::{Data, Name, RecordType};
+use crate::wire::{Name, RecordType};
 
 /// Gathers the first good PTR record of an address.
 #[derive(Debug)]
 pub(crate) struct PointerCollector {
     name: Name,
     ip: IpAddr,
-    found: Option<(Name, Duration)>,
+    /// Of the record that was looked at last, which is the one where `found` is something.
+    target: Name,
+    found: Option<Duration>,
 }
 
 impl PointerCollector {
     /// For the name of `ip`, which `name` is in reverse notation.
     pub(crate) fn new(name: &Name, ip: IpAddr) -> Self {
-        Self { name: name.clone(), ip, found: None }
+        Self { name: name.clone(), ip, target: Name::root(), found: None }
     }
 
     /// The name and how long it is good for.
     pub(crate) fn finish(self) -> Option<(Name, Duration)> {
-        self.found
+        self.found.map(|ttl| (self.target, ttl))
     }
 }
 
@@ -48,17 +50,19 @@ impl Collector for PointerCollector {
         if self.found.is_some() {
             return;
         }
-        self.found = reply
-            .message
-            .records()
-            .filter(|record| record.kind == RecordType::PTR && record.is_internet() && record.ttl > 0)
-            .filter(|record| record.is_of(&self.name))
-            .find_map(|record| match record.data() {
-                Some(Data::Ptr(target)) if target.is_local() && target.is_clean() => {
-                    Some((target, Duration::from_secs(record.ttl.into())))
-                }
-                _ => None,
-            });
+        for record in reply.message.records() {
+            if record.kind == RecordType::PTR
+                && record.is_internet()
+                && record.ttl > 0
+                && record.is_of(&self.name)
+                && record.read_target(&mut self.target)
+                && self.target.is_local()
+                && self.target.is_clean()
+            {
+                self.found = Some(Duration::from_secs(record.ttl.into()));
+                return;
+            }
+        }
     }
 
     fn verdict(&self, _now: Instant) -> Verdict {

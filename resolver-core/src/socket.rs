@@ -192,6 +192,11 @@ impl Sockets {
                 Ok(received) => {
                     return Some(Datagram { channel: endpoint.channel, over: endpoint.family, received });
                 }
+                // Closed, and the number another file's by now: not ours to close.
+                Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+                    let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
+                    *poll = libc::pollfd { fd: -1, events: 0, revents: 0 };
+                }
                 Err(error) => {
                     poll.revents = 0;
                     endpoint.errors += u32::from(error.kind() != io::ErrorKind::WouldBlock);

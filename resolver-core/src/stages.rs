@@ -8,6 +8,8 @@ pub enum Stage {
     Begin = 1,
     /// The cache is looked into, and its lock held.
     Cache,
+    /// The settings have been read.
+    Settings,
     /// The interfaces are about to be read.
     Interfaces,
     /// The sockets are open.

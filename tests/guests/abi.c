@@ -1,5 +1,6 @@
-/* abi IFINDEX: every function of every service, called as glibc calls them, with every buffer. What is to be seen is
- * worked out here from the interface's definition, not from the module. */
+/* abi IFINDEX [any]: every function of every service, called as glibc calls them, with every buffer. What is to be seen is
+ * worked out here from the interface's definition, not from the module. With `any`, only names of more than two labels, where
+ * the settings have it that any number will do. */
 #include "guest.h"
 #include <strings.h>
 
@@ -54,6 +55,29 @@ static void load(struct service *service)
 /* The values that glibc's caller may have left behind; success must not be mistaken for them, nor failure. */
 static const int stale[][2] = {{ERANGE, NETDB_INTERNAL}, {0, 0}, {STALE, STALE}, {ENOENT, TRY_AGAIN}};
 
+/* What the caller is told by. In every third call it is told of errors by errno itself, as glibc's callers are. */
+struct told {
+    int before, error, h_error;
+    int *errnop;
+};
+
+static void prepare(struct told *told)
+{
+    told->before = told->error = stale[calls % 4][0];
+    told->h_error = stale[calls % 4][1];
+    told->errnop = calls % 3 ? &told->error : &errno;
+    errno = calls % 3 ? STALE : told->before;
+    calls++;
+}
+
+/* The error that the caller was told of; errno, where that is another place, is as it was. */
+static int error_of(const char *what, const struct told *told)
+{
+    if (told->errnop != &errno && errno != STALE)
+        fail("%s: errno", what);
+    return *told->errnop;
+}
+
 static bool inside(const void *pointer, size_t size, const unsigned char *start, size_t length)
 {
     const unsigned char *octets = pointer;
@@ -73,8 +97,9 @@ static void expect_margins(const char *what, const unsigned char *start, size_t 
     expect_untouched(what);
 }
 
-static void expect_short(const char *what, size_t length, int status, int error, int h_error)
+static void expect_short(const char *what, size_t length, int status, const struct told *told)
 {
+    int error = error_of(what, told), h_error = told->h_error;
     if (status != NSS_STATUS_TRYAGAIN || error != ERANGE || h_error != NETDB_INTERNAL)
         fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, h_error);
     expect_untouched(what);
@@ -97,19 +122,34 @@ static int entry_count(int count, int family)
     return family == AF_INET ? v4_count(count) : (v6_count(count) + 1) / 2;
 }
 
+static void expect_success(const char *what, size_t length, int status, const struct told *told)
+{
+    int error = error_of(what, told);
+    if (status != NSS_STATUS_SUCCESS || error != told->before || told->h_error != NETDB_SUCCESS)
+        fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, told->h_error);
+}
+
+/* The octets of the responder's address with that number among those of its kind. */
+static void address_of(int family, bool local, int number, unsigned char octets[16])
+{
+    memset(octets, 0, 16);
+    int last = family == AF_INET6 ? 2 * number + local : number, end = family == AF_INET6 ? 16 : 4;
+    octets[0] = family == AF_INET ? 10 : local ? 0xfe : 0xfd;
+    octets[1] = family == AF_INET ? 88 : local ? 0x80 : 0x77;
+    if (family == AF_INET6)
+        octets[13] = 0x88;
+    octets[end - 2] = (unsigned char)(last >> 8);
+    octets[end - 1] = (unsigned char)last;
+}
+
 static size_t padding(const unsigned char *start)
 {
     return -(uintptr_t)start % 8;
 }
 
-/* The next length to try: each, but of the hundreds that are far from enough for a long answer only some. */
-static size_t after(size_t length, size_t enough)
-{
-    return length + (enough > 3000 && length + 100 < enough && length > 100 ? 97 : 1);
-}
-
+/* `ip` is the only address, of a reverse lookup, or NULL. */
 static void check_entry(const char *what, const struct hostent *host, const char *name, int family, int count,
-                        const unsigned char *start, size_t length)
+                        const void *ip, const unsigned char *start, size_t length)
 {
     int size = family == AF_INET ? 4 : 16;
     if (host->h_addrtype != family || host->h_length != size)
@@ -120,9 +160,16 @@ static void check_entry(const char *what, const struct hostent *host, const char
         fail("%s: the aliases", what);
     if (!inside(host->h_addr_list, sizeof(char *) * (count + 1), start, length) || (uintptr_t)host->h_addr_list % 8)
         fail("%s: the list", what);
-    for (int index = 0; index < count; index++)
+    for (int index = 0; index < count; index++) {
+        unsigned char expected[16];
+        address_of(family, false, index, expected);
         if (!inside(host->h_addr_list[index], size, start, length))
-            fail("%s: address %d", what, index);
+            fail("%s: address %d is outside of the buffer", what, index);
+        if (!ip && memcmp(host->h_addr_list[index], expected, size) != 0)
+            fail("%s: address %d is another", what, index);
+        if (ip && memcmp(host->h_addr_list[index], ip, size) != 0)
+            fail("%s: the address is another", what);
+    }
     if (host->h_addr_list[count])
         fail("%s: the list does not end", what);
 }
@@ -131,7 +178,7 @@ static void check_tuples(const char *what, const struct service *service, const 
                          const struct gaih_addrtuple_ *given, const char *name, int count, const unsigned char *start,
                          size_t length)
 {
-    int v4 = 0, v6 = 0;
+    int v4 = 0, v6 = 0, kinds[3] = {0};
     for (; tuple; tuple = tuple->next) {
         if (tuple != given && (!inside(tuple, sizeof *tuple, start, length) || (uintptr_t)tuple % 8))
             fail("%s: a tuple is outside of the buffer", what);
@@ -140,8 +187,11 @@ static void check_tuples(const char *what, const struct service *service, const 
         bool local = tuple->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)tuple->addr);
         if (tuple->scopeid != (local ? interface : 0))
             fail("%s: scope %u", what, tuple->scopeid);
-        if (tuple->family == AF_INET && (tuple->addr[1] || tuple->addr[2] || tuple->addr[3]))
-            fail("%s: an IPv4 address of more than one word", what);
+        /* Those of one kind come in the responder's order. Behind an IPv4 address there are zeros. */
+        unsigned char expected[16];
+        address_of(tuple->family, local, kinds[tuple->family == AF_INET ? 0 : 1 + local]++, expected);
+        if (memcmp(tuple->addr, expected, sizeof expected) != 0)
+            fail("%s: another address", what);
         v4 += tuple->family == AF_INET;
         v6 += tuple->family == AF_INET6;
         if (v4 + v6 > count)
@@ -166,8 +216,8 @@ static void entries(const struct service *service, int which, int family, const 
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
         size_t enough = padding(start) + 8 * (1 + count + 1) + (family == AF_INET ? 4 : 16) * count + strlen(name) + 1;
-        for (size_t length = 0; length <= enough + 8; length = after(length, enough)) {
-            int error = stale[calls % 4][0], h_error = stale[calls % 4][1], status, error_before = error;
+        for (size_t length = 0; length <= enough + 8; length++) {
+            int status;
             struct hostent host, before;
             memset(&host, 0x5a, sizeof host);
             before = host;
@@ -175,26 +225,23 @@ static void entries(const struct service *service, int which, int family, const 
             char *canonical = what;
             bool null = calls % 2;
             char *buffer = (char *)start;
-            errno = STALE;
+            struct told told;
+            prepare(&told);
             if (which == 1)
-                status = service->name1(name, &host, buffer, length, &error, &h_error);
+                status = service->name1(name, &host, buffer, length, told.errnop, &told.h_error);
             else if (which == 2)
-                status = service->name2(name, family, &host, buffer, length, &error, &h_error);
+                status = service->name2(name, family, &host, buffer, length, told.errnop, &told.h_error);
             else
-                status = service->name3(name, family, &host, buffer, length, &error, &h_error, null ? NULL : &ttl,
-                                        null ? NULL : &canonical);
-            calls++;
-            if (errno != STALE)
-                fail("%s: errno", what);
+                status = service->name3(name, family, &host, buffer, length, told.errnop, &told.h_error,
+                                        null ? NULL : &ttl, null ? NULL : &canonical);
             if (length < enough) {
-                expect_short(what, length, status, error, h_error);
+                expect_short(what, length, status, &told);
                 if (memcmp(&host, &before, sizeof host) != 0 || ttl != INT32_MAX || canonical != what)
                     fail("%s: the outputs are touched", what);
                 continue;
             }
-            if (status != NSS_STATUS_SUCCESS || error != error_before || h_error != NETDB_SUCCESS)
-                fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, h_error);
-            check_entry(what, &host, name, family, count, start, length);
+            expect_success(what, length, status, &told);
+            check_entry(what, &host, name, family, count, NULL, start, length);
             if (which == 3 && !null) {
                 check_ttl(what, ttl);
                 if (canonical != host.h_name)
@@ -213,27 +260,23 @@ static void tuples(const struct service *service, const char *name, int count, b
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
         size_t enough = padding(start) + 40 * (all - give) + strlen(name) + 1;
-        for (size_t length = 0; length <= enough + 8; length = after(length, enough)) {
-            int error = stale[calls % 4][0], h_error = stale[calls % 4][1], error_before = error;
+        for (size_t length = 0; length <= enough + 8; length++) {
+            struct told told;
             struct gaih_addrtuple_ own, before, *first = give ? &own : NULL;
             memset(&own, 0x5a, sizeof own);
             before = own;
             int32_t ttl = INT32_MAX;
             bool null = calls % 2;
-            errno = STALE;
-            int status =
-                service->name4(name, &first, (char *)start, length, &error, &h_error, null ? NULL : &ttl);
-            calls++;
-            if (errno != STALE)
-                fail("%s: errno", what);
+            prepare(&told);
+            int status = service->name4(name, &first, (char *)start, length, told.errnop, &told.h_error,
+                                        null ? NULL : &ttl);
             if (length < enough) {
-                expect_short(what, length, status, error, h_error);
+                expect_short(what, length, status, &told);
                 if (memcmp(&own, &before, sizeof own) != 0 || first != (give ? &own : NULL) || ttl != INT32_MAX)
                     fail("%s: the outputs are touched", what);
                 continue;
             }
-            if (status != NSS_STATUS_SUCCESS || error != error_before || h_error != NETDB_SUCCESS)
-                fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, h_error);
+            expect_success(what, length, status, &told);
             if (!first || (give && first != &own))
                 fail("%s: the first tuple", what);
             check_tuples(what, service, first, give ? &own : NULL, name, count, start, length);
@@ -255,35 +298,34 @@ static void reverse(const struct service *service, bool with_ttl)
         unsigned char *start = arena + MARGIN + alignment;
         size_t enough = padding(start) + 8 * 3 + 16 + sizeof name;
         for (size_t length = 0; length <= enough + 8; length++) {
-            int error = stale[calls % 4][0], h_error = stale[calls % 4][1], status, error_before = error;
+            int status;
+            struct told told;
             struct hostent host, before;
             memset(&host, 0x5a, sizeof host);
             before = host;
             int32_t ttl = INT32_MAX;
             bool null = calls % 2;
+            prepare(&told);
             if (with_ttl)
-                status = service->address2(&ip, 16, AF_INET6, &host, (char *)start, length, &error, &h_error,
+                status = service->address2(&ip, 16, AF_INET6, &host, (char *)start, length, told.errnop, &told.h_error,
                                            null ? NULL : &ttl);
             else
-                status = service->address(&ip, 16, AF_INET6, &host, (char *)start, length, &error, &h_error);
-            calls++;
+                status = service->address(&ip, 16, AF_INET6, &host, (char *)start, length, told.errnop, &told.h_error);
             if (!service->v6) {
-                if (status != NSS_STATUS_UNAVAIL || error != 0 || h_error != HOST_NOT_FOUND)
-                    fail("%s: status %d, errno %d, h_errno %d", what, status, error, h_error);
+                int error = error_of(what, &told);
+                if (status != NSS_STATUS_UNAVAIL || error != 0 || told.h_error != HOST_NOT_FOUND)
+                    fail("%s: status %d, errno %d, h_errno %d", what, status, error, told.h_error);
                 expect_untouched(what);
                 continue;
             }
             if (length < enough) {
-                expect_short(what, length, status, error, h_error);
+                expect_short(what, length, status, &told);
                 if (memcmp(&host, &before, sizeof host) != 0 || ttl != INT32_MAX)
                     fail("%s: the outputs are touched", what);
                 continue;
             }
-            if (status != NSS_STATUS_SUCCESS || error != error_before || h_error != NETDB_SUCCESS)
-                fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, h_error);
-            check_entry(what, &host, name, AF_INET6, 1, start, length);
-            if (memcmp(host.h_addr_list[0], &ip, 16) != 0)
-                fail("%s: the address", what);
+            expect_success(what, length, status, &told);
+            check_entry(what, &host, name, AF_INET6, 1, &ip, start, length);
             if (with_ttl && !null)
                 check_ttl(what, ttl);
             expect_margins(what, start, length);
@@ -293,7 +335,6 @@ static void reverse(const struct service *service, bool with_ttl)
 
 static void expect(const char *what, int status, int error, int h_error, const int (*expected)[3])
 {
-    calls++;
     if (status != (*expected)[0] || error != (*expected)[1] || h_error != (*expected)[2])
         fail("%s: status %d, errno %d, h_errno %d", what, status, error, h_error);
     expect_untouched(what);
@@ -311,38 +352,74 @@ static void refused(const struct service *service, const char *name, const int (
     char what[400];
     char *start = (char *)arena + MARGIN + 3;
     int family = service->v4 ? AF_INET : AF_INET6;
-    for (size_t index = 0; index < 4; index++) {
-        int error, h_error, status;
+    /* Three, so that each of the four functions is called with each of the four stale values, and both ways. */
+    for (size_t index = 0; index < 12; index++, calls++) {
+        int status;
+        struct told told;
         struct hostent host;
         struct gaih_addrtuple_ *first = NULL;
         int32_t ttl = INT32_MAX;
         char *canonical = what;
         snprintf(what, sizeof what, "%s, `%.100s`", service->name, name);
 #define TRY(call)                                                                                                      \
-    error = stale[index][0], h_error = stale[index][1];                                                                \
+    prepare(&told);                                                                                                    \
     status = (call);                                                                                                   \
-    expect(what, status, error, h_error, expected)
-        TRY(service->name1(name, &host, start, 512, &error, &h_error));
-        TRY(service->name2(name, family, &host, start, 512, &error, &h_error));
-        TRY(service->name3(name, family, &host, start, 512, &error, &h_error, &ttl, &canonical));
-        TRY(service->name4(name, &first, start, 512, &error, &h_error, &ttl));
+    expect(what, status, error_of(what, &told), told.h_error, expected)
+        TRY(service->name1(name, &host, start, 512, told.errnop, &told.h_error));
+        TRY(service->name2(name, family, &host, start, 512, told.errnop, &told.h_error));
+        TRY(service->name3(name, family, &host, start, 512, told.errnop, &told.h_error, &ttl, &canonical));
+        TRY(service->name4(name, &first, start, 512, told.errnop, &told.h_error, &ttl));
         if (first || ttl != INT32_MAX || canonical != what)
             fail("%s: the outputs are touched", what);
     }
 }
 
+static void expect_name(const char *what, const char *found, const char *name)
+{
+    size_t length = strlen(name), last = name[length - 1] == '.';
+    if (strlen(found) != length - last || strncasecmp(found, name, length - last) != 0)
+        fail("%s: the canonical name is `%s`", what, found);
+    memset(arena + MARGIN, CANARY, 4096);
+    expect_untouched(what);
+}
+
+/* A name that is found, by every function. */
 static void accepted(const struct service *service, const char *name)
 {
+    char what[400], *start = (char *)arena + MARGIN, *canonical = NULL;
     struct gaih_addrtuple_ *first = NULL;
-    int error = ERANGE, h_error = NETDB_INTERNAL;
-    int status = service->name4(name, &first, (char *)arena + MARGIN, 4096, &error, &h_error, NULL);
-    calls++;
-    if (status != NSS_STATUS_SUCCESS || h_error != NETDB_SUCCESS)
-        fail("%s, `%s`: status %d, errno %d, h_errno %d", service->name, name, status, error, h_error);
-    size_t length = strlen(name), last = name[length - 1] == '.';
-    if (strlen(first->name) != length - last || strncasecmp(first->name, name, length - last) != 0)
-        fail("%s, `%s`: the canonical name is `%s`", service->name, name, first->name);
-    expect_margins(name, arena + MARGIN, 4096);
+    struct hostent host;
+    struct told told;
+    int family = service->v4 ? AF_INET : AF_INET6;
+    snprintf(what, sizeof what, "%s, `%.300s`", service->name, name);
+    prepare(&told);
+    expect_success(what, 4096, service->name4(name, &first, start, 4096, told.errnop, &told.h_error, NULL), &told);
+    expect_name(what, first->name, name);
+    for (int which = service->v4 ? 1 : 2; which <= 3; which++) {
+        int status;
+        prepare(&told);
+        if (which == 1)
+            status = service->name1(name, &host, start, 4096, told.errnop, &told.h_error);
+        else if (which == 2)
+            status = service->name2(name, family, &host, start, 4096, told.errnop, &told.h_error);
+        else
+            status = service->name3(name, family, &host, start, 4096, told.errnop, &told.h_error, NULL, &canonical);
+        expect_success(what, 4096, status, &told);
+        if (which == 3 && canonical != host.h_name)
+            fail("%s: the canonical name is not the entry's", what);
+        expect_name(what, host.h_name, name);
+    }
+}
+
+/* A name of so many octets, in labels of 63 and less. */
+static const char *of_length(size_t length)
+{
+    static char name[600];
+    memset(name, 'z', length);
+    for (size_t at = 63; at + 7 < length; at += 64)
+        name[at] = '.';
+    strcpy(name + length - 6, ".local");
+    return name;
 }
 
 static void names(const struct service *service)
@@ -351,7 +428,7 @@ static void names(const struct service *service)
     memset(label, 'x', 63), label[63] = 0;
     memset(long_label, 'x', 64), long_label[64] = 0;
     snprintf(binary, sizeof binary, "%s", "\x80\xfe\xff\xc0.local");
-    static const char *const foreign[] = {"", ".", "local", "host", "host.example", "local.", "host.locale", "hostlocal",
+    static const char *const foreign[] = {"", "a", ".", "local", "host", "host.example", "local.", "host.locale", "hostlocal",
                                           "host.local.example", "host.local..", "10.0.0.1", "::1", "..", " ", "a.b.local"};
     static const char *const bad[] = {".local", "..local", "a..local", "a\x01.local", "\x7f.local", "a\n.local"};
     static const char *const good[] = {"a.local", "A.LOCAL", "host.local.", "two words.local", "b\xc3\xbc" "cher.local",
@@ -367,6 +444,15 @@ static void names(const struct service *service)
     accepted(service, longest);
     snprintf(longer, sizeof longer, "%s.local", long_label);
     refused(service, longer, &malformed);
+    /* 253 octets are 255 on the wire. No more than two labels are asked for, whatever their length. */
+    refused(service, of_length(100), &not_ours);
+    refused(service, of_length(252), &not_ours);
+    refused(service, of_length(253), &not_ours);
+    snprintf(longest, sizeof longest, "%s.", of_length(253));
+    refused(service, longest, &not_ours);
+    static const size_t over[] = {254, 255, 256, 257, 300, 512};
+    for (size_t index = 0; index < sizeof over / sizeof *over; index++)
+        refused(service, of_length(over[index]), &malformed);
     /* 2,000 octets, all in good labels and all in one. */
     char huge[2100] = "";
     for (int index = 0; index < 30; index++)
@@ -375,6 +461,20 @@ static void names(const struct service *service)
     memset(huge, 'y', 2000);
     strcpy(huge + 2000, ".local");
     refused(service, huge, &malformed);
+}
+
+static void names_of_any_labels(const struct service *service)
+{
+    char dotted[300];
+    snprintf(dotted, sizeof dotted, "%s.", of_length(253));
+    accepted(service, "a.b.local");
+    accepted(service, of_length(100));
+    accepted(service, of_length(252));
+    accepted(service, of_length(253));
+    accepted(service, dotted);
+    refused(service, of_length(254), &malformed);
+    refused(service, of_length(255), &malformed);
+    refused(service, "a..b.local", &malformed);
 }
 
 static void families(const struct service *service)
@@ -401,6 +501,14 @@ static void families(const struct service *service)
     status = service->name1("a.local", &host, start, 512, &error, &h_error);
     if (!service->v4)
         expect(service->name, status, error, h_error, &no_data);
+    memset(arena, CANARY, sizeof arena);
+    /* No family in the functions that have room for one means IPv4, too. */
+    error = ERANGE, h_error = NETDB_INTERNAL;
+    status = service->name2("a.local", AF_UNSPEC, &host, start, 512, &error, &h_error);
+    if (!service->v4)
+        expect(service->name, status, error, h_error, &no_data);
+    else if (status != NSS_STATUS_SUCCESS || host.h_addrtype != AF_INET || host.h_length != 4)
+        fail("%s, AF_UNSPEC: status %d, family %d", service->name, status, host.h_addrtype);
     memset(arena, CANARY, sizeof arena);
     for (int family = 0; family < 2; family++) {
         bool has = family ? service->v6 : service->v4;
@@ -457,6 +565,10 @@ int main(int count, char **arguments)
         load(&services[index]);
     for (size_t index = 0; index < sizeof services / sizeof *services; index++) {
         const struct service *service = &services[index];
+        if (count > 2) {
+            names_of_any_labels(service);
+            continue;
+        }
         for (size_t which = 0; which < 4; which++) {
             char name[64];
             int addresses = counts[which];

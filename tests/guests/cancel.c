@@ -1,7 +1,7 @@
 /* Threads that are cancelled at every moment of a lookup: no descriptor stays, nothing aborts, the next lookup works. */
 #include "guest.h"
 
-enum { THREADS = 24 };
+enum { THREADS = 24, EARLY = 300 };
 
 static void *wait_for_silence(void *argument)
 {
@@ -15,6 +15,33 @@ static void *wait_for_silence(void *argument)
         look_up(name, AF_INET);
     pthread_testcancel();
     return NULL;
+}
+
+static void *keep_asking(void *argument)
+{
+    for (int turn = 0;; turn++) {
+        char name[64];
+        snprintf(name, sizeof name, "early-%ld-%d.local", (long)argument, turn % 4);
+        /* Not through glibc, whose own sockets are left open where the thread ends. */
+        ask(name);
+        pthread_testcancel();
+    }
+    return NULL;
+}
+
+/* At every moment of a short lookup, too: one thread after the other is cancelled some microseconds later than the last. */
+static void cancel_early(void)
+{
+    for (long number = 0; number < EARLY; number++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, keep_asking, (void *)number);
+        sleep_ms(0.005 * number);
+        pthread_cancel(thread);
+        void *result;
+        pthread_join(thread, &result);
+        if (result != PTHREAD_CANCELED)
+            fail("early thread %ld was not cancelled: %p", number, result);
+    }
 }
 
 int main(void)
@@ -36,6 +63,8 @@ int main(void)
             fail("thread %d was not cancelled: %p", number, result);
     }
     expect_descriptors(before, "after cancellation");
+    cancel_early();
+    expect_descriptors(before, "after early cancellation");
     must_find("next.local", AF_UNSPEC);
-    printf("%d threads cancelled\n", THREADS);
+    printf("%d threads cancelled\n", THREADS + EARLY);
 }

@@ -44,7 +44,7 @@ static void closed_stdio(void)
         fail("descriptors 0 to 2 are used: %d", in_use);
 }
 
-/* Another thread closes everything in the middle, and in one case uses the numbers for itself. */
+/* Another thread closes everything in the middle, and in one case uses the numbers for itself: what it opened stays open. */
 static void closed_by_another(bool reuse)
 {
     out = fcntl(1, F_DUPFD, 3);
@@ -58,14 +58,46 @@ static void closed_by_another(bool reuse)
         for (int fd = 3; fd < 64; fd++)
             if (fd != out)
                 close(fd);
+        int others[8], lost = 0;
         for (int count = 0; reuse && count < 8; count++)
-            open("/dev/null", O_RDWR);
+            others[count] = open("/dev/null", O_RDWR);
         pthread_join(thread, NULL);
+        /* The early ones may be closed at any time: by the thread that opens sockets when its own are closed. */
+        for (int count = 0; reuse && number % 2 && count < 8; count++)
+            lost += fcntl(others[count], F_GETFD) < 0;
+        if (lost)
+            fail("%s: %d of the files that were opened meanwhile are closed", name, lost);
         /* Where nothing is left to wait for, nothing is waited for. */
         if (now_ms() - start > (reuse ? 2400 : 1500))
             fail("%s took %.0f ms", name, now_ms() - start);
         if (ask("warm2.local") != 2 || ask(number % 2 ? "next.local" : "other.local") != 2)
             fail("the next lookup fails");
+    }
+}
+
+/* Another thread closes one of the sockets, which the module finds out when it asks again; and then uses the number. */
+static void closed_and_reused_later(void)
+{
+    ask("warm.local");
+    for (int number = 0; number < 3; number++) {
+        char name[64];
+        snprintf(name, sizeof name, "slow700-later-%d.local", number);
+        /* The number that the first of the sockets will have; the next ones follow. */
+        int first = fcntl(0, F_DUPFD, 3);
+        close(first);
+        pthread_t thread = begin(name);
+        sleep_ms(100);
+        if (close(first + number) != 0)
+            fail("%s: no socket has number %d", name, first + number);
+        sleep_ms(350);
+        int other = open("/dev/null", O_RDWR);
+        if (other != first + number)
+            fail("%s: the number is %d, not %d", name, other, first + number);
+        pthread_join(thread, NULL);
+        if (result <= 0)
+            fail("%s: %d, though other sockets were left", name, result);
+        if (close(other) != 0)
+            fail("%s: a file that was opened meanwhile is closed", name);
     }
 }
 
@@ -133,7 +165,7 @@ int main(int count, char **arguments)
     else if (strcmp(what, "closed") == 0)
         closed_by_another(false);
     else if (strcmp(what, "reused") == 0)
-        closed_by_another(true);
+        closed_by_another(true), closed_and_reused_later();
     else if (strcmp(what, "many") == 0)
         many();
     else if (strcmp(what, "none") == 0)

@@ -67,37 +67,51 @@ __attribute__((unused)) static void sleep_ms(double ms)
         ;
 }
 
-/* A function of the module, under the service that is the file itself. */
+/* A function of the module, of the service that SERVICE names or, without that, of the one that is the file itself. */
 __attribute__((unused)) static void *module_function(const char *name)
 {
     static void *module;
+    const char *service = getenv("SERVICE");
+    char full[128];
+    if (!service)
+        service = "mdns_minimal";
+    snprintf(full, sizeof full, "libnss_%s.so.2", service);
     if (!module)
-        module = dlopen("libnss_mdns_minimal.so.2", RTLD_NOW | RTLD_LOCAL);
+        module = dlopen(full, RTLD_NOW | RTLD_LOCAL);
     if (!module)
         fail("dlopen: %s", dlerror());
-    char full[128];
-    snprintf(full, sizeof full, "_nss_mdns_minimal_%s", name);
+    snprintf(full, sizeof full, "_nss_%s_%s", service, name);
     void *function = dlsym(module, full);
     if (!function)
         fail("dlsym: %s", dlerror());
     return function;
 }
 
-/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. */
-__attribute__((unused)) static int ask(const char *name)
+/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. Whatever comes of it, errno
+ * is as it was. */
+__attribute__((unused)) static int ask_into(const char *name, size_t size)
 {
     static by_name4 *function;
     if (!function)
         function = module_function("gethostbyname4_r");
     struct gaih_addrtuple_ *first = NULL;
-    char buffer[2048];
+    char buffer[size];
     int error = 0, h_error = -99;
-    if (function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
+    errno = 4711;
+    int status = function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL);
+    if (errno != 4711)
+        fail("%s: errno is changed to %d", name, errno);
+    if (status != NSS_STATUS_SUCCESS)
         return h_error > 0 ? -h_error : -99;
     int count = 0;
     for (; first; first = first->next)
         count++;
     return count;
+}
+
+__attribute__((unused)) static int ask(const char *name)
+{
+    return ask_into(name, 2048);
 }
 
 /* Asks glibc for all addresses of a name: 0 or getaddrinfo's error. */

@@ -51,33 +51,62 @@ static long resident(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-int main(int count, char **arguments)
+struct growth {
+    long octets, kilobytes;
+};
+
+/* All the lookups, and what is in use then that was not before. */
+static struct growth grown_by(long remembered, long new, long first)
 {
-    long remembered = count > 1 ? atol(arguments[1]) : 1000, new = count > 2 ? atol(arguments[2]) : 1000;
-    threads = count > 3 ? atoi(arguments[3]) : 1;
-    /* More than are remembered at once, and enough for most of what is done once. */
-    look_up_all("new", 90000000, 2048);
-    look_up_all("old", 0, 64);
-    resident();
-    int descriptors = open_descriptors();
     size_t octets = mallinfo2().uordblks;
     long kilobytes = resident();
     double start = now_ms();
-    look_up_all("new", 0, new);
+    look_up_all("new", first, new);
     double middle = now_ms();
     look_up_all("old", 0, remembered);
     double end = now_ms();
     /* As full of as many names as it was. */
     look_up_all("new", 80000000, 640);
     look_up_all("old", 0, 64);
-    expect_descriptors(descriptors, "after all lookups");
-    long grown = (long)(mallinfo2().uordblks - octets), grown_kilobytes = resident() - kilobytes;
-    printf("%ld remembered, %.2f us each; %ld new, %.0f us each; %ld octets more in use, %ld KiB more resident\n",
-           remembered, (end - middle) * 1e3 / (remembered + 1), new, (middle - start) * 1e3 / (new + 1), grown,
-           grown_kilobytes);
-    /* The table of names doubles once more, from 8,720 octets to 17,424, when chance has it: after that it is tidied up in
-     * place. A remembered host with addresses of one family takes 16 octets less than one of both, and on a busy machine
-     * some answers are of one. Threads have arenas and stacks of their own, which glibc keeps. */
-    if (threads == 1 && (grown > 8704 + 256 * 16 || grown_kilobytes > 64))
-        fail("it grows by %ld octets, %ld KiB", grown, grown_kilobytes);
+    struct growth growth = {(long)(mallinfo2().uordblks - octets), resident() - kilobytes};
+    /* valgrind has a heap of its own, grows as it likes, and counts for itself. */
+    const char *preloaded = getenv("LD_PRELOAD");
+    if (preloaded && strstr(preloaded, "vgpreload"))
+        growth = (struct growth){0, 0};
+    printf("%ld remembered, %.2f us each; %ld new, %.0f us each; %ld octets more in use, %ld KiB more resident; ",
+           remembered, (end - middle) * 1e3 / (remembered + 1), new, (middle - start) * 1e3 / (new + 1), growth.octets,
+           growth.kilobytes);
+    return growth;
+}
+
+int main(int count, char **arguments)
+{
+    enum { ROUNDS = 4 };
+    long remembered = count > 1 ? atol(arguments[1]) : 1000, new = count > 2 ? atol(arguments[2]) : 1000;
+    threads = count > 3 ? atoi(arguments[3]) : 1;
+    setvbuf(stdout, NULL, _IOFBF, 8192);
+    printf("%d thread%s: ", threads, threads == 1 ? "" : "s");
+    /* All that is allocated is then counted, whichever thread did it. */
+    mallopt(M_ARENA_MAX, 1);
+    /* More than are remembered at once, and enough for most of what is done once. */
+    look_up_all("new", 90000000, 2048);
+    look_up_all("old", 0, 64);
+    look_up_all("new", 80000000, 640);
+    look_up_all("old", 0, 64);
+    resident();
+    int descriptors = open_descriptors();
+    /* What is lost is lost every time. In one round or other the table of names doubles for the last time, and a host of
+     * which one family came too late takes 16 octets less than one of both: many threads make the machine so busy that there
+     * are always some, and leave pages between them that nobody needs. One octet lost by each lookup would be more. */
+    struct growth most = threads == 1 ? (struct growth){0, 0} : (struct growth){256 * 16, 64};
+    for (int round = 0; round < ROUNDS; round++) {
+        struct growth growth = grown_by(remembered, new, round * new);
+        expect_descriptors(descriptors, "after all lookups");
+        if (growth.octets <= most.octets && growth.kilobytes <= most.kilobytes) {
+            printf("0 descriptors\n");
+            return 0;
+        }
+    }
+    fflush(stdout);
+    fail("it grows each time");
 }

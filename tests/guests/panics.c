@@ -14,7 +14,7 @@ int main(void)
     if (ask("before.local") != 2)
         fail("no addresses");
     int before = open_descriptors(), panics = 0;
-    for (uint32_t stage = 1; stage <= 9; stage++) {
+    for (uint32_t stage = 1; stage <= 10; stage++) {
         char name[64], buffer[1024], untouched[1024];
         struct gaih_addrtuple_ *first = NULL;
         struct hostent host;

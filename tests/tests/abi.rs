@@ -1,7 +1,7 @@
 //! The interface to glibc: every function of every service, in every buffer; and every outcome through glibc itself.
 
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile};
+use tests::guest::{Home, Kind, compile, module_that_panics};
 use tests::sandbox::unprivileged;
 
 type Tested = Result<(), String>;
@@ -9,32 +9,59 @@ type Tested = Result<(), String>;
 #[test]
 fn every_function_keeps_to_its_interface() -> Tested {
     let home = Home::new()?;
-    home.host("abi", &[&home.client.eth0().index.to_string()]).map(drop)
+    let index = home.client.eth0().index.to_string();
+    home.host("abi", &[&index])?;
+    home.client.write("/etc/nss-mdns.conf", "labels = any\n")?;
+    home.host("abi", &[&index, "any"]).map(drop)
 }
 
 /// What the service behind the module knows: everything that the module does not find.
 const FILES: &str = "\
 127.9.9.9 nobody.local\nfd99::9 nobody.local\n127.9.9.9 a..local\nfd99::9 a..local\n\
 127.9.9.9 host.example\nfd99::9 host.example\nfd99::9 many1-outcomes.local\n\
-fe80::dead files.example\n10.1.2.3 files.example\n";
+127.9.9.9 failing.local\nfd99::9 failing.local\n\
+fe80::dead files.example\nfe80::f files.example\n10.1.2.3 files.example\n";
 
-/// Every outcome in four places: last in the line, before a module that answers, and with two kinds of actions.
-#[test]
-fn every_outcome_has_its_effect_in_glibc() -> Tested {
-    let home = Home::new()?;
+/// The module in four places: last in the line, before a module that answers, and with two kinds of actions. Before it, who
+/// answers where it says NOTFOUND, UNAVAIL and TRYAGAIN: the files (F) or nobody (N).
+const LINES: [[&str; 4]; 4] = [
+    ["N", "N", "N", "mdns_minimal"],
+    ["F", "F", "F", "mdns_minimal files"],
+    ["N", "F", "F", "mdns_minimal [NOTFOUND=return] files"],
+    ["N", "F", "N", "mdns_minimal [!UNAVAIL=return] files"],
+];
+
+fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tested {
     home.client.write("/etc/hosts", FILES)?;
-    let lines = [
-        ("N", "N", "mdns_minimal"),
-        ("F", "F", "mdns_minimal files"),
-        ("N", "F", "mdns_minimal [NOTFOUND=return] files"),
-        ("N", "F", "mdns_minimal [!UNAVAIL=return] files"),
-    ];
-    let home = &home;
     std::thread::scope(|scope| {
-        let run = |(not_found, unavailable, line)| home.host("outcomes", &[not_found, unavailable, line]);
-        let threads = lines.map(|line| scope.spawn(move || run(line)));
+        let run = |line: [&str; 4]| {
+            let arguments: Vec<_> = line.into_iter().chain(why).collect();
+            home.host_with(variables, "outcomes", &arguments)
+        };
+        let threads = LINES.map(|line| scope.spawn(move || run(line)));
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, as said above")?.map(drop))
     })
+}
+
+#[test]
+fn every_outcome_has_its_effect_in_glibc() -> Tested {
+    outcomes(&Home::new()?, &[], None)
+}
+
+#[test]
+fn every_failure_has_its_effect_in_glibc() -> Tested {
+    let home = Home::new()?;
+    outcomes(&home, &[], Some("none"))?;
+    outcomes(&home, &[], Some("refused"))?;
+    home.client.script("ip link set eth0 down")?;
+    outcomes(&home, &[], Some("down"))
+}
+
+#[test]
+fn a_panic_has_its_effect_in_glibc() -> Tested {
+    let home = Home::new()?;
+    let folder = home.install(&module_that_panics()?)?;
+    outcomes(&home, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
 }
 
 #[test]

@@ -1,11 +1,8 @@
 //! The hazards of living in other people's processes. Each guest (`tests/guests`) is such a process.
 
-use std::path::PathBuf;
-use std::process::Command;
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile};
+use tests::guest::{Home, Kind, compile, module_that_panics};
 use tests::lan::{Families, Host};
-use tests::module::{target, workspace};
 use tests::responders::scripted;
 use tests::scenario::Scenario;
 
@@ -33,6 +30,12 @@ fn children_of_a_threaded_process_do_not_hang() -> Tested {
     home.host("forks", &["8", "700"]).map(drop)
 }
 
+/// On kernels before Linux 4.14 nothing wipes the module's page in a child.
+#[test]
+fn children_start_afresh_where_the_kernel_does_not_see_to_it() -> Tested {
+    Home::new()?.host("forks", &["8", "300", "unwiped"]).map(drop)
+}
+
 #[test]
 fn a_process_may_be_forked_inside_a_lookup() -> Tested {
     Home::new()?.host("fork_inside", &[]).map(drop)
@@ -43,20 +46,35 @@ fn asynchronous_lookups_work() -> Tested {
     Home::new()?.host("asynchronous", &[]).map(drop)
 }
 
-#[test]
-fn a_small_stack_is_enough() -> Tested {
-    Home::new()?.host("stack", &[]).map(drop)
+/// For guests: a full service, which has a list of domains to read.
+fn full_service(home: &Home) -> Result<[(&'static str, String); 1], String> {
+    home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
+    Ok([("SERVICE", "mdns".into())])
 }
 
-/// The deepest of all ways: an answer that says what there is not.
 #[test]
-fn a_small_stack_is_enough_for_a_denial() -> Tested {
-    let start = |host: &Host| scripted(host, "printer.local", &["--negative", "nsec"]);
-    let scenario = Scenario::with(Families::V4, start)?;
+fn a_small_stack_is_enough() -> Tested {
+    let home = Home::new()?;
+    home.host("stack", &[])?;
+    home.host_with(&full_service(&home)?, "stack", &[]).map(drop)
+}
+
+/// The ways that a lookup may go beside the usual one: an answer that says what there is not, aliases, the host's own name.
+#[test]
+fn a_small_stack_is_enough_for_every_way() -> Tested {
     let program = compile("stack", Kind::Program)?;
-    let outcome = scenario.client.run(&[&program.to_string_lossy(), "printer.local"]);
-    println!("{}", outcome.stdout);
-    assert!(outcome.success(), "{outcome:?}");
+    let printer: [(&str, &[&str]); 3] = [
+        ("printer.local", &["--negative", "nsec"]),
+        ("alias.local", &["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"]),
+        ("client.local", &[]),
+    ];
+    for (name, options) in printer {
+        let start = |host: &Host| scripted(host, "printer.local", options);
+        let scenario = Scenario::with(if name == "printer.local" { Families::V4 } else { Families::Both }, start)?;
+        let outcome = scenario.client.run(&[&program.to_string_lossy(), name]);
+        println!("{}", outcome.stdout);
+        assert!(outcome.success() && outcome.stdout.contains(name), "{outcome:?}");
+    }
     Ok(())
 }
 
@@ -84,7 +102,18 @@ fn without_descriptors_a_lookup_fails_and_the_next_works() -> Tested {
 
 #[test]
 fn a_lookup_within_a_lookup_is_refused() -> Tested {
-    Home::new()?.host("reenter", &[]).map(drop)
+    let home = Home::new()?;
+    home.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
+    home.host("reenter", &[]).map(drop)
+}
+
+#[test]
+fn a_preloaded_library_may_look_up_names_itself() -> Tested {
+    let home = Home::new()?;
+    let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
+    let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
+    assert!(outcome.success() && outcome.stdout.contains("10.88."), "{outcome:?}");
+    Ok(())
 }
 
 #[test]
@@ -109,7 +138,9 @@ fn it_works_in_sandboxes() -> Tested {
 
 #[test]
 fn it_survives_a_host_without_memory() -> Tested {
-    Home::new()?.host("memory", &[]).map(drop)
+    let home = Home::new()?;
+    home.host("memory", &[])?;
+    home.host_with(&full_service(&home)?, "memory", &["13"]).map(drop)
 }
 
 #[test]
@@ -126,22 +157,8 @@ fn it_works_in_turkish() -> Tested {
 #[test]
 fn a_panic_at_any_stage_is_caught_and_silent() -> Tested {
     let home = Home::new()?;
-    let module = module_that_panics()?;
-    home.client.script(&format!("mkdir /run/injected; cp {} /run/injected/{FILE}", module.display()))?;
-    home.host_with(&[("LD_LIBRARY_PATH", "/run/injected".into())], "panics", &[]).map(drop)
-}
-
-/// The name under which the guests load the module.
-const FILE: &str = "libnss_mdns_minimal.so.2";
-
-/// A build with the feature that makes it panic where it is told to; in a folder of its own, so that it is never taken
-/// for the real one.
-fn module_that_panics() -> Result<PathBuf, String> {
-    let folder = target().join("injected");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--package", "nss_mdns", "--features", "panic-injection", "--target-dir"]);
-    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
-    if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
+    let folder = home.install(&module_that_panics()?)?;
+    home.host_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Any octets as a message, and as the text of a name.
 
 use resolver_core::policy::{self, NameRange};
-use resolver_core::wire::{Data, MAX_NAME, MAX_QUERY, Message, Name, Nsec, Query, Reader, RecordType};
+use resolver_core::wire::{MAX_NAME, MAX_QUERY, Message, Name, Query, Reader, Record, RecordType};
 
 use crate::plain;
 
@@ -12,6 +12,7 @@ pub fn check(data: &[u8]) {
     let mut reader = Reader::new(data);
     if let Ok(name) = Name::read(&mut reader) {
         check_name(&name);
+        assert!(name.is_at(Reader::new(data)), "a name is known where it was read");
         let mut skipped = Reader::new(data);
         assert_eq!(Name::skip(&mut skipped), Ok(()));
         assert_eq!(skipped.offset(), reader.offset(), "skipping ends where reading does");
@@ -32,8 +33,10 @@ fn check_message(data: &[u8]) {
         assert_eq!(record.is_internet(), expected.class & 0x7fff == 1);
         assert_eq!(record.owner().as_ref().map(Name::as_wire), expected.owner.as_deref());
         record.owner().iter().for_each(check_name);
-        check_data(record.data(), expected);
-        check_data(record.data(), expected); // reading leaves no trace
+        check_owner(record, expected);
+        assert_eq!(record.address(), expected.address());
+        check_target(record, expected);
+        check_denial(record, expected);
     }
     assert_eq!(read.records().count(), records.len());
 }
@@ -46,24 +49,45 @@ fn check_questions(read: &Message<'_>, expected: &plain::Message<'_>) {
     assert!(names.iter().map(Name::as_wire).eq(whole));
 }
 
-fn check_data(data: Option<Data>, expected: &plain::Record<'_>) {
-    match (data, expected.kind) {
-        (Some(Data::A(ip)), 1) => assert_eq!(Some(ip.into()), expected.address()),
-        (Some(Data::Aaaa(ip)), 28) => assert_eq!(Some(ip.into()), expected.address()),
-        (Some(Data::Cname(name)), 5) | (Some(Data::Ptr(name)), 12) => {
-            check_name(&name);
-            assert_eq!(Some(name.as_wire()), expected.target().as_deref());
+/// It is the name that it is, in any case of its letters, and no other.
+fn check_owner(record: &Record<'_>, expected: &plain::Record<'_>) {
+    let root = Name::root();
+    assert_eq!(record.is_of(&root), expected.owner.as_deref() == Some(root.as_wire()));
+    if let Some(owner) = record.owner() {
+        let (mut swapped, mut other) = (owner.as_wire().to_vec(), owner.as_wire().to_vec());
+        // Length octets are below all letters.
+        swapped.iter_mut().for_each(|octet| *octet = if octet.is_ascii_alphabetic() { *octet ^ 0x20 } else { *octet });
+        assert!(record.is_of(&owner) && record.is_of(&read(&swapped)));
+        if let Some(first) = other.get_mut(1).filter(|first| !first.is_ascii_alphabetic()) {
+            *first ^= 0x20;
+            assert!(!record.is_of(&read(&other)));
         }
-        (Some(Data::Nsec(Nsec { next, has_a, has_aaaa })), 47) => {
-            check_name(&next);
-            assert_eq!(Some((next.as_wire().to_vec(), has_a, has_aaaa)), expected.denial());
-        }
-        (None, 1 | 28) => assert_eq!(expected.address(), None),
-        (None, 5 | 12) => assert_eq!(expected.target(), None),
-        (None, 47) => assert_eq!(expected.denial(), None),
-        (None, _) => {}
-        (data, kind) => panic!("{data:?} of type {kind}"),
     }
+}
+
+fn check_target(record: &Record<'_>, expected: &plain::Record<'_>) {
+    let mut target = Name::root();
+    let read = record.read_target(&mut target);
+    check_name(&target);
+    assert_eq!(read.then(|| target.as_wire().to_vec()), expected.target());
+}
+
+fn check_denial(record: &Record<'_>, expected: &plain::Record<'_>) {
+    let nsec = record.nsec();
+    match expected.denial() {
+        Some((next, has_a, has_aaaa)) => {
+            let nsec = nsec.expect("a whole record");
+            assert_eq!((nsec.has_a, nsec.has_aaaa), (has_a, has_aaaa));
+            assert!(nsec.leads_to(&read(&next)));
+        }
+        // The next name is only looked at when it is compared.
+        None => assert!(nsec.is_none_or(|nsec| !nsec.leads_to(&Name::root()))),
+    }
+}
+
+/// The name with this wire form.
+fn read(wire: &[u8]) -> Name {
+    Name::read(&mut Reader::new(wire)).expect("a name's wire form")
 }
 
 /// Whatever holds of every name that exists.

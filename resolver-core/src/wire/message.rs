@@ -9,7 +9,7 @@
 //! +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
 //! ```
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::name::Name;
 use super::reader::{Reader, WireError};
@@ -60,7 +60,7 @@ impl<'a> Message<'a> {
     /// True if every question it claims to have is there and asks about `name`; so also if it has none.
     pub fn asks_only_about(&self, name: &Name) -> bool {
         let mut reader = self.body;
-        (0..self.question_count).all(|_| Question::read(&mut reader).is_ok_and(|question| question.name == *name))
+        (0..self.question_count).all(|_| name.is_at(reader) && skip_question(&mut reader).is_ok())
     }
 
     /// The records of all three sections, up to the first whose end cannot be found.
@@ -109,30 +109,14 @@ pub struct Record<'a> {
     data: Reader<'a>,
 }
 
-/// The data of a record of one of the types that are understood here.
-#[derive(Clone, Debug)]
-pub enum Data {
-    /// An IPv4 address.
-    A(Ipv4Addr),
-    /// An IPv6 address.
-    Aaaa(Ipv6Addr),
-    /// The canonical name of the owner.
-    Cname(Name),
-    /// The name that the owner, an address in reverse notation, points to.
-    Ptr(Name),
-    /// Which types exist at the owner.
-    Nsec(Nsec),
-}
-
 /// The part of an NSEC record that matters here (RFC 6762, section 6.1).
-#[derive(Clone, Debug)]
-pub struct Nsec {
-    /// The next name: the owner itself, in multicast DNS.
-    pub next: Name,
+#[derive(Clone, Copy, Debug)]
+pub struct Nsec<'a> {
     /// The bitmap says that there is an A record.
     pub has_a: bool,
     /// The bitmap says that there is an AAAA record.
     pub has_aaaa: bool,
+    next: Reader<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -156,41 +140,54 @@ impl<'a> Record<'a> {
     }
 
     /// True if the owner name parses and is `name`.
-    // A name takes 256 octets of stack, here no longer than it must.
-    #[inline(never)]
     pub fn is_of(&self, name: &Name) -> bool {
-        Name::read(&mut { self.owner }).is_ok_and(|owner| owner == *name)
+        name.is_at(self.owner)
     }
 
-    /// The data, or None if the type is not understood or the data are not exactly of that type's form.
-    #[inline(never)]
-    pub fn data(&self) -> Option<Data> {
-        let mut reader = self.data;
-        let data = match self.kind {
-            RecordType::A => Data::A(Ipv4Addr::from(reader.array::<4>().ok()?)),
-            RecordType::AAAA => Data::Aaaa(Ipv6Addr::from(reader.array::<16>().ok()?)),
-            RecordType::CNAME => Data::Cname(Name::read(&mut reader).ok()?),
-            RecordType::PTR => Data::Ptr(Name::read(&mut reader).ok()?),
-            RecordType::NSEC => Data::Nsec(Nsec::read(&mut reader).ok()?),
+    /// The address in an A or AAAA record; None in any other, and where the data are not of that type's length.
+    pub fn address(&self) -> Option<IpAddr> {
+        let mut data = self.data;
+        let ip = match self.kind {
+            RecordType::A => IpAddr::from(data.array::<4>().ok()?),
+            RecordType::AAAA => IpAddr::from(data.array::<16>().ok()?),
             _ => return None,
         };
-        reader.is_empty().then_some(data)
+        data.is_empty().then_some(ip)
     }
-}
 
-impl Nsec {
-    /// Reads the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
-    #[inline(never)]
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        let next = Name::read(reader)?;
-        let window = reader.u8()?;
-        let length = reader.u8()?;
-        let bitmap = reader.octets(usize::from(length))?;
+    /// Reads the name that a CNAME or PTR record leads to into `target`. False for any other record, and where the data are
+    /// not just one name.
+    pub fn read_target(&self, target: &mut Name) -> bool {
+        let mut data = self.data;
+        matches!(self.kind, RecordType::CNAME | RecordType::PTR)
+            && target.read_over(&mut data).is_ok()
+            && data.is_empty()
+    }
+
+    /// What an NSEC record says, in the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
+    /// None in any other record, and where the data have not that form.
+    pub fn nsec(&self) -> Option<Nsec<'a>> {
+        if self.kind != RecordType::NSEC {
+            return None;
+        }
+        let (next, mut data) = (self.data, self.data);
+        Name::skip(&mut data).ok()?;
+        let window = data.u8().ok()?;
+        let length = data.u8().ok()?;
+        let bitmap = data.octets(usize::from(length)).ok()?;
         let has = |kind: RecordType| {
             let octet = bitmap.get(usize::from(kind.0 / 8)).copied().unwrap_or(0);
             window == 0 && octet & (0x80 >> (kind.0 % 8)) != 0
         };
-        Ok(Self { has_a: has(RecordType::A), has_aaaa: has(RecordType::AAAA), next })
+        let nsec = Nsec { has_a: has(RecordType::A), has_aaaa: has(RecordType::AAAA), next };
+        data.is_empty().then_some(nsec)
+    }
+}
+
+impl Nsec<'_> {
+    /// True if the next name parses and is `name`: in multicast DNS it is the owner itself.
+    pub fn leads_to(&self, name: &Name) -> bool {
+        name.is_at(self.next)
     }
 }
 
@@ -200,11 +197,18 @@ mod tests {
 
     use crate::wire::build::{Response, wire};
 
-    fn only_record(kind: RecordType, data: &[u8]) -> Option<Data> {
+    /// What `read` makes of the only record of a message.
+    fn only_record<T>(kind: RecordType, data: &[u8], read: impl FnOnce(Record<'_>) -> T) -> T {
         let response = Response::new(0).record(&wire("printer.local"), kind, 1, 120, data);
         let found = Message::read(response.octets()).unwrap().records().next().unwrap();
-        assert_eq!(found.owner(), Name::from_text(b"printer.local").ok());
-        found.data()
+        let owner = Name::from_text(b"printer.local").unwrap();
+        assert!(found.owner().as_ref() == Some(&owner) && found.is_of(&owner));
+        read(found)
+    }
+
+    fn target(kind: RecordType, data: &[u8]) -> Option<Name> {
+        let mut target = Name::root();
+        only_record(kind, data, |record| record.read_target(&mut target)).then_some(target)
     }
 
     #[test]
@@ -259,19 +263,22 @@ mod tests {
     fn addresses_need_their_exact_length() {
         for length in [0, 3, 4, 5, 15, 16, 17] {
             let data = vec![1; length];
-            assert_eq!(only_record(RecordType::A, &data).is_some(), length == 4, "A of {length} octets");
-            assert_eq!(only_record(RecordType::AAAA, &data).is_some(), length == 16, "AAAA of {length} octets");
+            let is_address = |kind| only_record(kind, &data, |record| record.address()).is_some();
+            assert_eq!(is_address(RecordType::A), length == 4, "A of {length} octets");
+            assert_eq!(is_address(RecordType::AAAA), length == 16, "AAAA of {length} octets");
+            assert!(!is_address(RecordType::PTR));
         }
     }
 
     #[test]
     fn names_in_data_end_where_the_data_end() {
-        let target = wire("desk.local");
-        assert!(matches!(only_record(RecordType::PTR, &target), Some(Data::Ptr(_))));
+        let desk = wire("desk.local");
+        assert_eq!(target(RecordType::PTR, &desk), Name::from_text(b"desk.local").ok());
         // The compressed form, back to the owner.
-        assert!(matches!(only_record(RecordType::CNAME, b"\x03www\xc0\x0c"), Some(Data::Cname(_))));
-        assert!(only_record(RecordType::PTR, &[target.as_slice(), b"x"].concat()).is_none());
-        assert!(only_record(RecordType::PTR, &target[..target.len() - 1]).is_none());
+        assert_eq!(target(RecordType::CNAME, b"\x03www\xc0\x0c"), Name::from_text(b"www.printer.local").ok());
+        assert!(target(RecordType::PTR, &[desk.as_slice(), b"x"].concat()).is_none());
+        assert!(target(RecordType::PTR, &desk[..desk.len() - 1]).is_none());
+        assert!(target(RecordType::A, &desk).is_none());
     }
 
     #[test]
@@ -285,12 +292,13 @@ mod tests {
             ("a second block", b"\xc0\x0c\x00\x01\x40\x01\x01\x40", None),
             ("a bitmap past the end", b"\xc0\x0c\x00\x04\x40", None),
         ] {
-            let nsec = match only_record(RecordType::NSEC, data) {
-                Some(Data::Nsec(nsec)) => Some((nsec.has_a, nsec.has_aaaa)),
-                _ => None,
-            };
-            assert_eq!(nsec, expected, "{what}");
+            let owner = Name::from_text(b"printer.local").unwrap();
+            let nsec = only_record(RecordType::NSEC, data, |record| {
+                record.nsec().map(|nsec| (nsec.has_a, nsec.has_aaaa, nsec.leads_to(&owner)))
+            });
+            assert_eq!(nsec, expected.map(|(has_a, has_aaaa)| (has_a, has_aaaa, true)), "{what}");
         }
+        assert!(only_record(RecordType(99), b"\xc0\x0c\x00\x01\x40", |record| record.nsec().is_none()));
     }
 
     #[test]
@@ -304,8 +312,8 @@ mod tests {
         let records: Vec<_> = Message::read(response.octets()).unwrap().records().collect();
         assert_eq!(records.len(), 4);
         assert!(records[0].owner().is_none());
-        assert!(records[1].data().is_none() && records[2].data().is_none());
-        assert!(matches!(records[3].data(), Some(Data::A(address)) if address == Ipv4Addr::new(10, 0, 0, 2)));
+        assert!(records[1].address().is_none() && records[2].address().is_none());
+        assert_eq!(records[3].address(), Some(IpAddr::from([10, 0, 0, 2])));
         assert!(records[3].is_internet());
     }
 

@@ -10,7 +10,7 @@ mod name;
 mod query;
 mod reader;
 
-pub use message::{Data, Message, Nsec, Question, Record};
+pub use message::{Message, Nsec, Question, Record};
 pub use name::{InvalidName, MAX_NAME, Name};
 pub use query::{MAX_QUERY, Query};
 pub use reader::{Reader, WireError};

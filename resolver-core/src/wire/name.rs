@@ -42,7 +42,12 @@ pub enum InvalidName {
 }
 
 impl Name {
-    /// The root, from which every other name is built up.
+    /// The name of no labels.
+    pub fn root() -> Self {
+        Self { length: 1, octets: [0; MAX_NAME] }
+    }
+
+    /// What every other name is built up from.
     fn empty() -> Self {
         Self { length: 0, octets: [0; MAX_NAME] }
     }
@@ -110,21 +115,38 @@ impl Name {
     /// # Errors
     /// [`WireError`]; the reader's place is then unspecified.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut name = Self::empty();
-        let mut run_start = reader.offset();
-        let mut target = match name.read_run(reader)? {
-            None => return Ok(name),
-            Some(target) => target,
-        };
-        for _ in 0..MAX_HOPS {
-            let mut run = reader.behind(target, run_start)?;
-            run_start = target;
-            target = match name.read_run(&mut run)? {
-                None => return Ok(name),
-                Some(target) => target,
-            };
+        let mut name = Self::root();
+        name.read_over(reader)?;
+        Ok(name)
+    }
+
+    /// The same in place of what this name was. (A name that is returned lies on the stack two or three times: it is
+    /// copied from function to function.)
+    ///
+    /// # Errors
+    /// As [`Name::read`]; this is then the root.
+    pub fn read_over(&mut self, reader: &mut Reader<'_>) -> Result<(), WireError> {
+        self.length = 0;
+        let read = walk(reader, |label| self.push(label).ok_or(WireError::NameTooLong));
+        if read.is_err() {
+            self.length = 0;
+            // There is room for one octet.
+            let _ = self.push(&[]);
         }
-        Err(WireError::BadPointer)
+        read
+    }
+
+    /// True if the name at `reader` can be read and is this one. Looks at it where it is: a copy would take 256 octets of
+    /// the caller's stack.
+    pub fn is_at(&self, mut reader: Reader<'_>) -> bool {
+        let mut rest = self.as_wire();
+        let same = walk(&mut reader, |label| {
+            let (&length, tail) = rest.split_first().ok_or(Differs)?;
+            let (own, tail) = tail.split_at_checked(usize::from(length)).ok_or(Differs)?;
+            rest = tail;
+            if own.eq_ignore_ascii_case(label) { Ok(()) } else { Err(Differs) }
+        });
+        same.is_ok()
     }
 
     /// Steps over a name without looking at where its pointer leads.
@@ -198,21 +220,7 @@ impl Name {
         self.as_wire().len().saturating_sub(2)
     }
 
-    /// Reads labels up to the end of the name, or to a pointer, whose target is returned.
-    fn read_run(&mut self, reader: &mut Reader<'_>) -> Result<Option<usize>, WireError> {
-        loop {
-            match Step::read(reader)? {
-                Step::Label(label) => self.push(label).ok_or(WireError::NameTooLong)?,
-                Step::Pointer(target) => return Ok(Some(target)),
-                Step::End => {
-                    self.push_octets(&[0]).ok_or(WireError::NameTooLong)?;
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    /// Adds a label of at most 63 octets.
+    /// Adds a label of at most 63 octets; one of none ends the name.
     fn push(&mut self, label: &[u8]) -> Option<()> {
         self.push_octets(&[u8::try_from(label.len()).ok()?])?;
         self.push_octets(label)
@@ -238,6 +246,45 @@ impl Name {
 fn is_unseen(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A name on the wire is not the one it is compared with.
+struct Differs;
+
+impl From<WireError> for Differs {
+    fn from(_: WireError) -> Self {
+        Self
+    }
+}
+
+/// Hands each label of the name at `reader` to `each`, and at the end the empty one of the root; leaves `reader` behind the
+/// name. [`Name::read`] says which pointers are followed.
+fn walk<E: From<WireError>>(reader: &mut Reader<'_>, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut run_start = reader.offset();
+    let Some(mut target) = walk_run(reader, &mut each)? else { return Ok(()) };
+    for _ in 0..MAX_HOPS {
+        let mut run = reader.behind(target, run_start)?;
+        run_start = target;
+        match walk_run(&mut run, &mut each)? {
+            None => return Ok(()),
+            Some(next) => target = next,
+        }
+    }
+    Err(WireError::BadPointer.into())
+}
+
+/// The labels up to the end of the name, or to a pointer, whose target is returned.
+fn walk_run<E: From<WireError>>(
+    reader: &mut Reader<'_>,
+    each: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Option<usize>, E> {
+    loop {
+        match Step::read(reader)? {
+            Step::Label(label) => each(label)?,
+            Step::Pointer(target) => return Ok(Some(target)),
+            Step::End => return each(&[]).map(|()| None),
+        }
+    }
 }
 
 /// One step through a name on the wire.
@@ -306,6 +353,34 @@ mod tests {
         let mut reader = Reader::new(message);
         reader.octets(at).unwrap();
         Name::read(&mut reader)
+    }
+
+    fn is_at(message: &[u8], at: usize, name: &Name) -> bool {
+        let mut reader = Reader::new(message);
+        reader.octets(at).unwrap();
+        name.is_at(reader)
+    }
+
+    #[test]
+    fn a_name_is_known_where_it_is() {
+        let printer = name("printer.local");
+        for (message, at, same) in [
+            (&b"\x07printer\x05local\x00"[..], 0, true),
+            (b"\x07PRINTER\x05Local\x00", 0, true),
+            (b"\x05local\x00\x07printer\xc0\x00", 7, true),
+            (b"\x07printer\x05local\x01x\x00", 0, false),
+            (b"\x07printer\x00\x05local\x00", 0, false),
+            (b"\x05local\x00", 0, false),
+            (b"\x00", 0, false),
+            (b"\x0dprinter.local\x00", 0, false),
+            (b"\x07printer\x05local", 0, false),
+            (b"\x07printer\x05local\xc0\x00", 0, false),
+            (b"\x47printer\x05local\x00", 0, false),
+        ] {
+            assert_eq!(is_at(message, at, &printer), same, "{message:?}");
+        }
+        // Only ASCII letters have a case; '@' and '`' differ by the case bit.
+        assert!(!is_at(b"\x01`\x05local\x00", 0, &name("@.local")));
     }
 
     #[test]
@@ -439,8 +514,10 @@ mod tests {
         for hop in 0..200u16 {
             message.extend_from_slice(&(0xc000 | (hop * 2)).to_be_bytes());
         }
-        assert!(read(&message, 2 * MAX_HOPS).is_ok());
+        let root = Name::read(&mut Reader::new(&[0])).unwrap();
+        assert!(read(&message, 2 * MAX_HOPS).is_ok() && is_at(&message, 2 * MAX_HOPS, &root));
         assert_eq!(read(&message, 2 * (MAX_HOPS + 1)).err(), Some(WireError::BadPointer));
+        assert!(!is_at(&message, 2 * (MAX_HOPS + 1), &root));
     }
 
     #[test]

@@ -98,6 +98,12 @@ fn circles() -> Vec<Attack> {
             scene.both(names.windows(2).fold(scene.response(), add))
         })
         .on(&[Lookup::Missing]),
+        attack("a chain out of .local", "to b.local, from there to www.evil.example, with addresses", BOUND, |scene| {
+            let (next, out) = (wire(&format!("b-{}", scene.query.name)), wire("www.evil.example"));
+            let packet = scene.response().record(&scene.name(), types::CNAME, &next);
+            scene.both(Scene::claim(packet.record(&next, types::CNAME, &out), &out))
+        })
+        .on(&[Lookup::Missing]),
         attack("a chain of 9 CNAMEs", "the last with addresses", BOUND, |scene| chain(scene, 9)).on(&[Lookup::Missing]),
         attack("a chain of 200 CNAMEs", "the last with addresses", BOUND, |scene| chain(scene, 200))
             .on(&[Lookup::Missing]),
