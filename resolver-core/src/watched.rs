@@ -52,7 +52,7 @@ impl<T> Watched<T> {
         let lacked_before = memory::times_lacked();
         let value = Arc::new(make(text.as_deref()));
         // Nor is a value kept that lacks a part for want of memory: until the file changed, it would stay so.
-        let whole = memory::times_lacked() == lacked_before && memory::is_plenty();
+        let whole = memory::times_lacked() == lacked_before && memory::is_plenty(0);
         let changed = !unreadable && whole && self.keep(stamp, &value);
         (value, changed)
     }
