@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn no_lookup_begins_when_half_of_the_reserve_is_used() {
+        let enter = || crate::state::enter(|_| Ok(()));
+        assert!(!is_low() && enter().is_ok());
+        let places: Vec<_> = (0..=BLOCKS / 2).map(|_| RESERVE.take(layout(1))).collect();
+        assert!(is_low());
+        assert_eq!(enter(), Err(crate::abi::Failure::Lookup(resolver_core::LookupError::Exhausted)));
+        places.into_iter().for_each(|place| RESERVE.give_back(place, layout(1)));
+        assert!(!is_low() && enter().is_ok());
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let reserve = Box::new(Reserve::new());
         assert!(!reserve.take(layout(BLOCK * WORD)).is_null());

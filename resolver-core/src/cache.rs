@@ -38,6 +38,10 @@ impl Remembered {
     }
 }
 
+/// The octets that the map's next table may take, for each name that is in it: of a table of which half is in use the next
+/// is twice the size, and a place in it takes 17.
+const GROWTH: usize = 80;
+
 /// A bounded map from names to what is remembered of them.
 pub(crate) struct Cache {
     // Bounded here, not by the map: that would take the memory for all its places at once, in every process.
@@ -78,7 +82,7 @@ impl Cache {
     /// Remembers `entry` of `name`, in place of what was remembered of it before, in a cache of at most `size` names;
     /// nothing where memory is short, because the map takes it for granted.
     pub(crate) fn insert(&mut self, name: &Name, entry: Remembered, size: usize) {
-        if size == 0 || !memory::is_plenty() {
+        if size == 0 || !memory::is_plenty(self.entries.len() * GROWTH) {
             return;
         }
         if self.entries.len() >= size && !self.entries.contains(name) {

@@ -56,11 +56,11 @@ pub(crate) fn zeroed(length: usize) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// True if there is memory for what takes it for granted: a map of some hundred names grows by nine kilobytes at a time.
-pub(crate) fn is_plenty() -> bool {
-    const PLENTY: usize = 64 * 1024;
+/// True if there are so many octets, and some more, for what takes them for granted.
+pub(crate) fn is_plenty(octets: usize) -> bool {
+    const MORE: usize = 64 * 1024;
     let mut probe = Vec::<u8>::new();
-    let there_is = probe.try_reserve_exact(PLENTY).is_ok();
+    let there_is = probe.try_reserve_exact(octets.saturating_add(MORE)).is_ok();
     // Or the compiler would spare us the question.
     std::hint::black_box(&probe);
     there_is

@@ -48,7 +48,7 @@ impl<T: PartialEq> Watched<T> {
             older => older,
         };
         // Asked before anything is made: what stays must not be in the allocator's reserve.
-        let plenty = memory::is_plenty();
+        let plenty = memory::is_plenty(0);
         let (text, stamp) = match stamp.map(|_| read(self.path)) {
             None => (None, None),
             Some(Ok((text, stamp))) => (Some(text), Some(stamp)),

