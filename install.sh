@@ -1,31 +1,47 @@
 #!/bin/sh
-# Installs the NSS module of this checkout (or release archive) into the running system, or takes it away
-# again; `./install.sh --help` lists the options.
+# Installs the NSS module of this checkout (or release archive) into the running system, takes it away again, or
+# explains what is there; `./install.sh --help` lists the options.
+#
+# In a release archive libnss_mdns.so and nss-mdns-check lie beside this script, and docs/ is as in the checkout.
 #
 # Everything is checked before anything is changed. Every file is written elsewhere on its file system and renamed
 # into place: a process may load the module, or read nsswitch.conf, at any moment. Beside the module stand two folders:
 #   nss-mdns-staged  what is being written; only while this runs, and swept by the next run if this one is killed
-#   nss-mdns-kept    other packages' files that were replaced. It appears complete before the first is replaced and
-#                    vanishes in one rename after the last is back, so a killed run can always be done again.
+#   nss-mdns-kept    other packages' files that were replaced, and lists of what was installed. It appears complete
+#                    before the first file is replaced and vanishes in one rename after the last is back, so a
+#                    killed run can always be done again.
+#
+# Sections: the five things it does; messages and interruption; what must be there; where the C library is; the module
+# built or shipped; its files, and others' of the same names; the program and the pages; Debian's diversions;
+# nsswitch.conf; does a name resolve; --check: the hosts line, the files, the program that explains the rest.
 
 usage() {
     cat <<'END'
 Usage: sudo ./install.sh             build the module, install it, add it to nsswitch.conf, try it
        sudo ./install.sh --uninstall bring everything back as it was
+       ./install.sh --check          explain what is there and what is to mend; changes nothing (needs no root)
        ./install.sh --try            show it at work in a private network; installs nothing
 
 Options:
   --dry-run          print what would be changed, change nothing (needs no root)
-  --destdir DIR      only put the module and its links below DIR, for packagers (needs no root)
+  --prefix DIR       the folder for bin/nss-mdns-check, the manual pages in share/man and the example of
+                     /etc/nss-mdns.conf in share/doc/nss-mdns; otherwise /usr/local, and with --destdir /usr
+  --destdir DIR      only put the files below DIR, for packagers (needs no root; without the example)
   --libdir DIR       the folder for the module; otherwise the one that holds the system's libc.so.6
-                     (a folder without a libc.so.6 has to be named to --uninstall too)
-  --module FILE      install this built module (for a second architecture, say) instead of building one
+                     (a folder without a libc.so.6 has to be named to --uninstall and --check too)
+  --module FILE      install this built module (for a second architecture, say) instead of building one;
+                     nss-mdns-check is taken from the same folder, if the module is for this system's own programs
   --check-name NAME  the .local name to resolve at the end; otherwise this machine's own
   --no-check         do not resolve a name at the end
   --help             print this
 
+A file that another package has put where one of the module belongs is kept, and comes back with --uninstall. Where the
+program, a page or the example belongs, it is left alone. /etc/nss-mdns.conf is never touched.
+
 Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage;
              3 installed, but a .local name does not resolve yet (the reason is printed).
+With --check: 0 all is well; 1 something is to mend (the lines say what); 2 wrong usage; 4 nothing could be said.
+Its lines begin with what they are about: hosts:, files:, settings:, allowed:, interface NAME:, firewall NAME:, lookup:
 END
 }
 
@@ -46,6 +62,7 @@ main() {
     need_tools
     case $action in
     try) try_it ;;
+    check) check_system ;;
     stage) stage ;;
     install) install_system ;;
     uninstall) uninstall_system ;;
@@ -53,7 +70,7 @@ main() {
 }
 
 parse_options() {
-    action=install dry_run='' destdir='' libdir='' module='' check_name='' check=yes
+    action=install dry_run='' destdir='' prefix='' libdir='' module='' check_name='' check=yes
     while [ $# -gt 0 ]; do
         case $1 in
         --*=*)
@@ -70,9 +87,11 @@ parse_options() {
         --help | -h) usage && exit 0 ;;
         --try) action=try ;;
         --uninstall) action=uninstall ;;
+        --check) action=check failure=4 ;;
         --dry-run) dry_run=yes ;;
         --no-check) check='' ;;
         --destdir) destdir=$(absolute "$2") ;;
+        --prefix) prefix=$(absolute "$2") ;;
         --libdir) libdir=$(absolute "$2") ;;
         --module) module=$(absolute "$2") ;;
         --check-name) check_name=$2 ;;
@@ -81,6 +100,7 @@ parse_options() {
         takes_value "$1" && shift
         shift
     done
+    : "${prefix:=${destdir:+/usr}}" "${prefix:=/usr/local}"
     [ -n "$destdir" ] || return 0
     [ "$action" = install ] || wrong_usage "--destdir is only for installing"
     action=stage
@@ -88,7 +108,7 @@ parse_options() {
 
 takes_value() {
     case $1 in
-    --destdir | --libdir | --module | --check-name) return 0 ;;
+    --destdir | --prefix | --libdir | --module | --check-name) return 0 ;;
     esac
     return 1
 }
@@ -105,7 +125,7 @@ wrong_usage() {
     exit 2
 }
 
-# --- The four things it does -------------------------------------------------------------------------
+# --- The five things it does -------------------------------------------------------------------------
 
 install_system() {
     need_root
@@ -117,20 +137,26 @@ install_system() {
     need_diversions
     build_module
     need_fitting_module
+    choose_extras
     if [ -z "$dry_run" ]; then
         guard_against_interruption
         stage_object
         stage_nsswitch
     fi
     keep_other_files
+    [ -n "$dry_run" ] || stage_extras
     divert_packages
     put_in_place
+    put_extras
+    remove_extras outdated
     [ -n "$dry_run" ] || flush "$libdir"
     [ -z "$changed" ] || refresh_loader_cache
     change_nsswitch
     undo=''
     [ -n "$changed" ] || echo "nothing to do: the module is installed and up to date"
-    [ -n "$dry_run" ] || [ -z "$check" ] || check_lookup
+    if [ -n "$dry_run" ] || [ -z "$check" ] || check_lookup; then return 0; fi
+    echo "lookup: $name does not resolve: $reason" >&2
+    exit 3
 }
 
 uninstall_system() {
@@ -138,7 +164,8 @@ uninstall_system() {
     if [ -n "$libdir" ]; then folders=$libdir; else folders=$(libc_folders); fi
     folders=$(printf '%s\n' "$folders" | touched_folders)
     read_nsswitch_for_removal
-    need_writable "$folders"
+    need_writable "$folders
+$(folders_of_extras "$folders")"
     [ -n "$dry_run" ] || guard_against_interruption
     touched_outside "$folders" || restore_nsswitch
     while IFS= read -r folder; do
@@ -152,18 +179,35 @@ END
     [ -n "$changed" ] || echo "nothing to do: the module is not installed"
 }
 
-# Only the object and its links, below DIR: what a package contains.
+# Only the files, below DIR: what a package contains.
 stage() {
     find_module_source
     [ -n "$libdir" ] || libdir=$(system_libdir) || fail_without_libdir
     build_module
     enter "$destdir$libdir"
+    prefix=$destdir$prefix
+    extras=$(all_extras)
+    need_sources
     if [ -z "$dry_run" ]; then
         mkdir -p "$libdir" || fail "$libdir cannot be made"
         trap clean_up EXIT
         stage_object
+        stage_extras
     fi
     put_in_place
+    put_extras
+}
+
+# Nothing here changes anything.
+check_system() {
+    [ -n "$libdir" ] || libdir=$(system_libdir) || fail_without_libdir
+    enter "$libdir"
+    module=$libdir/$object conf=$(readlink -f "$nsswitch") to_mend=''
+    explain_hosts
+    explain_files
+    explain_the_rest
+    check_lookup || mend lookup "$name does not resolve: $reason"
+    [ -z "$to_mend" ] || exit 1
 }
 
 # Both programs are built by the user who called, also under sudo (where user namespaces are forbidden, that takes root).
@@ -188,12 +232,13 @@ step() {
 
 fail() {
     echo "install.sh: $1" >&2
-    exit 1
+    exit "$failure"
 }
 
+failure=1
 changed=''
 undo=''
-staged='' new_conf='' new_backup=''
+kept='' staged='' extras='' new_conf='' new_backup=''
 
 # From here on an exit, wanted or not, removes what is staged, and takes a first installation back.
 guard_against_interruption() {
@@ -217,6 +262,7 @@ clean_up() {
 
 # What this run, or one that was killed, has staged.
 sweep() {
+    sweep_extras
     [ -z "$staged" ] || rm -rf "$staged"
     [ -z "$new_conf" ] || rm -f "$new_conf" "$new_backup"
 }
@@ -367,10 +413,10 @@ as_builder() {
 build_module() {
     [ -n "$build" ] || return 0
     if [ -n "$dry_run" ]; then
-        echo "would build $built${builder:+ as $builder}"
+        echo "would build $built and nss-mdns-check${builder:+ as $builder}"
         return 0
     fi
-    echo "build $built${builder:+ as $builder}"
+    echo "build $built and nss-mdns-check${builder:+ as $builder}"
     unset CARGO_BUILD_TARGET
     as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 ||
         fail "cargo could not build the module"
@@ -444,6 +490,7 @@ keep_other_files() {
     done
     [ -z "$dry_run" ] || return 0
     note_down_object
+    note_down_extras
     if is_installed; then return 0; fi
     mv "$keeping" "$kept" || fail "$kept cannot be made"
     undo=yes
@@ -500,6 +547,7 @@ bring_back_files() {
         for name in $links $object; do
             bring_back "$libdir/$name" "$kept/$name"
         done
+        remove_extras all
         lift_diversions
         [ -n "$dry_run" ] || { rm -rf "$staged/kept" && mv "$kept" "$staged/kept"; } || fail "$kept cannot be removed"
     fi
@@ -515,6 +563,196 @@ bring_back() {
         step "remove $1"
         [ -n "$dry_run" ] || rm -f "$1" || fail "$1 cannot be removed"
     fi
+}
+
+# --- The program that explains, and the pages ---------------------------------------------------------
+
+# What is installed besides the module, one a line: mode, name, place.
+all_extras() {
+    printf '%s\n' "755 nss-mdns-check $prefix/bin/nss-mdns-check" \
+        "644 nss-mdns-check.1 $prefix/share/man/man1/nss-mdns-check.1" \
+        "644 nss-mdns.8 $prefix/share/man/man8/nss-mdns.8" \
+        "644 nss-mdns.conf.5 $prefix/share/man/man5/nss-mdns.conf.5"
+    # The folder below share/doc is named after the package: a packager knows it.
+    [ -n "$destdir" ] ||
+        printf '%s\n' "644 nss-mdns.conf.example $prefix/share/doc/nss-mdns/nss-mdns.conf.example"
+}
+
+# Where the file NAME comes from; of a program that a dry run does not build, nowhere.
+source_of() {
+    case $1 in
+    nss-mdns-check) [ -z "$module" ] || printf '%s\n' "${module%/*}/$1" ;;
+    *.[158]) printf '%s\n' "$PWD/docs/man/$1" ;;
+    *) printf '%s\n' "$PWD/docs/$1" ;;
+    esac
+}
+
+# The program and the pages go with the module for this system's own programs; that of a second architecture would only
+# bring a second program to the same place. What others have put there is left alone.
+choose_extras() {
+    if [ -n "$module" ] && [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then return 0; fi
+    extras=$(all_extras)
+    need_sources
+    program=$(source_of nss-mdns-check)
+    kind=$(elf_kind "$program")
+    [ -z "$kind" ] || [ "$kind" = "$(elf_kind "$module")" ] ||
+        fail "$program is built for another architecture than $module"
+    chosen=''
+    while read -r mode name place; do
+        if exists "$place" && ! is_ours_elsewhere "$place"; then
+            is_in_place "$name" "$place" ||
+                echo "leave $place as it is: it is not of the installation in $libdir"
+        else
+            need_writable "$(nearest_folder "$place")"
+            chosen="${chosen:+$chosen
+}$mode $name $place"
+        fi
+    done <<END
+$extras
+END
+    extras=$chosen
+}
+
+need_sources() {
+    while read -r mode name place; do
+        file=$(source_of "$name")
+        [ -z "$file" ] || [ -f "$file" ] || fail "$file, which belongs beside the module, is not there"
+    done <<END
+$extras
+END
+}
+
+nearest_folder() {
+    folder=${1%/*}
+    while [ ! -d "${folder:-/}" ]; do folder=${folder%/*}; done
+    printf '%s\n' "${folder:-/}"
+}
+
+is_in_place() {
+    file=$(source_of "$1")
+    [ -n "$file" ] && same "$file" "$2"
+}
+
+# A file whose checksum and place were noted down before it was put there.
+is_ours_elsewhere() {
+    [ -f "$1" ] && [ ! -L "$1" ] && grep -q -x -F "file $(cksum <"$1") $1" "$kept/files" 2>/dev/null
+}
+
+# Whether FILE still has the CHECKSUM that was noted down.
+is_still() {
+    [ -f "$2" ] && [ ! -L "$2" ] && [ "$(cksum <"$2")" = "$1" ]
+}
+
+# Before the first of them is written, `files` in the folder of kept files tells where each will be and which folders
+# were made for them. Beside the new checksum of a file stands that of the one it replaces.
+note_down_extras() {
+    wanted=$(lines_on_extras)
+    [ -n "$wanted" ] || return 0
+    if [ -f "$keeping/files" ]; then
+        printf '%s\n' "$wanted" | grep -q -v -x -F -f "$keeping/files" || return 0
+        wanted=$(printf '%s\n' "$wanted" && lines_still_true)
+    fi
+    printf '%s\n' "$wanted" 2>/dev/null | awk '!seen[$0]++' 2>/dev/null >"$staged/files" ||
+        fail "$kept cannot be written (is the disk full?)"
+    flush "$staged/files"
+    mv -f "$staged/files" "$keeping/files" || fail "$kept cannot be written"
+}
+
+lines_on_extras() {
+    [ -n "$extras" ] || return 0
+    while read -r mode name place; do
+        printf 'file %s %s\n' "$(cksum <"$(source_of "$name")")" "$place"
+        folder=${place%/*}
+        while [ ! -d "${folder:-/}" ]; do
+            printf 'folder %s\n' "$folder"
+            folder=${folder%/*}
+        done
+    done <<END
+$extras
+END
+}
+
+lines_still_true() {
+    noted_down folder | while IFS= read -r folder; do
+        [ ! -d "$folder" ] || printf 'folder %s\n' "$folder"
+    done
+    noted_down file | while read -r sum size place; do
+        if is_still "$sum $size" "$place"; then printf 'file %s %s %s\n' "$sum" "$size" "$place"; fi
+    done
+}
+
+# Beside its place, since share, bin and the module's folder may be of different file systems.
+stage_extras() {
+    [ -n "$extras" ] || return 0
+    while read -r mode name place; do
+        file=$(source_of "$name")
+        if is_in_place "$name" "$place"; then continue; fi
+        mkdir -p "${place%/*}" || fail "${place%/*} cannot be made"
+        rm -f "$place.nss-mdns-new"
+        { cp "$file" "$place.nss-mdns-new" && chmod "$mode" "$place.nss-mdns-new" && flush "$place.nss-mdns-new" &&
+            same "$file" "$place.nss-mdns-new"; } || fail "$place cannot be written (is the disk full?)"
+    done <<END
+$extras
+END
+}
+
+put_extras() {
+    [ -n "$extras" ] || return 0
+    while read -r mode name place; do
+        if is_in_place "$name" "$place"; then continue; fi
+        step "install $place"
+        [ -n "$dry_run" ] || mv -f "$place.nss-mdns-new" "$place" || fail "$place cannot be replaced"
+        [ -n "$dry_run" ] || flush "${place%/*}"
+    done <<END
+$extras
+END
+}
+
+# "all" that was noted down and is still as it was put there, or what is "outdated": of another prefix than this one.
+remove_extras() {
+    while read -r sum size place; do
+        [ -n "$place" ] || continue
+        [ -n "$dry_run" ] || [ ! -e "$place.nss-mdns-new" ] || rm -f "$place.nss-mdns-new"
+        is_still "$sum $size" "$place" || continue
+        [ "$1" = all ] || ! all_extras | cut -d' ' -f3- | grep -q -x -F "$place" || continue
+        step "remove $place"
+        [ -n "$dry_run" ] || rm -f "$place" || fail "$place cannot be removed"
+    done <<END
+$(noted_down file)
+END
+    [ -z "$dry_run" ] || return 0
+    # Of a folder and one in it, the inner one first; one that holds something stays.
+    noted_down folder | sort -r | while IFS= read -r folder; do
+        [ ! -d "$folder" ] || rmdir "$folder" 2>/dev/null
+    done
+}
+
+# What a killed run has left of what it was about to put in place.
+sweep_extras() {
+    while read -r sum size place; do
+        [ ! -e "$place.nss-mdns-new" ] || rm -f "$place.nss-mdns-new"
+    done <<END
+$(noted_down file)
+END
+    [ -z "$destdir" ] || while read -r mode name place; do
+        [ ! -e "$place.nss-mdns-new" ] || rm -f "$place.nss-mdns-new"
+    done <<END
+$extras
+END
+}
+
+# The lines on each "file" or "folder".
+noted_down() {
+    [ -z "$kept" ] || sed -n "s/^$1 //p" "$kept/files" 2>/dev/null
+}
+
+# The folders where something is to be removed by what is noted down in FOLDERS.
+folders_of_extras() {
+    printf '%s\n' "$1" | while IFS= read -r folder; do
+        sed -n 's/^file [0-9]* [0-9]* //p' "$folder/nss-mdns-kept/files" 2>/dev/null
+    done | while IFS= read -r place; do
+        [ ! -e "$place" ] || printf '%s\n' "${place%/*}"
+    done
 }
 
 # --- Debian: packages that come or are upgraded later put their files of these names elsewhere -------
@@ -582,21 +820,33 @@ readonly nsswitch=/etc/nsswitch.conf
 # The words of the hosts line as glibc reads them, one a line: offset in the file, length, word. Or one line
 # "odd: why" when this script had better leave the file alone.
 hosts_words() {
-    LC_ALL=C awk '
+    LC_ALL=C awk -v newlines="$(tail -c 1 "$1" | wc -l)" '
         function odd(why) { print "odd: " why; strange = 1; exit }
+        function is_action(text,    parts, n, k) {
+            if (text !~ /^\[.*=.*\]$/) return 0
+            text = toupper(substr(text, 2, length(text) - 2))
+            gsub(/[ \t\r\f\v]*=[ \t\r\f\v]*/, "=", text)
+            n = split(text, parts, /[ \t\r\f\v]+/)
+            for (k = 1; k <= n; k++)
+                if (parts[k] !~ /^(!?(SUCCESS|NOTFOUND|UNAVAIL|TRYAGAIN)=(RETURN|CONTINUE|MERGE))?$/) return 0
+            return 1
+        }
         { start = next_start; next_start += length($0) + 1 }
         !/^[ \t\r\f\v]*hosts[ \t\r\f\v]*:/ { next }
         {
             if (++count > 1) odd("it has more than one hosts line")
+            found = NR
             match($0, /^[^:]*:/)
             at = RLENGTH
             rest = substr($0, at + 1)
             sub(/#.*/, "", rest)
             while (match(rest, /\[[^]]*\]|[^ \t\r\f\v[]+|\[/)) {
                 word = substr(rest, RSTART, RLENGTH)
-                if (word !~ /^\[.*=.*\]$|^[A-Za-z0-9_.+-]+$/)
+                if (word !~ /^[A-Za-z0-9_.+-]+$/ && !is_action(word))
                     odd("\"" word "\" on its hosts line is neither a service nor an action")
                 if (word ~ /^\[/ && !words) odd("its hosts line begins with an action")
+                if (word ~ /^\[/ && line[words] ~ /\[/)
+                    odd("its hosts line has two actions in a row, and glibc reads no further than the first")
                 line[++words] = (start + at + RSTART - 1) " " RLENGTH " " word
                 at += RSTART + RLENGTH - 1
                 rest = substr(rest, RSTART + RLENGTH)
@@ -606,6 +856,7 @@ hosts_words() {
             if (strange) exit
             if (!count) odd("it has no hosts line")
             if (!words) odd("its hosts line names no service")
+            if (found == NR && newlines == 0) odd("no newline ends its hosts line, so glibc does not read it")
             for (i = 1; i <= words; i++) print line[i]
         }' "$1"
 }
@@ -632,10 +883,10 @@ with_words() {
     head -c "${place#* }" "$1" && printf '%s' "$text" && tail -c "+$((${place#* } + 1))" "$1"
 }
 
-# FILE without the service mdns_minimal and the action that follows it.
+# FILE without SERVICE (otherwise mdns_minimal) and the action that follows it.
 without_words() {
-    place=$(hosts_words "$1" | awk '
-        $3 == "mdns_minimal" && !found { found = 1; from = $1; to = $1 + $2; next }
+    place=$(hosts_words "$1" | awk -v service="${2:-mdns_minimal}" '
+        $3 == service && !found { found = 1; from = $1; to = $1 + $2; next }
         found && !done && $3 ~ /^\[/ { to = $1 + $2; next }
         found && !done { to = $1; done = 1 }
         !found { previous = $1 + $2 }
@@ -758,35 +1009,43 @@ take_words_off() {
 
 # --- Does a .local name resolve? ---------------------------------------------------------------------
 
+# Prints what NAME is; if it is not found, `reason` tells why.
 check_lookup() {
-    if [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then
-        echo "check: getent is not here, or of another architecture, so no name was resolved"
+    if [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ] && [ -e "$module" ]; then
+        echo "lookup: getent is not here, or of another architecture, so no name was resolved"
         return 0
     fi
     own_name=$(uname -n)
     own_name=${own_name%%.*}.local
     name=${check_name:-$own_name}
-    service=$(insertion "$conf" | sed -n 's/^has //p')
+    service=''
+    [ ! -f "$conf" ] || service=$(insertion "$conf" | sed -n 's/^has //p')
     asked=${service:-mdns_minimal}
+    resolves || return 1
+    echo "lookup: $name is $found"
+}
 
+resolves() {
+    reason=''
     look_up -s "$asked"
-    if [ -z "$loaded" ]; then missing "$(why_not_loaded)"; fi
-    if [ "$(folder_of "$loaded")" != "$libdir" ]; then missing "glibc loads $loaded instead of the one in $libdir"; fi
-    if [ -z "$service" ]; then missing "the hosts line of $nsswitch names none of $services"; fi
-    if [ -z "$addresses" ]; then missing "$(why_not_found)"; fi
     found=$addresses
-    look_up
-    if [ -z "$addresses" ]; then missing "$(why_not_reached)"; fi
-    echo "check: $name is $found"
+    if [ -z "$loaded" ]; then
+        reason=$(why_not_loaded)
+    elif [ "$(folder_of "$loaded")" != "$libdir" ]; then
+        reason="glibc loads $loaded instead of the one in $libdir"
+    elif [ -z "$service" ]; then
+        reason="the hosts line of $nsswitch names none of $services"
+    elif [ -z "$found" ]; then
+        reason=$(why_not_found)
+    else
+        look_up
+        [ -n "$addresses" ] || reason=$(why_not_reached)
+    fi
+    [ -z "$reason" ]
 }
 
 folder_of() {
     (cd -P "$(dirname "$1")" && pwd)
-}
-
-missing() {
-    echo "check: $name does not resolve: $1" >&2
-    exit 3
 }
 
 # `getent ahosts` with OPTIONS: the addresses it finds, and which file glibc loaded for the service. The loader's trace
@@ -842,6 +1101,319 @@ a_usable_interface() {
 has_address() {
     awk -v name="$1" '$1 == name || $NF == name { found = 1 } END { exit !found }' \
         /proc/net/route /proc/net/if_inet6 2>/dev/null
+}
+
+# --- --check: the hosts line --------------------------------------------------------------------------
+
+# Something that keeps `.local` names from resolving, or that an installation would do otherwise.
+mend() {
+    to_mend=yes
+    printf '%s: to mend: %s\n' "$1" "$2"
+}
+
+explain_hosts() {
+    if [ ! -f "$conf" ]; then
+        mend hosts "$nsswitch is not there, or no regular file; nsswitch.conf.example beside this script is one"
+        return
+    fi
+    if [ ! -r "$conf" ]; then
+        mend hosts "$nsswitch cannot be read by this user, whose programs then do without it: chmod 644 $conf"
+        return
+    fi
+    case $(stat -c %A "$conf") in
+    ???????r*) ;;
+    *) mend hosts "$nsswitch can be read by some users only, and the others' programs do without it: chmod 644 $conf" ;;
+    esac
+    case $(insertion "$conf") in
+    odd*) mend hosts "$nsswitch is $(insertion "$conf"); write one line: hosts: files $words dns" ;;
+    *) explain_line ;;
+    esac
+}
+
+explain_line() {
+    echo "hosts: $nsswitch has: $(grep '^[[:space:]]*hosts[[:space:]]*:' "$conf" | tr -d '\r' | tr -s '[:blank:]' ' ')"
+    advice='write'
+    if is_authselects; then advice='it is authselect that writes it (features with-mdns4, with-mdns6); wanted is'; fi
+    while IFS= read -r line; do
+        case $line in
+        'mend '*) mend hosts "${line#mend }" ;;
+        *) echo "hosts: $line" ;;
+        esac
+    done <<END
+$(hosts_words "$conf" | judge_services)
+END
+    ! grep -q '^[[:space:]]*hosts[[:space:]]*:.*#' "$conf" || echo "hosts: note: glibc from 2.33 on takes # and what" \
+        "follows for services too: put the remark on a line of its own"
+}
+
+# One line for each service, in glibc's order, then what is wrong with that order: "mend ...". An action in brackets
+# changes what comes after one outcome of the service before it; without, SUCCESS ends the search and all else goes on.
+judge_services() {
+    LC_ALL=C awk -v services="$services" -v advice="$advice" '
+        function act(i, text,    parts, n, k, pair, but, status) {
+            gsub(/^\[|\]$/, "", text)
+            gsub(/[ \t]*=[ \t]*/, "=", text)
+            n = split(toupper(text), parts, " ")
+            for (k = 1; k <= n; k++) {
+                but = sub(/^!/, "", parts[k])
+                split(parts[k], pair, "=")
+                for (status in statuses) if ((status == pair[1]) != but) after[i, status] = pair[2]
+            }
+        }
+        function ends(i, status) { return (i, status) in after && after[i, status] == "RETURN" }
+        function asks_dns(i) { return service[i] ~ /^(dns|resolve)$/ }
+        function family(name) { return name ~ /4/ ? "IPv4" : name ~ /6/ ? "IPv6" : "IPv4 and IPv6" }
+        function what(name) {
+            if (name in known) return known[name]
+            if (!(name in ours)) return "another service"
+            if (name ~ /_minimal$/)
+                return "this module: .local names of two labels, link-local addresses; " family(name)
+            return "this module: names that /etc/mdns.allow admits, without it .local names of two labels," \
+                " addresses on the link; " family(name)
+        }
+        # A full service stays where it is, and its minimal one goes in front of whatever asks elsewhere.
+        function wanted(    i, line, place, name) {
+            name = first ? service[first] : "mdns_minimal"
+            for (i = 1; i <= count && !place; i++)
+                if (i == first || asks_dns(i) || (i < first && i != files && ends(i, "NOTFOUND"))) place = i
+            if (place < count && name !~ /_minimal$/) name = name "_minimal"
+            line = "hosts:"
+            for (i = 1; i <= count; i++) {
+                if (i == place) line = line " " name " [NOTFOUND=return]"
+                if (i == first && (i == place || name == service[i])) continue
+                line = line " " service[i] (i == files ? "" : actions[i])
+            }
+            return line (place ? "" : " " name " [NOTFOUND=return]")
+        }
+        function mend(why) { print "mend " why ": " advice ": " wanted() }
+        BEGIN {
+            split(services, list, " "); for (i in list) ours[list[i]] = 1
+            split("SUCCESS NOTFOUND UNAVAIL TRYAGAIN", list, " "); for (i in list) statuses[list[i]] = 1
+            known["files"] = "the names in /etc/hosts"
+            known["dns"] = "the DNS servers of /etc/resolv.conf"
+            known["resolve"] = "systemd-resolved"
+            known["myhostname"] = "the name of this machine"
+            known["mymachines"] = "containers of systemd-machined"
+        }
+        { word = $0; sub(/^[0-9]+ [0-9]+ /, "", word) }
+        word ~ /^\[/ { actions[count] = actions[count] " " word; act(count, word); next }
+        {
+            service[++count] = word
+            after[count, "SUCCESS"] = "RETURN"
+            if (!first && word in ours) first = count
+            if (word == "files") files = count
+        }
+        END {
+            for (i = 1; i <= count; i++) {
+                line = i ". " service[i] actions[i] ": " what(service[i])
+                if (!(service[i] in ours) || i == count) print line
+                else if (ends(i, "NOTFOUND")) print line "; a .local name that nobody on the link has ends the search"
+                else print line "; a .local name that nobody on the link has goes on to the next"
+            }
+            if (!first) { mend("none of the services of the module is on the line"); exit }
+            name = service[first]
+            for (i = 1; i < first; i++) {
+                if (ends(i, "NOTFOUND"))
+                    mend(service[i] actions[i] " ends the search for .local names, so " name " is never asked")
+                else if (asks_dns(i))
+                    mend(service[i] " is asked for .local names before " name ", seldom knows them and may take long")
+                else continue
+                exit
+            }
+            if (first == count) exit
+            if (!ends(first, "SUCCESS"))
+                mend(name actions[first] " throws away what it has found")
+            else if (ends(first, "UNAVAIL"))
+                mend(name actions[first] " ends the search for all names that are not .local too")
+            else if (name !~ /_minimal$/ && ends(first, "NOTFOUND"))
+                print "note: " name actions[first] " also keeps the next service from naming addresses on the link;" \
+                    " " name "_minimal does not"
+            else if (!ends(first, "NOTFOUND"))
+                print "note: .local names that nobody on the link has go on to " service[first + 1] \
+                    "; if it does not serve them, " advice ": " wanted()
+        }'
+}
+
+# --- --check: the files -------------------------------------------------------------------------------
+
+explain_files() {
+    if ! any_file; then
+        mend files "the module is not installed: $libdir has none of its six files"
+    else
+        explain_object
+        explain_links
+        explain_loading
+    fi
+    explain_kept
+    explain_extras
+    explain_other_folders
+}
+
+any_file() {
+    for name in $object $links; do
+        if exists "$libdir/$name"; then return 0; fi
+    done
+    return 1
+}
+
+explain_object() {
+    kind=$(elf_kind "$module") problem=''
+    [ "$kind" != "$(elf_kind "$(command -v getent)")" ] || problem=$(problem_of_loading "$module")
+    if ! exists "$module"; then
+        mend files "$module is not there: install the module again"
+    elif ! is_the_module "$module"; then
+        mend files "$module is not this module ($(origin_of "$module")): install it"
+    elif [ -n "$problem" ]; then
+        mend files "$module cannot be loaded ($problem): install it again"
+    elif is_installed && ! is_ours "$module"; then
+        mend files "$module is not the object that this script installed ($(origin_of "$module")): install it again"
+    elif [ -e "$libdir/libc.so.6" ] && [ "$kind" != "$(elf_kind "$libdir/libc.so.6")" ]; then
+        mend files "$module is for $(kind_name "$kind"), and $libdir for $(kind_name "$(elf_kind "$libdir/libc.so.6")")"
+    elif is_installed; then
+        echo "files: $module, for $(kind_name "$kind"), as this script installed it"
+    else
+        echo "files: $module, for $(kind_name "$kind"), $(origin_of "$module")"
+    fi
+}
+
+# One object with the functions of all six services: nobody else's.
+is_the_module() {
+    for service in $services; do
+        grep -q "_nss_${service}_gethostbyname4_r" "$1" || return 1
+    done
+}
+
+# By whichever package manager is here.
+origin_of() {
+    if uses_dpkg; then
+        dpkg-query -S "$1" "${1#/usr}" 2>/dev/null |
+            sed '/^diversion by /d; /^local diversion /d; s/: .*//; s/^/of the package /; q'
+    elif command -v rpm >/dev/null; then
+        rpm -qf --queryformat 'of the package %{NAME}\n' "$1" 2>/dev/null | grep '^of'
+    elif command -v pacman >/dev/null; then
+        pacman -Qqo "$1" 2>/dev/null | sed 's/^/of the package /'
+    fi | grep . || echo "of no package"
+}
+
+kind_name() {
+    case $1 in
+    0101*0300) echo i386 ;;
+    02013e00) echo x86-64 ;;
+    01013e00) echo x32 ;;
+    0101*2800) echo ARM ;;
+    0201b700) echo AArch64 ;;
+    0201f300) echo RISC-V ;;
+    '') echo "no machine at all" ;;
+    *) echo "another machine ($1)" ;;
+    esac
+}
+
+explain_links() {
+    right=''
+    for name in $links; do
+        if ! exists "$libdir/$name"; then
+            mend files "$libdir/$name is not there: install the module again"
+        elif [ -f "$module" ] && same "$module" "$libdir/$name"; then
+            right="$right $name"
+        else
+            mend files "$libdir/$name does not lead to $object ($(origin_of "$libdir/$name")): install the module again"
+        fi
+    done
+    [ -z "$right" ] || echo "files:$right lead to it"
+}
+
+# A name without a dot is none that the module asks the network for.
+explain_loading() {
+    if [ -n "$problem" ]; then return 0; fi
+    if [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then
+        echo "files: which of them glibc loads was not tried: getent is not here, or of another architecture"
+        return
+    fi
+    name=nowhere right=''
+    for asked in $services; do
+        look_up -s "$asked"
+        if [ -n "$loaded" ] && [ "$(folder_of "$loaded")" = "$libdir" ]; then
+            right="$right $asked"
+        elif [ -n "$loaded" ]; then
+            mend files "glibc loads $loaded for $asked, instead of the one in $libdir: remove it"
+        elif [ -e "$libdir/libnss_$asked.so.2" ]; then
+            mend files "$(why_not_loaded)"
+        fi
+    done
+    [ -z "$right" ] || echo "files: glibc loads them for$right"
+}
+
+explain_kept() {
+    [ ! -d "$staged" ] || mend files "$staged is left of a run that was ended: install or --uninstall again"
+    is_installed || return 0
+    for file in "$kept"/*; do
+        case ${file##*/} in
+        objects | files | '*') ;;
+        *) echo "files: $file is of another package, and comes back with --uninstall" ;;
+        esac
+    done
+    uses_dpkg || return 0
+    if all_diverted; then
+        echo "files: dpkg puts packages' own files of these six names in $kept"
+    else
+        mend files "dpkg diverts only $(our_diversions | wc -l) of the module's names: install it again"
+    fi
+}
+
+# What was noted down when they were put there; a package's own are the package manager's affair.
+explain_extras() {
+    while IFS= read -r place; do
+        [ -n "$place" ] || continue
+        if ! exists "$place"; then
+            mend files "$place is not there: install the module again"
+        elif is_ours_elsewhere "$place"; then
+            echo "files: $place, as this script installed it"
+        else
+            echo "files: $place was changed since this script installed it"
+        fi
+    done <<END
+$(noted_down file | cut -d' ' -f3- | sort -u)
+END
+}
+
+# Programs of another architecture have a glibc of their own.
+explain_other_folders() {
+    libc_folders | grep -v -x -F "$libdir" | while IFS= read -r folder; do
+        exists "$folder/$object" ||
+            echo "files: $folder, for $(kind_name "$(elf_kind "$folder/libc.so.6")"), has no module: programs of that" \
+                "architecture do without it"
+    done
+}
+
+# --- --check: the settings, the interfaces and the firewall --------------------------------------------
+
+# Its lines as they are: they are the module's own judgement.
+explain_the_rest() {
+    program=$(program_to_ask)
+    if [ -z "$program" ]; then
+        mend settings "nss-mdns-check is not installed, so settings, interfaces and firewall were not looked at"
+        return
+    fi
+    "$program"
+    status=$?
+    case $status in
+    0) ;;
+    1) to_mend=yes ;;
+    *) mend settings "$program ended with status $status" ;;
+    esac
+}
+
+# The one that was installed with the module, or one that this system or this folder has.
+program_to_ask() {
+    {
+        noted_down file | cut -d' ' -f3- | grep '/nss-mdns-check$'
+        command -v nss-mdns-check
+        printf '%s\n' "$PWD/nss-mdns-check" "${PWD}/${built%/*}/nss-mdns-check"
+    } | while IFS= read -r candidate; do
+        [ -x "$candidate" ] || continue
+        printf '%s\n' "$candidate"
+        break
+    done
 }
 
 main "$@"

@@ -50,12 +50,8 @@ unsafe fn by_name(
     };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
-        if !resolver.is_ours(name, text, service.names) {
-            return Err(LookupError::NotOurs.into());
-        }
-        service.need(family)?;
         // Looked at where it is: moving it would take its size of stack once more.
-        let answer = &resolver.lookup(name, Families::only(family));
+        let answer = &resolver.lookup(name, text, service.names, service.only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
         stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.
@@ -90,11 +86,8 @@ unsafe fn by_name_all(
     };
     guard::call(report, |resolver| {
         stages::reach(Stage::Begin);
-        if !resolver.is_ours(name, text, service.names) {
-            return Err(LookupError::NotOurs.into());
-        }
         // As above.
-        let answer = &resolver.lookup(name, service.families);
+        let answer = &resolver.lookup(name, text, service.names, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
         stages::reach(Stage::Encode);
         // SAFETY: by the caller's promise.

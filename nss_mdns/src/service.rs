@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use libc::c_int;
 use resolver_core::policy::{NameRange, ReverseRange};
-use resolver_core::{Families, Family, LookupError};
+use resolver_core::{Families, Family};
 
 use crate::abi::Failure;
 
@@ -29,11 +29,10 @@ impl Service {
         Self { families, names: NameRange::Allowed, reverse: ReverseRange::OnLink }
     }
 
-    /// # Errors
-    /// [`LookupError::NoData`] for the family that this service never has: no other service is to be asked for that of a
-    /// name that is ours, DNS least of all.
-    pub(crate) fn need(&self, family: Family) -> Result<(), Failure> {
-        if self.families.contains(family) { Ok(()) } else { Err(LookupError::NoData.into()) }
+    /// Just `family`, or nothing at all if this service never has it: such an address of a name that is ours is no other
+    /// service's affair, DNS's least of all.
+    pub(crate) fn only(&self, family: Family) -> Families {
+        if self.families.contains(family) { Families::only(family) } else { Families::default() }
     }
 
     /// False if this service never looks up the name of `ip`.
@@ -70,14 +69,10 @@ mod tests {
         ] {
             assert_eq!(requested_family(af), expected, "{af}");
         }
-        let no_data = Err(Failure::Lookup(LookupError::NoData));
-        for (families, v4, v6) in [
-            (Families::BOTH, Ok(()), Ok(())),
-            (Families::only(Family::V4), Ok(()), no_data),
-            (Families::only(Family::V6), no_data, Ok(())),
-        ] {
+        let (v4, v6, neither) = (Families::only(Family::V4), Families::only(Family::V6), Families::default());
+        for (families, of_v4, of_v6) in [(Families::BOTH, v4, v6), (v4, v4, neither), (v6, neither, v6)] {
             let service = Service::minimal(families);
-            assert_eq!((service.need(Family::V4), service.need(Family::V6)), (v4, v6), "{families:?}");
+            assert_eq!((service.only(Family::V4), service.only(Family::V6)), (of_v4, of_v6), "{families:?}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! `/etc/mdns.allow`, nss-mdns's list of the domains that multicast DNS is asked for, as the full services honour it.
 //!
 //! ```text
-//! # a suffix a line
-//! .local
+//! # a suffix a line, and what follows it is for people
+//! .local     our printers
 //! .local.
 //! .example
 //! ```
@@ -13,6 +13,7 @@ use std::ffi::CStr;
 use std::fmt;
 
 use crate::memory;
+use crate::watched::without_mark;
 
 /// Where the list is. It need not be there.
 pub const FILE: &CStr = c"/etc/mdns.allow";
@@ -48,8 +49,9 @@ impl Suffixes {
     /// Reads the list's text, and tells `report` of the lines that are passed over.
     pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem)) -> Self {
         let mut suffixes = Self::default();
-        for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
-            let entry = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
+        for (index, line) in without_mark(text).split(|&octet| octet == b'\n').enumerate() {
+            let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
+            let entry = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
             if !entry.is_empty() && !suffixes.push(entry) {
                 report(Problem { line: index + 1 });
             }
@@ -66,8 +68,16 @@ impl Suffixes {
         let labels = suffix.strip_suffix(b".").unwrap_or(suffix);
         let valid = entry.len() <= LONGEST
             && labels.split(|&octet| octet == b'.').all(|label| !label.is_empty())
-            && !labels.iter().any(|&octet| octet.is_ascii_whitespace() || octet.is_ascii_control() || octet == b'*');
-        valid && memory::push(&mut self.text, b'\n') && suffix.iter().all(|&octet| memory::push(&mut self.text, octet))
+            && !labels.iter().any(|&octet| octet.is_ascii_control() || octet == b'*');
+        valid
+            && memory::reserve(&mut self.text, suffix.len() + 1)
+            && memory::push(&mut self.text, b'\n')
+            && memory::extend(&mut self.text, suffix)
+    }
+
+    /// True if no name is allowed.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.text.is_empty()
     }
 
     /// True if `name`, as it is spelled, ends in one of the suffixes, with a label or more before it.
@@ -106,6 +116,11 @@ mod tests {
                 &["printer.local.", "printer.example", "local", ".local", "xlocal"],
             ),
             ("local", &["printer.local"], &["printer.local.", "mylocal", "local"]),
+            (
+                "\u{feff}.local our printers\n.example\tand theirs",
+                &["a.local", "a.example"],
+                &["a.printers", "a.theirs"],
+            ),
             (".local.\n", &["printer.local."], &["printer.local"]),
             (
                 "  .Example.Org  # ours\r\n.local",
@@ -127,7 +142,7 @@ mod tests {
     #[test]
     fn lines_that_are_no_entries_are_passed_over_as_a_whole() {
         let long = format!("{}.local", "a.".repeat(200));
-        for line in [&long, ".", "..", "a..b", "*.local", "two words", "a\x07b"] {
+        for line in [&long, ".", "..", "a..b", "*.local", "a\x07b"] {
             let mut problems = Vec::new();
             let suffixes =
                 Suffixes::parse(format!(".one\n{line}\n.two\n").as_bytes(), &mut |problem| problems.push(problem));

@@ -117,7 +117,7 @@ impl AddressCollector {
             }
         }
         if !self.ipv6_link_local {
-            leave_out_ipv6_link_local(&mut self.found, &mut absent);
+            leave_out_ipv6_link_local(&mut self.found);
         }
         // Addresses on the link that they were heard on can surely be reached, others perhaps (think of the inside of
         // a responder's containers); those that need no scope first. The responder's order is kept otherwise.
@@ -132,8 +132,10 @@ impl AddressCollector {
         })
     }
 
+    /// True if there is an address of `family` that will be part of the answer.
     fn has(&self, family: Family) -> bool {
-        self.found.iter().any(|address| Family::of(address.ip) == family)
+        let counts = |address: &&Address| self.ipv6_link_local || !is_ipv6_link_local(address);
+        self.found.iter().filter(counts).any(|address| Family::of(address.ip) == family)
     }
 
     /// True if the host is known to have no address of `family`. For a family that was not wanted only evidence counts:
@@ -275,13 +277,13 @@ impl AddressCollector {
     }
 }
 
-/// Where the settings have it so, a host of no other IPv6 address has none.
-pub(crate) fn leave_out_ipv6_link_local(addresses: &mut Vec<Address>, absent: &mut Families) {
-    let before = addresses.len();
-    addresses.retain(|address| address.ip.is_ipv4() || !address.is_link_local());
-    if addresses.len() < before && addresses.iter().all(|address| address.ip.is_ipv4()) {
-        absent.insert(Family::V6);
-    }
+/// Where the settings have it so.
+pub(crate) fn leave_out_ipv6_link_local(addresses: &mut Vec<Address>) {
+    addresses.retain(|address| !is_ipv6_link_local(address));
+}
+
+fn is_ipv6_link_local(address: &Address) -> bool {
+    address.ip.is_ipv6() && address.is_link_local()
 }
 
 impl Collector for AddressCollector {

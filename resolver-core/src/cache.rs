@@ -46,18 +46,27 @@ const GROWTH: usize = 80;
 pub(crate) struct Cache {
     // Bounded here, not by the map: that would take the memory for all its places at once, in every process.
     entries: LruCache<Name, Remembered>,
+    /// How often all has been forgotten.
+    generation: u32,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { entries: LruCache::unbounded() }
+        Self { entries: LruCache::unbounded(), generation: 0 }
     }
 }
 
 impl Cache {
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything, what is being found out at present too; returns the new [`Cache::generation`].
+    pub(crate) fn clear(&mut self) -> u32 {
         self.entries.clear();
+        self.generation = self.generation.wrapping_add(1);
+        self.generation
+    }
+
+    /// How often all has been forgotten: what was begun before the last time is not to be remembered.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// What is remembered of `name`, if it is still good at `now`.

@@ -11,7 +11,7 @@ use crate::answer::Family;
 use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::ids::Ids;
-use crate::interfaces::{Interface, Interfaces, Link, Unasked, judge, read_tables};
+use crate::interfaces::{Interface, Interfaces, Unasked, judge_all, read_tables};
 use crate::policy::NameRange;
 use crate::socket::{Channel, GROUP_V4, GROUP_V6, Sockets};
 use crate::watched;
@@ -43,11 +43,13 @@ pub fn settings() -> (Config, FileReport) {
     (config, report)
 }
 
-/// Reads the list of allowed domains.
-pub fn allowed() -> FileReport {
-    file(allow::FILE, |text, report| {
-        Suffixes::parse(text, &mut |problem| report(&problem));
-    })
+/// Reads the list of allowed domains; tells also whether it allows nothing.
+pub fn allowed() -> (bool, FileReport) {
+    let mut is_empty = false;
+    let report = file(allow::FILE, |text, report| {
+        is_empty = Suffixes::parse(text, &mut |problem| report(&problem)).is_empty();
+    });
+    (is_empty, report)
 }
 
 fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))) -> FileReport {
@@ -72,6 +74,8 @@ fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))
 pub struct InterfaceReport {
     /// Its name.
     pub name: String,
+    /// Its index.
+    pub index: u32,
     judgement: Result<Interface, Unasked>,
 }
 
@@ -81,11 +85,12 @@ pub struct InterfaceReport {
 /// What the system calls said if nothing could be found out.
 pub fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, LookupError> {
     let (links, addresses) = read_tables()?;
-    let report = |link: &Link| InterfaceReport {
+    let judged = judge_all(&links, &addresses, config).map(|(link, judgement)| InterfaceReport {
         name: String::from_utf8_lossy(link.name.octets()).into_owned(),
-        judgement: judge(link, &addresses, config),
-    };
-    Ok(links.iter().map(report).collect())
+        index: link.index,
+        judgement,
+    });
+    Ok(judged.collect())
 }
 
 impl InterfaceReport {
@@ -126,6 +131,7 @@ impl fmt::Display for InterfaceReport {
             Err(Unasked::NoAddress) => "not asked: it has no address",
             Err(Unasked::Denied) => "not asked: deny-interfaces matches it",
             Err(Unasked::NotAllowed) => "not asked: allow-interfaces does not match it",
+            Err(Unasked::OthersFirst) => "not asked: it is one too many",
         })
     }
 }

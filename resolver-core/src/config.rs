@@ -7,7 +7,7 @@ mod settings;
 use std::time::Duration;
 
 pub use file::{Problem, parse};
-pub use settings::{Choice, Kind, SETTINGS, Setting};
+pub use settings::{Choice, Kind, LONGEST_TIMEOUT, SETTINGS, Setting};
 
 use crate::globs::Globs;
 use crate::policy::ReverseRange;

@@ -1,5 +1,5 @@
 //! Patterns of interfaces' names, as a shell has them: `*` for any octets, `?` for one, `[a-f]` for one of several, `[!a-f]`
-//! for one of all others.
+//! or `[^a-f]` for one of all others.
 
 use crate::memory;
 
@@ -9,7 +9,7 @@ const LONGEST: usize = 64;
 /// A list of patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs {
-    // Each with a NUL behind it: a list of lists would be an allocation for each.
+    // Each with a NUL before it: a list of lists would be an allocation for each.
     text: Vec<u8>,
 }
 
@@ -17,7 +17,10 @@ impl Globs {
     /// Adds a pattern; false if it is none, or there is no memory for it.
     pub(crate) fn push(&mut self, pattern: &[u8]) -> bool {
         let valid = !pattern.is_empty() && pattern.len() <= LONGEST && is_pattern(pattern);
-        valid && pattern.iter().chain([&0]).all(|&octet| memory::push(&mut self.text, octet))
+        valid
+            && memory::reserve(&mut self.text, pattern.len() + 1)
+            && memory::push(&mut self.text, 0)
+            && memory::extend(&mut self.text, pattern)
     }
 
     /// True if one of the patterns matches the whole of `name`.
@@ -62,9 +65,9 @@ impl<'a> Element<'a> {
             b'*' => Some((Self::Any, rest)),
             b'?' => Some((Self::One, rest)),
             b'[' => {
-                let (negated, rest) = match rest.strip_prefix(b"!") {
-                    Some(rest) => (true, rest),
-                    None => (false, rest),
+                let (negated, rest) = match rest.split_first() {
+                    Some((b'!' | b'^', rest)) => (true, rest),
+                    _ => (false, rest),
                 };
                 // A closing bracket at the first place is a member.
                 let end = rest.iter().skip(1).position(|&octet| octet == b']')? + 1;
@@ -154,6 +157,7 @@ mod tests {
             ("eth?", &["eth0"], &["eth", "eth10"]),
             ("br-[0-9a-f]*", &["br-0", "br-f1"], &["br-", "br-g1"]),
             ("[!v]*", &["eth0"], &["veth0", ""]),
+            ("[^v]*", &["eth0"], &["veth0", ""]),
             ("[]]", &["]"], &["[", ""]),
             ("[a-]x", &["ax", "-x"], &["bx"]),
             ("**", &["", "a"], &[]),
@@ -172,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_no_pattern() {
         let long = "a".repeat(LONGEST + 1);
-        for pattern in ["", "[", "[]", "[a", "[!]", "a b", "a/b", "a,b", "a\0", "[a\0]", &long] {
+        for pattern in ["", "[", "[]", "[a", "[!]", "[^]", "a b", "a/b", "a,b", "a\0", "[a\0]", &long] {
             assert!(!Globs::default().push(pattern.as_bytes()), "{pattern:?}");
         }
     }
@@ -191,7 +195,7 @@ mod tests {
 
         /// The C library's fnmatch is of the same opinion.
         #[test]
-        fn patterns_are_the_shells(pattern in "([ab*?-]|\\[!?[ab-][ab!-]{0,2}\\]){1,6}", name in "[ab!-]{0,8}") {
+        fn patterns_are_the_shells(pattern in "([ab*?-]|\\[[!^]?[ab-][ab!^-]{0,2}\\]){1,6}", name in "[ab!^-]{0,8}") {
             let mut globs = Globs::default();
             prop_assert!(globs.push(pattern.as_bytes()), "{}", pattern);
             let text = |text: &str| CString::new(text).unwrap();

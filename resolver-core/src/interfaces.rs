@@ -48,8 +48,10 @@ impl LinkName {
 }
 
 impl From<InterfaceName> for LinkName {
-    fn from(name: InterfaceName) -> Self {
-        Self(name.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes())))
+    /// The requests of `netdevice(7)` tell an address by its label, which is the name or begins with it and a colon.
+    fn from(label: InterfaceName) -> Self {
+        let octets = label.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes()));
+        Self::new(octets.split(|&octet| octet == b':').next().unwrap_or_default())
     }
 }
 
@@ -72,6 +74,8 @@ pub(crate) enum Unasked {
     Denied,
     /// The settings allow others.
     NotAllowed,
+    /// So many others that can be asked on have a lower index.
+    OthersFirst,
 }
 
 /// One of this host's own addresses.
@@ -127,11 +131,9 @@ impl Interfaces {
     /// Picks those that can be asked on, by index.
     pub(crate) fn select(links: &[Link], mut addresses: Vec<OwnAddress>, config: &Config) -> Self {
         let mut usable = Vec::new();
-        for link in links {
-            if let Ok(interface) = judge(link, &addresses, config) {
-                if usable.len() < MOST_INTERFACES {
-                    crate::memory::push(&mut usable, interface);
-                }
+        for (_, judgement) in judge_all(links, &addresses, config) {
+            if let Ok(interface) = judgement {
+                crate::memory::push(&mut usable, interface);
             }
         }
         addresses.retain(|own| own.prefix_length > 0);
@@ -187,27 +189,52 @@ pub(crate) fn read_tables() -> Result<(Vec<Link>, Vec<OwnAddress>), LookupError>
     Ok((links, addresses))
 }
 
+/// Whether each of the interfaces is asked on, or why not.
+pub(crate) fn judge_all<'a>(
+    links: &'a [Link],
+    addresses: &'a [OwnAddress],
+    config: &'a Config,
+) -> impl Iterator<Item = (&'a Link, Result<Interface, Unasked>)> {
+    let mut count = 0;
+    links.iter().map(move |link| {
+        let judgement = judge(link, addresses, config);
+        count += usize::from(judgement.is_ok());
+        (link, if count > MOST_INTERFACES { judgement.and(Err(Unasked::OthersFirst)) } else { judgement })
+    })
+}
+
 /// Whether an interface is asked on: it is up, running, carries multicast, leads to more than one host, is no member of
 /// another, has an address, and the settings say nothing against it.
 ///
 /// # Errors
 /// Why it is not.
-pub(crate) fn judge(link: &Link, addresses: &[OwnAddress], config: &Config) -> Result<Interface, Unasked> {
+fn judge(link: &Link, addresses: &[OwnAddress], config: &Config) -> Result<Interface, Unasked> {
     let name = link.name.octets();
     let is = |flag| link.flags & flag != 0;
-    let has = |family| addresses.iter().any(|own| own.interface == link.index && Family::of(own.ip) == family);
-    let interface = Interface { index: link.index, v4: has(Family::V4), v6: has(Family::V6) };
-    match () {
-        () if config.deny_interfaces.matches(name) => Err(Unasked::Denied),
-        () if !config.allow_interfaces.matches(name) => Err(Unasked::NotAllowed),
-        () if !is(libc::IFF_UP) => Err(Unasked::Down),
-        () if !is(libc::IFF_MULTICAST) => Err(Unasked::NoMulticast),
-        () if is(libc::IFF_POINTOPOINT) && !config.allow_interfaces.names(name) => Err(Unasked::PointToPoint),
-        () if link.is_port => Err(Unasked::Member),
-        () if !is(libc::IFF_RUNNING) => Err(Unasked::NotRunning),
-        () if !interface.v4 && !interface.v6 => Err(Unasked::NoAddress),
-        () => Ok(interface),
+    if config.deny_interfaces.matches(name) {
+        return Err(Unasked::Denied);
     }
+    if !config.allow_interfaces.matches(name) {
+        return Err(Unasked::NotAllowed);
+    }
+    if !is(libc::IFF_UP) {
+        return Err(Unasked::Down);
+    }
+    if !is(libc::IFF_MULTICAST) {
+        return Err(Unasked::NoMulticast);
+    }
+    if is(libc::IFF_POINTOPOINT) && !config.allow_interfaces.names(name) {
+        return Err(Unasked::PointToPoint);
+    }
+    if link.is_port {
+        return Err(Unasked::Member);
+    }
+    if !is(libc::IFF_RUNNING) {
+        return Err(Unasked::NotRunning);
+    }
+    let has = |family| addresses.iter().any(|own| own.interface == link.index && Family::of(own.ip) == family);
+    let (v4, v6) = (has(Family::V4), has(Family::V6));
+    if v4 || v6 { Ok(Interface { index: link.index, v4, v6 }) } else { Err(Unasked::NoAddress) }
 }
 
 impl OwnAddress {
@@ -296,6 +323,11 @@ pub(crate) mod tests {
         {
             assert_eq!(LinkName::new(octets).octets(), expected);
         }
+        let mut label: InterfaceName = [0; libc::IFNAMSIZ];
+        for (place, octet) in label.iter_mut().zip(b"eth0:home") {
+            *place = *octet as libc::c_char;
+        }
+        assert_eq!(LinkName::from(label).octets(), b"eth0");
     }
 
     #[test]
@@ -303,6 +335,9 @@ pub(crate) mod tests {
         let links: Vec<_> = (2..100).map(|index| link(index, ETHERNET)).collect();
         let addresses: Vec<_> = (2..100).map(|index| own(index, "10.0.0.1/24")).collect();
         assert_eq!(selected(&links, &addresses).len(), MOST_INTERFACES);
+        let config = Config::default();
+        let last = judge_all(&links, &addresses, &config).last();
+        assert_eq!(last.map(|(_, judgement)| judgement), Some(Err(Unasked::OthersFirst)));
     }
 
     #[test]

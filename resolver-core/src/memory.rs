@@ -15,22 +15,37 @@ pub(crate) fn note_lack() {
     LACKED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Makes room for so many more; false if there is no memory for them.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, count: usize) -> bool {
+    let reserved = list.try_reserve(count).is_ok();
+    if !reserved {
+        note_lack();
+    }
+    reserved
+}
+
 /// Adds `item` if there is memory for it; true if there was.
 pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> bool {
-    if list.try_reserve(1).is_err() {
-        note_lack();
-        return false;
+    let reserved = reserve(list, 1);
+    if reserved {
+        list.push(item);
     }
-    list.push(item);
-    true
+    reserved
+}
+
+/// Adds all of `items`, or none of them where there is no memory for all; true if there was.
+pub(crate) fn extend<T: Copy>(list: &mut Vec<T>, items: &[T]) -> bool {
+    let reserved = reserve(list, items.len());
+    if reserved {
+        list.extend_from_slice(items);
+    }
+    reserved
 }
 
 /// A copy of `items`, or None where there is no memory for one.
 pub(crate) fn copy_of<T: Copy>(items: &[T]) -> Option<Vec<T>> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(items.len()).ok()?;
-    copy.extend_from_slice(items);
-    Some(copy)
+    extend(&mut copy, items).then_some(copy)
 }
 
 /// `length` zeroed octets, or None where there is no memory for them.

@@ -32,7 +32,7 @@ impl NameRange {
     /// `.local` that no host can have.
     pub fn host_name(self, text: &[u8]) -> Result<Name, LookupError> {
         let is_local = is_local(text);
-        if !is_local && (self == Self::Local || !has_two_labels(text)) {
+        if !is_local && (self == Self::Local || !has_dot_within(text)) {
             return Err(LookupError::NotOurs);
         }
         Name::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
@@ -54,7 +54,7 @@ impl NameRange {
 }
 
 /// True if there is a dot in `text` that is not its last octet.
-fn has_two_labels(text: &[u8]) -> bool {
+fn has_dot_within(text: &[u8]) -> bool {
     text.strip_suffix(b".").unwrap_or(text).contains(&b'.')
 }
 

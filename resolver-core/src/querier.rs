@@ -95,16 +95,26 @@ pub(crate) fn run(
         querier.sockets.wait(until.min(deadline).saturating_duration_since(now))?;
         for _ in 0..BATCH {
             let now = Instant::now();
-            if now >= deadline || !querier.take_one(collector, &mut buffer, now) {
+            if now >= deadline {
                 break;
+            }
+            match querier.take_one(collector, &mut buffer, now) {
+                None => break,
+                Some(true) if collector.verdict(now) == Verdict::Done => break,
+                Some(_) => {}
             }
         }
     }
-    // A host has more than one address: what is already here is wanted too.
+    // A host has more than one address: what is already here is wanted too. But where many look up names at once, the ear
+    // is full of their questions.
     let _ = querier.sockets.wait(Duration::ZERO);
+    let patience = 2 * querier.sockets.count();
+    let mut of_no_use = 0;
     for _ in 0..MOST_LEFT_OVERS {
-        if !querier.take_one(collector, &mut buffer, Instant::now()) {
-            break;
+        match querier.take_one(collector, &mut buffer, Instant::now()) {
+            Some(true) => of_no_use = 0,
+            Some(false) if of_no_use < patience => of_no_use += 1,
+            _ => break,
         }
     }
     Ok(())
@@ -203,15 +213,17 @@ impl Querier<'_> {
         self.sockets.send(packet, channel, interface, to).map_err(|error| LookupError::from_io(&error))
     }
 
-    /// Takes in one packet; false if there is none.
-    fn take_one(&mut self, collector: &mut dyn Collector, buffer: &mut [u8], now: Instant) -> bool {
-        let Some(datagram) = self.sockets.receive(buffer) else { return false };
+    /// Takes in one packet; None if there is none, else whether it is believed.
+    fn take_one(&mut self, collector: &mut dyn Collector, buffer: &mut [u8], now: Instant) -> Option<bool> {
+        let datagram = self.sockets.receive(buffer)?;
         stages::reach(Stage::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-        if let Some(reply) = validation::believe(&datagram, octets, &self.outstanding, self.interfaces) {
+        let reply = validation::believe(&datagram, octets, &self.outstanding, self.interfaces);
+        let is_believed = reply.is_some();
+        if let Some(reply) = reply {
             stages::reach(Stage::Believed);
             collector.take(&reply, now);
         }
-        true
+        Some(is_believed)
     }
 }

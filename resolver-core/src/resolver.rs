@@ -26,11 +26,21 @@ use crate::wire::Name;
 /// How long silence is remembered.
 const SILENCE_TTL: Duration = Duration::from_secs(1);
 
+/// How long somebody else may take to answer to the machine's own name, whenever the question is repeated.
+const OWN_NAME_SILENCE: Duration = Duration::from_millis(250);
+
 /// A resolver with its memory and the administrator's settings. To be shared by all threads of a process.
 pub struct Resolver {
     config: Watched<Config>,
     allowed: Watched<Allowed>,
     cache: Mutex<Cache>,
+}
+
+/// The settings by which a lookup is made.
+struct Settings {
+    config: Arc<Config>,
+    /// That of the cache at the time; None if it was not to be had.
+    generation: Option<u32>,
 }
 
 /// The name of an address.
@@ -54,30 +64,45 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// True if `name`, spelled so, is to be looked up for a service with this range.
-    ///
-    /// Looks at a file only where the answer depends on it: never for a name of two labels and [`NameRange::Local`].
-    #[inline(never)]
-    pub fn is_ours(&self, name: &Name, spelling: &[u8], range: NameRange) -> bool {
-        let allowed = match range {
-            NameRange::Local => None,
-            NameRange::Allowed => Some(self.allowed()),
-        };
-        range.contains(name, spelling, allowed.as_deref().unwrap_or(&Allowed::Local), || self.config().labels)
-    }
-
-    /// The addresses of the host called `name`, at least those of the `wanted` families.
+    /// The addresses of the host called `name`, at least those of the `wanted` families, if the name, spelled so, is within
+    /// `range`.
     ///
     /// Waits for the network until the answer is complete, at most for [`Config::timeout`].
     ///
     /// # Errors
-    /// [`LookupError::Silence`] if nobody answered, [`LookupError::NoData`] if the host has no address of these families,
-    /// and whatever kept the network from being asked.
-    pub fn lookup(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
+    /// [`LookupError::NotOurs`] for a name out of range, [`LookupError::Silence`] if nobody answered,
+    /// [`LookupError::NoData`] if the host has no address of these families (or they are none), and whatever kept the
+    /// network from being asked.
+    pub fn lookup(
+        &self,
+        name: &Name,
+        spelling: &[u8],
+        range: NameRange,
+        wanted: Families,
+    ) -> Result<Answer, LookupError> {
+        if !self.is_ours(name, spelling, range) {
+            return Err(LookupError::NotOurs);
+        }
+        if wanted == Families::default() {
+            return Err(LookupError::NoData);
+        }
         match self.remembered_host(name, wanted, Instant::now()) {
             Some(remembered) => remembered,
             None => self.ask_for_host(name, wanted),
         }
+    }
+
+    /// Whether `name`, spelled so, is within `range`.
+    ///
+    /// Looks at a file only where the answer depends on it: never for a name of two labels and [`NameRange::Local`].
+    #[inline(never)]
+    fn is_ours(&self, name: &Name, spelling: &[u8], range: NameRange) -> bool {
+        let allowed = match range {
+            NameRange::Local => None,
+            NameRange::Allowed => Some(self.allowed()),
+        };
+        let labels = || self.settings().config.labels;
+        range.contains(name, spelling, allowed.as_deref().unwrap_or(&Allowed::Local), labels)
     }
 
     /// The name of the host with the address `ip`, if that is within `range`.
@@ -128,7 +153,8 @@ impl Resolver {
     #[inline(never)]
     fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
         stages::reach(Stage::Interfaces);
-        let config = &*self.config();
+        let settings = &self.settings();
+        let config = &*settings.config;
         let interfaces = Interfaces::read(config)?;
         let is_own = config.own_name && is_own_name(name);
         let mut collector = AddressCollector::new(name, wanted, config);
@@ -137,21 +163,21 @@ impl Resolver {
         let mut answer = match collector.finish(&interfaces, now) {
             Some(answer) => answer,
             None if is_own => own_answer(name, &interfaces, config, now),
-            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, config, now))),
+            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, settings, now))),
         };
-        self.remember_host(name, &mut answer, config, now);
+        self.remember_host(name, &mut answer, settings, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
     }
 
     #[inline(never)]
-    fn remember_host(&self, name: &Name, answer: &mut Answer, config: &Config, now: Instant) {
-        self.with_cache(|cache| {
+    fn remember_host(&self, name: &Name, answer: &mut Answer, settings: &Settings, now: Instant) {
+        self.with_cache_of(settings, |cache| {
             stages::reach(Stage::Remember);
             if let Some(Remembered::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
             }
             if let Some(copy) = answer.try_clone() {
-                cache.insert(name, Remembered::Host(copy), config.cache_size);
+                cache.insert(name, Remembered::Host(copy), settings.config.cache_size);
             }
         });
     }
@@ -159,7 +185,8 @@ impl Resolver {
     #[inline(never)]
     fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
         stages::reach(Stage::Interfaces);
-        let config = &*self.config();
+        let settings = &self.settings();
+        let config = &*settings.config;
         if !config.reverse.may_contain(ip) {
             return Err(LookupError::NotOurs);
         }
@@ -171,30 +198,30 @@ impl Resolver {
         let asked = querier::run(&mut collector, &interfaces, config, config.reverse_timeout);
         let now = Instant::now();
         let Some((target, ttl)) = collector.finish() else {
-            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, config, now)));
+            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, settings, now)));
         };
         let pointer = Pointer { name: target, ttl: ttl.min(config.ttl_max) };
-        self.remember_pointer(name, &pointer, config, now);
+        self.remember_pointer(name, &pointer, settings, now);
         Ok(pointer)
     }
 
     #[inline(never)]
-    fn remember_pointer(&self, name: &Name, pointer: &Pointer, config: &Config, now: Instant) {
+    fn remember_pointer(&self, name: &Name, pointer: &Pointer, settings: &Settings, now: Instant) {
         let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
-        self.with_cache(|cache| {
+        self.with_cache_of(settings, |cache| {
             stages::reach(Stage::Remember);
-            cache.insert(name, entry, config.cache_size);
+            cache.insert(name, entry, settings.config.cache_size);
         });
     }
 
     #[inline(never)]
-    fn remember_silence(&self, name: &Name, config: &Config, now: Instant) -> LookupError {
+    fn remember_silence(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
         let expires = now + SILENCE_TTL;
-        let known = self.with_cache(|cache| match cache.get(name, now) {
+        let known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
             // Another lookup has heard of the host: silence now is a lost packet, and says nothing of what is known.
             Some(Remembered::Host(_)) => true,
             _ => {
-                cache.insert(name, Remembered::Silence { expires }, config.cache_size);
+                cache.insert(name, Remembered::Silence { expires }, settings.config.cache_size);
                 false
             }
         });
@@ -203,13 +230,12 @@ impl Resolver {
 
     /// The settings that hold now. What was remembered by others is forgotten.
     #[inline(never)]
-    fn config(&self) -> Arc<Config> {
+    fn settings(&self) -> Settings {
+        let generation = self.with_cache(|cache| cache.generation());
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
         stages::reach(Stage::Settings);
-        if changed {
-            self.with_cache(Cache::clear);
-        }
-        config
+        let generation = if changed { self.with_cache(Cache::clear) } else { generation };
+        Settings { config, generation }
     }
 
     /// What `/etc/mdns.allow` says now.
@@ -219,6 +245,11 @@ impl Resolver {
             None => Allowed::Local,
         };
         self.allowed.get(read).0
+    }
+
+    /// Does something with the cache, unless other settings hold by now, or its lock cannot be had.
+    fn with_cache_of<T>(&self, settings: &Settings, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
+        self.with_cache(|cache| (settings.generation == Some(cache.generation())).then(|| work(cache))).flatten()
     }
 
     /// Does something with the cache, or nothing if its lock cannot be had.
@@ -233,10 +264,8 @@ impl Resolver {
 /// How long a lookup waits. For the machine's own name the first silence is enough: if a responder on it knew better, it
 /// would have answered.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
-    match config.retries.get(0) {
-        Some(first_retry) if is_own_name => config.timeout.min(first_retry),
-        _ => config.timeout,
-    }
+    let first_silence = config.retries.get(0).unwrap_or(OWN_NAME_SILENCE).min(OWN_NAME_SILENCE);
+    if is_own_name { config.timeout.min(first_silence) } else { config.timeout }
 }
 
 /// The machine's own addresses.
@@ -246,16 +275,16 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
         memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
     }
+    if !config.ipv6_link_local {
+        leave_out_ipv6_link_local(&mut addresses);
+    }
     let mut absent = Families::BOTH;
     for address in &addresses {
         absent.remove(Family::of(address.ip));
     }
-    if !config.ipv6_link_local {
-        leave_out_ipv6_link_local(&mut addresses, &mut absent);
-    }
     sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
     // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
-    Answer { canonical: name.clone(), addresses, absent, expires: now + SILENCE_TTL }
+    Answer { canonical: name.clone(), addresses, absent, expires: now + SILENCE_TTL.min(config.ttl_max) }
 }
 
 fn is_own_name(name: &Name) -> bool {

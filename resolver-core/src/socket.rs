@@ -126,6 +126,11 @@ impl Sockets {
         added
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.endpoints.len()
+    }
+
     /// Sends `packet` out of the interface with the index `interface`, to port 5353 of `to`.
     ///
     /// # Errors
@@ -175,7 +180,7 @@ impl Sockets {
 
     /// Takes one of the datagrams that [`Sockets::wait`] found, the sockets taking turns.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
-        let count = self.endpoints.len();
+        let count = self.count();
         for _ in 0..count {
             self.turn = (self.turn + 1) % count;
             let (Some(endpoint), Some(poll)) = (self.endpoints.get_mut(self.turn), self.ready.get_mut(self.turn))

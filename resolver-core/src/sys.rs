@@ -83,21 +83,22 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     device: libc::dev_t,
-    inode: libc::ino_t,
-    size: libc::off_t,
-    modified: (libc::time_t, i64),
-    changed: (libc::time_t, i64),
+    inode: libc::ino64_t,
+    size: libc::off64_t,
+    modified: (libc::time_t, libc::c_long),
+    changed: (libc::time_t, libc::c_long),
 }
 
 impl Stamp {
-    fn of(status: &libc::stat) -> Self {
-        Self {
+    /// None for what is no regular file.
+    fn of(status: &libc::stat64) -> Option<Self> {
+        (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self {
             device: status.st_dev,
             inode: status.st_ino,
             size: status.st_size,
             modified: (status.st_mtime, status.st_mtime_nsec),
             changed: (status.st_ctime, status.st_ctime_nsec),
-        }
+        })
     }
 
     /// The file's size, in octets.
@@ -106,13 +107,13 @@ impl Stamp {
     }
 }
 
-/// The stamp of the file at `path`; None if there is none.
+/// The stamp of the regular file at `path`; None if there is none.
 pub(crate) fn stamp(path: &CStr) -> Option<Stamp> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: the path ends in NUL, and `status` is large enough. It is only read if it was filled.
     unsafe {
-        let failed = libc::stat(path.as_ptr(), status.as_mut_ptr()) != 0;
-        (!failed).then(|| Stamp::of(&status.assume_init()))
+        let failed = libc::stat64(path.as_ptr(), status.as_mut_ptr()) != 0;
+        if failed { None } else { Stamp::of(&status.assume_init()) }
     }
 }
 
@@ -132,15 +133,13 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: `status` is large enough, and only read if it was filled.
     let status = unsafe {
-        if libc::fstat(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
+        if libc::fstat64(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
             return Err(io::Error::last_os_error());
         }
         status.assume_init()
     };
-    if status.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return Err(io::Error::from_raw_os_error(libc::EINVAL));
-    }
-    Ok((file, Stamp::of(&status)))
+    let stamp = Stamp::of(&status).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    Ok((file, stamp))
 }
 
 /// Where a datagram came from and how.

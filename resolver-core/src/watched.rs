@@ -3,6 +3,7 @@
 //! Nothing of it stays open, and nobody waits: a thread that cannot have what is kept reads the file for itself.
 
 use std::ffi::CStr;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,6 +14,9 @@ use crate::sys::{self, Stamp};
 
 /// The most that is read, in octets. Where there is more, the lines that are whole by then count.
 pub(crate) const MOST_OCTETS: usize = 64 * 1024;
+
+/// What is read at least, however small a file is said to be, in octets.
+const LEAST_ROOM: usize = 4096;
 
 /// A file, and what was last made of it.
 pub(crate) struct Watched<T> {
@@ -26,7 +30,7 @@ struct Kept<T> {
     value: Arc<T>,
 }
 
-impl<T> Watched<T> {
+impl<T: PartialEq> Watched<T> {
     /// The file at `path`, which is not looked at yet.
     pub(crate) const fn new(path: &'static CStr) -> Self {
         Self { path, kept: Mutex::new(None) }
@@ -37,23 +41,28 @@ impl<T> Watched<T> {
     #[inline(never)]
     pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
         let stamp = sys::stamp(self.path);
-        let kept = lock::with(&self.kept, |kept| {
-            kept.as_ref().filter(|kept| kept.stamp == stamp).map(|kept| Arc::clone(&kept.value))
-        });
-        if let Some(value) = kept.flatten() {
-            return (value, false);
-        }
-        let (text, stamp) = match read(self.path) {
-            Ok((text, stamp)) => (Some(text), Some(stamp)),
-            Err(_) => (None, stamp),
+        let kept =
+            lock::with(&self.kept, |kept| kept.as_ref().map(|kept| (Arc::clone(&kept.value), kept.stamp == stamp)));
+        let older = match kept.flatten() {
+            Some((value, true)) => return (value, false),
+            older => older,
         };
-        // One that cannot be read now may be readable in a moment, with the same stamp.
-        let unreadable = text.is_none() && stamp.is_some();
+        // Asked before anything is made: what stays must not be in the allocator's reserve.
+        let plenty = memory::is_plenty(0);
+        let (text, stamp) = match stamp.map(|_| read(self.path)) {
+            None => (None, None),
+            Some(Ok((text, stamp))) => (Some(text), Some(stamp)),
+            Some(Err(error)) => match older {
+                Some((value, _)) if will_pass(&error) => return (value, false),
+                // It may be readable in a moment, with the same stamp: not to be kept.
+                _ => return (Arc::new(make(None)), false),
+            },
+        };
         let lacked_before = memory::times_lacked();
         let value = Arc::new(make(text.as_deref()));
         // Nor is a value kept that lacks a part for want of memory: until the file changed, it would stay so.
-        let whole = memory::times_lacked() == lacked_before && memory::is_plenty(0);
-        let changed = !unreadable && whole && self.keep(stamp, &value);
+        let whole = plenty && memory::times_lacked() == lacked_before;
+        let changed = whole && self.keep(stamp, &value);
         (value, changed)
     }
 
@@ -62,25 +71,35 @@ impl<T> Watched<T> {
         let new = Kept { stamp, value: Arc::clone(value) };
         // Taken out of the lock, and let go of here.
         let old = lock::with(&self.kept, |kept| kept.replace(new)).flatten();
-        old.is_some_and(|old| old.stamp != stamp)
+        old.is_some_and(|old| old.value != *value)
     }
+}
+
+/// True for what says nothing of the file: the process or the machine ran out of something, or was interrupted.
+fn will_pass(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN))
+}
+
+/// The text without the mark that some editors put in front of UTF-8.
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// The text of a file, without the part of a line that is over [`MOST_OCTETS`]; and its stamp.
 ///
 /// # Errors
 /// Those of `open(2)` and `read(2)`; `EINVAL` if it is no regular file.
-pub(crate) fn read(path: &CStr) -> std::io::Result<(Vec<u8>, Stamp)> {
+pub(crate) fn read(path: &CStr) -> io::Result<(Vec<u8>, Stamp)> {
     let (file, stamp) = sys::open(path)?;
-    // An octet more than there should be, to see the end.
-    let room = stamp.size().min(MOST_OCTETS) + 1;
-    let mut text = memory::zeroed(room).ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOMEM))?;
+    // An octet more than there should be, to see the end. (Some file systems say 0 of files that are not empty.)
+    let room = stamp.size().clamp(LEAST_ROOM, MOST_OCTETS) + 1;
+    let mut text = memory::zeroed(room).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     let mut length = 0;
     while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match std::io::Read::read(&mut &file, rest) {
+        match (&file).read(rest) {
             Ok(0) => break,
             Ok(count) => length += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -162,6 +181,24 @@ mod tests {
         drop(held);
         text(&watched, &mut read);
         assert_eq!(read, 2);
+    }
+
+    #[test]
+    fn the_same_content_anew_is_no_change() {
+        let scratch = Scratch::new("touched");
+        let (watched, mut read) = (Watched::new(scratch.1), 0);
+        for _ in 0..2 {
+            scratch.write("one");
+            assert_eq!(text(&watched, &mut read), (Some("one".into()), false));
+        }
+        assert_eq!(read, 2);
+    }
+
+    #[test]
+    fn a_file_that_is_said_to_be_empty_is_read() {
+        let (text, stamp) = super::read(c"/proc/self/comm").unwrap();
+        assert_eq!(stamp.size(), 0);
+        assert!(!text.is_empty());
     }
 
     #[test]

@@ -25,6 +25,19 @@ pub fn unpacked(path: &str) -> Result<PathBuf, String> {
     file(&format!("root/{path}")).or_else(|_| file(&format!("root/usr/{path}")))
 }
 
+/// The archive of a Debian package that was fetched.
+///
+/// # Errors
+/// If it is not there: "run tests/deps".
+pub fn package(name: &str) -> Result<PathBuf, String> {
+    let folder = file("debs")?;
+    let entries = std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let mut files = entries.filter_map(Result::ok).map(|entry| entry.path());
+    files
+        .find(|file| file.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("{name}_"))))
+        .ok_or_else(|| format!("no {name} in {}: run tests/deps", folder.display()))
+}
+
 /// Another module for glibc, of an unpacked package.
 ///
 /// # Errors

@@ -9,6 +9,8 @@
 //! | [`mod@bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
+//! | [`packages`] | what packages of the module contain |
+//! | [`root`] | private copies of the whole system, for what installs |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
 //! | [`module`] | the shared object under test and where it goes |
 //! | [`deps`] | what `tests/deps` fetched |
@@ -33,7 +35,9 @@ pub mod lan;
 pub mod lookups;
 pub mod module;
 pub mod netif;
+pub mod packages;
 pub mod responders;
+pub mod root;
 pub mod run;
 pub mod sandbox;
 pub mod scenario;

@@ -71,6 +71,12 @@ for family, _, _, _, address in socket.getaddrinfo(os.fsencode(sys.argv[1]), Non
     python(client, script, &[name])
 }
 
+/// The addresses that [`python_getaddrinfo`] printed, in the form of `getent`.
+pub fn printed_addresses(outcome: &Outcome) -> BTreeSet<String> {
+    let pairs = outcome.stdout.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(address, scope)| if scope == "0" { address.into() } else { format!("{address}%{scope}") }).collect()
+}
+
 /// Prints the name that python's `socket.gethostbyaddr` returns for an address.
 pub fn python_gethostbyaddr(client: &Host, address: &str) -> Outcome {
     python(client, "import socket, sys; print(socket.gethostbyaddr(sys.argv[1])[0])", &[address])

@@ -1,8 +1,11 @@
-//! Clients with two interfaces, with one that is down, with none; LANs of a single family.
+//! Clients with two interfaces, with one that is down, with none; LANs of a single family; interfaces that are no LAN's;
+//! and the order of addresses, which depends on the interface.
 
-use tests::helpers::dns;
+use std::time::Duration;
+
+use tests::helpers::{binary, capture, dns};
 use tests::lan::{Families, Host, Network};
-use tests::lookups::{AT_ONCE, all, found, python_getaddrinfo, routable};
+use tests::lookups::{AT_ONCE, all, found, printed_addresses, python, python_getaddrinfo, routable};
 use tests::responders::{avahi, scripted, zeroconf};
 use tests::run::Daemon;
 use tests::scenario::Scenario;
@@ -114,5 +117,121 @@ fn responder_on_the_clients_own_host_is_found() -> Result<(), String> {
     let _responder = scripted(&lan.client, "printer.local", &[])?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.client, lan.client.eth0()), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn responders_that_only_multicast_are_heard_on_each_interface() -> Result<(), String> {
+    let network = Network::new()?;
+    let (first, second) = (network.lan(Families::Both)?, network.lan(Families::Both)?);
+    let printer = network.host("printer", &[&first])?;
+    let scanner = network.host("scanner", &[&second])?;
+    let client = network.client("client", &[&first, &second])?;
+    let options = ["--unicast", "never", "--other", "additional"];
+    let start = |host: &Host| scripted(host, &format!("{}.local", host.name), &options);
+    let _daemons = [start(&printer)?, start(&scanner)?];
+    for (host, via) in [&printer, &scanner].into_iter().zip(&client.interfaces) {
+        let capture = capture(&client, &via.name)?;
+        let outcome = python_getaddrinfo(&client, &format!("{}.local", host.name));
+        assert_eq!(printed_addresses(&outcome), all(host, via), "{outcome:?}");
+        let port = |packet: &&String| packet.split(' ').next().is_some_and(|from| !from.ends_with(":5353"));
+        let packets = capture.to_group();
+        assert_eq!(packets.iter().filter(port).count(), 3, "the first attempt was heard: {packets:?}");
+    }
+    Ok(())
+}
+
+/// Looks the printer up, which must take no second attempt, and returns how many questions left by another interface.
+fn questions_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String> {
+    let (on_lan, elsewhere) = (capture(&lan.client, "eth0")?, capture(&lan.client, interface)?);
+    let outcome = python_getaddrinfo(&lan.client, "printer.local");
+    assert_eq!(printed_addresses(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
+    std::thread::sleep(Duration::from_millis(100));
+    let packets = on_lan.to_group();
+    assert_eq!(packets.len(), 3, "{packets:?}");
+    Ok(elsewhere.to_group().len())
+}
+
+#[test]
+fn a_bridge_of_containers_costs_a_packet_for_each_question() -> Result<(), String> {
+    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
+    // One container, which does not answer.
+    lan.client.script(
+        "ip link add docker0 type bridge
+         ip address add 172.17.0.1/16 dev docker0
+         ip link add container0 type veth peer name port0
+         echo 1 >/proc/sys/net/ipv6/conf/container0/disable_ipv6
+         ip link set port0 master docker0 up
+         ip link set container0 up
+         ip link set docker0 up
+         for try in $(seq 100); do
+             ! ip -6 address show docker0 | grep -q 'inet6 fe80' || exit 0
+             sleep 0.05
+         done
+         exit 1",
+    )?;
+    assert_eq!(questions_elsewhere(&lan, "docker0")?, 3);
+    Ok(())
+}
+
+/// Holds a point-to-point link open, as a VPN does.
+const TUNNEL: &str = "import fcntl, struct, time
+tunnel = open('/dev/net/tun', 'r+b', buffering=0)
+fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', b'tun0', 0x1001))
+print('ready', flush=True)
+time.sleep(60)";
+
+#[test]
+fn point_to_point_links_are_left_out() -> Result<(), String> {
+    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
+    let mut command = lan.client.command("/usr/bin/python3");
+    command.args(["-c", TUNNEL]);
+    let tunnel = lan.client.daemon("tunnel", command)?;
+    tunnel.wait_for("ready", Duration::from_secs(5))?;
+    let shown = lan.client.script(
+        "ip address add 10.8.0.1 peer 10.8.0.2 dev tun0
+         ip link set tun0 up
+         ip -o link show tun0",
+    )?;
+    for flag in ["POINTOPOINT", "MULTICAST", "LOWER_UP"] {
+        assert!(shown.contains(flag), "it is left out for another reason: {shown}");
+    }
+    assert_eq!(questions_elsewhere(&lan, "tun0")?, 0);
+    Ok(())
+}
+
+/// The scripted responder with these addresses, in this order.
+fn with_addresses(host: &Host, addresses: &[String]) -> Result<Daemon, String> {
+    let mut command = host.command(binary("responder")?);
+    command.args(["--name", "printer.local"]);
+    for address in addresses {
+        command.args([if address.contains(':') { "--aaaa" } else { "--a" }, address]);
+    }
+    let daemon = host.daemon("responder", command)?;
+    daemon.wait_for("ready", Duration::from_secs(5))?;
+    Ok(daemon)
+}
+
+/// Through functions that return a hostent, whose order nobody changes.
+#[test]
+fn addresses_on_the_link_come_first_and_link_local_ones_last() -> Result<(), String> {
+    let lan = Scenario::silent(Families::Both)?;
+    lan.client.script("ip address add 169.254.7.2/16 dev eth0")?;
+    let printer = lan.printer.eth0();
+    let (v4, v6) = (printer.v4.ok_or("no IPv4")?.to_string(), printer.v6.ok_or("no IPv6")?.to_string());
+    let link_local = printer.link_local.ok_or("no link-local address")?.to_string();
+    let of_containers = ["169.254.7.1", "172.17.0.1", &v4, &link_local, "fd99::1", &v6].map(str::to_owned);
+    let daemon = with_addresses(&lan.printer, &of_containers)?;
+    let script = "import socket; print(*socket.gethostbyname_ex('printer.local')[2])";
+    let outcome = python(&lan.client, script, &[]);
+    assert_eq!(outcome.stdout.trim(), format!("{v4} 169.254.7.1 172.17.0.1"), "{outcome:?}");
+    let in_order = || {
+        let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
+        outcome.stdout.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(in_order(), [v6, "fd99::1".into()], "link-local addresses are of no use without their scope");
+    drop(daemon);
+    let _daemon = with_addresses(&lan.printer, std::slice::from_ref(&link_local))?;
+    assert_eq!(in_order(), [link_local], "unless there are no others");
     Ok(())
 }

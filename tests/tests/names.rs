@@ -133,6 +133,19 @@ fn host_with_many_addresses_is_found_with_all_of_them() -> Result<(), String> {
     Ok(())
 }
 
+/// Avahi gives out no link-local address where there is another.
+#[test]
+fn avahi_gives_two_ipv6_addresses_and_one_ipv4() -> Result<(), String> {
+    let mut lan = Scenario::silent(Families::Both)?;
+    lan.printer.script("ip address add fd77:1::2:2/64 dev eth0 nodad")?;
+    lan.daemons.push(avahi(&lan.printer, "printer")?);
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    let mut wanted = routable(&lan.printer);
+    wanted.insert("fd77:1::2:2".into());
+    assert_eq!(found(&outcome), wanted, "{outcome:?}");
+    Ok(())
+}
+
 #[test]
 fn canonical_name_is_given_to_those_who_ask() -> Result<(), String> {
     let lan = with_avahi()?;

@@ -52,6 +52,35 @@ fn on_link_addresses_have_names_by_the_full_services() -> Result<(), String> {
     Ok(())
 }
 
+/// What reaches the responder: the question to the group, or the one to the address itself.
+fn is_named_where_only(arrives: &str) -> Result<(), String> {
+    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
+    lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
+    lan.printer.firewall(&format!(
+        "table inet filter {{
+            chain input {{
+                type filter hook input priority 0;
+                udp dport 5353 meta pkttype {arrives} accept
+                udp dport 5353 drop
+            }}
+        }}"
+    ))?;
+    let printer = lan.printer.eth0();
+    is_printer(&lan.client.run(&["getent", "hosts", &printer.v4.ok_or("no IPv4")?.to_string()]));
+    is_printer(&lan.client.run(&["getent", "hosts", &printer.v6.ok_or("no IPv6")?.to_string()]));
+    Ok(())
+}
+
+#[test]
+fn the_address_itself_is_asked() -> Result<(), String> {
+    is_named_where_only("unicast")
+}
+
+#[test]
+fn the_group_is_asked_besides() -> Result<(), String> {
+    is_named_where_only("multicast")
+}
+
 #[test]
 fn on_link_addresses_are_left_to_dns_by_the_minimal_services() -> Result<(), String> {
     let lan = with_avahi()?;

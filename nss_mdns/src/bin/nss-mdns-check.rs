@@ -10,13 +10,15 @@
 //! lookup printer.local: 192.0.2.7, fe80::1%eth0 (1.2 ms)
 //! ```
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use resolver_core::check::{self, FileReport, InterfaceReport};
 use resolver_core::policy::NameRange;
-use resolver_core::{Address, Families, Family, Resolver};
+use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
 
 const USAGE: &str = "\
 Usage: nss-mdns-check [NAME]...
@@ -27,12 +29,14 @@ Exit status: 0 nothing to mend; 1 something is, and the lines say what; 2 wrong 
 ";
 
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    match names.iter().find(|name| name.starts_with('-')).map(String::as_str) {
-        Some("--help" | "-h") => return print_and_leave(USAGE),
-        Some("--version") => return print_and_leave(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n")),
+    let names: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match names.iter().find(|name| name.as_bytes().starts_with(b"-")) {
+        Some(option) if option == "--help" || option == "-h" => return print_and_leave(USAGE),
+        Some(option) if option == "--version" => {
+            return print_and_leave(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
         Some(option) => {
-            eprintln!("nss-mdns-check: unknown option {option}; see nss-mdns-check --help");
+            eprintln!("nss-mdns-check: unknown option {}; see nss-mdns-check --help", option.to_string_lossy());
             return ExitCode::from(2);
         }
         None => {}
@@ -62,16 +66,23 @@ struct Report<W> {
 }
 
 impl<W: Write> Report<W> {
-    fn all(&mut self, names: &[String]) -> io::Result<()> {
+    fn all(&mut self, names: &[OsString]) -> io::Result<()> {
         let (config, settings) = check::settings();
         self.file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold")?;
-        self.file("allowed", "/etc/mdns.allow", &check::allowed(), "the full services answer names under .local")?;
-        match check::interfaces(&config) {
-            Ok(interfaces) => self.interfaces(&interfaces)?,
-            Err(error) => self.bad(format_args!("interface: the kernel does not tell: {error}"))?,
+        let (allows_nothing, allowed) = check::allowed();
+        self.file("allowed", "/etc/mdns.allow", &allowed, "the full services answer names under .local")?;
+        if allows_nothing {
+            self.good(format_args!("allowed: /etc/mdns.allow lists nothing: the full services answer no names"))?;
+        }
+        let interfaces = check::interfaces(&config).unwrap_or_default();
+        self.interfaces(&interfaces)?;
+        if config.listener {
+            self.firewalls(&interfaces)?;
+        } else {
+            self.good(format_args!("firewall: not tried: the listener is off"))?;
         }
         let resolver = Resolver::default();
-        names.iter().try_for_each(|name| self.lookup(&resolver, name))
+        names.iter().try_for_each(|name| self.lookup(&resolver, name, &interfaces))
     }
 
     fn good(&mut self, line: std::fmt::Arguments<'_>) -> io::Result<()> {
@@ -101,6 +112,10 @@ impl<W: Write> Report<W> {
         if !interfaces.iter().any(InterfaceReport::is_asked) {
             self.bad(format_args!("interface: none can be asked on: the module leaves names to the next service"))?;
         }
+        Ok(())
+    }
+
+    fn firewalls(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
         for interface in interfaces {
             for (family, hears) in interface.hearing() {
                 self.firewall(&interface.name, family, &hears)?;
@@ -118,7 +133,8 @@ impl<W: Write> Report<W> {
             Ok(true) => self.good(format_args!("firewall {interface}: over {family}, multicast DNS comes in")),
             Ok(false) => self.bad(format_args!(
                 "firewall {interface}: over {family}, what is sent to the group and UDP port 5353 does not come in: \
-                 admit it (ufw allow mdns; firewall-cmd --add-service=mdns)"
+                 admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that \
+                 bear this host's own address"
             )),
             Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => self.bad(format_args!(
                 "firewall {interface}: over {family} not tried: UDP port 5353 is not to be had \
@@ -131,27 +147,37 @@ impl<W: Write> Report<W> {
         }
     }
 
-    fn lookup(&mut self, resolver: &Resolver, text: &str) -> io::Result<()> {
+    fn lookup(&mut self, resolver: &Resolver, name: &OsStr, interfaces: &[InterfaceReport]) -> io::Result<()> {
+        let look_up = |range: NameRange| {
+            let text = name.as_bytes();
+            range.host_name(text).and_then(|name| resolver.lookup(&name, text, range, Families::BOTH))
+        };
         let start = Instant::now();
-        let found = NameRange::Allowed.host_name(text.as_bytes()).and_then(|name| {
-            let ours = resolver.is_ours(&name, text.as_bytes(), NameRange::Allowed);
-            if ours { resolver.lookup(&name, Families::BOTH) } else { Err(resolver_core::LookupError::NotOurs) }
-        });
+        let (minimal, full) = (look_up(NameRange::Local), look_up(NameRange::Allowed));
         let time = format!("{:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+        let not_ours = |found: &Result<Answer, LookupError>| matches!(found, Err(LookupError::NotOurs));
+        let by = match (not_ours(&minimal), not_ours(&full)) {
+            (false, true) => "; by the minimal services alone",
+            (true, false) => "; by the full services alone",
+            _ => "",
+        };
+        let found = if not_ours(&minimal) { full } else { minimal };
+        let name = name.to_string_lossy();
         match found {
             Ok(answer) => {
-                let addresses: Vec<_> = answer.addresses.iter().map(shown).collect();
-                self.good(format_args!("lookup {text}: {} ({time})", addresses.join(", ")))
+                let addresses: Vec<_> = answer.addresses.iter().map(|address| shown(address, interfaces)).collect();
+                self.good(format_args!("lookup {name}: {} ({time}{by})", addresses.join(", ")))
             }
-            Err(error) => self.bad(format_args!("lookup {text}: {error} ({time})")),
+            Err(error) => self.bad(format_args!("lookup {name}: {error} ({time}{by})")),
         }
     }
 }
 
-/// An address as programs take it, with the number of its interface where it needs one.
-fn shown(address: &Address) -> String {
-    match address.scope_id() {
-        0 => address.ip.to_string(),
-        scope => format!("{}%{scope}", address.ip),
+/// An address as programs take it, with its interface where it needs one.
+fn shown(address: &Address, interfaces: &[InterfaceReport]) -> String {
+    let scope = address.scope_id();
+    match interfaces.iter().find(|interface| scope != 0 && interface.index == scope) {
+        Some(interface) => format!("{}%{}", address.ip, interface.name),
+        None => address.ip.to_string(),
     }
 }

@@ -121,7 +121,7 @@ fn is_plain_pattern(item: &str) -> bool {
     let mut at = 0;
     while at < chars.len() {
         if chars[at] == '[' {
-            let first = at + 1 + usize::from(chars.get(at + 1) == Some(&'!'));
+            let first = at + 1 + usize::from(matches!(chars.get(at + 1), Some('!' | '^')));
             match chars.iter().skip(first + 1).position(|&char| char == ']') {
                 Some(more) => at = first + 1 + more,
                 None => return false,
@@ -179,9 +179,11 @@ fn check_allowed(input: &mut Input<'_>) {
     let mut problems = Vec::new();
     let suffixes = Suffixes::parse(text, &mut |problem| problems.push(problem.line));
     let (mut allowed, mut expected_problems) = (false, Vec::new());
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
-        let entry = line.iter().copied().take_while(|&octet| octet != b'#').collect::<Vec<_>>();
-        let entry = entry.trim_ascii();
+        let line: Vec<u8> = line.iter().copied().take_while(|&octet| octet != b'#').collect();
+        let mut words = line.split(|octet| octet.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let entry = words.next().unwrap_or_default();
         match plain_entry(entry) {
             Some(ends) => allowed |= ends(&name.to_ascii_lowercase()),
             None if entry.is_empty() => {}

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::{Config, SETTINGS, Setting};
+use crate::watched::without_mark;
 
 /// What is wrong with a line of the file. Displayed: its number, the key, and what was expected.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +32,7 @@ pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
     let mut config = Config::default();
     // The line that set each setting, or 0.
     let mut set_on = [0; SETTINGS.len()];
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
+    for (index, line) in without_mark(text).split(|&octet| octet == b'\n').enumerate() {
         let line_number = index + 1;
         if let Err(trouble) = take_line(line, line_number, &mut config, &mut set_on) {
             report(Problem { line: line_number, trouble });

@@ -44,11 +44,14 @@ pub enum Kind {
 /// A word, and what it does.
 pub type Choice = (&'static str, fn(&mut Config));
 
+/// The longest time that a lookup can be told to wait, in milliseconds.
+pub const LONGEST_TIMEOUT: u16 = 10_000;
+
 /// The settings, in the order of the manual page.
 pub static SETTINGS: [Setting; 14] = [
     Setting {
         key: "timeout",
-        kind: Kind::Milliseconds(50..=10_000, |config| &mut config.timeout),
+        kind: Kind::Milliseconds(50..=LONGEST_TIMEOUT, |config| &mut config.timeout),
         default: "2000",
         reason: "the slowest responders answer within a second of the third question; \
             where DNS is asked next, a shorter time spares its hosts the wait",
@@ -75,7 +78,7 @@ pub static SETTINGS: [Setting; 14] = [
     },
     Setting {
         key: "reverse-timeout",
-        kind: Kind::Milliseconds(50..=10_000, |config| &mut config.reverse_timeout),
+        kind: Kind::Milliseconds(50..=LONGEST_TIMEOUT, |config| &mut config.reverse_timeout),
         default: "1000",
         reason: "sshd and traceroute look up the name of every address that they meet",
     },
@@ -174,7 +177,7 @@ impl fmt::Display for Kind {
                 write!(out, "at most {} ascending times of {} milliseconds, or none", Retries::MOST, between(range))
             }
             Self::Switch(_) => write!(out, "on or off"),
-            Self::Patterns(_) => write!(out, "names of interfaces, with * and ? as in a shell, or none"),
+            Self::Patterns(_) => write!(out, "names of interfaces, with *, ? and [...] as in a shell, or none"),
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
                 write!(out, "{}", words.join(" or "))

@@ -23,10 +23,16 @@ pub(super) enum Asked {
     EachOverItsOwn,
     /// A over IPv4: all that an IPv4-only host will answer.
     V4Alone,
+    /// A and AAAA over IPv4, and AAAA over IPv6: what the module sends. The first two replies are waited for.
+    AsTheModule,
 }
 
-pub(super) const WORDS: [(&str, Asked); 3] =
-    [("both", Asked::BothOverV4), ("each", Asked::EachOverItsOwn), ("v4", Asked::V4Alone)];
+pub(super) const WORDS: [(&str, Asked); 4] = [
+    ("both", Asked::BothOverV4),
+    ("each", Asked::EachOverItsOwn),
+    ("v4", Asked::V4Alone),
+    ("module", Asked::AsTheModule),
+];
 
 /// What came back.
 pub(super) struct Replies {
@@ -48,10 +54,11 @@ pub(super) fn ask(name: &str, asked: Asked) -> Result<Replies, String> {
         Asked::BothOverV4 => sent.push(v4.send_to(&aaaa, groups[0])),
         Asked::EachOverItsOwn => sent.push(v6.send_to(&aaaa, groups[1])),
         Asked::V4Alone => {}
+        Asked::AsTheModule => sent.extend([v4.send_to(&aaaa, groups[0]), v6.send_to(&aaaa, groups[1])]),
     }
     let sent: Vec<usize> = sent.into_iter().collect::<Result<_, _>>().map_err(|why| format!("send: {why}"))?;
     let mut addresses = Vec::new();
-    for _ in sent {
+    for _ in sent.iter().take(2) {
         let reply = receive(&[&v4, &v6], start + PATIENCE).ok_or("no reply to a bare query")?;
         let records = reply.answers.iter().chain(&reply.additional);
         addresses.extend(records.filter_map(|record| match record.data {

@@ -22,6 +22,7 @@ pub(super) const MANY: &str = "many#.local";
 pub(super) struct Bench {
     quick: bool,
     only: Vec<String>,
+    start: Instant,
     /// What the chart shows.
     pub(super) bars: Vec<(String, [Samples; 4])>,
     running: Option<(Responder, Daemon)>,
@@ -110,7 +111,17 @@ impl Bench {
         let hole = black_hole(&network, &lan)?;
         let [a, b, c, d, e, f] = hosts;
         let hosts = [a?, b?, c?, d?, e?, f?];
-        Ok(Bench { quick, only, bars: Vec::new(), running: None, hosts, clients, hole, _network: network })
+        Ok(Bench {
+            quick,
+            only,
+            start: Instant::now(),
+            bars: Vec::new(),
+            running: None,
+            hosts,
+            clients,
+            hole,
+            _network: network,
+        })
     }
 
     /// Has this responder run, and no other.
@@ -154,7 +165,7 @@ impl Bench {
     pub(super) fn wants(&self, name: &str) -> bool {
         let wanted = self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()));
         if wanted {
-            eprintln!("bench: {name}");
+            eprintln!("bench, after {} s: {name}", self.start.elapsed().as_secs());
         }
         wanted
     }
@@ -175,10 +186,13 @@ impl Bench {
         for number in 0..count {
             for &kind in &quick {
                 self.prepare(lookup, kind)?;
-                place(&mut samples, kind).push(self.once(lookup, kind, number, false)?);
-                if let Some(bare) = lookup.bare.filter(|_| kind == Kind::Ours) {
-                    samples[3].push(self.client(Kind::Ours).probe(bare)?.sample());
-                }
+                self.alone(kind, || {
+                    place(&mut samples, kind).push(self.once(lookup, kind, number, false)?);
+                    if let Some(bare) = lookup.bare.filter(|_| kind == Kind::Ours) {
+                        samples[3].push(self.client(Kind::Ours).probe(bare)?.sample());
+                    }
+                    Ok(())
+                })?;
             }
         }
         for (kind, slow) in self.staggered(lookup, &slow, count)? {
@@ -272,6 +286,41 @@ impl Bench {
         let result = work();
         self.clients.iter().try_for_each(|client| client.host.script("nft flush ruleset").map(drop))?;
         result
+    }
+
+    /// Does something while the other clients' daemons hear no multicast DNS.
+    pub(super) fn alone<T>(&self, kind: Kind, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        const DEAF: &str = "table inet deaf {
+            chain input { type filter hook prerouting priority -300; udp dport 5353 drop; }
+        }";
+        let others = || self.clients.iter().filter(|client| client.kind != kind && client.kind != Kind::Ours);
+        others().try_for_each(|client| client.host.firewall(DEAF))?;
+        let result = work();
+        others().try_for_each(|client| client.host.script("nft delete table inet deaf").map(drop))?;
+        result
+    }
+
+    /// Does something while a module that has its answer at once is in the place of ours.
+    pub(super) fn with_instant_module<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        self.client(Kind::Ours).put_instant_module()?;
+        let result = work();
+        self.client(Kind::Ours).restore_services()?;
+        result
+    }
+
+    /// A lookup by our own module in turn with that other one.
+    pub(super) fn ours_by_module(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 2], String> {
+        if self.is_slow(lookup, Kind::Ours)? {
+            let [ours, ..] = self.measure(lookup, count)?;
+            let [instant, ..] = self.with_instant_module(|| self.measure(lookup, count))?;
+            return Ok([ours, instant]);
+        }
+        let mut samples = [Vec::new(), Vec::new()];
+        for number in 0..count {
+            samples[0].push(self.once(lookup, Kind::Ours, number, false)?);
+            samples[1].push(self.with_instant_module(|| self.once(lookup, Kind::Ours, number, false))?);
+        }
+        Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
     /// Our own lookup in turn with a DNS server that refuses at once and with one that swallows all questions.

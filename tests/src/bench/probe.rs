@@ -29,7 +29,8 @@ pub(super) fn main(words: &[String]) -> Result<(), String> {
         ["twice", name] => twice(name),
         ["thrice", file, service, name] => thrice(file, service, name),
         ["again", name, count] => again(name, number(count)?),
-        ["threads", pattern, count] => threads(pattern, number(count)?),
+        ["threads", pattern, count] => threads(pattern, number(count)?, resolve),
+        ["threads-bare", pattern, count] => threads(pattern, number(count)?, ask_bare),
         ["bare", name, asked] => bare_query(name, asked),
         ["bare-wire", name, asked] => bare_wire(name, asked),
         ["wire", file, service, name] => wire(file, service, name),
@@ -128,8 +129,17 @@ fn getaddrinfo(name: &CStr) -> Addresses {
     addresses
 }
 
+fn resolve(name: &CStr) -> Addresses {
+    getaddrinfo(name)
+}
+
+fn ask_bare(name: &CStr) -> Addresses {
+    let replies = bare::ask(&name.to_string_lossy(), bare::Asked::AsTheModule);
+    replies.map(|replies| replies.addresses.into_iter().collect()).unwrap_or_default()
+}
+
 /// One name a thread, all at once; the time until the last one is there. The second number is how many were answered.
-fn threads(pattern: &str, count: usize) -> Report {
+fn threads(pattern: &str, count: usize, find: fn(&CStr) -> Addresses) -> Report {
     let names = (0..count).map(|thread| c_string(&pattern.replace('#', &format!("{thread:02}"))));
     let names: Vec<CString> = names.collect::<Result<_, _>>()?;
     let barrier = Arc::new(Barrier::new(count + 1));
@@ -137,7 +147,7 @@ fn threads(pattern: &str, count: usize) -> Report {
         let barrier = Arc::clone(&barrier);
         std::thread::spawn(move || {
             barrier.wait();
-            getaddrinfo(&name)
+            find(&name)
         })
     };
     let threads: Vec<_> = names.into_iter().map(start).collect();

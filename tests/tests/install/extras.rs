@@ -1,0 +1,215 @@
+//! The program `nss-mdns-check`, the manual pages and the example: where they go, and that nothing of others is overwritten.
+
+use super::*;
+
+#[test]
+fn the_program_the_pages_and_the_example_appear_and_vanish_without_a_trace() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    let done = root.installed();
+    for (mode, file, place) in EXTRAS {
+        assert!(done.out.contains(&format!("install {place}\n")), "{done:?}");
+        root.ok(&format!("cmp /mnt/archive/{file} {place}"));
+        assert_eq!(root.ok(&format!("stat -c '%F %a %u %g' {place}")), format!("regular file {mode} 0 0\n"));
+    }
+    root.ok("/usr/local/bin/nss-mdns-check --version");
+    assert_eq!(root.ok("find /usr/local -name '*nss-mdns-new'; ls -d /etc/nss-mdns.conf 2>/dev/null; true"), "");
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn the_installed_pages_are_found_and_readable() {
+    let mut root = Root::new();
+    root.installed();
+    for (section, page) in [("1", "nss-mdns-check"), ("5", "nss-mdns.conf"), ("8", "nss-mdns")] {
+        let place = format!("/usr/local/share/man/man{section}/{page}.{section}");
+        assert_eq!(root.ok(&format!("man -w {section} {page}")).trim(), place);
+        // As a user who owns nothing of it.
+        let text = root.ok(&format!("unshare -U mandoc -T ascii {place}"));
+        assert!(text.contains(page), "{text}");
+    }
+}
+
+#[test]
+fn the_administrators_settings_are_never_touched() {
+    let mut root = Root::new();
+    root.ok("printf 'timeout = 500\\n' >/etc/nss-mdns.conf; chmod 640 /etc/nss-mdns.conf");
+    let before = root.ok("stat -c '%a %s %Y %Z %i' /etc/nss-mdns.conf");
+    root.installed();
+    root.uninstalled();
+    assert_eq!(root.ok("stat -c '%a %s %Y %Z %i' /etc/nss-mdns.conf"), before);
+}
+
+#[test]
+fn what_others_have_put_there_is_left_alone() {
+    let mut root = Root::new();
+    root.ok("echo theirs >/usr/local/bin/nss-mdns-check; mkdir -p /usr/local/share/man/man8 /usr/local/share/man/man5
+         ln -s /mnt/elsewhere /usr/local/share/man/man8/nss-mdns.8; mkdir /usr/local/share/man/man5/nss-mdns.conf.5");
+    let before = root.snapshot();
+    let done = root.installed();
+    for (_, _, place) in [EXTRAS[0], EXTRAS[2], EXTRAS[3]] {
+        assert!(done.out.contains(&format!("leave {place} as it is: ")), "{done:?}");
+        assert!(!done.out.contains(&format!("install {place}\n")), "{done:?}");
+    }
+    assert!(root.installed().out.contains("nothing to do"));
+    root.ok("[ ! -e /mnt/elsewhere ]");
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn what_was_changed_since_stays_when_the_rest_goes() {
+    let mut root = Root::new();
+    let (_, _, example) = EXTRAS[4];
+    root.installed();
+    root.ok(&format!("echo '# mine' >>{example}"));
+    let done = root.installed();
+    assert!(done.out.contains(&format!("leave {example} as it is")), "{done:?}");
+    root.uninstalled();
+    assert!(root.read(example).ends_with("# mine\n"));
+    for (_, _, place) in &EXTRAS[..4] {
+        root.ok(&format!("[ ! -e {place} ]"));
+    }
+}
+
+#[test]
+fn newer_ones_replace_the_older_by_renaming() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.ok("mkdir /mnt/in-use; for file in bin/nss-mdns-check share/man/man8/nss-mdns.8; do
+             ln /usr/local/$file /usr/local/in-use-${file##*/}; done
+         printf newer >>/mnt/archive/nss-mdns-check; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
+    let done = root.installed();
+    assert_eq!(done.out.lines().filter(|line| line.starts_with("install ")).count(), 2, "{done:?}");
+    root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+    root.ok("cmp ${MODULE%/*}/nss-mdns-check /usr/local/in-use-nss-mdns-check && rm /usr/local/in-use-*");
+    let noted = "sed -n '/^file/s/.* //p' $LIBDIR/nss-mdns-kept/files | LC_ALL=C sort | uniq -c | sort -rn | head -1";
+    for version in 0..3 {
+        root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns-check"));
+        root.installed();
+        assert!(root.ok(noted).trim().starts_with("2 "), "what is noted down does not grow: {}", root.ok(noted));
+    }
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn another_prefix_takes_the_place_of_the_first() {
+    let mut root = Root::new();
+    let before = root.ok("MORE=/mnt/opt; snapshot; ls /mnt");
+    root.installed();
+    let prefix = "'/mnt/opt/my site'";
+    let done = root.install(&format!("--no-check --prefix={prefix}"));
+    assert_eq!(done.status, 0, "{done:?}");
+    root.ok(&format!("cmp /mnt/archive/nss-mdns-check {prefix}/bin/nss-mdns-check"));
+    for (_, _, place) in EXTRAS {
+        assert!(done.out.contains(&format!("remove {place}\n")), "{done:?}");
+        root.ok(&format!("[ ! -e {place} ]"));
+    }
+    root.uninstalled();
+    assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot; ls /mnt"), "after the removal");
+}
+
+#[test]
+fn an_installation_by_an_earlier_script_that_had_none_of_them_gets_them() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.ok("rm $LIBDIR/nss-mdns-kept/files /usr/local/bin/nss-mdns-check; rm -r /usr/local/share/man/man? \
+         /usr/local/share/doc");
+    root.installed();
+    root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn a_missing_program_or_page_is_refused_before_anything_is_changed() {
+    let mut root = Root::new();
+    for (_, file, _) in EXTRAS {
+        root.ok(&format!("mv /mnt/archive/{file} /mnt/away"));
+        let before = root.traces();
+        assert_refused(&root.install("--no-check"), &format!("/mnt/archive/{file}, which belongs beside the module"));
+        if file.contains("example") {
+            root.ok(&format!("sh {INSTALL} --destdir /mnt/stage; rm -r /mnt/stage"));
+        } else {
+            assert_refused(&root.install("--destdir /mnt/stage"), &format!("/mnt/archive/{file}, which belongs"));
+        }
+        assert_same(&before, &root.traces(), file);
+        root.ok(&format!("[ ! -e /mnt/stage ]; mv /mnt/away /mnt/archive/{file}"));
+    }
+    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/archive/nss-mdns-check");
+    assert_refused(&root.install("--no-check"), "nss-mdns-check is built for another architecture");
+}
+
+#[test]
+fn read_only_and_full_prefixes_are_refused_and_nothing_changed() {
+    let mut root = Root::new();
+    root.installed();
+    root.ok("mount --bind /usr/local /usr/local && mount -o remount,bind,ro /usr/local");
+    let before = root.traces();
+    assert_refused(&root.install("--uninstall"), "cannot be written to (is it mounted read-only?)");
+    assert_same(&before, &root.traces(), "after the refused removal");
+    root.ok("umount /usr/local");
+    root.uninstalled();
+    root.ok("mount --bind /usr/local /usr/local && mount -o remount,bind,ro /usr/local");
+    let before = root.traces();
+    assert_refused(&root.install("--no-check"), "cannot be written to (is it mounted read-only?)");
+    assert_same(&before, &root.traces(), "after the refused installation");
+    root.ok("umount /usr/local");
+
+    let program =
+        std::fs::metadata(module().with_file_name("nss-mdns-check")).expect("the program").len().div_ceil(4096);
+    let choices = [0, 1, program / 2, program, program + 1, program + 3, program + 6, program + 9, program + 40];
+    let mut refused = 0;
+    for pages in choices {
+        root.ok(&format!(
+            "mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt
+             head -c {} /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room",
+            pages * 4096
+        ));
+        let before = root.ok("MORE=/mnt/opt; snapshot");
+        let done = root.install("--no-check --prefix /mnt/opt");
+        if done.status == 0 {
+            root.uninstalled();
+        } else {
+            refused += 1;
+            assert_eq!(done.status, 1, "{done:?}");
+            assert!(done.err.contains("is the disk full?") || done.err.contains("cannot be made"), "{done:?}");
+        }
+        assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot"), &format!("{pages} pages left: {done:?}"));
+        root.ok("umount /mnt/opt");
+    }
+    assert!((4..choices.len()).contains(&refused), "both outcomes must be seen; {refused} refusals");
+}
+
+#[test]
+fn a_newer_one_that_has_no_room_leaves_the_older() {
+    let mut root = Root::new();
+    root.ok("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt");
+    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
+    root.ok("echo newer >>/mnt/archive/docs/man/nss-mdns.8; echo newer >>/mnt/archive/nss-mdns-check
+         head -c 16384 /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room");
+    let files = "cd /mnt/opt; find . -type f -exec cksum {} + | LC_ALL=C sort";
+    let before = root.ok(files);
+    let done = root.install("--no-check --prefix /mnt/opt");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.err.contains("/mnt/opt/bin/nss-mdns-check cannot be written (is the disk full?)"), "{done:?}");
+    assert_same(&before, &root.ok(files), "after the refusal");
+    root.ok("rm /mnt/opt/filling");
+    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
+    root.ok("cmp /mnt/archive/nss-mdns-check /mnt/opt/bin/nss-mdns-check");
+    root.uninstalled();
+    assert_eq!(root.ok("ls -A /mnt/opt"), "");
+}
+
+#[test]
+fn a_second_architecture_brings_no_second_program() {
+    let mut root = Root::new();
+    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/other");
+    let done = root.install("--no-check --module /mnt/other --libdir /usr/lib64");
+    assert_eq!(done.status, 0, "{done:?}");
+    assert_eq!(root.ok("ls /usr/local/bin/nss-mdns-check 2>/dev/null; true"), "");
+}

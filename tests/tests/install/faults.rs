@@ -1,0 +1,231 @@
+//! What goes wrong in the midst: read-only folders, full disks, a kill at any moment.
+
+use super::*;
+
+#[test]
+fn read_only_folders_are_refused_before_anything_is_changed() {
+    for folder in ["/etc", library_folder()] {
+        let mut root = Root::new();
+        root.ok(&format!("mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"));
+        let before = root.traces();
+        assert_refused(&root.install("--no-check"), &format!("{folder} cannot be written to"));
+        assert_same(&before, &root.traces(), folder);
+    }
+}
+
+#[test]
+fn a_read_only_etc_is_no_obstacle_where_the_service_is_on_the_line() {
+    let mut root = Root::new();
+    root.write(CONF, NSSWITCH_AFTER);
+    root.ok("mount --bind /etc /etc && mount -o remount,bind,ro /etc");
+    let done = root.installed();
+    assert!(done.err.contains("ldconfig failed"), "{done:?}");
+    root.ok("cmp $MODULE $LIBDIR/libnss_mdns.so.2");
+}
+
+#[test]
+fn an_nsswitch_conf_that_cannot_be_replaced_takes_the_whole_installation_back() {
+    let mut root = Root::with_debian_package();
+    let before = root.snapshot();
+    // A mount point cannot be renamed over.
+    root.ok("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf");
+    let done = root.install("--no-check");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.err.contains("install.sh: /etc/nsswitch.conf cannot be replaced"), "{done:?}");
+    root.ok("umount /etc/nsswitch.conf");
+    assert_same(&before, &root.snapshot(), "after the failure");
+}
+
+#[test]
+fn a_full_etc_is_refused_and_nothing_changed() {
+    let mut refused = 0;
+    for pages in 0..5 {
+        let mut root = Root::new();
+        root.ok(&format!(
+            "mkdir /mnt/etc; mount -t tmpfs -o size=1m none /mnt/etc
+             cp -a /etc/nsswitch.conf /etc/passwd /etc/group /etc/alternatives /mnt/etc/; mount --bind /mnt/etc /etc; ldconfig
+             head -c {} /dev/zero >/etc/room; cat /dev/zero >/etc/filling 2>/dev/null; rm /etc/room",
+            pages * 4096
+        ));
+        let before = root.snapshot();
+        let done = root.install("--no-check");
+        if done.status == 0 {
+            assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{pages} pages");
+            root.uninstalled();
+        } else {
+            refused += 1;
+            assert!(done.err.contains("is the disk full?"), "{done:?}");
+        }
+        assert_same(&before, &root.snapshot(), &format!("with {pages} pages left: {done:?}"));
+    }
+    assert!((1..5).contains(&refused), "both outcomes must be seen; {refused} refusals");
+}
+
+#[test]
+fn a_full_library_folder_is_refused_and_nothing_changed() {
+    let size = std::fs::metadata(module()).expect("the module").len().div_ceil(4096);
+    let mut refused = 0;
+    let choices = [0, 1, size / 2, size - 1, size, size + 4];
+    for pages in choices {
+        let mut root = Root::new();
+        root.ok(&format!(
+            "mkdir /mnt/lib; mount -t tmpfs -o size=8m none /mnt/lib
+             head -c {} /dev/zero >/mnt/lib/room; cat /dev/zero >/mnt/lib/filling 2>/dev/null; rm /mnt/lib/room",
+            pages * 4096
+        ));
+        let before = root.ok("MORE=/mnt/lib; snapshot");
+        let done = root.install("--no-check --libdir /mnt/lib");
+        if done.status == 0 {
+            assert_eq!(root.install("--uninstall --libdir /mnt/lib").status, 0);
+        } else {
+            refused += 1;
+            assert_eq!(done.status, 1, "{done:?}");
+            assert!(done.err.contains("is the disk full?"), "{done:?}");
+        }
+        assert_same(&before, &root.ok("MORE=/mnt/lib; snapshot"), &format!("{pages} pages left: {done:?}"));
+    }
+    assert!((4..choices.len()).contains(&refused), "both outcomes must be seen; {refused} refusals");
+}
+
+#[test]
+fn a_dpkg_database_that_cannot_be_written_is_refused() {
+    let mut root = Root::with_debian_package();
+    root.ok("mount --bind /var/lib/dpkg /var/lib/dpkg && mount -o remount,bind,ro /var/lib/dpkg");
+    let before = root.snapshot();
+    let done = root.install("--no-check");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.err.contains("install.sh: dpkg-divert failed"), "{done:?}");
+    assert_same(&before, &root.snapshot(), "after the failure");
+}
+
+/// Kills the installation before each of its changes, one after the other, then tries to go on from there and back.
+#[track_caller]
+fn kill_at_each_moment_of_the_installation(root: &mut Root) -> u32 {
+    root.ok(KILLER);
+    root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
+    let before = root.snapshot();
+    let mut moments = 0;
+    while moments < 200 && root.killed_at(moments + 1, "--no-check") {
+        moments += 1;
+        let what = format!("killed before change {moments}");
+        root.assert_sound(&what);
+        if moments % 4 == 0 {
+            root.installed();
+            assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{what}");
+            for name in NAMES {
+                root.ok(&format!("cmp $MODULE $LIBDIR/{name}"));
+            }
+        }
+        root.uninstalled();
+        assert_same(&before, &root.snapshot(), &what);
+    }
+    moments
+}
+
+#[test]
+fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
+    let moments = kill_at_each_moment_of_the_installation(&mut Root::with_debian_package());
+    assert!((40..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
+fn a_kill_at_any_moment_over_a_package_with_the_same_links_leaves_a_sound_system() {
+    let mut root = Root::new();
+    root.ok("mount --bind /dev/null /var/lib/dpkg/status; cd $LIBDIR; echo theirs >libnss_mdns.so.2");
+    for link in &NAMES[1..] {
+        root.ok(&format!("ln -s libnss_mdns.so.2 $LIBDIR/{link}"));
+    }
+    root.ok("ldconfig");
+    let moments = kill_at_each_moment_of_the_installation(&mut root);
+    assert!((20..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
+fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
+    let mut root = Root::with_debian_package();
+    root.ok(KILLER);
+    root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
+    let before = root.snapshot();
+    let mut moments = 0;
+    root.installed();
+    while moments < 200 && root.killed_at(moments + 1, "--uninstall") {
+        moments += 1;
+        let what = format!("killed before change {moments}");
+        root.assert_sound(&what);
+        if moments % 4 == 0 {
+            root.installed();
+        }
+        root.uninstalled();
+        assert_same(&before, &root.snapshot(), &what);
+        root.installed();
+    }
+    assert!((20..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
+fn a_kill_at_any_moment_of_an_upgrade_leaves_each_file_old_or_new() {
+    let mut root = Root::new();
+    root.ok("mount --bind /dev/null /var/lib/dpkg/status; cp -r /mnt/archive /mnt/newer; cd /mnt/newer
+         for file in libnss_mdns.so nss-mdns-check docs/man/nss-mdns.8; do echo newer >>$file; done");
+    root.ok(KILLER);
+    let before = root.snapshot();
+    let exchange = "mv /mnt/archive /mnt/other; mv /mnt/newer /mnt/archive; mv /mnt/other /mnt/newer";
+    let mut moments = 0;
+    loop {
+        root.installed();
+        root.ok(exchange);
+        let killed = moments < 200 && root.killed_at(moments + 1, "--no-check");
+        let what = format!("killed before change {}", moments + 1);
+        assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{what}");
+        let object = NAMES.iter().map(|name| ("libnss_mdns.so", format!("{}/{name}", library_folder())));
+        for (file, place) in object.chain(EXTRAS.map(|(_, file, place)| (file, place.to_owned()))) {
+            root.ok(&format!("cmp -s /mnt/archive/{file} {place} || cmp -s /mnt/newer/{file} {place}"));
+        }
+        if moments % 4 == 0 {
+            root.installed();
+            root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+        }
+        root.ok(exchange);
+        root.uninstalled();
+        assert_same(&before, &root.snapshot(), &what);
+        if !killed {
+            break;
+        }
+        moments += 1;
+    }
+    assert!((15..200).contains(&moments), "{moments} moments were tried");
+}
+
+#[test]
+fn a_kill_after_any_delay_leaves_a_sound_system() {
+    let mut root = Root::with_debian_package();
+    root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
+    let before = root.snapshot();
+    for centiseconds in (0..30).step_by(3) {
+        let what = format!("killed after {centiseconds}0 ms");
+        root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"));
+        root.assert_sound(&what);
+        root.uninstalled();
+        assert_same(&before, &root.snapshot(), &what);
+    }
+}
+
+#[test]
+fn an_interrupted_installation_takes_itself_back() {
+    let mut root = Root::with_debian_package();
+    let before = root.snapshot();
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nkill -TERM $PPID\nexec /usr/sbin/ldconfig\n' >/mnt/bin/ldconfig
+         chmod 755 /mnt/bin/ldconfig");
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check --libdir $LIBDIR"));
+    assert_refused(&done, "interrupted");
+    assert_same(&before, &root.snapshot(), "after the interruption");
+}
+
+#[test]
+fn two_runs_at_once_are_refused() {
+    let mut root = Root::new();
+    let before = root.traces();
+    let done = root.run(&format!("exec 8</etc; flock -n 8; sh {INSTALL} --no-check"));
+    assert_refused(&done, "another install.sh is running");
+    assert_same(&before, &root.traces(), "after the refusal");
+}

@@ -1,0 +1,228 @@
+//! `/etc/nsswitch.conf`: what is added to the hosts line, what it means to glibc, and how it comes back.
+
+use super::module::root_of_another_distribution;
+use super::*;
+
+/// Hosts lines (or files), and what becomes of them: the new text, or the sentence of the refusal.
+#[rustfmt::skip]
+const LINES: &[(&str, Result<&str, &str>)] = &[
+    ("hosts: files dns\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\n")),
+    ("hosts: files dns\nrpc: db", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\nrpc: db")),
+    ("hosts:\tfiles\tdns\t\n", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\n")),
+    (" \thosts : files   dns  \n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] dns  \n")),
+    ("hosts:dns\n", Ok("hosts:mdns_minimal [NOTFOUND=return] dns\n")),
+    ("hosts: files[SUCCESS=return]dns\n", Ok("hosts: files[SUCCESS=return]mdns_minimal [NOTFOUND=return] dns\n")),
+    ("# hosts: old\r\nhosts: files dns\r\nrpc: db\r\n", Ok("# hosts: old\r\nhosts: files mdns_minimal [NOTFOUND=return] dns\r\nrpc: db\r\n")),
+    ("hosts: files\r\n", Ok("hosts: files mdns_minimal [NOTFOUND=return]\r\n")),
+    ("hosts: files # not dns, nor mdns4\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] # not dns, nor mdns4\n")),
+    ("hosts: files dns#x\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns#x\n")),
+    ("rpc: dns\nhosts: my resolve [!UNAVAIL=return] files dns\n", Ok("rpc: dns\nhosts: my mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] files dns\n")),
+    ("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis\n", Ok("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis mdns_minimal [NOTFOUND=return]\n")),
+    ("# Größe\nhosts: files dns\n", Ok("# Größe\nhosts: files mdns_minimal [NOTFOUND=return] dns\n")),
+    ("hosts: files adns dnsx dns\n", Ok("hosts: files adns dnsx mdns_minimal [NOTFOUND=return] dns\n")),
+    ("hosts: files dns resolve\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns resolve\n")),
+    ("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", Ok("hosts: files mdns4_minimal [NOTFOUND=return] dns\n")),
+    ("hosts:\tfiles dns\tmdns # last\n", Ok("hosts:\tfiles dns\tmdns # last\n")),
+    ("hosts: files mdns6[NOTFOUND=return]dns\n", Ok("hosts: files mdns6[NOTFOUND=return]dns\n")),
+    ("passwd: files\nhosts: files dns", Err("odd: no newline ends its hosts line, so glibc does not read it")),
+    ("passwd: files\n", Err("odd: it has no hosts line")),
+    ("", Err("odd: it has no hosts line")),
+    ("#hosts: files dns\nHosts: files dns\n", Err("odd: it has no hosts line")),
+    ("hosts: files dns\nhosts: files\n", Err("odd: it has more than one hosts line")),
+    ("hosts:\n", Err("odd: its hosts line names no service")),
+    ("hosts: # files dns\n", Err("odd: its hosts line names no service")),
+    ("hosts: files \\\n  dns\n", Err("odd: \"\\\" on its hosts line is neither a service nor an action")),
+    ("hosts: files dns networks: files\n", Err("odd: \"networks:\" on its hosts line is neither")),
+    ("hosts: files [NOTFOUND=return dns\n", Err("odd: \"[\" on its hosts line is neither")),
+    ("hosts: files ] dns\n", Err("odd: \"]\" on its hosts line is neither")),
+    ("hosts: [NOTFOUND=return] dns\n", Err("odd: its hosts line begins with an action")),
+    ("hosts: files [NOTFOUND=stop] dns\n", Err("odd: \"[NOTFOUND=stop]\" on its hosts line is neither")),
+    ("hosts: files [! UNAVAIL=return] dns\n", Err("odd: \"[! UNAVAIL=return]\" on its hosts line is neither")),
+    ("hosts: files [] dns\n", Err("odd: \"[]\" on its hosts line is neither")),
+    ("hosts: files [SUCCESS=return] [UNAVAIL=return] dns\n", Err("odd: its hosts line has two actions in a row")),
+    ("hosts: files\0 dns\n", Err("odd: it holds NUL bytes")),
+];
+
+#[test]
+fn odd_hosts_lines_are_kept_to_the_byte_or_refused() {
+    let mut root = Root::new();
+    for (text, expected) in LINES {
+        root.write(CONF, text);
+        root.ok("chmod 640 /etc/nsswitch.conf");
+        let before = root.snapshot();
+        let done = root.install("--no-check");
+        match expected {
+            Ok(wanted) => {
+                assert_eq!(done.status, 0, "{text:?}: {done:?}");
+                assert_eq!(root.read(CONF), *wanted);
+                assert_eq!(root.ok("stat -c %a /etc/nsswitch.conf"), "640\n", "the mode is kept");
+                root.uninstalled();
+            }
+            Err(sentence) => assert_refused(&done, sentence),
+        }
+        assert_same(&before, &root.snapshot(), text);
+    }
+}
+
+/// Files, and the services that the real glibc asks by them, before and after the installation: `None` where it is
+/// refused. No service in them is there, so glibc goes on to the next (UNAVAIL) and shows them all.
+const MEANINGS: &[(&str, &str, Option<&str>)] = &[
+    ("hosts:\talpha\tresolve\t\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    (" \thosts : alpha   resolve\nrpc: db", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("hosts:resolve\n", "resolve", Some("mdns_minimal resolve")),
+    ("hosts: alpha[SUCCESS=return]resolve\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("# hosts: old\r\nhosts: alpha resolve\r\nrpc: db\r\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("hosts: alpha\r\n", "alpha", Some("alpha mdns_minimal")),
+    // glibc from 2.33 on knows no remarks behind the services, glibc before did.
+    ("hosts: alpha # not resolve\n", "alpha # not resolve", Some("alpha mdns_minimal # not resolve")),
+    ("hosts: alpha resolve#x\n", "alpha resolve#x", Some("alpha mdns_minimal resolve#x")),
+    (
+        "hosts: alpha [ notfound = continue  !UNAVAIL=return ] resolve\n",
+        "alpha resolve",
+        Some("alpha mdns_minimal resolve"),
+    ),
+    ("hosts: alpha [UNAVAIL=RETURN] resolve\n", "alpha", Some("alpha")),
+    ("hosts: alpha resolve [UNAVAIL=merge] omega\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    // A backslash continues nothing: it is a service, and the next line none of the hosts line.
+    ("hosts: alpha \\\n  resolve\n", "alpha \\", None),
+    ("hosts: alpha \\\n  networks: omega\n", "alpha \\", None),
+    // A second database on a line is a service too.
+    ("hosts: alpha networks: omega\n", "alpha networks: omega", None),
+    // A last line without its newline is not read.
+    ("rpc: db\nhosts: alpha", "", None),
+    // Of two hosts lines the last one holds.
+    ("hosts: alpha\nhosts: omega\n", "omega", None),
+    ("hosts: alpha [SUCCESS=return] [NOTFOUND=continue] omega\n", "alpha", None),
+    ("hosts: alpha [NOTFOUND=stop] omega\n", "", None),
+    ("hosts: [NOTFOUND=return] alpha\n", "", None),
+];
+
+#[test]
+fn to_glibc_the_edited_line_is_the_old_one_and_the_modules_words() {
+    let services = "LD_DEBUG=files LC_ALL=C getent ahosts nobody.local 2>&1 | sed -n 's/.*file=libnss_\\([^ ]*\\)\\.so\\.2 .*/\\1/p' |
+        awk '!seen[$0]++' | tr '\\n' ' '";
+    let mut root = Root::new();
+    for (text, before, after) in MEANINGS {
+        root.write(CONF, text);
+        assert_eq!(root.ok(services).trim(), *before, "{text:?}");
+        let done = root.install("--no-check");
+        assert_eq!(done.status, i32::from(after.is_none()), "{text:?}: {done:?}");
+        assert_eq!(root.ok(services).trim(), after.unwrap_or(before), "{text:?}");
+        root.uninstalled();
+        assert_eq!(root.read(CONF), *text);
+    }
+}
+
+#[test]
+fn a_missing_nsswitch_conf_is_refused() {
+    let mut root = Root::new();
+    for preparation in
+        ["rm /etc/nsswitch.conf", "ln -s nowhere /etc/nsswitch.conf", "ln -sf /dev/null /etc/nsswitch.conf"]
+    {
+        root.ok(preparation);
+        let before = root.traces();
+        assert_refused(&root.install("--no-check"), "/etc/nsswitch.conf is not there, or no regular file");
+        assert_same(&before, &root.traces(), preparation);
+    }
+}
+
+#[test]
+fn what_the_administrator_changed_since_is_kept() {
+    let mut root = Root::new();
+    for (now, then) in [
+        ("rpc: db\nhosts: files mdns_minimal [NOTFOUND=return] resolve\n", "rpc: db\nhosts: files resolve\n"),
+        ("hosts: files mdns_minimal dns # unicast .local\n", "hosts: files dns # unicast .local\n"),
+        ("hosts: dns mdns_minimal [NOTFOUND=return] # last\n", "hosts: dns # last\n"),
+        ("hosts: files mdns4_minimal dns\n", "hosts: files mdns4_minimal dns\n"),
+        ("passwd: files\n", "passwd: files\n"),
+        (NSSWITCH, NSSWITCH),
+    ] {
+        root.write(CONF, NSSWITCH);
+        root.installed();
+        root.write(CONF, now);
+        root.uninstalled();
+        assert_eq!(root.read(CONF), then);
+        assert_eq!(root.ok("ls -a /etc | grep nsswitch"), "nsswitch.conf\n", "no backup stays");
+    }
+}
+
+#[test]
+fn a_symbolic_link_stays_one_and_its_target_is_edited() {
+    let mut root = Root::new();
+    root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf");
+    let before = root.snapshot();
+    root.installed();
+    assert_eq!(root.ok("readlink /etc/nsswitch.conf"), "site/switch\n");
+    assert_eq!(root.read("/etc/site/switch"), NSSWITCH_AFTER);
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn mode_and_owner_of_nsswitch_conf_are_kept() {
+    let mut root = Root::new();
+    root.ok("chmod 0440 /etc/nsswitch.conf");
+    if !unprivileged() {
+        root.ok("chown 7:9 /etc/nsswitch.conf");
+    }
+    let before = root.ok("stat -c '%a %u %g' /etc/nsswitch.conf");
+    root.installed();
+    assert_eq!(root.ok("stat -c '%a %u %g' /etc/nsswitch.conf"), before);
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER);
+}
+
+#[test]
+fn a_change_by_someone_else_in_the_meantime_is_not_overwritten() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    let meanwhile = "hosts: files dns # meanwhile\n";
+    root.write("/mnt/meanwhile", meanwhile);
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\ncp /mnt/meanwhile /etc/nsswitch.conf\nexec /usr/sbin/ldconfig\n' \
+         >/mnt/bin/ldconfig; chmod 755 /mnt/bin/ldconfig");
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check --libdir $LIBDIR"));
+    assert_refused(&done, "/etc/nsswitch.conf was changed by someone else meanwhile");
+    assert_eq!(root.read(CONF), meanwhile);
+    let strip = |text: &str| -> String { text.lines().filter(|line| !line.contains(CONF)).collect() };
+    assert_eq!(strip(&before), strip(&root.snapshot()), "nothing else is different");
+}
+
+#[test]
+fn a_file_that_authselect_writes_is_left_to_authselect() {
+    let mut root = root_of_another_distribution("/usr/lib64");
+    root.ok("mkdir /etc/authselect; mv /etc/nsswitch.conf /etc/authselect/");
+    for preparation in [
+        "ln -s authselect/nsswitch.conf /etc/nsswitch.conf",
+        "cd /etc; rm nsswitch.conf; (echo '# Generated by authselect'; cat authselect/nsswitch.conf) >nsswitch.conf",
+    ] {
+        root.ok(preparation);
+        let before = root.read(CONF);
+        let out = root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
+        assert!(out.contains("authselect enable-feature with-mdns4\n"), "{out}");
+        assert!(out.contains("authselect enable-feature with-mdns6\n"), "{out}");
+        assert_eq!(root.read(CONF), before);
+        root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --uninstall"));
+        assert_eq!(root.read(CONF), before);
+    }
+}
+
+#[test]
+fn the_example_is_a_valid_nsswitch_conf() {
+    let mut root = Root::new();
+    root.ok("cp $CHECKOUT/nsswitch.conf.example /etc/nsswitch.conf");
+    let example = root.read(CONF);
+    assert_eq!(example.matches("\nhosts:").count(), 1);
+    assert!(example.contains("\nhosts:          files mdns_minimal [NOTFOUND=return] dns\n"));
+    root.installed();
+    assert_eq!(root.read(CONF), example, "the module is on its line already");
+    let trace = root.ok("LD_DEBUG=files getent hosts nobody.local 2>&1; true");
+    assert!(trace.contains("file=libnss_mdns_minimal.so.2 "), "{trace}");
+    root.ok("getent passwd root && getent hosts localhost && getent services ssh && getent protocols tcp");
+    let others: Vec<_> = example.lines().filter_map(|line| line.strip_prefix("#hosts:")).collect();
+    assert_eq!(others.len(), 4);
+    for line in others {
+        root.write(CONF, &format!("hosts:{line}\n"));
+        root.ok("getent hosts localhost");
+        let done = root.installed();
+        assert!(done.out.contains("nothing to do"), "{line}: {done:?}");
+    }
+}

@@ -1,0 +1,163 @@
+//! The options, and what they refuse.
+
+use super::*;
+
+#[test]
+fn destdir_holds_what_a_package_needs_and_the_system_is_untouched() {
+    let mut root = Root::new();
+    let before = root.traces();
+    root.ok(&format!("cd /mnt && mkdir stage && sh {INSTALL} --destdir stage --libdir=/usr/lib64"));
+    let link = |name: &str| format!("usr/lib64/{name} l 777 libnss_mdns.so.2");
+    let mut wanted: Vec<String> = NAMES[1..].iter().copied().map(link).collect();
+    wanted.push("usr/lib64/libnss_mdns.so.2 f 644 ".into());
+    for (mode, _, place) in &EXTRAS[..4] {
+        wanted.push(format!("usr/{} f {mode} ", place.trim_start_matches("/usr/local/")));
+    }
+    wanted.sort();
+    let found = root.ok("cd /mnt/stage && find . ! -type d -printf '%P %y %m %l\\n' | LC_ALL=C sort");
+    assert_eq!(found.lines().collect::<Vec<_>>(), wanted);
+    assert_eq!(root.ok("find /mnt/stage -type d | wc -l"), "9\n");
+    root.ok("cmp $MODULE /mnt/stage/usr/lib64/libnss_mdns.so.2");
+    root.ok("cmp /mnt/archive/nss-mdns-check /mnt/stage/usr/bin/nss-mdns-check");
+    // Again over what is there, with something newer, into another prefix, and of another architecture.
+    root.ok(&format!(
+        "{{ printf '\\177ELF\\001'; tail -c +6 $MODULE; }} >/mnt/libnss_mdns.so; echo newer >/mnt/nss-mdns-check
+         sh {INSTALL} --destdir /mnt/stage --libdir /usr/lib64 --prefix /opt --module /mnt/libnss_mdns.so
+         cmp /mnt/libnss_mdns.so /mnt/stage/usr/lib64/libnss_mdns.so.2 && cmp /mnt/nss-mdns-check /mnt/stage/opt/bin/nss-mdns-check"
+    ));
+    assert_same(&before, &root.traces(), "after staging");
+}
+
+#[test]
+fn destdir_needs_no_root_and_builds_with_cargo() {
+    let stage = workspace().join(format!("target/install-test-{}", std::process::id()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = cargo().parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+    let output = Command::new(workspace().join("install.sh"))
+        .arg("--destdir")
+        .arg(&stage)
+        .env("PATH", std::env::join_paths(folders).expect("a path"))
+        .output()
+        .expect("install.sh starts");
+    let staged = std::fs::read(stage.join(library_folder().trim_start_matches('/')).join(NAMES[0]));
+    let _ = std::fs::remove_dir_all(&stage);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("build target/release/libnss_mdns.so"));
+    assert!(staged.expect("the object") == std::fs::read(module()).expect("the module"));
+}
+
+#[test]
+fn a_dry_run_shows_the_change_and_makes_none() {
+    let mut root = Root::with_debian_package();
+    let before = root.traces();
+    let done = root.run(&format!("unshare -U sh {INSTALL} --dry-run"));
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    let change = "- hosts:          files dns\n+ hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
+    assert!(done.out.contains(change), "{done:?}");
+    assert_eq!(done.out.matches("would keep").count(), 6, "{done:?}");
+    assert_same(&before, &root.traces(), "after the dry run");
+    root.write(CONF, "passwd: files\n");
+    assert_refused(&root.install("--dry-run"), "odd: it has no hosts line");
+
+    root.write(CONF, NSSWITCH);
+    root.installed();
+    let before = root.traces();
+    let done = root.run(&format!("unshare -U sh {INSTALL} --uninstall --dry-run"));
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    let change = "- hosts:          files mdns_minimal [NOTFOUND=return] dns\n+ hosts:          files dns\n";
+    assert!(done.out.contains(change), "{done:?}");
+    assert_eq!(done.out.matches("would bring back").count(), 7, "{done:?}");
+    assert_same(&before, &root.traces(), "after the second dry run");
+}
+
+#[test]
+fn without_root_it_says_so() {
+    let mut root = Root::new();
+    let before = root.traces();
+    for arguments in ["", "--uninstall"] {
+        assert_refused(&root.run(&format!("unshare -U sh {INSTALL} {arguments}")), "this needs root");
+    }
+    assert_same(&before, &root.traces(), "after the refusals");
+}
+
+#[test]
+fn without_cargo_and_without_a_built_module_it_says_so() {
+    let mut root = Root::new();
+    root.ok("rm /mnt/archive/libnss_mdns.so; touch /mnt/archive/Cargo.toml");
+    let before = root.traces();
+    assert_refused(&root.install(""), "cargo is not here to build the module");
+    assert_refused(&root.install("--destdir /mnt/stage"), "cargo is not here to build the module");
+    assert_refused(&root.install("--try"), "--try needs cargo");
+    assert_same(&before, &root.traces(), "after the refusals");
+}
+
+#[test]
+fn a_failing_build_changes_nothing() {
+    let mut root = Root::new();
+    root.ok("touch /mnt/archive/Cargo.toml; mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
+         chmod 755 /mnt/bin/cargo");
+    let before = root.traces();
+    assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build the module");
+    assert_same(&before, &root.traces(), "after the failed build");
+}
+
+#[test]
+fn under_sudo_the_calling_user_builds() {
+    let mut root = Root::new();
+    root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/; touch /mnt/tree/Cargo.toml
+         printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so nss-mdns-check target/release/\n' >/mnt/bin/cargo
+         chmod 755 /mnt/bin/cargo");
+    let run = "PATH=/mnt/bin:$PATH SUDO_USER=nobody sh /mnt/tree/install.sh --no-check";
+    if unprivileged() {
+        // One user is all that an ordinary user's namespace has, so here the change of user can only be watched.
+        root.ok("printf '#!/bin/sh\necho \"$@\" >>/mnt/watched; shift 3; exec \"$@\"\n' >/mnt/bin/runuser
+             chmod 755 /mnt/bin/runuser");
+        assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns-check as nobody\n"));
+        assert!(root.read("/mnt/watched").contains("-u nobody -- env HOME="));
+        return;
+    }
+    root.ok("chown -R nobody /mnt/tree");
+    assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns-check as nobody\n"));
+    assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "nobody\n");
+    root.ok("rm -r /mnt/tree/target; chown -R root /mnt/tree");
+    root.ok(run);
+    assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "root\n", "the tree is root's");
+}
+
+#[test]
+fn wrong_usage_is_one_sentence_and_status_2() {
+    let mut root = Root::new();
+    for arguments in [
+        "--frobnicate",
+        "extra",
+        "--libdir",
+        "--dry-run=yes",
+        "--uninstall --destdir /mnt/stage",
+        "--check --destdir /mnt/stage",
+    ] {
+        let done = root.install(arguments);
+        assert_eq!((done.status, done.err.lines().count()), (2, 1), "{arguments}: {done:?}");
+        assert!(done.err.contains("--help"), "{done:?}");
+    }
+    let help = root.install("--help");
+    assert_eq!((help.status, &*help.err), (0, ""));
+    let text = std::fs::read_to_string(workspace().join("install.sh")).expect("install.sh");
+    let parsed = &text[text.find("case $1 in\n        --help").expect("the options")..];
+    let options = parsed.split_whitespace().take_while(|word| *word != "*)").filter(|word| word.starts_with("--"));
+    let options: Vec<_> = options.map(|word| word.trim_end_matches(')')).collect();
+    assert_eq!(options.len(), 11, "{options:?}");
+    for option in options {
+        assert!(help.out.contains(option), "--help names {option}");
+    }
+}
+
+#[test]
+fn arguments_that_lead_nowhere_are_refused() {
+    let mut root = Root::new();
+    let before = root.traces();
+    assert_refused(&root.install("--module /etc/passwd"), "/etc/passwd is not the module");
+    assert_refused(&root.install("--module $LIBDIR/libc.so.6"), "libc.so.6 is not the module");
+    assert_refused(&root.install("--module /mnt/nowhere"), "/mnt/nowhere does not exist");
+    assert_refused(&root.install("--libdir /mnt/nowhere"), "/mnt/nowhere is not a folder");
+    assert_same(&before, &root.traces(), "after the refusals");
+}

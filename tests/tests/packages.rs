@@ -1,0 +1,161 @@
+//! The packages of other distributions and the release archive: each is built by its one command. What can be tried of them
+//! here is tried, each test in a private root of its own, so that the machine stays as it was.
+
+use std::process::Command;
+use tests::module::workspace;
+use tests::packages::{expected, version};
+use tests::root::{Root, assert_same};
+
+const CONF: &str = "/etc/nsswitch.conf";
+const BEFORE: &str = "hosts:          files dns\n";
+const AFTER: &str = "hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
+const DOCS: &str = "/usr/share/doc/nss-mdns-nodaemon";
+
+/// Runs a script of `packaging`; the path that it prints.
+#[track_caller]
+fn build(script: &str) -> String {
+    let output = Command::new(workspace().join("packaging").join(script)).output().expect("the script starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("a path").trim_end().to_owned()
+}
+
+#[track_caller]
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|why| panic!("{program}: {why}: run tests/deps"));
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The files among the paths of a listing, in order: absolute, compressed ones without `.gz`.
+fn files(listing: &str) -> Vec<String> {
+    let paths = listing.lines().filter(|line| !line.ends_with('/'));
+    let mut paths: Vec<_> =
+        paths.map(|path| format!("/{}", path.trim_start_matches('/').trim_end_matches(".gz"))).collect();
+    paths.sort();
+    paths
+}
+
+fn with(mut paths: Vec<String>, more: &[String]) -> Vec<String> {
+    paths.extend_from_slice(more);
+    paths.sort();
+    paths
+}
+
+#[test]
+fn all_name_the_version_of_the_workspace() {
+    let version = version();
+    for (file, line) in [
+        ("packaging/debian/changelog", format!("nss-mdns-nodaemon ({version}-")),
+        ("packaging/rpm/nss-mdns-nodaemon.spec", format!("\nVersion:        {version}\n")),
+        ("packaging/arch/PKGBUILD", format!("\npkgver={version}\n")),
+    ] {
+        let text = std::fs::read_to_string(workspace().join(file)).expect(file);
+        assert!(text.contains(&line), "{file} does not say {line:?}");
+    }
+}
+
+/// A stand-in for authselect, which knows the two features and keeps those that are on in /mnt/features.
+const AUTHSELECT: &str = r#"mkdir /mnt/bin; touch /mnt/features; cat >/usr/bin/authselect <<'END'
+#!/bin/sh
+case $1 in
+check) ;;
+is-feature-enabled) grep -qx "$2" /mnt/features ;;
+enable-feature) echo "$2" >>/mnt/features ;;
+disable-feature) sed -i "/^$2$/d" /mnt/features ;;
+esac
+END
+chmod 755 /usr/bin/authselect"#;
+
+#[test]
+fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace() {
+    let package = build("build-rpm");
+    let libdir = output("rpm", &["--eval", "%{_libdir}"]);
+    let licenses = format!("/usr/share/licenses/nss-mdns-nodaemon-{}", version());
+    let listed =
+        output("rpm", &["--query", "--package", &package, "--queryformat", "[%{FILEMODES:perms} %{FILENAMES}\n]"]);
+    let listed = listed.lines().filter(|line| !line.starts_with('d'));
+    let listed: String = listed.filter_map(|line| line.split_once(' ')).map(|(_, path)| format!("{path}\n")).collect();
+    // Fedora's rpm names the folder of licences without the version.
+    let listed = listed.replace("/licenses/nss-mdns-nodaemon/", &format!("/licenses/nss-mdns-nodaemon-{}/", version()));
+    let expected = expected(libdir.trim_end(), DOCS);
+    let expected = with(expected, &[format!("{licenses}/LICENSE-APACHE"), format!("{licenses}/LICENSE-MIT")]);
+    assert_eq!(files(&listed), expected);
+
+    let mut root = Root::new();
+    root.write(CONF, BEFORE);
+    root.ok(AUTHSELECT);
+    let rpm = "rpm --dbpath /mnt/rpm";
+    // Folders that a package shares with others are nobody's to remove.
+    let snapshot = "snapshot | grep -v ' d [0-7]* [0-9]*:[0-9]*$'";
+    let before = root.ok(snapshot);
+    for on in ["", "with-mdns4\n"] {
+        root.ok(&format!("printf '{on}' >/mnt/features"));
+        root.ok(&format!("{rpm} --install --nodeps {package}"));
+        root.ok("cmp $MODULE $(rpm --eval %_libdir)/libnss_mdns4_minimal.so.2");
+        assert_eq!(root.read("/mnt/features"), "with-mdns4\nwith-mdns6\n");
+        root.ok(&format!("{rpm} --verify --nodeps nss-mdns-nodaemon"));
+        root.ok(&format!("{rpm} --upgrade --nodeps --replacepkgs {package}"));
+        assert_eq!(root.read("/mnt/features"), "with-mdns4\nwith-mdns6\n", "an upgrade changes nothing");
+        root.ok(&format!("{rpm} --erase nss-mdns-nodaemon"));
+        assert_eq!(root.read("/mnt/features"), on, "what was on before stays on");
+        assert_eq!(root.read(CONF), BEFORE);
+        assert_same(&before, &root.ok(snapshot), "after the removal");
+        root.ok(&format!("! ls -d {DOCS} /var/lib/nss-mdns-nodaemon 2>/dev/null"));
+    }
+}
+
+#[test]
+fn the_arch_package_holds_what_every_package_holds_and_says_what_to_do() {
+    let package = build("build-arch");
+    let listed = output("bsdtar", &["-tf", &package]);
+    let listed: Vec<_> = files(&listed).into_iter().filter(|path| !path.starts_with("/.")).collect();
+    let licenses = ["APACHE", "MIT"].map(|name| format!("/usr/share/licenses/nss-mdns-nodaemon/LICENSE-{name}"));
+    assert_eq!(listed, with(expected("/usr/lib", DOCS), &licenses));
+    let about = output("bsdtar", &["-xOf", &package, ".PKGINFO"]);
+    for line in ["pkgname = nss-mdns-nodaemon\n", "conflict = nss-mdns\n", "provides = nss-mdns\n", "depend = glibc\n"]
+    {
+        assert!(about.contains(line), "{line:?} is not in {about}");
+    }
+
+    let mut root = Root::new();
+    root.ok(&format!("cd /mnt && bsdtar -xf {package} .INSTALL usr && cmp usr/lib/libnss_mdns4.so.2 $MODULE"));
+    let mut said = |conf: &str, function: &str| {
+        root.write(CONF, conf);
+        root.ok(&format!("bash -c '. /mnt/.INSTALL; {function}'"))
+    };
+    assert!(said(BEFORE, "post_install").contains("mdns_minimal [NOTFOUND=return]\n"));
+    assert_eq!(said(AFTER, "post_install"), "");
+    assert!(said(AFTER, "post_remove").contains("still names the module"));
+    assert_eq!(said(BEFORE, "post_remove"), "");
+}
+
+#[test]
+fn the_release_archive_installs_without_cargo_and_goes_without_a_trace() {
+    let archive = build("archive");
+    let mut root = Root::new();
+    root.write(CONF, BEFORE);
+    root.ok("ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up &&
+        ip addr add 192.0.2.7/24 dev lan0");
+    assert_ne!(root.run("command -v cargo").status, 0, "there is no cargo in the private root");
+    root.ok(&format!("mkdir /mnt/archive && tar -C /mnt/archive -xf {archive} && mv /mnt/archive/*/* /mnt/archive/"));
+    let before = root.snapshot();
+    let done = root.run("sh /mnt/archive/install.sh");
+    assert_eq!(done.status, 0, "{done:?}");
+    assert!(done.out.contains(": workbench.local is "), "{done:?}");
+    assert_eq!(root.read(CONF), AFTER);
+    root.ok("cmp $MODULE $LIBDIR/libnss_mdns4.so.2 && cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+    root.ok("cmp /mnt/archive/docs/man/nss-mdns.8 /usr/local/share/man/man8/nss-mdns.8");
+    assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
+    root.ok("sh /mnt/archive/install.sh --uninstall");
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn the_same_sources_make_the_same_packages_to_the_byte() {
+    for script in ["build-deb", "archive"] {
+        let first = std::fs::read(build(script)).expect("the package");
+        let again = std::fs::read(build(script)).expect("the package");
+        assert!(first == again, "{script} made two that differ");
+    }
+}
