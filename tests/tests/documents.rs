@@ -99,7 +99,8 @@ fn the_manual_pages_examples_are_read_without_a_problem() {
 
 #[test]
 fn the_manual_pages_show_messages_as_they_are() {
-    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: ", "labels = 3")] {
+    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: to mend: ", "labels = 3")]
+    {
         let (_, problems) = settings(&format!("\n\n{line}\n"));
         let message = format!("{before}/etc/nss-mdns.conf:{}", problems.join("\n"));
         let displays = displays(&read(path));

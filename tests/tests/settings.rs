@@ -508,39 +508,39 @@ fn the_check_names_what_is_to_mend() -> Result<(), String> {
     for (situation, expected) in [
         (
             "printf '# ours\\ntimeout = 2s\\n' >/etc/nss-mdns.conf".to_owned(),
-            "settings: /etc/nss-mdns.conf:2: timeout: expected 50 to 10000 milliseconds, found \"2s\"",
+            "settings: to mend: /etc/nss-mdns.conf:2: timeout: expected 50 to 10000 milliseconds, found \"2s\"",
         ),
         (
             "printf 'times = 2\\n' >/etc/nss-mdns.conf".to_owned(),
-            "settings: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
+            "settings: to mend: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
              reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, own-name, cache-size, ttl-max, \
              ipv6-link-local",
         ),
         (
             "mkfifo /etc/nss-mdns.conf".to_owned(),
-            "settings: /etc/nss-mdns.conf cannot be read: Invalid argument (os error 22)",
+            "settings: to mend: /etc/nss-mdns.conf cannot be read: Invalid argument (os error 22)",
         ),
         (
             "head -c 70000 /dev/zero | tr '\\0' '#' >/etc/nss-mdns.conf".to_owned(),
-            "settings: /etc/nss-mdns.conf: expected at most 65536 octets; the rest is not read",
+            "settings: to mend: /etc/nss-mdns.conf: expected at most 65536 octets; the rest is not read",
         ),
         (
             "printf '.local\\n*.local\\n' >/etc/mdns.allow".to_owned(),
-            "allowed: /etc/mdns.allow:2: expected a suffix such as .local, of at most 255 octets, or *",
+            "allowed: to mend: /etc/mdns.allow:2: expected a suffix such as .local, of at most 255 octets, or *",
         ),
         (
             "printf 'deny-interfaces = eth*\\n' >/etc/nss-mdns.conf".to_owned(),
-            "interface: none can be asked on: the module leaves names to the next service",
+            "interface: to mend: none can be asked on: the module leaves names to the next service",
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),
-            "firewall eth0: over IPv4, what is sent to the group and UDP port 5353 does not come in: \
+            "firewall eth0: to mend: over IPv4, what is sent to the group and UDP port 5353 does not come in: \
              admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that bear \
              this host's own address",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: over IPv6, what is sent to the group and UDP port 5353 does not come in: \
+            "firewall eth0: to mend: over IPv6, what is sent to the group and UDP port 5353 does not come in: \
              admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that bear \
              this host's own address",
         ),
@@ -548,7 +548,7 @@ fn the_check_names_what_is_to_mend() -> Result<(), String> {
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
              nft add rule inet t c ip version 4 udp dport 5353 drop"
                 .to_owned(),
-            "firewall eth0: over IPv4, questions do not go out: Operation not permitted (os error 1)",
+            "firewall eth0: to mend: over IPv4, questions do not go out: Operation not permitted (os error 1)",
         ),
     ] {
         lan.client.script(&format!("rm -f {SETTINGS} {ALLOW}; nft flush ruleset; {situation}"))?;
@@ -631,9 +631,9 @@ fn a_missing_name_makes_the_check_say_so() -> Result<(), String> {
     lan.client.write(SETTINGS, "timeout = 100\n")?;
     let (lines, status) = check(&lan.client, &["nobody.local", "www.example.org"])?;
     assert_eq!(status, Some(1));
-    assert!(lines.iter().any(|line| line.starts_with("lookup nobody.local: nobody answered (1")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("lookup nobody.local: to mend: nobody answered (1")), "{lines:?}");
     assert!(
-        lines.iter().any(|line| line.starts_with("lookup www.example.org: it is left to other services")),
+        lines.iter().any(|line| line.starts_with("lookup www.example.org: to mend: it is left to other services")),
         "{lines:?}"
     );
     assert!(addresses(&ahosts(&lan.client, "nobody.local")).is_empty());

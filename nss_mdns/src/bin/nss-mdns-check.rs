@@ -2,7 +2,7 @@
 //! `install.sh --check`.
 //!
 //! ```text
-//! settings: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
+//! settings: to mend: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
 //! allowed: /etc/mdns.allow is not there: the full services answer names under .local
 //! interface eth0: asked over IPv4 and IPv6
 //! interface lo: not asked: it carries no multicast
@@ -72,45 +72,46 @@ impl<W: Write> Report<W> {
         let (allows_nothing, allowed) = check::allowed();
         self.file("allowed", "/etc/mdns.allow", &allowed, "the full services answer names under .local")?;
         if allows_nothing {
-            self.good(format_args!("allowed: /etc/mdns.allow lists nothing: the full services answer no names"))?;
+            self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services answer no names"))?;
         }
         let interfaces = check::interfaces(&config).unwrap_or_default();
         self.interfaces(&interfaces)?;
         if config.listener {
             self.firewalls(&interfaces)?;
         } else {
-            self.good(format_args!("firewall: not tried: the listener is off"))?;
+            self.good("firewall", format_args!("not tried: the listener is off"))?;
         }
         let resolver = Resolver::default();
         names.iter().try_for_each(|name| self.lookup(&resolver, name, &interfaces))
     }
 
-    fn good(&mut self, line: std::fmt::Arguments<'_>) -> io::Result<()> {
-        writeln!(self.out, "{line}")
+    fn good(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.out, "{subject}: {text}")
     }
 
-    fn bad(&mut self, line: std::fmt::Arguments<'_>) -> io::Result<()> {
+    /// In the same words as `install.sh --check`.
+    fn bad(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
         self.to_mend = true;
-        writeln!(self.out, "{line}")
+        writeln!(self.out, "{subject}: to mend: {text}")
     }
 
     fn file(&mut self, what: &str, path: &str, report: &FileReport, if_absent: &str) -> io::Result<()> {
         match report {
-            FileReport::Absent => self.good(format_args!("{what}: {path} is not there: {if_absent}")),
-            FileReport::Unreadable(error) => self.bad(format_args!("{what}: {path} cannot be read: {error}")),
-            FileReport::Read(problems) if problems.is_empty() => self.good(format_args!("{what}: {path} is in order")),
+            FileReport::Absent => self.good(what, format_args!("{path} is not there: {if_absent}")),
+            FileReport::Unreadable(error) => self.bad(what, format_args!("{path} cannot be read: {error}")),
+            FileReport::Read(problems) if problems.is_empty() => self.good(what, format_args!("{path} is in order")),
             FileReport::Read(problems) => {
-                problems.iter().try_for_each(|problem| self.bad(format_args!("{what}: {problem}")))
+                problems.iter().try_for_each(|problem| self.bad(what, format_args!("{problem}")))
             }
         }
     }
 
     fn interfaces(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
         for interface in interfaces {
-            self.good(format_args!("interface {}: {interface}", interface.name))?;
+            self.good(&format!("interface {}", interface.name), format_args!("{interface}"))?;
         }
         if !interfaces.iter().any(InterfaceReport::is_asked) {
-            self.bad(format_args!("interface: none can be asked on: the module leaves names to the next service"))?;
+            self.bad("interface", format_args!("none can be asked on: the module leaves names to the next service"))?;
         }
         Ok(())
     }
@@ -129,21 +130,27 @@ impl<W: Write> Report<W> {
             Family::V4 => "IPv4",
             Family::V6 => "IPv6",
         };
+        let subject = &format!("firewall {interface}");
         match hears {
-            Ok(true) => self.good(format_args!("firewall {interface}: over {family}, multicast DNS comes in")),
-            Ok(false) => self.bad(format_args!(
-                "firewall {interface}: over {family}, what is sent to the group and UDP port 5353 does not come in: \
-                 admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that \
-                 bear this host's own address"
-            )),
-            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => self.bad(format_args!(
-                "firewall {interface}: over {family} not tried: UDP port 5353 is not to be had \
-                 (does a program hold it for itself?)"
-            )),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM)) => {
-                self.bad(format_args!("firewall {interface}: over {family}, questions do not go out: {error}"))
-            }
-            Err(error) => self.bad(format_args!("firewall {interface}: over {family} not tried: {error}")),
+            Ok(true) => self.good(subject, format_args!("over {family}, multicast DNS comes in")),
+            Ok(false) => self.bad(
+                subject,
+                format_args!(
+                    "over {family}, what is sent to the group and UDP port 5353 does not come in: \
+                     admit it (ufw allow mdns; firewall-cmd --add-service=mdns), \
+                     or see whether a rule drops only packets that bear this host's own address"
+                ),
+            ),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EADDRINUSE) => self.bad(
+                    subject,
+                    format_args!(
+                        "over {family} not tried: UDP port 5353 is not to be had (does a program hold it for itself?)"
+                    ),
+                ),
+                Some(libc::EPERM) => self.bad(subject, format_args!("over {family}, questions do not go out: {error}")),
+                _ => self.bad(subject, format_args!("over {family} not tried: {error}")),
+            },
         }
     }
 
@@ -162,13 +169,13 @@ impl<W: Write> Report<W> {
             _ => "",
         };
         let found = if not_ours(&minimal) { full } else { minimal };
-        let name = name.to_string_lossy();
+        let subject = &format!("lookup {}", name.to_string_lossy());
         match found {
             Ok(answer) => {
                 let addresses: Vec<_> = answer.addresses.iter().map(|address| shown(address, interfaces)).collect();
-                self.good(format_args!("lookup {name}: {} ({time}{by})", addresses.join(", ")))
+                self.good(subject, format_args!("{} ({time}{by})", addresses.join(", ")))
             }
-            Err(error) => self.bad(format_args!("lookup {name}: {error} ({time}{by})")),
+            Err(error) => self.bad(subject, format_args!("{error} ({time}{by})")),
         }
     }
 }

@@ -252,13 +252,13 @@ fn settings_interfaces_firewall_and_lookup_are_reported() {
             dropping.as_str(),
             "",
             1,
-            &["firewall lan0: over IPv4, what is sent to the group and UDP port 5353 does not come in"],
+            &["firewall lan0: to mend: over IPv4, what is sent to the group and UDP port 5353 does not come in"],
         ),
         (
             "printf 'retries = none\\ntimeout = soon\\n' >/etc/nss-mdns.conf",
             "",
             1,
-            &["settings: /etc/nss-mdns.conf:2: timeout: expected "],
+            &["settings: to mend: /etc/nss-mdns.conf:2: timeout: expected "],
         ),
         ("echo 'timeout = 500' >/etc/nss-mdns.conf", "", 0, &["settings: /etc/nss-mdns.conf is in order"]),
         (

@@ -117,6 +117,8 @@ impl Root {
             "echo 0 >/mnt/count; echo {n} >/mnt/kill_at; PATH=/mnt/killer:$PATH setsid -w sh {INSTALL} {arguments}"
         ));
         assert!([0, 137].contains(&done.status), "{arguments} killed at {n}: {done:?}");
+        // The last of its processes to die holds the lock until then.
+        self.ok("flock -w 10 /etc true");
         done.status == 137
     }
 
