@@ -320,9 +320,14 @@ fn avahi_is_heard_among_all_attacks_at_once() -> Result<(), String> {
         let found: BTreeSet<_> = answers.iter().flat_map(|answer| answer.addresses.iter().cloned()).collect();
         assert_eq!(found, routable(&field.printer), "{answers:?}");
     }
-    let fired = fired(&field.attacker);
-    assert!(fired.len() > 60, "{fired:?}");
-    Ok(())
+    // On a busy machine the attacker's last words are still on their way.
+    for _ in 0..50 {
+        if fired(&field.attacker).len() > 60 {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err(format!("too few attacks: {:?}", fired(&field.attacker)))
 }
 
 /// A LAN with IPv4 alone, so that the flood and the truth share a socket.
