@@ -7,7 +7,7 @@ mod settings;
 use std::time::Duration;
 
 pub use file::{Problem, parse};
-pub use settings::{Choice, Kind, LONGEST_TIMEOUT, SETTINGS, Setting};
+pub use settings::{Kind, LONGEST_TIMEOUT, SETTINGS, Setting};
 
 use crate::globs::Globs;
 use crate::policy::ReverseRange;
@@ -105,10 +105,7 @@ impl Default for Config {
             ttl_max: Duration::ZERO,
             ipv6_link_local: false,
         };
-        for setting in &SETTINGS {
-            let valid = setting.set(&mut config, setting.default.as_bytes());
-            debug_assert!(valid, "the default of {}", setting.key);
-        }
+        config.reset();
         config
     }
 }

@@ -30,7 +30,7 @@ fn check_settings(text: &[u8]) {
     let (expected, expected_problems) = plain_settings(text);
     lines_with_problems.sort_unstable();
     assert_eq!(lines_with_problems, expected_problems);
-    for setting in &SETTINGS {
+    for setting in SETTINGS {
         let value = expected.get(setting.key).map_or(setting.default, String::as_str);
         assert!(is_set(&config, setting.key, value), "{} = {value} in {config:?}", setting.key);
     }
@@ -100,18 +100,18 @@ fn plain_value(kind: &Kind, value: &str) -> Option<String> {
         text.split([' ', '\t', ',']).filter(|item| !item.is_empty()).collect::<Vec<_>>()
     };
     match kind {
-        Kind::Milliseconds(range, _) | Kind::Seconds(range, _) | Kind::Number(range, _) => {
+        Kind::Milliseconds(range) | Kind::Seconds(range) | Kind::Number(range) => {
             number(value, range).map(|number| number.to_string())
         }
-        Kind::Times(range, _) => {
+        Kind::Times(range) => {
             let times: Vec<_> = items().into_iter().map(|item| number(item, range)).collect::<Option<_>>()?;
             let ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
             let text: Vec<_> = times.iter().map(u16::to_string).collect();
             (ascending && times.len() <= 4).then(|| if text.is_empty() { "none".into() } else { text.join(" ") })
         }
-        Kind::Switch(_) => matches!(value, "on" | "off").then(|| value.into()),
-        Kind::Patterns(_) => items().into_iter().all(is_plain_pattern).then(|| value.into()),
-        Kind::Word(words) => words.iter().find(|(word, _)| *word == value).map(|(word, _)| (*word).into()),
+        Kind::Switch => matches!(value, "on" | "off").then(|| value.into()),
+        Kind::Patterns => items().into_iter().all(is_plain_pattern).then(|| value.into()),
+        Kind::Word(words) => words.iter().find(|word| **word == value).map(|word| (*word).into()),
     }
 }
 

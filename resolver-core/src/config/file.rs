@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::{Config, SETTINGS, Setting};
+use super::Config;
+use super::settings::{Row, SETTINGS};
 use crate::watched::without_mark;
 
 /// What is wrong with a line of the file. Displayed: its number, the key, and what was expected.
@@ -20,8 +21,8 @@ pub struct Problem<'a> {
 enum Trouble<'a> {
     NoSetting { found: &'a [u8] },
     UnknownKey { key: &'a [u8] },
-    BadValue { setting: &'static Setting, found: &'a [u8] },
-    SetBefore { key: &'static str, line: usize },
+    BadValue { row: Row, found: &'a [u8] },
+    SetBefore { row: Row, line: usize },
     GracesCrossed,
 }
 
@@ -31,7 +32,7 @@ enum Trouble<'a> {
 pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
     let mut config = Config::default();
     // The line that set each setting, or 0.
-    let mut set_on = [0; SETTINGS.len()];
+    let mut set_on = [0; Row::COUNT];
     for (index, line) in without_mark(text).split(|&octet| octet == b'\n').enumerate() {
         let line_number = index + 1;
         if let Err(trouble) = take_line(line, line_number, &mut config, &mut set_on) {
@@ -39,13 +40,10 @@ pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
         }
     }
     if config.grace_min > config.grace_max {
-        let is_grace = |setting: &Setting| matches!(setting.key, "grace-min" | "grace-max");
-        let graces = || SETTINGS.iter().zip(&set_on).filter(|(setting, _)| is_grace(setting));
-        let line = graces().map(|(_, &line)| line).max().unwrap_or(0);
-        for (setting, _) in graces() {
-            setting.set(&mut config, setting.default.as_bytes());
-        }
-        report(Problem { line, trouble: Trouble::GracesCrossed });
+        let graces = [Row::grace_min, Row::grace_max];
+        graces.into_iter().for_each(|row| row.reset(&mut config));
+        let line = graces.into_iter().filter_map(|row| set_on.get(row as usize).copied()).max();
+        report(Problem { line: line.unwrap_or(0), trouble: Trouble::GracesCrossed });
     }
     config
 }
@@ -54,7 +52,7 @@ fn take_line<'a>(
     line: &'a [u8],
     line_number: usize,
     config: &mut Config,
-    set_on: &mut [usize; SETTINGS.len()],
+    set_on: &mut [usize; Row::COUNT],
 ) -> Result<(), Trouble<'a>> {
     // No value has a number sign in it.
     let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
@@ -65,19 +63,15 @@ fn take_line<'a>(
     let (Some(key @ [_, ..]), Some(value)) = (parts.next(), parts.next()) else {
         return Err(Trouble::NoSetting { found: line });
     };
-    let (setting, set_on) = SETTINGS
-        .iter()
-        .zip(set_on)
-        .find(|(setting, _)| setting.key.as_bytes().eq_ignore_ascii_case(key))
-        .ok_or(Trouble::UnknownKey { key })?;
-    if *set_on > 0 {
-        return Err(Trouble::SetBefore { key: setting.key, line: *set_on });
+    let row = Row::of(key).ok_or(Trouble::UnknownKey { key })?;
+    match set_on.get_mut(row as usize) {
+        Some(&mut line) if line > 0 => Err(Trouble::SetBefore { row, line }),
+        _ if !row.set(config, value) => Err(Trouble::BadValue { row, found: value }),
+        set_on => {
+            set_on.into_iter().for_each(|set_on| *set_on = line_number);
+            Ok(())
+        }
     }
-    if !setting.set(config, value) {
-        return Err(Trouble::BadValue { setting, found: value });
-    }
-    *set_on = line_number;
-    Ok(())
 }
 
 impl fmt::Display for Problem<'_> {
@@ -90,11 +84,12 @@ impl fmt::Display for Problem<'_> {
                 let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
                 write!(out, "{}: no such key, expected one of: {}", text(key).escape_debug(), keys.join(", "))
             }
-            Trouble::BadValue { setting, found } => {
+            Trouble::BadValue { row, found } => {
+                let setting = row.setting();
                 write!(out, "{}: expected {}, found {:?}", setting.key, setting.kind, text(found))
             }
-            Trouble::SetBefore { key, line } => {
-                write!(out, "{key}: set on line {line} already, expected once; that line holds")
+            Trouble::SetBefore { row, line } => {
+                write!(out, "{}: set on line {line} already, expected once; that line holds", row.setting().key)
             }
             Trouble::GracesCrossed => {
                 write!(out, "grace-max: expected at least grace-min; both keep their defaults")

@@ -22,166 +22,175 @@ pub struct Setting {
     pub reason: &'static str,
 }
 
-/// What values a setting has, and where they go. Displayed, it says what is expected.
+/// What values a setting has. Displayed, it says what is expected.
 #[derive(Debug)]
 pub enum Kind {
     /// A time in milliseconds.
-    Milliseconds(RangeInclusive<u16>, fn(&mut Config) -> &mut Duration),
+    Milliseconds(RangeInclusive<u16>),
     /// A time in seconds.
-    Seconds(RangeInclusive<u16>, fn(&mut Config) -> &mut Duration),
+    Seconds(RangeInclusive<u16>),
     /// A number.
-    Number(RangeInclusive<u16>, fn(&mut Config) -> &mut usize),
+    Number(RangeInclusive<u16>),
     /// Several times in milliseconds, ascending, or `none`.
-    Times(RangeInclusive<u16>, fn(&mut Config) -> &mut Retries),
+    Times(RangeInclusive<u16>),
     /// `on` or `off`.
-    Switch(fn(&mut Config) -> &mut bool),
+    Switch,
     /// Patterns of names, or `none`.
-    Patterns(fn(&mut Config) -> &mut Globs),
+    Patterns,
     /// One of several words.
-    Word(&'static [Choice]),
+    Word(&'static [&'static str]),
 }
-
-/// A word, and what it does.
-pub type Choice = (&'static str, fn(&mut Config));
 
 /// The longest time that a lookup can be told to wait, in milliseconds.
 pub const LONGEST_TIMEOUT: u16 = 10_000;
 
-/// The settings, in the order of the manual page.
-pub static SETTINGS: [Setting; 14] = [
-    Setting {
-        key: "timeout",
-        kind: Kind::Milliseconds(50..=LONGEST_TIMEOUT, |config| &mut config.timeout),
-        default: "2000",
-        reason: "the slowest responders answer within a second of the third question; \
-            where DNS is asked next, a shorter time spares its hosts the wait",
-    },
-    Setting {
-        key: "retries",
-        kind: Kind::Times(20..=10_000, |config| &mut config.retries),
-        default: "250 1250",
-        reason: "the first makes up for a lost packet and passes firewalls; the second comes after the second in which a \
-            responder need not multicast a record again (RFC 6762, section 6), and as long after the first, which asked from \
-            port 5353 too (section 5.2)",
-    },
-    Setting {
-        key: "grace-min",
-        kind: Kind::Milliseconds(0..=1000, |config| &mut config.grace_min),
-        default: "20",
-        reason: "an answer for the other address family that was sent together with the first comes within milliseconds",
-    },
-    Setting {
-        key: "grace-max",
-        kind: Kind::Milliseconds(0..=2000, |config| &mut config.grace_max),
-        default: "100",
-        reason: "between the two the grace is twice the first answer's own delay; a slow network wants more",
-    },
-    Setting {
-        key: "reverse-timeout",
-        kind: Kind::Milliseconds(50..=LONGEST_TIMEOUT, |config| &mut config.reverse_timeout),
-        default: "1000",
-        reason: "sshd and traceroute look up the name of every address that they meet",
-    },
-    Setting {
-        key: "allow-interfaces",
-        kind: Kind::Patterns(|config| &mut config.allow_interfaces),
-        default: "*",
-        reason: "a host may be on any link; a point-to-point link is asked on only if its name stands here without a pattern",
-    },
-    Setting {
-        key: "deny-interfaces",
-        kind: Kind::Patterns(|config| &mut config.deny_interfaces),
-        default: "none",
-        reason: "wins over allow-interfaces: for links that are not trusted, or where a question costs something",
-    },
-    Setting {
-        key: "labels",
-        kind: Kind::Word(&[("2", |config| config.labels = Labels::Two), ("any", |config| config.labels = Labels::Any)]),
-        default: "2",
-        reason: "names of three and more labels are those of sites that serve .local by DNS; nss-mdns draws the same line",
-    },
-    Setting {
-        key: "reverse",
-        kind: Kind::Word(&[
-            ("on-link", |config| config.reverse = ReverseRange::OnLink),
-            ("link-local", |config| config.reverse = ReverseRange::LinkLocal),
-            ("off", |config| config.reverse = ReverseRange::Nothing),
-        ]),
-        default: "on-link",
-        reason: "nobody off the link answers; the minimal services never go beyond link-local addresses",
-    },
-    Setting {
-        key: "listener",
-        kind: Kind::Switch(|config| &mut config.listener),
-        default: "on",
-        reason: "hears responders that only multicast, and passes firewalls; off keeps the process out of the multicast group",
-    },
-    Setting {
-        key: "own-name",
-        kind: Kind::Switch(|config| &mut config.own_name),
-        default: "on",
-        reason: "a machine should know its own name though no responder runs on it",
-    },
-    Setting {
-        key: "cache-size",
-        kind: Kind::Number(0..=4096, |config| &mut config.cache_size),
-        default: "256",
-        reason: "names that a process remembers, of some 700 octets each; 0 remembers nothing",
-    },
-    Setting {
-        key: "ttl-max",
-        kind: Kind::Seconds(0..=3600, |config| &mut config.ttl_max),
-        default: "10",
-        reason: "goodbyes are not heard between lookups, which is why RFC 6762, section 6.7, has such queriers told ten \
-            seconds at most",
-    },
-    Setting {
-        key: "ipv6-link-local",
-        kind: Kind::Switch(|config| &mut config.ipv6_link_local),
-        default: "on",
-        reason: "some hosts have no other IPv6 address; off for programs that cannot do with a scope",
-    },
-];
+/// Makes of the table the data in [`SETTINGS`], for those who explain, and the code that reads values. The module has the
+/// code alone: each pointer in the data would be one more for the loader to relocate in every process.
+macro_rules! settings {
+    ($( $(#[doc = $reason:literal])+ $key:literal $field:ident = $default:literal, $kind:ident $values:tt; )+) => {
+        /// The settings, in the order of the manual page.
+        pub static SETTINGS: &[Setting] = &[$(settings!(@row $key, $kind $values, $default, $($reason)+)),+];
 
-impl Setting {
-    /// Sets it to what `value` says; false, and nothing is changed, if that says nothing valid.
-    pub(crate) fn set(&self, config: &mut Config, value: &[u8]) -> bool {
-        let in_range = |range: &RangeInclusive<u16>, text: &[u8]| number(text).filter(|number| range.contains(number));
-        match &self.kind {
-            Kind::Milliseconds(range, place) => {
-                put(place(config), in_range(range, value).map(|time| Duration::from_millis(time.into())))
+        /// A row of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(non_camel_case_types)]
+        pub(crate) enum Row { $($field),+ }
+
+        impl Row {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$($key),+].len();
+
+            /// The row with this key.
+            pub(crate) fn of(key: &[u8]) -> Option<Self> {
+                match () {
+                    $(() if key.eq_ignore_ascii_case($key.as_bytes()) => Some(Self::$field),)+
+                    () => None,
+                }
             }
-            Kind::Seconds(range, place) => {
-                put(place(config), in_range(range, value).map(|time| Duration::from_secs(time.into())))
+
+            /// Its row in [`SETTINGS`].
+            pub(crate) fn setting(self) -> &'static Setting {
+                match self { $(Self::$field => &const { settings!(@row $key, $kind $values, $default, $($reason)+) },)+ }
             }
-            Kind::Number(range, place) => put(place(config), in_range(range, value).map(usize::from)),
-            Kind::Times(range, place) => put(place(config), times(value, |text| in_range(range, text))),
-            Kind::Switch(place) => put(place(config), switch(value)),
-            Kind::Patterns(place) => put(place(config), patterns(value)),
-            Kind::Word(words) => {
-                let found = words.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(value));
-                found.map(|(_, choose)| choose(config)).is_some()
+
+            /// Sets it to what `value` says; false, and nothing is changed, if that says nothing valid.
+            pub(crate) fn set(self, config: &mut Config, value: &[u8]) -> bool {
+                match self {
+                    $(Self::$field => settings!(@set $kind $values, &mut config.$field, value),)+
+                }
+            }
+
+            /// Sets it to its default.
+            pub(crate) fn reset(self, config: &mut Config) {
+                let valid = match self { $(Self::$field => self.set(config, $default.as_bytes()),)+ };
+                debug_assert!(valid, "the default of {self:?}");
             }
         }
-    }
+
+        impl Config {
+            /// Sets everything to its default.
+            pub(super) fn reset(&mut self) {
+                $(Row::$field.reset(self);)+
+            }
+        }
+    };
+    (@row $key:literal, $kind:ident $values:tt, $default:literal, $($reason:literal)+) => {
+        Setting {
+            key: $key,
+            kind: settings!(@kind $kind $values),
+            default: $default,
+            reason: concat!($($reason),+).trim_ascii_start(),
+        }
+    };
+    (@kind milliseconds ($range:expr)) => { Kind::Milliseconds($range) };
+    (@kind seconds ($range:expr)) => { Kind::Seconds($range) };
+    (@kind number ($range:expr)) => { Kind::Number($range) };
+    (@kind times ($range:expr)) => { Kind::Times($range) };
+    (@kind switch ()) => { Kind::Switch };
+    (@kind patterns ()) => { Kind::Patterns };
+    (@kind word ($($word:literal: $choice:expr),+)) => { Kind::Word(&[$($word),+]) };
+    (@set milliseconds ($range:expr), $place:expr, $value:expr) => {
+        put($place, number($value, &$range).map(|time| Duration::from_millis(time.into())))
+    };
+    (@set seconds ($range:expr), $place:expr, $value:expr) => {
+        put($place, number($value, &$range).map(|time| Duration::from_secs(time.into())))
+    };
+    (@set number ($range:expr), $place:expr, $value:expr) => { put($place, number($value, &$range).map(usize::from)) };
+    (@set times ($range:expr), $place:expr, $value:expr) => { put($place, times($value, &$range)) };
+    (@set switch (), $place:expr, $value:expr) => { put($place, switch($value)) };
+    (@set patterns (), $place:expr, $value:expr) => { put($place, patterns($value)) };
+    (@set word ($($word:literal: $choice:expr),+), $place:expr, $value:expr) => {
+        match () {
+            $(() if $value.eq_ignore_ascii_case($word.as_bytes()) => put($place, Some($choice)),)+
+            () => false,
+        }
+    };
+}
+
+settings! {
+    /// the slowest responders answer within a second of the third question; where DNS is asked next, a shorter time spares
+    /// its hosts the wait
+    "timeout" timeout = "2000", milliseconds(50..=LONGEST_TIMEOUT);
+
+    /// the first makes up for a lost packet and passes firewalls; the second comes after the second in which a responder need
+    /// not multicast a record again (RFC 6762, section 6), and as long after the first, which asked from port 5353 too
+    /// (section 5.2)
+    "retries" retries = "250 1250", times(20..=10_000);
+
+    /// an answer for the other address family that was sent together with the first comes within milliseconds
+    "grace-min" grace_min = "20", milliseconds(0..=1000);
+
+    /// between the two the grace is twice the first answer's own delay; a slow network wants more
+    "grace-max" grace_max = "100", milliseconds(0..=2000);
+
+    /// sshd and traceroute look up the name of every address that they meet
+    "reverse-timeout" reverse_timeout = "1000", milliseconds(50..=LONGEST_TIMEOUT);
+
+    /// a host may be on any link; a point-to-point link is asked on only if its name stands here without a pattern
+    "allow-interfaces" allow_interfaces = "*", patterns();
+
+    /// wins over allow-interfaces: for links that are not trusted, or where a question costs something
+    "deny-interfaces" deny_interfaces = "none", patterns();
+
+    /// names of three and more labels are those of sites that serve .local by DNS; nss-mdns draws the same line
+    "labels" labels = "2", word("2": Labels::Two, "any": Labels::Any);
+
+    /// nobody off the link answers; the minimal services never go beyond link-local addresses
+    "reverse" reverse = "on-link", word(
+        "on-link": ReverseRange::OnLink,
+        "link-local": ReverseRange::LinkLocal,
+        "off": ReverseRange::Nothing
+    );
+
+    /// hears responders that only multicast, and passes firewalls; off keeps the process out of the multicast group
+    "listener" listener = "on", switch();
+
+    /// a machine should know its own name though no responder runs on it
+    "own-name" own_name = "on", switch();
+
+    /// names that a process remembers, of some 700 octets each; 0 remembers nothing
+    "cache-size" cache_size = "256", number(0..=4096);
+
+    /// goodbyes are not heard between lookups, which is why RFC 6762, section 6.7, has such queriers told ten seconds at most
+    "ttl-max" ttl_max = "10", seconds(0..=3600);
+
+    /// some hosts have no other IPv6 address; off for programs that cannot do with a scope
+    "ipv6-link-local" ipv6_link_local = "on", switch();
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let between = |range: &RangeInclusive<u16>| format!("{} to {}", range.start(), range.end());
         match self {
-            Self::Milliseconds(range, _) => write!(out, "{} milliseconds", between(range)),
-            Self::Seconds(range, _) => write!(out, "{} seconds", between(range)),
-            Self::Number(range, _) => write!(out, "{}", between(range)),
-            Self::Times(range, _) => {
+            Self::Milliseconds(range) => write!(out, "{} milliseconds", between(range)),
+            Self::Seconds(range) => write!(out, "{} seconds", between(range)),
+            Self::Number(range) => write!(out, "{}", between(range)),
+            Self::Times(range) => {
                 write!(out, "at most {} ascending times of {} milliseconds, or none", Retries::MOST, between(range))
             }
-            Self::Switch(_) => write!(out, "on or off"),
-            Self::Patterns(_) => write!(out, "names of interfaces, with *, ? and [...] as in a shell, or none"),
-            Self::Word(words) => {
-                let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                write!(out, "{}", words.join(" or "))
-            }
+            Self::Switch => write!(out, "on or off"),
+            Self::Patterns => write!(out, "names of interfaces, with *, ? and [...] as in a shell, or none"),
+            Self::Word(words) => write!(out, "{}", words.join(" or ")),
         }
     }
 }
@@ -190,13 +199,14 @@ fn put<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
 
-/// Digits alone: no sign, no unit.
-fn number(text: &[u8]) -> Option<u16> {
+/// A number within the range, in digits alone: no sign, no unit.
+fn number(text: &[u8], range: &RangeInclusive<u16>) -> Option<u16> {
     let add = |number: u16, &octet: &u8| {
         let digit = char::from(octet).to_digit(10)?;
         number.checked_mul(10)?.checked_add(u16::try_from(digit).ok()?)
     };
-    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
+    let number = if text.is_empty() { None } else { text.iter().try_fold(0, add) };
+    number.filter(|number| range.contains(number))
 }
 
 fn switch(text: &[u8]) -> Option<bool> {
@@ -213,9 +223,9 @@ fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|octet| matches!(octet, b' ' | b'\t' | b',')).filter(|item| !item.is_empty())
 }
 
-fn times(text: &[u8], read: impl Fn(&[u8]) -> Option<u16>) -> Option<Retries> {
+fn times(text: &[u8], range: &RangeInclusive<u16>) -> Option<Retries> {
     let mut retries = Retries::default();
-    items(text).all(|item| read(item).is_some_and(|time| retries.push(time))).then_some(retries)
+    items(text).all(|item| number(item, range).is_some_and(|time| retries.push(time))).then_some(retries)
 }
 
 fn patterns(text: &[u8]) -> Option<Globs> {
@@ -229,9 +239,8 @@ mod tests {
 
     /// The setting with this key, and whether it takes this value.
     fn takes(key: &str, value: &str) -> bool {
-        let setting = SETTINGS.iter().find(|setting| setting.key == key).unwrap();
         let (before, mut config) = (Config::default(), Config::default());
-        let taken = setting.set(&mut config, value.as_bytes());
+        let taken = Row::of(key.as_bytes()).unwrap().set(&mut config, value.as_bytes());
         assert!(taken || config == before, "{key} = {value} changes something");
         taken
     }
@@ -268,7 +277,9 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_and_every_row_has_a_reason() {
-        for setting in &SETTINGS {
+        assert_eq!(SETTINGS.len(), Row::COUNT);
+        for setting in SETTINGS {
+            assert_eq!(Row::of(setting.key.as_bytes()).map(|row| SETTINGS[row as usize].key), Some(setting.key));
             assert!(takes(setting.key, setting.default), "{}", setting.key);
             assert!(!setting.reason.is_empty() && setting.reason.is_ascii());
             assert!(
