@@ -62,7 +62,14 @@ fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))
                 problems
                     .push(format!("{path}: expected at most {} octets; the rest is not read", watched::MOST_OCTETS));
             }
+            if !stamp.is_for_all() {
+                problems
+                    .push(format!("{path}: expected to be readable by everyone: the programs of others do without it"));
+            }
             FileReport::Read(problems)
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            FileReport::Read(vec![format!("{}: expected a regular file", path.to_string_lossy())])
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => FileReport::Absent,
         Err(error) => FileReport::Unreadable(error),

@@ -84,6 +84,7 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
 pub(crate) struct Stamp {
     device: libc::dev_t,
     inode: libc::ino64_t,
+    mode: libc::mode_t,
     size: libc::off64_t,
     modified: (libc::time_t, libc::c_long),
     changed: (libc::time_t, libc::c_long),
@@ -95,10 +96,16 @@ impl Stamp {
         (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self {
             device: status.st_dev,
             inode: status.st_ino,
+            mode: status.st_mode,
             size: status.st_size,
             modified: (status.st_mtime, status.st_mtime_nsec),
             changed: (status.st_ctime, status.st_ctime_nsec),
         })
+    }
+
+    /// True if every user may read the file.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.mode & libc::S_IROTH != 0
     }
 
     /// The file's size, in octets.

@@ -516,9 +516,10 @@ fn the_check_names_what_is_to_mend() -> Result<(), String> {
              reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, own-name, cache-size, ttl-max, \
              ipv6-link-local",
         ),
+        ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: to mend: /etc/nss-mdns.conf: expected a regular file"),
         (
-            "mkfifo /etc/nss-mdns.conf".to_owned(),
-            "settings: to mend: /etc/nss-mdns.conf cannot be read: Invalid argument (os error 22)",
+            "printf '.local\\n' >/etc/mdns.allow; chmod 600 /etc/mdns.allow".to_owned(),
+            "allowed: to mend: /etc/mdns.allow: expected to be readable by everyone: the programs of others do without it",
         ),
         (
             "head -c 70000 /dev/zero | tr '\\0' '#' >/etc/nss-mdns.conf".to_owned(),

@@ -84,6 +84,15 @@ impl Responder {
     }
 }
 
+/// What is changed for a lookup that is measured in turn with itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    /// A module that has its answer at once is in the place of ours.
+    InstantModule,
+    /// The DNS server swallows all questions.
+    WithoutDns,
+}
+
 /// A lookup to be measured. `#` in its words becomes the number of the sample.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lookup<'a> {
@@ -308,33 +317,31 @@ impl Bench {
         result
     }
 
-    /// A lookup by our own module in turn with that other one.
-    pub(super) fn ours_by_module(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 2], String> {
-        if self.is_slow(lookup, Kind::Ours)? {
-            let [ours, ..] = self.measure(lookup, count)?;
-            let [instant, ..] = self.with_instant_module(|| self.measure(lookup, count))?;
-            return Ok([ours, instant]);
+    /// Does something in a changed place.
+    fn changed<T>(&self, change: Change, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        match change {
+            Change::InstantModule => self.with_instant_module(work),
+            Change::WithoutDns => self.without_dns(work),
         }
-        let mut samples = [Vec::new(), Vec::new()];
-        for number in 0..count {
-            samples[0].push(self.once(lookup, Kind::Ours, number, false)?);
-            samples[1].push(self.with_instant_module(|| self.once(lookup, Kind::Ours, number, false))?);
-        }
-        Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
-    /// Our own lookup in turn with a DNS server that refuses at once and with one that swallows all questions.
-    pub(super) fn ours_by_dns(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 2], String> {
+    /// Our own lookup as it is, in turn with the same after a change.
+    pub(super) fn ours_in_turn(
+        &self,
+        lookup: Lookup<'_>,
+        count: usize,
+        change: Change,
+    ) -> Result<[Samples; 2], String> {
         let lookup = Lookup { by: &[Kind::Ours], cold: false, bare: None, ..lookup };
         if self.is_slow(lookup, Kind::Ours)? {
-            let [reachable, ..] = self.measure(lookup, count)?;
-            let [unreachable, ..] = self.without_dns(|| self.measure(lookup, count))?;
-            return Ok([reachable, unreachable]);
+            let [ours, ..] = self.measure(lookup, count)?;
+            let [changed, ..] = self.changed(change, || self.measure(lookup, count))?;
+            return Ok([ours, changed]);
         }
         let mut samples = [Vec::new(), Vec::new()];
         for number in 0..count {
             samples[0].push(self.once(lookup, Kind::Ours, number, false)?);
-            samples[1].push(self.without_dns(|| self.once(lookup, Kind::Ours, number, false))?);
+            samples[1].push(self.changed(change, || self.once(lookup, Kind::Ours, number, false))?);
         }
         Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }

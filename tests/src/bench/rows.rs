@@ -1,7 +1,7 @@
 //! What is measured, row by row, each with its target.
 
 use super::clients::{Found, Kind, peer_module};
-use super::measure::{Bench, Lookup, MANY, Responder};
+use super::measure::{Bench, Change, Lookup, MANY, Responder};
 use super::stats::{Samples, show};
 use super::table::{Row, ratio};
 use crate::module;
@@ -232,7 +232,7 @@ fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
         }
         bench.serve(serving)?;
         let count = bench.count(20);
-        let [reachable, unreachable] = bench.ours_by_dns(lookup, count)?;
+        let [reachable, unreachable] = bench.ours_in_turn(lookup, count, Change::WithoutDns)?;
         let mut cells = bench.without_dns(|| bench.measure(lookup, count))?;
         // Unchanged but for noise.
         let met = unreachable.median() <= 1.1 * reachable.median();
@@ -245,7 +245,8 @@ fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
         bench.serve(Responder::Avahi)?;
         let lookup = Lookup { words: &["lookup", "avahi.local"], bare: None, cold: false, by: &[Kind::Ours] };
         let count = bench.count(20);
-        let [reachable, unreachable] = bench.behind(FIREWALL, || bench.ours_by_dns(lookup, count))?;
+        let [reachable, unreachable] =
+            bench.behind(FIREWALL, || bench.ours_in_turn(lookup, count, Change::WithoutDns))?;
         let met = unreachable.median() <= 1.1 * reachable.median();
         let target = format!("unchanged ({} in turn with this)", show(reachable.median()));
         let cells = [unreachable, Samples::default(), Samples::default(), Samples::default()];
@@ -274,7 +275,7 @@ fn again(bench: &mut Bench) -> Result<(), String> {
 /// rest. It stands in the column of the bare query.
 fn with_instant(bench: &Bench, cells: [Samples; 4], words: &[&str]) -> Result<[Samples; 4], String> {
     let lookup = Lookup { words, bare: None, cold: false, by: &[Kind::Ours] };
-    let [ours, instant] = bench.ours_by_module(lookup, bench.count(20))?;
+    let [ours, instant] = bench.ours_in_turn(lookup, bench.count(20), Change::InstantModule)?;
     let [_, mdns, resolve, _] = cells;
     Ok([ours, mdns, resolve, instant])
 }
