@@ -198,7 +198,8 @@ impl Shared {
 /// standard library: a host in Rust keeps its own.
 fn silence_panics() {
     static SILENCED: AtomicBool = AtomicBool::new(false);
-    if !SILENCED.swap(true, Ordering::Relaxed) {
+    // The hook of a test program is the tests' own.
+    if cfg!(not(test)) && !SILENCED.swap(true, Ordering::Relaxed) {
         panic::set_hook(Box::new(|_| {}));
     }
 }

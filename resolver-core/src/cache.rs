@@ -46,7 +46,7 @@ const GROWTH: usize = 80;
 pub(crate) struct Cache {
     // Bounded here, not by the map: that would take the memory for all its places at once, in every process.
     entries: LruCache<Name, Remembered>,
-    /// How often all has been forgotten.
+    /// Of the settings by which all of this was found.
     generation: u32,
 }
 
@@ -57,16 +57,12 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// Forgets everything, what is being found out at present too; returns the new [`Cache::generation`].
-    pub(crate) fn clear(&mut self) -> u32 {
-        self.entries.clear();
-        self.generation = self.generation.wrapping_add(1);
-        self.generation
-    }
-
-    /// How often all has been forgotten: what was begun before the last time is not to be remembered.
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation
+    /// Forgets everything unless it was found by settings of that generation.
+    pub(crate) fn forget_others(&mut self, generation: u32) {
+        if self.generation != generation {
+            self.entries.clear();
+            self.generation = generation;
+        }
     }
 
     /// What is remembered of `name`, if it is still good at `now`.
@@ -137,6 +133,18 @@ mod tests {
         assert!(cache.get(&name("a.local"), start).is_some());
         assert!(cache.get(&name("b.local"), start).is_none());
         assert!(cache.get(&name("c.local"), start).is_some());
+    }
+
+    #[test]
+    fn what_was_found_by_other_settings_is_forgotten() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), silence(later), 2);
+        cache.forget_others(0);
+        assert!(cache.get(&name("a.local"), start).is_some());
+        cache.forget_others(1);
+        assert!(cache.get(&name("a.local"), start).is_none());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 /// After this many packets the sockets are looked at anew, so that a flood on one does not hide an answer on another.
 const BATCH: usize = 32;
 
-/// The most packets that are taken in once the lookup is done.
+/// The most packets that are taken in once the lookup is done, where there are not very many sockets.
 const MOST_LEFT_OVERS: usize = 64;
 
 /// How an attempt asks.
@@ -58,16 +58,18 @@ pub(crate) fn run(
     let deadline = start + timeout;
     let mut attempts = Attempts { start, retries: config.retries, made: 0 };
     let (mut asked, mut asked_again) = (false, false);
-    loop {
+    let mut until = start;
+    // True if this process woke up too late, because the machine was busy: what has come in time is still to be read.
+    let is_late = loop {
         let now = Instant::now();
         if now >= deadline {
-            return Ok(());
+            break true;
         }
         if collector.take_new_name() {
             attempts = Attempts { start: now, made: 0, ..attempts };
         }
-        let until = match collector.verdict(now) {
-            Verdict::Done => break,
+        until = match collector.verdict(now) {
+            Verdict::Done => break now >= until,
             Verdict::WaitUntil(until) => match collector.ask_again_at().filter(|_| !asked_again) {
                 Some(at) if at <= now => {
                     asked_again = true;
@@ -100,17 +102,19 @@ pub(crate) fn run(
             }
             match querier.take_one(collector, &mut buffer, now) {
                 None => break,
-                Some(true) if collector.verdict(now) == Verdict::Done => break,
+                Some(true) if now < until && collector.verdict(now) == Verdict::Done => break,
                 Some(_) => {}
             }
         }
-    }
+    };
     // A host has more than one address: what is already here is wanted too. But where many look up names at once, the ear
     // is full of their questions.
     let _ = querier.sockets.wait(Duration::ZERO);
-    let patience = 2 * querier.sockets.count();
+    let round = querier.sockets.count();
+    let most = MOST_LEFT_OVERS.max(4 * round);
+    let patience = if is_late { most } else { 2 * round };
     let mut of_no_use = 0;
-    for _ in 0..MOST_LEFT_OVERS {
+    for _ in 0..most {
         match querier.take_one(collector, &mut buffer, Instant::now()) {
             Some(true) => of_no_use = 0,
             Some(false) if of_no_use < patience => of_no_use += 1,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -33,14 +34,16 @@ const OWN_NAME_SILENCE: Duration = Duration::from_millis(250);
 pub struct Resolver {
     config: Watched<Config>,
     allowed: Watched<Allowed>,
+    /// How often the settings have changed.
+    generation: AtomicU32,
     cache: Mutex<Cache>,
 }
 
 /// The settings by which a lookup is made.
 struct Settings {
     config: Arc<Config>,
-    /// That of the cache at the time; None if it was not to be had.
-    generation: Option<u32>,
+    /// That of the resolver when they were read.
+    generation: u32,
 }
 
 /// The name of an address.
@@ -58,6 +61,7 @@ impl Default for Resolver {
         Self {
             config: Watched::new(config::FILE),
             allowed: Watched::new(allow::FILE),
+            generation: AtomicU32::new(0),
             cache: Mutex::new(Cache::default()),
         }
     }
@@ -231,11 +235,11 @@ impl Resolver {
     /// The settings that hold now. What was remembered by others is forgotten.
     #[inline(never)]
     fn settings(&self) -> Settings {
-        let generation = self.with_cache(|cache| cache.generation());
+        let generation = self.generation.load(Ordering::Relaxed);
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
         stages::reach(Stage::Settings);
-        let generation = if changed { self.with_cache(Cache::clear) } else { generation };
-        Settings { config, generation }
+        let next = || self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        Settings { config, generation: if changed { next() } else { generation } }
     }
 
     /// What `/etc/mdns.allow` says now.
@@ -249,13 +253,16 @@ impl Resolver {
 
     /// Does something with the cache, unless other settings hold by now, or its lock cannot be had.
     fn with_cache_of<T>(&self, settings: &Settings, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        self.with_cache(|cache| (settings.generation == Some(cache.generation())).then(|| work(cache))).flatten()
+        let hold = settings.generation == self.generation.load(Ordering::Relaxed);
+        if hold { self.with_cache(work) } else { None }
     }
 
-    /// Does something with the cache, or nothing if its lock cannot be had.
+    /// Does something with the cache, in which there is only what was found by the settings that hold, or nothing if its
+    /// lock cannot be had.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         lock::with(&self.cache, |cache| {
             stages::reach(Stage::Cache);
+            cache.forget_others(self.generation.load(Ordering::Relaxed));
             work(cache)
         })
     }

@@ -192,8 +192,8 @@ impl Sockets {
                 Ok(received) => {
                     return Some(Datagram { channel: endpoint.channel, over: endpoint.family, received });
                 }
-                // Closed, and the number another file's by now: not ours to close.
-                Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+                // Closed, and the number perhaps another's by now: not ours to close.
+                Err(error) if is_of_no_socket_of_ours(&error) => {
                     let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
                     *poll = libc::pollfd { fd: -1, events: 0, revents: 0 };
                 }
@@ -208,6 +208,14 @@ impl Sockets {
         }
         None
     }
+}
+
+/// True for an error that no datagram socket gives, so that the number must be somebody else's: of a file, of a socket of
+/// another kind, or of nothing any more.
+fn is_of_no_socket_of_ours(error: &io::Error) -> bool {
+    // A source that is no IP address is InvalidData.
+    error.kind() == io::ErrorKind::InvalidData
+        || matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::EBADF | libc::ENOTCONN))
 }
 
 fn ephemeral(family: Family) -> io::Result<Socket> {
@@ -290,5 +298,56 @@ impl PacketInfo {
             }
         }
         self.0.get(..Self::HEADER + length.next_multiple_of(WORD)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::sys::tests::{close, is_open, replace, set_apart};
+
+    fn one_socket() -> (Sockets, i32) {
+        let mut sockets = Sockets { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
+        assert!(sockets.add(set_apart(&new(Family::V4).unwrap()), Channel::Ephemeral, Family::V4, 0));
+        let number = sockets.ready[0].fd;
+        (sockets, number)
+    }
+
+    #[test]
+    fn a_connection_that_has_taken_a_sockets_number_stays_open_and_loses_one_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        client.write_all(b"for the host").unwrap();
+        let (mut sockets, number) = one_socket();
+        replace(number, &peer);
+        for _ in 0..20 {
+            let _ = sockets.wait(Duration::from_millis(10));
+            assert!(sockets.receive(&mut [0; 3]).is_none());
+        }
+        drop(sockets);
+        assert!(is_open(number));
+        let mut rest = [0; 9];
+        peer.read_exact(&mut rest).unwrap();
+        assert_eq!(&rest, b" the host");
+        close(number);
+    }
+
+    #[test]
+    fn a_file_that_has_taken_the_number_of_a_socket_that_was_closed_stays_open() {
+        let (mut sockets, number) = one_socket();
+        sockets.ready[0].revents = libc::POLLIN;
+        close(number);
+        assert!(sockets.receive(&mut [0; 3]).is_none());
+        let file = OwnedFd::from(File::open("/dev/null").unwrap());
+        replace(number, &file);
+        drop(sockets);
+        assert!(is_open(number));
+        close(number);
     }
 }

@@ -332,6 +332,28 @@ pub(crate) mod tests {
     use super::*;
     use socket2::{Domain, Type};
 
+    /// The same socket under a number that no other test of this process gets.
+    pub(crate) fn set_apart(socket: &Socket) -> Socket {
+        // SAFETY: F_DUPFD_CLOEXEC touches no memory, and the descriptor is new and nobody else's.
+        unsafe { Socket::from_raw_fd(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 500)) }
+    }
+
+    /// Makes `number` another descriptor of `file`, as a host does that closes and opens.
+    pub(crate) fn replace(number: RawFd, file: &impl AsRawFd) {
+        // SAFETY: descriptors are numbers; what was open under this one is the test's.
+        assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
+    }
+
+    pub(crate) fn close(number: RawFd) {
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::close(number) }, 0);
+    }
+
+    pub(crate) fn is_open(number: RawFd) -> bool {
+        // SAFETY: F_GETFD touches no memory.
+        unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+    }
+
     /// Whether the C library's `fnmatch(3)` says that the pattern matches.
     pub(crate) fn fnmatch(pattern: &CStr, name: &CStr) -> bool {
         // SAFETY: both end in NUL.

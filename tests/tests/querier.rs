@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tests::helpers::{capture, query};
 use tests::lan::{Families, Network};
-use tests::lookups::{all, found, printed_addresses, python_getaddrinfo, routable, v4};
+use tests::lookups::{all, found, printed_addresses, python, python_getaddrinfo, routable, v4};
 use tests::responders::{avahi, avahi_v4, scripted};
 use tests::scenario::Scenario;
 
@@ -214,5 +214,40 @@ fn members_of_a_bridge_are_left_to_the_bridge() -> Result<(), String> {
     assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(capture.to_group().len(), 3, "{:?}", capture.packets());
+    Ok(())
+}
+
+/// A process that is stopped before the answers come, and goes on when its time is up. The ear has heard others' questions
+/// meanwhile.
+const STOPPED: &str = "
+import os, signal, socket, subprocess, sys, time
+script = \"import socket; print(len({a[4][0] for a in socket.getaddrinfo('printer.local', 80)}))\"
+child = subprocess.Popen([sys.executable, '-c', script])
+time.sleep(0.5)
+child.send_signal(signal.SIGSTOP)
+time.sleep(0.4)
+question = bytes(4) + b'\\0\\1' + bytes(6) + b'\\6nobody\\5local\\0\\0\\1\\0\\1'
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try:
+    asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
+    for _ in range(30):
+        asker.sendto(question, ('224.0.0.251', 5353))
+    time.sleep(1.8)
+finally:
+    child.send_signal(signal.SIGCONT)
+sys.exit(child.wait())
+";
+
+#[test]
+fn a_process_that_did_not_run_takes_what_has_come_in_time() -> Result<(), String> {
+    // By unicast, and all through the one ear that the others' questions fill, the IPv6 address behind them.
+    for like in [&[][..], &["--like", "zephyr"]] {
+        let options = [like, &["--aaaa", "fd77:1::77", "--delay", "800", "--delay-aaaa", "400"]].concat();
+        let lan = Scenario::with(Families::V4, |printer| scripted(printer, "printer.local", &options))?;
+        lan.client.write("/etc/nss-mdns.conf", "retries = none\n")?;
+        let own = lan.client.eth0().v4.ok_or("no IPv4")?.to_string();
+        let outcome = python(&lan.client, STOPPED, &[&own]);
+        assert_eq!(outcome.stdout.trim(), "2", "{like:?}: {outcome:?}");
+    }
     Ok(())
 }
