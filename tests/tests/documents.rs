@@ -164,9 +164,8 @@ fn the_documents_have_the_hosts_lines_of_the_example() {
 
 /// The settings that a text shows on lines of their own, commented out or not.
 fn settings_shown(text: &str) -> Vec<&str> {
-    let is_setting = |line: &&str| {
-        line.split_once(" = ").is_some_and(|(key, _)| SETTINGS.iter().any(|setting| setting.key == key))
-    };
+    let is_setting =
+        |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| SETTINGS.iter().any(|setting| setting.key == key));
     text.lines().map(|line| line.trim_start_matches(['#', ' '])).filter(is_setting).collect()
 }
 
