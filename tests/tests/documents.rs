@@ -1,5 +1,5 @@
-//! The documents say what the code does: the manual pages, the example of the settings, the hosts lines, the codes, and the
-//! files that are named.
+//! The documents say what the code does: the manual pages, the example of the settings, the hosts lines, the advice, the
+//! codes, and the files that are named.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -162,6 +162,25 @@ fn the_documents_have_the_hosts_lines_of_the_example() {
     }
 }
 
+/// The settings that a text shows on lines of their own, commented out or not.
+fn settings_shown(text: &str) -> Vec<&str> {
+    let is_setting =
+        |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| SETTINGS.iter().any(|setting| setting.key == key));
+    text.lines().map(|line| line.trim_start_matches(['#', ' '])).filter(is_setting).collect()
+}
+
+/// Those of the manual page are read without a problem, as another test shows.
+#[test]
+fn the_settings_that_are_advised_elsewhere_are_an_example_of_the_manual_page() {
+    let displays = displays(&read(SETTINGS_PAGE));
+    for path in ["README.md", "nsswitch.conf.example"] {
+        let text = read(path);
+        let shown = settings_shown(&text);
+        let in_page = displays.iter().any(|display| settings_shown(display) == shown);
+        assert!(in_page && !shown.is_empty(), "{path}: {shown:?}, page: {displays:?}");
+    }
+}
+
 /// What stands between backquotes in a line.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
@@ -185,6 +204,28 @@ fn the_map_names_files_that_exist() {
         }
     }
     assert!(named >= 30, "only {named} files in the map");
+}
+
+/// The paths in a text, from the top of the sources, that stand between backquotes. Others begin with none of its folders;
+/// `target` is not there before a build.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let begins_here = |path: &&str| {
+        let top = path.split_once('/').map_or("", |(top, _)| top);
+        !matches!(top, "" | "target") && workspace().join(top).exists()
+    };
+    text.lines().flat_map(quoted).filter_map(|quote| quote.split(' ').next()).filter(begins_here)
+}
+
+#[test]
+fn paths_in_the_documents_lead_somewhere() {
+    let mut named = 0;
+    for document in MARKDOWN {
+        for path in paths(&read(document)) {
+            assert!(workspace().join(path).exists(), "{document}: {path} does not exist");
+            named += 1;
+        }
+    }
+    assert!(named >= 50, "only {named} paths in the documents");
 }
 
 #[test]
