@@ -174,7 +174,7 @@ settings! {
     /// goodbyes are not heard between lookups, which is why RFC 6762, section 6.7, has such queriers told ten seconds at most
     "ttl-max" ttl_max = "10", seconds(0..=3600);
 
-    /// some hosts have no other IPv6 address; off for programs that cannot do with a scope
+    /// some hosts have no other IPv6 address; off for programs that cannot cope with a scope
     "ipv6-link-local" ipv6_link_local = "on", switch();
 }
 
