@@ -57,8 +57,8 @@ main() {
     PATH=$PATH:/usr/sbin:/sbin
     called_from=$PWD
     parse_options "$@"
-    cd -P "$(dirname "$0")" || exit 1
-    [ -z "$libdir" ] || [ -n "$destdir" ] || [ ! -d "$libdir" ] || libdir=$(cd -P "$libdir" && pwd)
+    here=$(dirname -- "$(readlink -f -- "$0")") && cd -P -- "$here" || exit 1
+    [ -n "$destdir" ] || spell_folders
     need_tools
     case $action in
     try) try_it ;;
@@ -118,6 +118,12 @@ absolute() {
     /*) printf '%s\n' "$1" ;;
     *) printf '%s\n' "$called_from/$1" ;;
     esac
+}
+
+# What is installed is noted down by its path, so the same folder has to be spelled the same in every run.
+spell_folders() {
+    ! spelled=$(readlink -m -- "$prefix" 2>/dev/null) || prefix=${spelled%/}
+    [ -z "$libdir" ] || [ ! -d "$libdir" ] || libdir=$(cd -P "$libdir" && pwd)
 }
 
 wrong_usage() {
@@ -635,7 +641,22 @@ is_in_place() {
 
 # A file whose checksum and place were noted down before it was put there.
 is_ours_elsewhere() {
-    [ -f "$1" ] && [ ! -L "$1" ] && grep -q -x -F "file $(cksum <"$1") $1" "$kept/files" 2>/dev/null
+    [ -f "$1" ] && [ ! -L "$1" ] || return 1
+    noted_down file | sed -n "s/^$(cksum <"$1") //p" | while IFS= read -r noted; do
+        ! is_same_file "$noted" "$1" || echo yes
+    done | grep -q .
+}
+
+# One file, however the two paths to it are spelled.
+is_same_file() {
+    [ -e "$1" ] && [ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2" 2>/dev/null)" ]
+}
+
+# Whether FILE is in a place where this run puts something.
+is_wanted() {
+    all_extras | while read -r mode name place; do
+        ! is_same_file "$1" "$place" || echo yes
+    done | grep -q .
 }
 
 # Whether FILE still has the CHECKSUM that was noted down.
@@ -714,7 +735,7 @@ remove_extras() {
         [ -n "$place" ] || continue
         [ -n "$dry_run" ] || [ ! -e "$place.nss-mdns-new" ] || rm -f "$place.nss-mdns-new"
         is_still "$sum $size" "$place" || continue
-        [ "$1" = all ] || ! all_extras | cut -d' ' -f3- | grep -q -x -F "$place" || continue
+        [ "$1" = all ] || ! is_wanted "$place" || continue
         step "remove $place"
         [ -n "$dry_run" ] || rm -f "$place" || fail "$place cannot be removed"
     done <<END
