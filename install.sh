@@ -222,10 +222,10 @@ try_it() {
     find_cargo || fail "--try needs cargo (https://rustup.rs installs it)"
     build=yes
     build_module
-    as_builder "$cargo" build --quiet --release --locked -p tests --bin try_it --target-dir target ||
-        fail "cargo could not build the demonstration"
+    echo "build the demonstration"
+    build_with_cargo try_it --quiet -p tests --bin try_it || fail "cargo could not build the demonstration"
     export NSS_MDNS_MODULE="$module"
-    exec target/release/try_it
+    exec "$built_file"
 }
 
 # --- Messages and interruption -----------------------------------------------------------------------
@@ -381,11 +381,12 @@ find_module_source() {
     elif [ -f Cargo.toml ] && find_cargo; then
         build=yes
     else
-        for module in "$PWD/libnss_mdns.so" "$PWD/$built"; do
-            [ -f "$module" ] || continue
-            echo "use $module, as built before: cargo is not here to build it anew"
-            return 0
-        done
+        module=$PWD/libnss_mdns.so
+        if [ -f "$module" ]; then echo "use $module, shipped with this script" && return 0; fi
+        module=$PWD/$built
+        if [ -f "$module" ]; then
+            echo "use $module, as built before: cargo is not here to build it anew" && return 0
+        fi
         fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), \
 or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
     fi
@@ -423,11 +424,21 @@ build_module() {
         return 0
     fi
     echo "build $built and nss-mdns-check${builder:+ as $builder}"
-    unset CARGO_BUILD_TARGET
-    as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 ||
-        fail "cargo could not build the module"
-    module=$PWD/$built
+    build_with_cargo libnss_mdns.so -p nss_mdns || fail "cargo could not build the module"
+    module=$built_file
     [ -f "$module" ] || fail "cargo built no $built"
+}
+
+# Where FILE is then, cargo itself says: a build.target in somebody's configuration moves it out of target/release, where
+# an older one may lie.
+build_with_cargo() {
+    wanted=$1
+    shift
+    unset CARGO_BUILD_TARGET
+    said=$(as_builder "$cargo" build --release --locked --target-dir target \
+        --message-format json-render-diagnostics "$@") || return 1
+    built_file=$(printf '%s\n' "$said" | tr '"' '\n' | grep "/release/$wanted\$" | tail -n 1)
+    : "${built_file:=$PWD/target/release/$wanted}"
 }
 
 # --- The files of the module, and those of other packages with the same names -------------------------
