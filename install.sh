@@ -993,12 +993,16 @@ tell_of_authselect() {
 }
 
 # What the way back is: "back" (ours, untouched since), "same" (someone else has undone it already), "words" (changed
-# since: only our words go), "left" (changed beyond that), or nothing.
+# since: only our words go), "left" (changed beyond that), "missing" (removed since), or nothing.
 read_nsswitch_for_removal() {
     plan='' conf=$(readlink -f "$nsswitch")
-    [ -f "$conf" ] || return 0
+    [ -n "$conf" ] || return 0
     name_nsswitch_files
     [ -f "$backup" ] || return 0
+    if [ ! -f "$conf" ]; then
+        plan=missing
+        return
+    fi
     if same "$conf" "$backup"; then
         plan=same
     elif [ "$(with_words "$backup" | cksum)" = "$(cksum <"$conf")" ]; then
@@ -1026,6 +1030,7 @@ restore_nsswitch() {
         step "remove $backup; $conf stays as it is"
         [ -n "$dry_run" ] || rm -f "$backup" || fail "$backup cannot be removed"
         ;;
+    missing) echo "leave $backup: $nsswitch, as it was before the installation, is not there any more" ;;
     esac
 }
 
