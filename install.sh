@@ -19,7 +19,8 @@ usage() {
     cat <<'END'
 Usage: sudo ./install.sh             build the module, install it, add it to nsswitch.conf, try it
        sudo ./install.sh --uninstall bring everything back as it was
-       ./install.sh --check          explain what is there and what is to mend; changes nothing (needs no root)
+       ./install.sh --check          explain what is there and what is to mend; changes nothing (needs no root),
+                                     but asks a few questions on each network interface
        ./install.sh --try            show it at work in a private network; installs nothing
 
 Options:
@@ -40,6 +41,7 @@ program, a page or the example belongs, it is left alone. /etc/nss-mdns.conf is 
 
 Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage;
              3 installed, but a .local name does not resolve yet (the reason is printed).
+With --uninstall, 1 may also mean that not everything is back yet: once the reason is mended, try again.
 With --check: 0 all is well; 1 something is to mend (the lines say what); 2 wrong usage; 4 nothing could be said.
 Its lines begin with what they are about: hosts:, files:, settings:, allowed:, interface NAME:, firewall NAME:, lookup:
 END
@@ -1275,7 +1277,7 @@ judge_services() {
 
 explain_files() {
     if ! any_file; then
-        mend files "the module is not installed: $libdir has none of its six files"
+        mend files "the module is not installed: $libdir has none of its six files; sudo ./install.sh puts them there"
     else
         explain_object
         explain_links
