@@ -326,6 +326,30 @@ fn what_the_administrator_changed_since_is_kept() {
     }
 }
 
+/// dpkg has removed the one to make room for the other, which then fails, and takes the removal back.
+#[test]
+fn a_removal_that_is_taken_back_restores_what_was_there() {
+    let mut root = prepared(BEFORE);
+    install(&mut root);
+    let rival = changed(
+        &mut root,
+        package(),
+        "rival",
+        "cd it && rm -rf lib usr DEBIAN/* && mkdir -p usr/share/rival && touch usr/share/rival/file &&
+         printf 'Package: rival\\nVersion: 1\\nArchitecture: all\\nMaintainer: nobody <nobody@rival.example>\\n' >DEBIAN/control &&
+         printf 'Conflicts: %s\\nReplaces: %s\\nDescription: rival\\n' libnss-mdns-nodaemon libnss-mdns-nodaemon >>DEBIAN/control &&
+         printf '#!/bin/sh\\nexit 1\\n' >DEBIAN/preinst && chmod 755 DEBIAN/preinst && cd ..",
+    );
+    for conf in [AFTER, BEFORE] {
+        root.write(CONF, conf);
+        root.ok("rm -f /run/libnss-mdns-nodaemon");
+        assert_ne!(root.run(&format!("dpkg --install {rival}")).status, 0);
+        assert_eq!(root.ok(&format!("dpkg-query --show --showformat '${{db:Status-Status}}' {NAME}")), "installed");
+        assert_eq!(root.read(CONF), conf);
+        root.ok("[ ! -e /run/libnss-mdns-nodaemon ]");
+    }
+}
+
 #[test]
 fn a_symbolic_link_stays_one_and_a_missing_file_is_no_obstacle() {
     let mut root = prepared(BEFORE);
