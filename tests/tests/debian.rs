@@ -271,18 +271,12 @@ fn a_line_that_names_a_service_already_stays_for_ever() {
     }
 }
 
-/// Hosts lines of all kinds, with what becomes of them: the new text, or the reason why they stay.
+/// Hosts lines with what becomes of them: the new text, or the reason why they stay. The functions are install.sh's, and
+/// `install/hosts_line.rs` tries all kinds of lines on them; these show that they are at work here.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
-    ("hosts:\tfiles\tdns\t\n", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\n")),
     (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
-    ("# hosts: old\r\nhosts: files dns\r\nrpc: db\r\n", Ok("# hosts: old\r\nhosts: files mdns_minimal [NOTFOUND=return] dns\r\nrpc: db\r\n")),
-    ("hosts: files # not dns, nor mdns4\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] # not dns, nor mdns4\n")),
-    ("hosts: files dns", Err("no newline ends its hosts line")),
-    ("passwd: files\n", Err("it has no hosts line")),
-    ("", Err("it has no hosts line")),
     ("hosts: files dns\nhosts: files\n", Err("it has more than one hosts line")),
-    ("hosts: files \\\n  dns\n", Err("is neither a service nor an action")),
     ("hosts: files\0 dns\n", Err("it holds NUL bytes")),
 ];
 
