@@ -59,9 +59,9 @@ main() {
     PATH=$PATH:/usr/sbin:/sbin
     called_from=$PWD
     parse_options "$@"
-    here=$(dirname -- "$(readlink -f -- "$0")") && cd -P -- "$here" || exit 1
-    [ -n "$destdir" ] || spell_folders
     need_tools
+    here=$(dirname -- "$(readlink -f -- "$0")") && cd -P -- "$here" || exit "$failure"
+    [ -n "$destdir" ] || spell_folders
     case $action in
     try) try_it ;;
     check) check_system ;;
@@ -289,7 +289,7 @@ flush() {
 # --- What must be there before anything is changed ---------------------------------------------------
 
 need_tools() {
-    for tool in awk cksum grep head od readlink sed stat sync tail; do
+    for tool in awk cksum dirname grep head od readlink sed stat sync tail; do
         command -v $tool >/dev/null || fail "this needs the command $tool"
     done
 }

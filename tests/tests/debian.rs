@@ -166,6 +166,7 @@ fn it_is_installed_used_upgraded_and_gone_without_a_trace() {
         assert_same(&before, &root.ok(SNAPSHOT), removal);
         assert_eq!(root.read(CONF), BEFORE);
         assert_eq!(root.ok(&format!("dpkg-query --show {NAME} 2>/dev/null; true")), "", "nothing is left to purge");
+        root.ok("[ ! -e /run/libnss-mdns-nodaemon ]");
     }
 }
 

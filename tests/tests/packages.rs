@@ -75,7 +75,7 @@ fn notice<'a>(notices: &'a str, name: &str) -> Option<&'a str> {
 fn every_crate_in_the_binaries_is_named_with_a_licence_that_it_offers() {
     let notices = std::fs::read_to_string(workspace().join("LICENSE-crates")).expect("LICENSE-crates");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = ["tree", "--locked", "--package", "nss_mdns", "--edges", "normal", "--prefix", "none"];
+    let tree = ["tree", "--locked", "--package", "nss_mdns", "--edges", "normal", "--prefix", "none", "--no-dedupe"];
     let tree = Command::new(cargo).args(tree).args(["--format", "{p}|{l}"]).current_dir(workspace()).output();
     let tree = String::from_utf8(tree.expect("cargo tree").stdout).expect("text");
     // The project's own are followed by their folder.
