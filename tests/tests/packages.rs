@@ -237,7 +237,10 @@ fn without_cargo_the_archive_is_packed_of_what_was_built_before_and_says_so() {
     let output = run(&mut script);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.starts_with("use ") && said.ends_with(", as built before: cargo is not here to build it anew\n"), "{said}");
+    assert!(
+        said.starts_with("use ") && said.ends_with(", as built before: cargo is not here to build it anew\n"),
+        "{said}"
+    );
     assert_eq!((said.lines().count(), output.stdout.is_empty()), (1, false), "{said}");
 }
 

@@ -125,10 +125,12 @@ fn another_spelling_of_the_prefix_is_no_other_prefix() {
     let before = root.snapshot();
     root.installed();
     root.ok("ln -s ../usr/local /mnt/alias");
+    let noted = root.ok("cat $LIBDIR/nss-mdns-kept/files");
     for prefix in ["/usr/local/", "/usr/local/.", "/usr//local", "/usr/../usr/local", "/mnt/alias"] {
         let done = root.install(&format!("--no-check --prefix {prefix}"));
         assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
         assert!(done.out.contains("nothing to do"), "{done:?}");
+        assert_eq!(root.ok("cat $LIBDIR/nss-mdns-kept/files"), noted, "{prefix}");
         assert_all_there(&mut root, prefix);
     }
     root.uninstalled();

@@ -106,7 +106,9 @@ echo '{"reason":"compiler-artifact","filenames":["/mnt/archive/target/host/relea
 END
 chmod 755 /mnt/bin/cargo"#);
     root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
-    root.ok("cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns-check\" /usr/local/bin/nss-mdns-check");
+    root.ok(
+        "cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns-check\" /usr/local/bin/nss-mdns-check",
+    );
 }
 
 #[test]
