@@ -19,7 +19,8 @@ usage() {
     cat <<'END'
 Usage: sudo ./install.sh             build the module, install it, add it to nsswitch.conf, try it
        sudo ./install.sh --uninstall bring everything back as it was
-       ./install.sh --check          explain what is there and what is to mend; changes nothing (needs no root)
+       ./install.sh --check          explain what is there and what is to mend; changes nothing (needs no root),
+                                     but asks a few questions on each network interface
        ./install.sh --try            show it at work in a private network; installs nothing
 
 Options:
@@ -40,6 +41,7 @@ program, a page or the example belongs, it is left alone. /etc/nss-mdns.conf is 
 
 Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage;
              3 installed, but a .local name does not resolve yet (the reason is printed).
+With --uninstall, 1 may also mean that not everything is back yet: once the reason is mended, try again.
 With --check: 0 all is well; 1 something is to mend (the lines say what); 2 wrong usage; 4 nothing could be said.
 Its lines begin with what they are about: hosts:, files:, settings:, allowed:, interface NAME:, firewall NAME:, lookup:
 END
@@ -57,9 +59,9 @@ main() {
     PATH=$PATH:/usr/sbin:/sbin
     called_from=$PWD
     parse_options "$@"
-    cd -P "$(dirname "$0")" || exit 1
-    [ -z "$libdir" ] || [ -n "$destdir" ] || [ ! -d "$libdir" ] || libdir=$(cd -P "$libdir" && pwd)
     need_tools
+    here=$(dirname -- "$(readlink -f -- "$0")") && cd -P -- "$here" || exit "$failure"
+    [ -n "$destdir" ] || spell_folders
     case $action in
     try) try_it ;;
     check) check_system ;;
@@ -118,6 +120,12 @@ absolute() {
     /*) printf '%s\n' "$1" ;;
     *) printf '%s\n' "$called_from/$1" ;;
     esac
+}
+
+# What is installed is noted down by its path, so the same folder has to be spelled the same in every run.
+spell_folders() {
+    ! spelled=$(readlink -m -- "$prefix" 2>/dev/null) || prefix=${spelled%/}
+    [ -z "$libdir" ] || [ ! -d "$libdir" ] || libdir=$(cd -P "$libdir" && pwd)
 }
 
 wrong_usage() {
@@ -216,10 +224,10 @@ try_it() {
     find_cargo || fail "--try needs cargo (https://rustup.rs installs it)"
     build=yes
     build_module
-    as_builder "$cargo" build --quiet --release --locked -p tests --bin try_it --target-dir target ||
-        fail "cargo could not build the demonstration"
+    echo "build the demonstration"
+    build_with_cargo try_it --quiet -p tests --bin try_it || fail "cargo could not build the demonstration"
     export NSS_MDNS_MODULE="$module"
-    exec target/release/try_it
+    exec "$built_file"
 }
 
 # --- Messages and interruption -----------------------------------------------------------------------
@@ -281,7 +289,7 @@ flush() {
 # --- What must be there before anything is changed ---------------------------------------------------
 
 need_tools() {
-    for tool in awk cksum grep head od readlink sed stat sync tail; do
+    for tool in awk cksum dirname grep head od readlink sed stat sync tail; do
         command -v $tool >/dev/null || fail "this needs the command $tool"
     done
 }
@@ -375,11 +383,12 @@ find_module_source() {
     elif [ -f Cargo.toml ] && find_cargo; then
         build=yes
     else
-        for module in "$PWD/libnss_mdns.so" "$PWD/$built"; do
-            [ -f "$module" ] || continue
-            echo "use $module, as built before: cargo is not here to build it anew"
-            return 0
-        done
+        module=$PWD/libnss_mdns.so
+        if [ -f "$module" ]; then echo "use $module, shipped with this script" && return 0; fi
+        module=$PWD/$built
+        if [ -f "$module" ]; then
+            echo "use $module, as built before: cargo is not here to build it anew" && return 0
+        fi
         fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), \
 or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
     fi
@@ -417,11 +426,21 @@ build_module() {
         return 0
     fi
     echo "build $built and nss-mdns-check${builder:+ as $builder}"
-    unset CARGO_BUILD_TARGET
-    as_builder "$cargo" build --release --locked -p nss_mdns --target-dir target >&2 ||
-        fail "cargo could not build the module"
-    module=$PWD/$built
+    build_with_cargo libnss_mdns.so -p nss_mdns || fail "cargo could not build the module"
+    module=$built_file
     [ -f "$module" ] || fail "cargo built no $built"
+}
+
+# Where FILE is then, cargo itself says: a build.target in somebody's configuration moves it out of target/release, where
+# an older one may lie.
+build_with_cargo() {
+    wanted=$1
+    shift
+    unset CARGO_BUILD_TARGET
+    said=$(as_builder "$cargo" build --release --locked --target-dir target \
+        --message-format json-render-diagnostics "$@") || return 1
+    built_file=$(printf '%s\n' "$said" | tr '"' '\n' | grep "/release/$wanted\$" | tail -n 1)
+    : "${built_file:=$PWD/target/release/$wanted}"
 }
 
 # --- The files of the module, and those of other packages with the same names -------------------------
@@ -635,7 +654,22 @@ is_in_place() {
 
 # A file whose checksum and place were noted down before it was put there.
 is_ours_elsewhere() {
-    [ -f "$1" ] && [ ! -L "$1" ] && grep -q -x -F "file $(cksum <"$1") $1" "$kept/files" 2>/dev/null
+    [ -f "$1" ] && [ ! -L "$1" ] || return 1
+    noted_down file | sed -n "s/^$(cksum <"$1") //p" | while IFS= read -r noted; do
+        ! is_same_file "$noted" "$1" || echo yes
+    done | grep -q .
+}
+
+# One file, however the two paths to it are spelled.
+is_same_file() {
+    [ -e "$1" ] && [ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2" 2>/dev/null)" ]
+}
+
+# Whether FILE is in a place where this run puts something.
+is_wanted() {
+    all_extras | while read -r mode name place; do
+        ! is_same_file "$1" "$place" || echo yes
+    done | grep -q .
 }
 
 # Whether FILE still has the CHECKSUM that was noted down.
@@ -714,7 +748,7 @@ remove_extras() {
         [ -n "$place" ] || continue
         [ -n "$dry_run" ] || [ ! -e "$place.nss-mdns-new" ] || rm -f "$place.nss-mdns-new"
         is_still "$sum $size" "$place" || continue
-        [ "$1" = all ] || ! all_extras | cut -d' ' -f3- | grep -q -x -F "$place" || continue
+        [ "$1" = all ] || ! is_wanted "$place" || continue
         step "remove $place"
         [ -n "$dry_run" ] || rm -f "$place" || fail "$place cannot be removed"
     done <<END
@@ -961,12 +995,16 @@ tell_of_authselect() {
 }
 
 # What the way back is: "back" (ours, untouched since), "same" (someone else has undone it already), "words" (changed
-# since: only our words go), "left" (changed beyond that), or nothing.
+# since: only our words go), "left" (changed beyond that), "missing" (removed since), or nothing.
 read_nsswitch_for_removal() {
     plan='' conf=$(readlink -f "$nsswitch")
-    [ -f "$conf" ] || return 0
+    [ -n "$conf" ] || return 0
     name_nsswitch_files
     [ -f "$backup" ] || return 0
+    if [ ! -f "$conf" ]; then
+        plan=missing
+        return
+    fi
     if same "$conf" "$backup"; then
         plan=same
     elif [ "$(with_words "$backup" | cksum)" = "$(cksum <"$conf")" ]; then
@@ -994,6 +1032,7 @@ restore_nsswitch() {
         step "remove $backup; $conf stays as it is"
         [ -n "$dry_run" ] || rm -f "$backup" || fail "$backup cannot be removed"
         ;;
+    missing) echo "leave $backup: $nsswitch, as it was before the installation, is not there any more" ;;
     esac
 }
 
@@ -1238,7 +1277,7 @@ judge_services() {
 
 explain_files() {
     if ! any_file; then
-        mend files "the module is not installed: $libdir has none of its six files"
+        mend files "the module is not installed: $libdir has none of its six files; sudo ./install.sh puts them there"
     else
         explain_object
         explain_links

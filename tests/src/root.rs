@@ -34,6 +34,8 @@ for top in etc usr var; do
 done
 # dpkg renames a package's new folder, which overlays refuse to an ordinary user.
 mount -t tmpfs none /usr/share/doc
+# What is there until the machine is started anew: scripts of packages write there.
+mount -t tmpfs -o mode=755 none /run
 rm -f /etc/nsswitch.conf
 mount -t sysfs none /sys
 hostname workbench

@@ -1,8 +1,11 @@
 //! The packages of other distributions and the release archive: each is built by its one command. What can be tried of them
 //! here is tried, each test in a private root of its own, so that the machine stays as it was.
 
-use std::process::Command;
-use tests::module::workspace;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+use tests::module::{target, workspace};
 use tests::packages::{expected, version};
 use tests::root::{Root, assert_same};
 
@@ -11,10 +14,18 @@ const BEFORE: &str = "hosts:          files dns\n";
 const AFTER: &str = "hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
 const DOCS: &str = "/usr/share/doc/nss-mdns-nodaemon";
 
-/// Runs a script of `packaging`; the path that it prints.
+/// Runs a script of `packaging`, no two at a time: each has one folder to work in.
+#[track_caller]
+fn run(script: &mut Command) -> Output {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    script.output().expect("the script starts")
+}
+
+/// The path that a script prints.
 #[track_caller]
 fn build(script: &str) -> String {
-    let output = Command::new(workspace().join("packaging").join(script)).output().expect("the script starts");
+    let output = run(&mut Command::new(workspace().join("packaging").join(script)));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("a path").trim_end().to_owned()
 }
@@ -55,6 +66,37 @@ fn all_name_the_version_of_the_workspace() {
     }
 }
 
+/// What stands behind a crate's name in a line of `LICENSE-crates`.
+fn notice<'a>(notices: &'a str, name: &str) -> Option<&'a str> {
+    notices.lines().find_map(|line| line.strip_prefix("    ")?.strip_prefix(name)?.strip_prefix(' '))
+}
+
+#[test]
+fn every_crate_in_the_binaries_is_named_with_a_licence_that_it_offers() {
+    let notices = std::fs::read_to_string(workspace().join("LICENSE-crates")).expect("LICENSE-crates");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = ["tree", "--locked", "--package", "nss_mdns", "--edges", "normal", "--prefix", "none", "--no-dedupe"];
+    let tree = Command::new(cargo).args(tree).args(["--format", "{p}|{l}"]).current_dir(workspace()).output();
+    let tree = String::from_utf8(tree.expect("cargo tree").stdout).expect("text");
+    // The project's own are followed by their folder.
+    let foreign: BTreeSet<_> = tree.lines().filter(|line| !line.contains(" (/")).collect();
+    assert!(foreign.len() >= 5, "{tree}");
+    for line in foreign {
+        let (name, offered) = line.split_once('|').expect("a licence");
+        let name = name.split(' ').next().expect("a name");
+        let notice = notice(&notices, name).unwrap_or_else(|| panic!("LICENSE-crates does not name {name}"));
+        let chosen = notice.split_whitespace().next().expect("a licence");
+        assert!(offered.split(" OR ").any(|licence| licence == chosen), "{name}: {chosen} of {offered}");
+        assert!(notices.contains(&format!("\n--- {chosen} ---\n")), "the text of {chosen} is missing");
+    }
+}
+
+/// The targets of the links to other files.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    targets.filter(|target| !target.contains(':')).map(|target| target.split('#').next().unwrap_or_default()).collect()
+}
+
 /// A stand-in for authselect, which knows the two features and keeps those that are on in /mnt/features.
 const AUTHSELECT: &str = r#"mkdir /mnt/bin; touch /mnt/features; cat >/usr/bin/authselect <<'END'
 #!/bin/sh
@@ -81,6 +123,9 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
     let expected = expected(libdir.trim_end(), DOCS);
     let expected = with(expected, &[format!("{licenses}/LICENSE-APACHE"), format!("{licenses}/LICENSE-MIT")]);
     assert_eq!(files(&listed), expected);
+    let of_kind = |kind| output("rpm", &["--query", "--package", &package, kind]);
+    assert!(of_kind("--docfiles").contains(&format!("{DOCS}/README.md\n")), "{}", of_kind("--docfiles"));
+    assert!(of_kind("--licensefiles").contains("/LICENSE-crates\n"), "{}", of_kind("--licensefiles"));
 
     let mut root = Root::new();
     root.write(CONF, BEFORE);
@@ -106,12 +151,28 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
 }
 
 #[test]
+fn the_rpm_package_is_not_built_where_rpmbuild_would_stumble() {
+    let folder = target().join("a blank");
+    let _ = std::fs::remove_file(&folder);
+    std::os::unix::fs::symlink(workspace(), &folder).expect("a link");
+    let output = run(&mut Command::new(folder.join("packaging/build-rpm")));
+    std::fs::remove_file(&folder).expect("the link");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("build-rpm: rpmbuild cannot build in a folder whose path has a blank"), "{said}");
+}
+
+#[test]
 fn the_arch_package_holds_what_every_package_holds_and_says_what_to_do() {
     let package = build("build-arch");
     let listed = output("bsdtar", &["-tf", &package]);
     let listed: Vec<_> = files(&listed).into_iter().filter(|path| !path.starts_with("/.")).collect();
     let licenses = ["APACHE", "MIT"].map(|name| format!("/usr/share/licenses/nss-mdns-nodaemon/LICENSE-{name}"));
     assert_eq!(listed, with(expected("/usr/lib", DOCS), &licenses));
+    let readme = output("bsdtar", &["-xOf", &package, &format!("{}/README.md", DOCS.trim_start_matches('/'))]);
+    assert_eq!(links(&readme), Vec::<&str>::new(), "the sources are not there");
+    assert!(readme.starts_with("# nss_mdns\n\nThis is the README of the sources"), "{readme}");
+    assert!(!readme.contains(".conf.example"), "the examples are called otherwise in a package");
     let about = output("bsdtar", &["-xOf", &package, ".PKGINFO"]);
     for line in ["pkgname = nss-mdns-nodaemon\n", "conflict = nss-mdns\n", "provides = nss-mdns\n", "depend = glibc\n"]
     {
@@ -149,6 +210,38 @@ fn the_release_archive_installs_without_cargo_and_goes_without_a_trace() {
     assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
     root.ok("sh /mnt/archive/install.sh --uninstall");
     assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn the_documents_in_the_release_archive_link_to_nothing_that_is_not_there() {
+    let archive = build("archive");
+    let listed = output("tar", &["-tf", &archive]);
+    let there: BTreeSet<_> = listed.lines().collect();
+    let documents: Vec<_> = there.iter().filter(|path| path.ends_with(".md")).collect();
+    assert!(documents.len() >= 7, "{documents:?}");
+    for document in documents {
+        let text = output("tar", &["-xOf", &archive, document]);
+        let folder = Path::new(document).parent().expect("a folder");
+        for link in links(&text) {
+            let path = folder.join(link);
+            assert!(there.contains(&*path.to_string_lossy()), "{document}: {link}");
+        }
+    }
+}
+
+#[test]
+fn without_cargo_the_archive_is_packed_of_what_was_built_before_and_says_so() {
+    build("archive");
+    let mut script = Command::new(workspace().join("packaging/archive"));
+    script.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent").env("CARGO_HOME", "/nonexistent");
+    let output = run(&mut script);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.starts_with("use ") && said.ends_with(", as built before: cargo is not here to build it anew\n"),
+        "{said}"
+    );
+    assert_eq!((said.lines().count(), output.stdout.is_empty()), (1, false), "{said}");
 }
 
 #[test]

@@ -30,7 +30,6 @@ fn main() -> ExitCode {
 
 fn show() -> Result<(), String> {
     need_client_programs()?;
-    println!("Building the module ...");
     module::path()?;
     println!("Making a private LAN: a client with the module, and a host that answers to printer.local ...");
     let network = Network::new()?;

@@ -112,6 +112,48 @@ fn another_prefix_takes_the_place_of_the_first() {
     assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot; ls /mnt"), "after the removal");
 }
 
+#[track_caller]
+fn assert_all_there(root: &mut Root, what: &str) {
+    for (_, file, place) in EXTRAS {
+        assert_eq!(root.run(&format!("cmp /mnt/archive/{file} {place}")).status, 0, "{what}: {place}");
+    }
+}
+
+#[test]
+fn another_spelling_of_the_prefix_is_no_other_prefix() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.ok("ln -s ../usr/local /mnt/alias");
+    let noted = root.ok("cat $LIBDIR/nss-mdns-kept/files");
+    for prefix in ["/usr/local/", "/usr/local/.", "/usr//local", "/usr/../usr/local", "/mnt/alias"] {
+        let done = root.install(&format!("--no-check --prefix {prefix}"));
+        assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+        assert!(done.out.contains("nothing to do"), "{done:?}");
+        assert_eq!(root.ok("cat $LIBDIR/nss-mdns-kept/files"), noted, "{prefix}");
+        assert_all_there(&mut root, prefix);
+    }
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+/// Whatever is noted down, by whatever script: the file that was just put in place is not an outdated one.
+#[test]
+fn what_is_noted_down_in_another_spelling_is_the_same_file() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.ok("sed -i 's,/usr/local/,/usr//local/,' $LIBDIR/nss-mdns-kept/files");
+    for what in ["as it was", "newer"] {
+        let done = root.installed();
+        assert!(!done.out.contains("remove ") && !done.out.contains("leave "), "{what}: {done:?}");
+        assert_all_there(&mut root, what);
+        root.ok("printf newer >>/mnt/archive/nss-mdns-check; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
+    }
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
 #[test]
 fn an_installation_by_an_earlier_script_that_had_none_of_them_gets_them() {
     let mut root = Root::new();

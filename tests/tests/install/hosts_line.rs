@@ -147,6 +147,17 @@ fn what_the_administrator_changed_since_is_kept() {
 }
 
 #[test]
+fn where_nsswitch_conf_has_vanished_the_backup_stays_and_is_named() {
+    let mut root = Root::new();
+    root.installed();
+    root.ok("rm /etc/nsswitch.conf");
+    let done = root.uninstalled();
+    assert!(done.out.contains("leave /etc/nsswitch.conf.before-nss-mdns: /etc/nsswitch.conf, as it was "), "{done:?}");
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), NSSWITCH);
+    root.ok("[ ! -e $LIBDIR/libnss_mdns.so.2 ]");
+}
+
+#[test]
 fn a_symbolic_link_stays_one_and_its_target_is_edited() {
     let mut root = Root::new();
     root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf");

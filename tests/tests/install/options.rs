@@ -91,6 +91,36 @@ fn without_cargo_and_without_a_built_module_it_says_so() {
     assert_same(&before, &root.traces(), "after the refusals");
 }
 
+/// As a `build.target` in somebody's configuration has it: what lies in target/release is an older one.
+#[test]
+fn what_is_installed_is_what_cargo_says_that_it_built() {
+    let mut root = Root::new();
+    root.ok("mkdir -p /mnt/bin /mnt/archive/target/release /mnt/archive/target/host/release; cd /mnt/archive
+         touch Cargo.toml; for file in libnss_mdns.so nss-mdns-check; do
+             mv $file target/host/release/; { cat target/host/release/$file; echo older; } >target/release/$file
+         done");
+    root.ok(r#"cat >/mnt/bin/cargo <<'END'
+#!/bin/sh
+echo '{"reason":"compiler-artifact","filenames":["/mnt/archive/target/host/release/libresolver_core.rlib"]}'
+echo '{"reason":"compiler-artifact","filenames":["/mnt/archive/target/host/release/libnss_mdns.so"],"executable":null}'
+END
+chmod 755 /mnt/bin/cargo"#);
+    root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
+    root.ok(
+        "cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns-check\" /usr/local/bin/nss-mdns-check",
+    );
+}
+
+#[test]
+fn called_by_a_link_or_from_an_odd_folder_it_finds_what_lies_beside_it() {
+    let mut root = Root::new();
+    root.ok("cd /mnt; cp -r archive ./-a; ln -s archive/install.sh link");
+    let from = root.ok("cd /mnt; sh -- -a/install.sh --dry-run --no-check");
+    assert!(from.starts_with("use /mnt/-a/libnss_mdns.so, shipped with this script\n"), "{from}");
+    let from = root.ok("cd /; sh /mnt/link --dry-run --no-check");
+    assert!(from.starts_with("use /mnt/archive/libnss_mdns.so, shipped with this script\n"), "{from}");
+}
+
 #[test]
 fn a_failing_build_changes_nothing() {
     let mut root = Root::new();
