@@ -13,7 +13,7 @@ use crate::error::LookupError;
 use crate::ids::Ids;
 use crate::interfaces::{Interface, Interfaces, Unasked, judge_all, read_tables};
 use crate::policy::NameRange;
-use crate::socket::{Channel, GROUP_V4, GROUP_V6, Sockets};
+use crate::socket::{Channel, Sockets, group};
 use crate::watched;
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
 
@@ -108,12 +108,10 @@ impl InterfaceReport {
     /// What kept the experiment from being made.
     pub fn hearing(&self) -> impl Iterator<Item = (Family, io::Result<bool>)> {
         let interface = self.judgement.ok();
-        Family::ALL
-            .into_iter()
-            .filter_map(move |family| {
-                interface.filter(|interface| interface.has(family)).map(|interface| (interface, family))
-            })
-            .map(|(interface, family)| (family, hears_itself(interface, family)))
+        Family::ALL.into_iter().filter_map(move |family| {
+            let interface = interface.filter(|interface| interface.has(family))?;
+            Some((family, hears_itself(interface, family)))
+        })
     }
 
     /// True if it is asked on.
@@ -155,11 +153,7 @@ fn hears_itself(interface: Interface, family: Family) -> io::Result<bool> {
     let query = Query { id: Ids::new().next(), name: &name, kind: RecordType::A, unicast_response: false };
     let mut packet = [0; MAX_QUERY];
     let packet = query.encode(&mut packet);
-    let group = match family {
-        Family::V4 => GROUP_V4.into(),
-        Family::V6 => GROUP_V6.into(),
-    };
-    sockets.send(packet, Channel::Ephemeral, interface.index, group)?;
+    sockets.send(packet, Channel::Ephemeral, interface.index, group(family))?;
     let deadline = Instant::now() + PATIENCE;
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {

@@ -12,7 +12,7 @@ use crate::error::LookupError;
 use crate::ids::Ids;
 use crate::interfaces::{Interface, Interfaces};
 use crate::memory;
-use crate::socket::{Channel, GROUP_V4, GROUP_V6, Sockets};
+use crate::socket::{Channel, Sockets, group};
 use crate::stages::{self, Stage};
 use crate::validation::{self, Asked, Outstanding};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
@@ -164,11 +164,7 @@ impl Querier<'_> {
         let concerned = |index| direct.is_none_or(|ip| self.interfaces.is_on_link(ip, index));
         for interface in self.interfaces.iter().filter(|interface| concerned(interface.index)) {
             for over in Family::ALL.into_iter().filter(|&over| interface.has(over)) {
-                let group = match over {
-                    Family::V4 => IpAddr::from(GROUP_V4),
-                    Family::V6 => IpAddr::from(GROUP_V6),
-                };
-                let sent = self.ask(attempt, collector, *interface, group, now);
+                let sent = self.ask(attempt, collector, *interface, group(over), now);
                 if sent.is_ok() {
                     collector.asked(over, now);
                 }

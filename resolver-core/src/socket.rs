@@ -25,6 +25,14 @@ pub(crate) const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 /// The multicast DNS group of IPv6 (RFC 6762, section 3).
 pub(crate) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
+/// The group that is asked over a family.
+pub(crate) fn group(over: Family) -> IpAddr {
+    match over {
+        Family::V4 => GROUP_V4.into(),
+        Family::V6 => GROUP_V6.into(),
+    }
+}
+
 /// A socket that fails this often is not listened to any more.
 const MOST_ERRORS: u32 = 16;
 

@@ -2,6 +2,7 @@
 //! have its effect on real lookups; when the files are looked at; and what `nss-mdns-check` says of them.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use tests::helpers::{binary, capture};
 use tests::lan::{Families, Host, Network};
@@ -448,9 +449,14 @@ fn a_name_that_mdns_allow_lists_is_found_outside_of_local() -> Result<(), String
     Ok(())
 }
 
+/// It is built together with the module.
+fn check_program() -> Result<PathBuf, String> {
+    Ok(tests::module::path()?.with_file_name("nss-mdns-check"))
+}
+
 /// The lines of `nss-mdns-check`, and its exit status.
 fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i32>), String> {
-    let program = tests::module::path()?.with_file_name("nss-mdns-check");
+    let program = check_program()?;
     let outcome = host.run(&[&[&*program.to_string_lossy()], arguments].concat());
     assert_eq!(outcome.stderr, "", "{outcome:?}");
     Ok((outcome.stdout.lines().map(str::to_owned).collect(), outcome.code))
@@ -610,7 +616,7 @@ fn the_check_says_why_an_interface_is_not_asked_on() -> Result<(), String> {
 
 #[test]
 fn the_check_takes_no_options_that_it_does_not_know() -> Result<(), String> {
-    let program = tests::module::path()?.with_file_name("nss-mdns-check");
+    let program = check_program()?;
     let run = |argument: &str| {
         let mut command = std::process::Command::new(&program);
         command.arg(argument);

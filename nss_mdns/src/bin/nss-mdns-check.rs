@@ -74,7 +74,13 @@ impl<W: Write> Report<W> {
         if allows_nothing {
             self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services answer no names"))?;
         }
-        let interfaces = check::interfaces(&config).unwrap_or_default();
+        let interfaces = match check::interfaces(&config) {
+            Ok(interfaces) => interfaces,
+            Err(error) => {
+                self.bad("interface", format_args!("the kernel does not tell: {error}"))?;
+                Vec::new()
+            }
+        };
         self.interfaces(&interfaces)?;
         if config.listener {
             self.firewalls(&interfaces)?;
