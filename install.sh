@@ -1147,7 +1147,7 @@ has_address() {
 # Something that keeps `.local` names from resolving, or that an installation would do otherwise.
 mend() {
     to_mend=yes
-    printf '%s: to mend: %s\n' "$1" "$2"
+    printf '%s: problem: %s\n' "$1" "$2"
 }
 
 explain_hosts() {

@@ -86,11 +86,11 @@ pub(crate) struct Outcome {
 impl Failure {
     /// The table. `ERANGE` and `NETDB_INTERNAL` stand in it once: for glibc they mean a larger buffer and nothing else.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
-        use LookupError::{Exhausted, Malformed, NoData, NoInterface, NotOurs, Refused, Silence};
+        use LookupError::{Exhausted, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
         let (status, errno, h_errno) = match self {
             Self::Lookup(NotOurs) => (Status::Unavail, 0, HOST_NOT_FOUND),
-            Self::Lookup(Malformed | Silence) => (Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            Self::Lookup(Malformed | NoResponse) => (Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
             Self::Lookup(NoData) => (Status::NotFound, libc::ENOENT, NO_DATA),
             Self::Lookup(NoInterface) => (Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             Self::Lookup(Exhausted) => (Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
@@ -136,7 +136,7 @@ mod tests {
         let rows = [
             (Failure::Lookup(NotOurs), Status::Unavail, 0, HOST_NOT_FOUND),
             (Failure::Lookup(Malformed), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
-            (Failure::Lookup(Silence), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            (Failure::Lookup(NoResponse), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
             (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
             (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),

@@ -5,7 +5,7 @@ use std::ptr;
 
 use libc::{c_char, c_int, hostent};
 use resolver_core::wire::Name;
-use resolver_core::{Address, Answer, Families, Family};
+use resolver_core::{Answer, Families, Family};
 
 use crate::abi::{Failure, GaihAddrTuple};
 use crate::buffer::Buffer;
@@ -68,10 +68,9 @@ pub(crate) fn host_entry(
     family: Family,
     buffer: Buffer<'_>,
 ) -> Result<hostent, Failure> {
-    let is_link_local = |address: &&Address| family == Family::V6 && address.is_link_local();
-    let scoped = answer.of(family).filter(|address| is_link_local(address));
+    let scoped = answer.of(family).filter(|address| address.needs_scope());
     let scoped_count = scoped.clone().count();
-    let others = answer.of(family).filter(|address| !is_link_local(address));
+    let others = answer.of(family).filter(|address| !address.needs_scope());
     let needed = if others.clone().next().is_some() { 0 } else { scoped_count };
     let addresses = others.chain(scoped.take(needed)).map(|address| address.ip);
     let alias = (*asked != answer.canonical).then_some(asked);

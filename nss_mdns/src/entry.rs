@@ -9,8 +9,8 @@ use std::ptr::null_mut;
 use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
-use resolver_core::stages::{self, Stage};
-use resolver_core::{Families, Family, LookupError};
+use resolver_core::fault_injection::{self, Point};
+use resolver_core::{Families, Family};
 
 use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
 use crate::buffer::Buffer;
@@ -42,21 +42,21 @@ unsafe fn by_name(
 ) -> Status {
     // SAFETY: by the caller's promise.
     let text = unsafe { text(name) };
-    let name = &service.names.host_name(text);
-    let (name, family) = match (name, requested_family(af)) {
-        (Ok(name), Ok(family)) => (name, family),
+    let host = &service.names.host_name(text);
+    let (host, family) = match (host, requested_family(af)) {
+        (Ok(host), Ok(family)) => (host, family),
         (Err(error), _) => return report.write(Err((*error).into())),
         (_, Err(failure)) => return report.write(Err(failure)),
     };
     guard::call(report, |resolver| {
-        stages::reach(Stage::Begin);
+        fault_injection::point(Point::Begin);
         // Looked at where it is: moving it would take its size of stack once more.
-        let answer = &resolver.lookup(name, text, service.names, service.only(family));
+        let answer = &resolver.lookup(host, service.names, service.only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
-        stages::reach(Stage::Encode);
+        fault_injection::point(Point::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
-            let entry = encode::host_entry(name, answer, family, Buffer::new(buffer.start, buffer.length))?;
+            let entry = encode::host_entry(&host.name, answer, family, Buffer::new(buffer.start, buffer.length))?;
             write(result, entry);
             write(canonp, entry.h_name);
             write(ttlp, whole_seconds(answer.ttl(Instant::now())));
@@ -79,17 +79,17 @@ unsafe fn by_name_all(
 ) -> Status {
     // SAFETY: by the caller's promise.
     let text = unsafe { text(name) };
-    let name = &service.names.host_name(text);
-    let name = match name {
-        Ok(name) => name,
+    let host = &service.names.host_name(text);
+    let host = match host {
+        Ok(host) => host,
         Err(error) => return report.write(Err((*error).into())),
     };
     guard::call(report, |resolver| {
-        stages::reach(Stage::Begin);
+        fault_injection::point(Point::Begin);
         // As above.
-        let answer = &resolver.lookup(name, text, service.names, service.families);
+        let answer = &resolver.lookup(host, service.names, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
-        stages::reach(Stage::Encode);
+        fault_injection::point(Point::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let first = *pat;
@@ -117,22 +117,22 @@ unsafe fn by_address(
     ttlp: *mut i32,
 ) -> Status {
     // SAFETY: by the caller's promise.
-    let ip = match unsafe { ip(address, length, af) } {
-        Some(ip) if service.may_reverse(ip) => ip,
-        Some(_) => return report.write(Err(LookupError::NotOurs.into())),
-        None => return report.write(Err(Failure::BadFamily)),
+    let Some(ip) = (unsafe { ip(address, length, af) }) else { return report.write(Err(Failure::BadFamily)) };
+    let address = match service.reverse_address(ip) {
+        Ok(address) => address,
+        Err(error) => return report.write(Err(error.into())),
     };
     guard::call(report, |resolver| {
-        stages::reach(Stage::Begin);
+        fault_injection::point(Point::Begin);
         // As above.
-        let pointer = &resolver.reverse(ip, service.reverse);
+        let pointer = &resolver.reverse(address);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
-        stages::reach(Stage::Encode);
+        fault_injection::point(Point::Encode);
         // SAFETY: by the caller's promise.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);
             write(result, encode::host_entry_of_address(&pointer.name, ip, buffer)?);
-            write(ttlp, whole_seconds(pointer.ttl));
+            write(ttlp, whole_seconds(pointer.ttl(Instant::now())));
         }
         Ok(())
     })
@@ -183,11 +183,11 @@ fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
 }
 
-/// Makes every lookup panic that reaches the stage of this number; none for 0.
+/// Makes every lookup panic that reaches the point of this number; 0 turns it off.
 #[cfg(feature = "panic-injection")]
 #[unsafe(no_mangle)]
-extern "C" fn nss_mdns_panic_at(stage: u32) {
-    stages::panic_at(stage);
+extern "C" fn nss_mdns_panic_at(point: u32) {
+    fault_injection::panic_at(point);
 }
 
 /// The functions of one service.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use libc::c_int;
-use resolver_core::policy::{NameRange, ReverseRange};
-use resolver_core::{Families, Family};
+use resolver_core::policy::{NameRange, ReverseAddress, ReverseRange};
+use resolver_core::{Families, Family, LookupError};
 
 use crate::abi::Failure;
 
@@ -35,9 +35,12 @@ impl Service {
         if self.families.contains(family) { Families::only(family) } else { Families::default() }
     }
 
-    /// False if this service never looks up the name of `ip`.
-    pub(crate) fn may_reverse(&self, ip: IpAddr) -> bool {
-        self.families.contains(Family::of(ip)) && self.reverse.may_contain(ip)
+    /// `ip` as the subject of a reverse lookup by this service.
+    ///
+    /// # Errors
+    /// [`LookupError::NotOurs`] if this service never looks up its name.
+    pub(crate) fn reverse_address(&self, ip: IpAddr) -> Result<ReverseAddress, LookupError> {
+        if self.families.contains(Family::of(ip)) { self.reverse.address(ip) } else { Err(LookupError::NotOurs) }
     }
 }
 
@@ -79,10 +82,10 @@ mod tests {
     #[test]
     fn reverse_lookups_follow_family_and_range() {
         let v4 = Service::minimal(Families::only(Family::V4));
-        assert!(v4.may_reverse("169.254.1.1".parse().unwrap()));
-        assert!(!v4.may_reverse("10.0.0.1".parse().unwrap()));
-        assert!(!v4.may_reverse("fe80::1".parse().unwrap()));
+        assert!(v4.reverse_address("169.254.1.1".parse().unwrap()).is_ok());
+        assert!(v4.reverse_address("10.0.0.1".parse().unwrap()).is_err());
+        assert!(v4.reverse_address("fe80::1".parse().unwrap()).is_err());
         let both = Service::full(Families::BOTH);
-        assert!(both.may_reverse("10.0.0.1".parse().unwrap()));
+        assert!(both.reverse_address("10.0.0.1".parse().unwrap()).is_ok());
     }
 }

@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceNonZeroUsize;
-use resolver_core::config::LONGEST_TIMEOUT;
+use resolver_core::config::MAX_TIMEOUT;
 use resolver_core::{LookupError, Resolver};
 
 use crate::abi::Failure;
@@ -56,7 +56,7 @@ const PROBES: usize = 8;
 
 /// No call takes this long, in seconds, whatever the settings say: what is older was left behind by a `longjmp`.
 const LONGEST_CALL: u32 = 30;
-const _: () = assert!(LONGEST_CALL > 2 * LONGEST_TIMEOUT as u32 / 1000);
+const _: () = assert!(LONGEST_CALL > 2 * MAX_TIMEOUT as u32 / 1000);
 
 impl Shared {
     /// The resolver, made on first use, if there is memory for it. If two threads make one at once, the second is

@@ -1,39 +1,35 @@
-//! What was learned a moment ago: least recently used names go first, every entry has its time.
+//! The cache: a bounded map from names to answers. Every entry expires, and the least recently used is evicted first.
 //!
-//! No clock is read here: `now` is an argument.
+//! Reads no clock: `now` is an argument.
 
 use std::time::Instant;
 
 use lru::LruCache;
 
-use crate::answer::Answer;
-use crate::memory;
+use crate::lookup::answer::{Answer, Pointer};
+use crate::try_alloc;
 use crate::wire::Name;
 
-/// What is remembered of a name.
+/// What is cached of a name.
 #[derive(Debug)]
-pub(crate) enum Remembered {
-    /// A host's addresses, until [`Answer::expires`].
+pub(crate) enum CacheEntry {
+    /// The addresses of a host.
     Host(Answer),
-    /// The name that an address in reverse notation points to.
-    Pointer {
-        /// That name.
-        target: Name,
-        /// Until when.
-        expires: Instant,
-    },
-    /// Nobody answered.
-    Silence {
-        /// Until when.
+    /// The name of an address; the key is the address in reverse notation.
+    Pointer(Pointer),
+    /// Nobody responded.
+    NoResponse {
+        /// When this expires.
         expires: Instant,
     },
 }
 
-impl Remembered {
+impl CacheEntry {
     fn expires(&self) -> Instant {
         match self {
             Self::Host(answer) => answer.expires,
-            Self::Pointer { expires, .. } | Self::Silence { expires } => *expires,
+            Self::Pointer(pointer) => pointer.expires,
+            Self::NoResponse { expires } => *expires,
         }
     }
 }
@@ -44,9 +40,9 @@ const GROWTH: usize = 80;
 
 /// A bounded map from names to what is remembered of them.
 pub(crate) struct Cache {
-    // Bounded here, not by the map: that would take the memory for all its places at once, in every process.
-    entries: LruCache<Name, Remembered>,
-    /// Of the settings by which all of this was found.
+    // Bounded by `insert`: with a capacity of its own, the map would allocate all of it at once, in every process.
+    entries: LruCache<Name, CacheEntry>,
+    /// The generation of the settings under which the entries were found.
     generation: u32,
 }
 
@@ -57,16 +53,16 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// Forgets everything unless it was found by settings of that generation.
-    pub(crate) fn forget_others(&mut self, generation: u32) {
+    /// Removes every entry, unless the entries were found under settings of this generation.
+    pub(crate) fn set_generation(&mut self, generation: u32) {
         if self.generation != generation {
             self.entries.clear();
             self.generation = generation;
         }
     }
 
-    /// What is remembered of `name`, if it is still good at `now`.
-    pub(crate) fn get(&mut self, name: &Name, now: Instant) -> Option<&Remembered> {
+    /// The entry of `name`, if it has not expired at `now`.
+    pub(crate) fn get(&mut self, name: &Name, now: Instant) -> Option<&CacheEntry> {
         let fresh = self.entries.peek(name).map(|entry| now < entry.expires())?;
         if !fresh {
             self.entries.pop(name);
@@ -75,10 +71,10 @@ impl Cache {
         self.entries.get(name)
     }
 
-    /// Remembers `entry` of `name`, in place of what was remembered of it before, in a cache of at most `size` names;
-    /// nothing where memory is short, because the map takes it for granted.
-    pub(crate) fn insert(&mut self, name: &Name, entry: Remembered, size: usize) {
-        if size == 0 || !memory::is_plenty(self.entries.len() * GROWTH) {
+    /// Replaces the entry of `name`, in a cache of at most `size` names. Does nothing if memory is short, because the map
+    /// allocates infallibly.
+    pub(crate) fn insert(&mut self, name: &Name, entry: CacheEntry, size: usize) {
+        if size == 0 || !try_alloc::is_plenty(self.entries.len() * GROWTH) {
             return;
         }
         if self.entries.len() >= size && !self.entries.contains(name) {
@@ -98,60 +94,60 @@ mod tests {
         Name::from_text(text.as_bytes()).unwrap()
     }
 
-    fn silence(expires: Instant) -> Remembered {
-        Remembered::Silence { expires }
+    fn no_response(expires: Instant) -> CacheEntry {
+        CacheEntry::NoResponse { expires }
     }
 
     #[test]
-    fn entries_end_at_their_time() {
+    fn entries_expire() {
         let start = Instant::now();
         let mut cache = Cache::default();
-        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)), 4);
+        cache.insert(&name("a.local"), no_response(start + Duration::from_secs(1)), 4);
         assert!(cache.get(&name("A.LOCAL"), start + Duration::from_millis(999)).is_some());
         assert!(cache.get(&name("a.local"), start + Duration::from_secs(1)).is_none());
         assert_eq!(cache.entries.len(), 0);
     }
 
     #[test]
-    fn a_new_entry_takes_the_place_of_the_old() {
+    fn a_new_entry_replaces_the_old() {
         let start = Instant::now();
         let mut cache = Cache::default();
-        cache.insert(&name("a.local"), silence(start + Duration::from_secs(1)), 1);
-        cache.insert(&name("A.local"), silence(start + Duration::from_secs(9)), 1);
+        cache.insert(&name("a.local"), no_response(start + Duration::from_secs(1)), 1);
+        cache.insert(&name("A.local"), no_response(start + Duration::from_secs(9)), 1);
         assert!(cache.get(&name("a.local"), start + Duration::from_secs(8)).is_some());
     }
 
     #[test]
-    fn the_least_recently_used_name_goes_first() {
+    fn the_least_recently_used_name_is_evicted_first() {
         let start = Instant::now();
         let later = start + Duration::from_secs(1);
         let mut cache = Cache::default();
-        cache.insert(&name("a.local"), silence(later), 2);
-        cache.insert(&name("b.local"), silence(later), 2);
+        cache.insert(&name("a.local"), no_response(later), 2);
+        cache.insert(&name("b.local"), no_response(later), 2);
         cache.get(&name("a.local"), start);
-        cache.insert(&name("c.local"), silence(later), 2);
+        cache.insert(&name("c.local"), no_response(later), 2);
         assert!(cache.get(&name("a.local"), start).is_some());
         assert!(cache.get(&name("b.local"), start).is_none());
         assert!(cache.get(&name("c.local"), start).is_some());
     }
 
     #[test]
-    fn what_was_found_by_other_settings_is_forgotten() {
+    fn entries_found_under_other_settings_are_removed() {
         let start = Instant::now();
         let later = start + Duration::from_secs(1);
         let mut cache = Cache::default();
-        cache.insert(&name("a.local"), silence(later), 2);
-        cache.forget_others(0);
+        cache.insert(&name("a.local"), no_response(later), 2);
+        cache.set_generation(0);
         assert!(cache.get(&name("a.local"), start).is_some());
-        cache.forget_others(1);
+        cache.set_generation(1);
         assert!(cache.get(&name("a.local"), start).is_none());
     }
 
     #[test]
-    fn a_cache_of_no_names_keeps_none() {
+    fn a_cache_of_size_0_keeps_nothing() {
         let now = Instant::now();
         let mut cache = Cache::default();
-        cache.insert(&name("a.local"), silence(now + Duration::from_secs(1)), 0);
+        cache.insert(&name("a.local"), no_response(now + Duration::from_secs(1)), 0);
         assert!(cache.get(&name("a.local"), now).is_none());
     }
 }

@@ -1,35 +1,35 @@
-//! Why a lookup has no answer. The module maps each of these to what glibc is told, in one table.
+//! Why a lookup has no answer. The module maps each reason to the codes that it returns to glibc, in one table.
 
 use std::{fmt, io};
 
 /// Why a lookup has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookupError {
-    /// Not a name or an address that multicast DNS is asked for: the next service's affair.
+    /// Not handled by multicast DNS: glibc asks the next service.
     NotOurs,
-    /// Under `.local`, but no valid domain name: nobody is asked.
+    /// Under `.local`, but not a valid domain name.
     Malformed,
-    /// Nobody answered until the deadline.
-    Silence,
-    /// The host exists, but has no address of the family that was asked for.
+    /// Nobody responded before the deadline.
+    NoResponse,
+    /// The host exists, but has no address in the family that was asked for.
     NoData,
-    /// No interface that multicast DNS could be asked on.
+    /// There is no interface that can be queried.
     NoInterface,
-    /// The process or the machine ran out of something that may be there again later: descriptors, memory.
+    /// The process or the machine has run out of descriptors or memory, for now.
     Exhausted,
-    /// A system call was refused, as in a sandbox; its errno.
+    /// A system call failed with this errno, as in a sandbox.
     Refused(i32),
 }
 
 impl fmt::Display for LookupError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOurs => out.write_str("it is left to other services"),
-            Self::Malformed => out.write_str("it is no valid name"),
-            Self::Silence => out.write_str("nobody answered"),
-            Self::NoData => out.write_str("the host has no address of that family"),
-            Self::NoInterface => out.write_str("there is no interface to ask on"),
-            Self::Exhausted => out.write_str("there are no descriptors or no memory left"),
+            Self::NotOurs => out.write_str("it is not handled by multicast DNS"),
+            Self::Malformed => out.write_str("it is not a valid name"),
+            Self::NoResponse => out.write_str("nobody responded"),
+            Self::NoData => out.write_str("the host has no address in that family"),
+            Self::NoInterface => out.write_str("there is no interface that can be queried"),
+            Self::Exhausted => out.write_str("out of descriptors or memory"),
             Self::Refused(errno) => io::Error::from_raw_os_error(*errno).fmt(out),
         }
     }
@@ -38,7 +38,7 @@ impl fmt::Display for LookupError {
 impl std::error::Error for LookupError {}
 
 impl LookupError {
-    /// What the failure of a system call means for the lookup.
+    /// The reason that corresponds to the failure of a system call.
     pub fn from_io(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN) => Self::Exhausted,

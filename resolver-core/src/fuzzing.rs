@@ -1,24 +1,25 @@
-//! Opens the pure inner parts to the fuzz targets in `fuzz/`; compiled only with `--cfg fuzzing`, never in what ships.
+//! Gives the fuzz targets in `fuzz/` access to the internal parts that do no I/O. Compiled only with `--cfg fuzzing`, never in
+//! what ships.
 //!
-//! A [`Lookup`] is the querier without its sockets: the targets say what was asked, what came in and when, and get the
-//! same validation and the same collectors that a real lookup has. Times are durations since its start.
+//! A [`Lookup`] is the querier without its sockets: a target says what was sent, what arrived and when, and the packets pass
+//! through the same validation and the same lookup code as in a real lookup. Times are durations since its start.
 
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Answer, Families, Family};
-use crate::answers::AddressCollector;
-use crate::collector::{Collector, Verdict};
+use crate::address::{Families, Family};
 use crate::config::Config;
-use crate::interfaces::{Interfaces, Link, LinkName, OwnAddress};
-use crate::netlink;
-use crate::pointer::PointerCollector;
-use crate::socket::{Channel, Datagram};
-use crate::sys::Received;
-use crate::validation::{self, Asked, Outstanding};
+use crate::lookup::answer::{Answer, Pointer};
+use crate::lookup::host;
+use crate::lookup::reverse;
+use crate::lookup::{self, Progress};
+use crate::net::interfaces::Interfaces;
+use crate::net::links::{Link, LinkName, LocalAddress, Tables as KernelTables};
+use crate::net::socket::{Datagram, Received, SocketKind};
+use crate::net::{ifioctl, netlink};
+use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
-use crate::without_netlink;
 
 /// A packet with all that the kernel says of it.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub struct Packet<'a> {
     /// It came by one of the group's sockets, not by an ephemeral one.
     pub group: bool,
     /// The family of that socket.
-    pub over: Family,
+    pub transport: Family,
     /// Longer than the buffer.
     pub truncated: bool,
     /// The sender's address.
@@ -43,11 +44,11 @@ pub struct Packet<'a> {
     pub octets: &'a [u8],
 }
 
-/// Whether a lookup has what it wants: what [`Verdict`] is to the querier.
+/// Whether a lookup has what it wants: what [`Progress`] is to the querier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing heard.
-    Silent,
+    /// Nothing has arrived.
+    NoResponse,
     /// The rest is awaited until then.
     WaitUntil(Duration),
     /// Nothing to wait for.
@@ -63,8 +64,8 @@ pub type OwnFacts = (u32, IpAddr, u8);
 /// A lookup without a network.
 #[derive(Debug)]
 pub struct Lookup<C> {
-    collector: C,
-    outstanding: Outstanding,
+    lookup: C,
+    pending: PendingQueries,
     interfaces: Interfaces,
     start: Instant,
 }
@@ -75,37 +76,37 @@ pub type HostLookup = Lookup<AddressesOf>;
 /// A lookup of an address's name.
 pub type PointerLookup = Lookup<PointerOf>;
 
-/// The collector of a [`HostLookup`].
+/// The lookup of a [`HostLookup`].
 #[derive(Debug)]
-pub struct AddressesOf(AddressCollector);
+pub struct AddressesOf(host::HostLookup);
 
-/// The collector of a [`PointerLookup`].
+/// The lookup of a [`PointerLookup`].
 #[derive(Debug)]
-pub struct PointerOf(PointerCollector);
+pub struct PointerOf(reverse::ReverseLookup);
 
-/// A collector, by a name that may leave the crate.
+/// A lookup, by a name that may leave the crate.
 #[allow(private_interfaces, missing_docs)]
 pub trait Inner {
-    fn get(&self) -> &dyn Collector;
-    fn get_mut(&mut self) -> &mut dyn Collector;
+    fn get(&self) -> &dyn lookup::Lookup;
+    fn get_mut(&mut self) -> &mut dyn lookup::Lookup;
 }
 
 #[allow(private_interfaces)]
 impl Inner for AddressesOf {
-    fn get(&self) -> &dyn Collector {
+    fn get(&self) -> &dyn lookup::Lookup {
         &self.0
     }
-    fn get_mut(&mut self) -> &mut dyn Collector {
+    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
         &mut self.0
     }
 }
 
 #[allow(private_interfaces)]
 impl Inner for PointerOf {
-    fn get(&self) -> &dyn Collector {
+    fn get(&self) -> &dyn lookup::Lookup {
         &self.0
     }
-    fn get_mut(&mut self) -> &mut dyn Collector {
+    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
         &mut self.0
     }
 }
@@ -113,31 +114,31 @@ impl Inner for PointerOf {
 impl HostLookup {
     /// For the addresses of `name`, on a machine with these links and addresses.
     pub fn of_host(name: &Name, wanted: Families, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
-        Self::with(AddressesOf(AddressCollector::new(name, wanted, &Config::default())), links, own)
+        Self::with(AddressesOf(host::HostLookup::new(name, wanted, &Config::default())), links, own)
     }
 
     /// The answer, when the lookup has ended.
     pub fn finish(mut self, at: Duration) -> Option<Answer> {
-        self.collector.0.finish(&self.interfaces, self.start + at)
+        self.lookup.0.finish(&self.interfaces, self.start + at)
     }
 }
 
 impl PointerLookup {
     /// For the name of `ip`.
     pub fn of_address(ip: IpAddr, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
-        Self::with(PointerOf(PointerCollector::new(&Name::of_address(ip), ip)), links, own)
+        Self::with(PointerOf(reverse::ReverseLookup::new(&Name::of_address(ip), ip, &Config::default())), links, own)
     }
 
-    /// The name and its time to live, when the lookup has ended.
-    pub fn finish(self) -> Option<(Name, Duration)> {
-        self.collector.0.finish()
+    /// The name and when it expires, once the lookup has ended.
+    pub fn finish(self, at: Duration) -> Option<Pointer> {
+        self.lookup.0.finish(self.start + at)
     }
 }
 
 impl<C: Inner> Lookup<C> {
-    fn with(collector: C, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
+    fn with(lookup: C, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
         let interfaces = interfaces(links, own);
-        Self { collector, outstanding: Outstanding::default(), interfaces, start: Instant::now() }
+        Self { lookup, pending: PendingQueries::default(), interfaces, start: Instant::now() }
     }
 
     /// When the lookup began: what the times of an [`Answer`] are relative to.
@@ -147,66 +148,65 @@ impl<C: Inner> Lookup<C> {
 
     /// The name that is asked for at present.
     pub fn name(&self) -> &Name {
-        self.collector.get().name()
+        self.lookup.get().name()
     }
 
-    /// The types that are to be asked for over `over`.
-    pub fn kinds(&self, over: Family, other: bool) -> &'static [RecordType] {
-        self.collector.get().kinds(over, other)
+    /// The record types that are still to be asked for over `transport`.
+    pub fn question_types(&self, transport: Family, has_other_family: bool) -> &'static [RecordType] {
+        self.lookup.get().question_types(transport, has_other_family)
     }
 
-    /// The interfaces that would be asked on: index, IPv4, IPv6.
-    pub fn asks_on(&self) -> impl Iterator<Item = (u32, bool, bool)> {
-        self.interfaces.iter().map(|interface| (interface.index, interface.v4, interface.v6))
+    /// The interfaces that would be queried: index and families.
+    pub fn queried_interfaces(&self) -> impl Iterator<Item = (u32, Families)> {
+        self.interfaces.iter().map(|interface| (interface.index, interface.families))
     }
 
-    /// A question was sent from an ephemeral port.
-    pub fn asked(&mut self, id: u16, interface: u32, over: Family, kind: RecordType, at: Duration) {
+    /// A query was sent from an ephemeral port.
+    pub fn on_query_sent(&mut self, id: u16, interface: u32, transport: Family, rtype: RecordType, at: Duration) {
         let at = self.start + at;
-        self.outstanding.add(Asked { id, interface, over, kind, at }, self.collector.get().name());
-        self.collector.get_mut().asked(over, at);
+        self.pending.add(SentQuery { id, interface, transport, rtype, at }, self.lookup.get().name());
+        self.lookup.get_mut().on_query_sent(transport, at);
     }
 
-    /// A question was sent from a socket of the group.
-    pub fn asked_from_group(&mut self, interface: u32, over: Family, at: Duration) {
-        self.outstanding.expect_multicast(interface, over);
-        self.collector.get_mut().asked(over, self.start + at);
+    /// A query was sent by a multicast listener.
+    pub fn on_query_sent_by_listener(&mut self, interface: u32, transport: Family, at: Duration) {
+        self.pending.expect_multicast(interface, transport);
+        self.lookup.get_mut().on_query_sent(transport, self.start + at);
     }
 
     /// True, once, if another name is to be asked for.
     pub fn take_new_name(&mut self) -> bool {
-        self.collector.get_mut().take_new_name()
+        self.lookup.get_mut().take_new_name()
     }
 
-    /// A packet came; true if it was believed.
-    pub fn hear(&mut self, packet: &Packet<'_>, at: Duration) -> bool {
-        let datagram = datagram(packet);
-        let reply = validation::believe(&datagram, packet.octets, &self.outstanding, &self.interfaces);
-        if let Some(reply) = &reply {
-            self.collector.get_mut().take(reply, self.start + at);
+    /// A packet arrived; true if it was accepted.
+    pub fn on_packet(&mut self, packet: &Packet<'_>, at: Duration) -> bool {
+        let response = validate::validate(&datagram(packet), packet.octets, &self.pending, &self.interfaces);
+        if let Some(response) = &response {
+            self.lookup.get_mut().on_response(response, self.start + at);
         }
-        reply.is_some()
+        response.is_some()
     }
 
-    /// What the lookup waits for.
+    /// How far the lookup has come.
     pub fn state(&self, at: Duration) -> State {
-        match self.collector.get().verdict(self.start + at) {
-            Verdict::Silent => State::Silent,
-            Verdict::WaitUntil(until) => State::WaitUntil(until.saturating_duration_since(self.start)),
-            Verdict::Done => State::Done,
+        match self.lookup.get().poll(self.start + at) {
+            Progress::NoResponse => State::NoResponse,
+            Progress::WaitUntil(until) => State::WaitUntil(until.saturating_duration_since(self.start)),
+            Progress::Done => State::Done,
         }
     }
 
-    /// When it is worth while to ask again.
+    /// The time at which a missing family is asked for once more.
     pub fn ask_again_at(&self) -> Option<Duration> {
-        self.collector.get().ask_again_at().map(|again| again.saturating_duration_since(self.start))
+        self.lookup.get().ask_again_at().map(|again| again.saturating_duration_since(self.start))
     }
 }
 
 fn datagram(packet: &Packet<'_>) -> Datagram {
     Datagram {
-        channel: if packet.group { Channel::Group } else { Channel::Ephemeral },
-        over: packet.over,
+        socket: if packet.group { SocketKind::MulticastListener } else { SocketKind::Ephemeral },
+        transport: packet.transport,
         received: Received {
             length: packet.octets.len(),
             truncated: packet.truncated,
@@ -223,8 +223,8 @@ fn interfaces(links: &[LinkFacts], own: &[OwnFacts]) -> Interfaces {
     let link = |&(index, flags, is_port): &LinkFacts| Link { index, name: LinkName::default(), flags, is_port };
     let mut links: Vec<_> = links.iter().map(link).collect();
     links.sort_unstable_by_key(|link| link.index);
-    let own = own.iter().map(|&(interface, ip, prefix_length)| OwnAddress { interface, ip, prefix_length });
-    Interfaces::select(&links, own.collect(), &Config::default())
+    let addresses = own.iter().map(|&(interface, ip, prefix_length)| LocalAddress { interface, ip, prefix_length });
+    Interfaces::select(KernelTables { links, addresses: addresses.collect() }, &Config::default())
 }
 
 /// What a netlink datagram says. A message that describes nothing of use leaves a None.
@@ -256,7 +256,7 @@ pub fn netlink_tables(datagram: &[u8], sequence: u32) -> io::Result<Tables> {
 
 /// What a line of `/proc/net/if_inet6` says: address, prefix length and name, padded with zeros.
 pub fn ipv6_line(line: &str) -> Option<(IpAddr, u8, [u8; libc::IFNAMSIZ])> {
-    let (ip, prefix_length, name) = without_netlink::ipv6_line(line)?;
+    let (ip, prefix_length, name) = ifioctl::ipv6_line(line)?;
     Some((ip, prefix_length, name.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes()))))
 }
 

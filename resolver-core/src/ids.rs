@@ -1,4 +1,4 @@
-//! Message ids that nobody off the link can guess: fresh random octets from the kernel for every query.
+//! Message ids that nobody off the link can predict: random octets from the kernel, fresh for every query.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,24 +6,26 @@ use std::time::SystemTime;
 
 use crate::sys;
 
-/// How many ids are fetched at a time.
+/// How many ids are fetched with one system call.
 const BATCH: usize = 16;
 
-/// A source of random ids, none of them 0, which responders use where they echo none.
+/// A source of random ids. None is 0: responders that echo no id send 0.
 #[derive(Debug)]
-pub(crate) struct Ids {
+pub struct Ids {
     octets: [u8; 2 * BATCH],
     used: usize,
 }
 
 impl Ids {
     /// A source for one lookup.
-    pub(crate) fn new() -> Self {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
         Self { octets: [0; 2 * BATCH], used: 2 * BATCH }
     }
 
     /// The next id.
-    pub(crate) fn next(&mut self) -> u16 {
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> u16 {
         loop {
             if self.used >= self.octets.len() {
                 self.fetch();
@@ -40,15 +42,15 @@ impl Ids {
     fn fetch(&mut self) {
         self.used = 0;
         if !sys::random(&mut self.octets) {
-            fill_without_the_kernel(&mut self.octets);
+            fill_without_getrandom(&mut self.octets);
         }
     }
 }
 
-/// For a sandbox without getrandom(2). What the kernel gave the process at its start, the time to the nanosecond and a count
-/// are the best there is; a reply must still come from the link.
+/// For a sandbox that denies getrandom(2): hashes the random octets that the kernel gave the process at its start, the time
+/// in nanoseconds and a counter. This is weaker, but a response must still come from the link.
 #[cold]
-fn fill_without_the_kernel(octets: &mut [u8]) {
+fn fill_without_getrandom(octets: &mut [u8]) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     for chunk in octets.chunks_mut(8) {
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_many_and_never_0() {
+    fn ids_vary_and_are_never_0() {
         let mut ids = Ids::new();
         let mut seen: Vec<_> = (0..1000).map(|_| ids.next()).collect();
         assert!(!seen.contains(&0));
@@ -76,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn without_the_kernel_ids_are_many_too() {
+    fn ids_vary_without_getrandom_too() {
         let mut octets = [0; 2000];
-        fill_without_the_kernel(&mut octets);
+        fill_without_getrandom(&mut octets);
         let mut seen: Vec<_> = octets.chunks(2).map(<[u8]>::to_vec).collect();
         seen.sort_unstable();
         seen.dedup();

@@ -1,52 +1,61 @@
-//! A synchronous one-shot multicast DNS resolver (RFC 6762, section 5.1) that is fit to live in other people's
-//! processes: no thread, no descriptor and no held lock outlives a call, nothing is printed, and no packet is believed
-//! that did not come from the link.
+//! A synchronous one-shot multicast DNS resolver (RFC 6762, section 5.1), built to run inside other programs' processes: no
+//! thread, descriptor or lock outlives a call, nothing is printed, and no packet is accepted that did not come from the link.
 //!
 //! ```text
 //! Resolver::lookup ── cache ──────────────────────────────────────── hit ──> Answer
 //!     │ miss                                                                   ^
-//!     ├─> config (watched)                                                     │
-//!     └─> interfaces (netlink) ──> querier ── socket, wire ──> the link        │
-//!                                     │ datagrams                              │
-//!                                     └─> validation ──> answers ──────────────┘
+//!     ├─> config (re-read when it changes)                                     │
+//!     └─> net::interfaces ──> querier ── net::socket, wire ──> the link        │
+//!                                │ datagrams                                   │
+//!                                └─> validate ──> lookup ──────────────────────┘
 //! ```
-//! `wire`, `validation`, `answers`, `pointer`, `cache`, `policy`, `config`, `allow` and `globs` do no I/O and read no clock.
-//! Only `sys` is unsafe.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`resolver`] | a lookup from start to end |
+//! | `querier` | the only loop that waits: when to send, when to repeat, when to stop |
+//! | `lookup` | what a lookup knows, without I/O: addresses of a host, name of an address, and what is still to be asked |
+//! | `validate` | which packets are accepted |
+//! | `cache` | answers by name, each with its expiry |
+//! | [`policy`], [`host_name`], `address` | the names and addresses that multicast DNS handles |
+//! | [`config`] | the settings, `/etc/mdns.allow`, and the files that they are read from |
+//! | [`net`] | interfaces and sockets |
+//! | [`wire`] | messages and names as octets |
+//! | `sys` | the system calls that no crate wraps |
+//! | `ids`, `lock`, `try_alloc` | random ids; locks that are never waited for; fallible allocation |
+//! | [`fault_injection`], `fuzzing` | for tests and fuzz targets only |
+//!
+//! Imports point downward in this table, without circles; `net` and `config` use the rows below them and `policy`, `address` and
+//! `error`. `validate`, `lookup`, `cache`, `policy` and `wire` do no I/O and read no clock. Only `sys` has unsafe code.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub mod allow;
-mod answer;
-mod answers;
+mod address;
 mod cache;
-pub mod check;
-mod collector;
 pub mod config;
 mod error;
+pub mod fault_injection;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod globs;
+pub mod host_name;
 mod ids;
-mod interfaces;
 mod lock;
-mod memory;
-mod netlink;
-mod pointer;
+mod lookup;
+pub mod net;
 pub mod policy;
 mod querier;
-mod resolver;
-mod socket;
-pub mod stages;
+pub mod resolver;
 #[allow(unsafe_code)]
 mod sys;
-mod validation;
-mod watched;
+mod try_alloc;
+mod validate;
 pub mod wire;
-mod without_netlink;
 
-pub use answer::{Address, Answer, Families, Family};
+pub use address::{Address, Families, Family};
 pub use config::Config;
 pub use error::LookupError;
-pub use globs::Globs;
-pub use resolver::{Pointer, Resolver};
+pub use host_name::HostName;
+pub use ids::Ids;
+pub use lookup::answer::{Answer, Pointer};
+pub use resolver::Resolver;

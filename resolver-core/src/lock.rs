@@ -1,14 +1,15 @@
-//! Locks that are only tried: after a fork in another thread, one might never be free again.
+//! Locks that are tried for a bounded time and never waited for: if another thread held one when the process forked, the
+//! child would wait for ever.
 
 use parking_lot::Mutex;
 
-/// How often a lock is tried before a lookup does without what it guards. Each is held for about a microsecond, in which
-/// nothing is asked of the kernel but, at times, memory.
-const TRIES: u32 = 100;
+/// How often a lock is tried before the caller goes on without what it guards. A holder keeps a lock for about a
+/// microsecond, and makes no system call meanwhile except to allocate memory.
+const MAX_TRIES: u32 = 100;
 
-/// Does something with what `mutex` guards, or nothing if it cannot be had.
+/// Runs `work` on what `mutex` guards; None if the lock could not be taken.
 pub(crate) fn with<T, R>(mutex: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> Option<R> {
-    for _ in 0..TRIES {
+    for _ in 0..MAX_TRIES {
         if let Some(mut guarded) = mutex.try_lock() {
             return Some(work(&mut guarded));
         }
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_is_held_is_done_without() {
+    fn a_held_lock_is_given_up_on() {
         let mutex = Mutex::new(1);
         assert_eq!(with(&mutex, |number| *number + 1), Some(2));
         let held = mutex.lock();

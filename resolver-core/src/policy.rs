@@ -1,81 +1,83 @@
-//! Which names and addresses are multicast DNS's affair, and which names are this host's own.
+//! Which names and addresses multicast DNS is asked about, and which names are this machine's own.
 
 use std::net::IpAddr;
 
-use crate::allow::Allowed;
-use crate::answer::is_link_local;
-use crate::config::Labels;
+use crate::address::{is_host_address, is_link_local};
 use crate::error::LookupError;
+use crate::host_name::HostName;
 use crate::wire::Name;
 
-/// True if `text` ends in `.local`, or `.local.`. Takes no memory and makes no system call: every name that any program
-/// on the machine looks up comes by here.
+/// True if `text` ends in `.local` or `.local.`. Allocates nothing and makes no system call: every name that a program on
+/// this machine looks up is checked here.
 pub fn is_local(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
     text.last_chunk::<6>().is_some_and(|end| end.eq_ignore_ascii_case(b".local"))
 }
 
-/// Of which names a service is asked.
+/// The names that a service looks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameRange {
-    /// Those under `.local`, whatever `/etc/mdns.allow` says: the minimal services.
+    /// Names under `.local`, whatever `/etc/mdns.allow` says: the minimal services.
     Local,
-    /// Those that `/etc/mdns.allow` says, where it is there.
+    /// Names in the domains that `/etc/mdns.allow` lists; names under `.local` if there is no such file.
     Allowed,
 }
 
 impl NameRange {
-    /// The name that `text` spells, if it may be in the range, whatever the settings are: told without a system call.
+    /// The name that `text` stands for, if it can be in this range under any settings. Makes no system call.
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] for a name that is left to other services, [`LookupError::Malformed`] for one under
-    /// `.local` that no host can have.
-    pub fn host_name(self, text: &[u8]) -> Result<Name, LookupError> {
+    /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::Malformed`] for one under `.local` that is no
+    /// valid name.
+    pub fn host_name(self, text: &[u8]) -> Result<HostName, LookupError> {
         let is_local = is_local(text);
-        if !is_local && (self == Self::Local || !has_dot_within(text)) {
+        if !is_local && (self == Self::Local || !has_inner_dot(text)) {
             return Err(LookupError::NotOurs);
         }
-        Name::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
-    }
-
-    /// True if `name`, spelled so, is in the range. `labels` is only asked where it matters.
-    pub(crate) fn contains(
-        self,
-        name: &Name,
-        spelling: &[u8],
-        allowed: &Allowed,
-        labels: impl FnOnce() -> Labels,
-    ) -> bool {
-        match (self, allowed) {
-            (Self::Allowed, Allowed::Listed(suffixes)) => suffixes.contain(spelling),
-            _ => name.is_local() && (is_of_two_labels(name) || labels() == Labels::Any),
-        }
+        HostName::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
     }
 }
 
-/// True if there is a dot in `text` that is not its last octet.
-fn has_dot_within(text: &[u8]) -> bool {
+/// True if `text` has a dot before its last octet.
+fn has_inner_dot(text: &[u8]) -> bool {
     text.strip_suffix(b".").unwrap_or(text).contains(&b'.')
 }
 
+/// How many labels a name under `.local` may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// Two: `printer.local`.
+    Two,
+    /// Any number: `a.b.local` too.
+    Any,
+}
+
+impl Labels {
+    /// True if `name` is under `.local` and has no more labels than this allows. `labels` is called only if the name has
+    /// more than two.
+    pub(crate) fn allow(labels: impl FnOnce() -> Self, name: &Name) -> bool {
+        name.is_local() && (has_two_labels(name) || labels() == Self::Any)
+    }
+}
+
 /// True for `printer.local`, false for `a.b.local`.
-pub(crate) fn is_of_two_labels(name: &Name) -> bool {
+fn has_two_labels(name: &Name) -> bool {
     name.labels().count() == 2
 }
 
-/// Of which addresses the names are looked up. The less, the smaller.
+/// The addresses whose names are looked up. Ordered: a smaller range is contained in a larger one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReverseRange {
     /// None.
     Nothing,
-    /// Link-local addresses only (RFC 6762, section 4).
+    /// Link-local addresses (RFC 6762, section 4).
     LinkLocal,
-    /// Those, and addresses within a prefix of one of this host's interfaces.
+    /// Link-local addresses, and addresses within a prefix of one of this machine's interfaces.
     OnLink,
 }
 
 impl ReverseRange {
-    /// False if `ip` cannot be in the range, whatever this host's prefixes are: told without a system call.
+    /// False if `ip` cannot be in this range, whatever the interfaces' prefixes are. Makes no system call.
     pub fn may_contain(self, ip: IpAddr) -> bool {
         match self {
             Self::Nothing => false,
@@ -83,35 +85,36 @@ impl ReverseRange {
             Self::OnLink => is_link_local(ip) || is_host_address(ip),
         }
     }
-}
 
-/// True unless `ip` can be no single host's address on a network: the unspecified, loopback, multicast and broadcast
-/// ones, 0.0.0.0/8, and IPv4 addresses in IPv6's clothes.
-pub(crate) fn is_host_address(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [first, ..] = ip.octets();
-            first != 0 && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast()
-        }
-        // The first 96 bits zero: the unspecified and loopback addresses and the old compatible ones.
-        IpAddr::V6(ip) => !ip.is_multicast() && ip.to_ipv4_mapped().is_none() && u128::from(ip) >> 32 != 0,
+    /// `ip` as the subject of a reverse lookup within this range.
+    ///
+    /// # Errors
+    /// [`LookupError::NotOurs`] if it cannot be in the range.
+    pub fn address(self, ip: IpAddr) -> Result<ReverseAddress, LookupError> {
+        if self.may_contain(ip) { Ok(ReverseAddress { ip, range: self }) } else { Err(LookupError::NotOurs) }
     }
 }
 
-/// True if `name` is `<label>.local`, where `<label>` is the first label of this machine's host name.
+/// An address whose name is asked for, and the range of the service that is asked. The address may be in that range.
+#[derive(Clone, Copy, Debug)]
+pub struct ReverseAddress {
+    pub(crate) ip: IpAddr,
+    pub(crate) range: ReverseRange,
+}
+
+/// True if `name` is `<label>.local` and `<label>` is the first label of this machine's host name.
 pub(crate) fn is_own_name(name: &Name, host_name: &[u8]) -> bool {
     let own = host_name.split(|&octet| octet == b'.').next().unwrap_or_default();
     let is_own = |label: &[u8]| !own.is_empty() && label.eq_ignore_ascii_case(own);
-    name.is_local() && is_of_two_labels(name) && name.labels().next().is_some_and(is_own)
+    name.is_local() && has_two_labels(name) && name.labels().next().is_some_and(is_own)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::allow::Suffixes;
 
     #[test]
-    fn names_that_may_be_ours() {
+    fn names_that_may_be_in_a_range() {
         let (ours, not_ours, malformed) = (Ok(()), Err(LookupError::NotOurs), Err(LookupError::Malformed));
         for (text, local, allowed) in [
             ("printer.local", ours, ours),
@@ -138,35 +141,6 @@ mod tests {
         }
         let long = format!("{}.local", "a".repeat(64));
         assert_eq!(NameRange::Local.host_name(long.as_bytes()).err(), Some(LookupError::Malformed));
-    }
-
-    #[test]
-    fn names_that_are_ours() {
-        let listed = |text: &str| Allowed::Listed(Suffixes::parse(text.as_bytes(), &mut |_| {}));
-        let (none, empty, example, all) = (Allowed::Local, listed(""), listed(".example"), listed("*"));
-        for (text, range, labels, allowed, expected) in [
-            ("printer.local", NameRange::Local, Labels::Two, &none, true),
-            ("a.b.local", NameRange::Local, Labels::Two, &none, false),
-            ("a.b.local", NameRange::Local, Labels::Any, &none, true),
-            ("printer.local", NameRange::Local, Labels::Two, &empty, true),
-            ("printer.local", NameRange::Allowed, Labels::Two, &none, true),
-            ("a.b.local", NameRange::Allowed, Labels::Two, &none, false),
-            ("a.b.local", NameRange::Allowed, Labels::Any, &none, true),
-            ("printer.example", NameRange::Allowed, Labels::Any, &none, false),
-            ("printer.local", NameRange::Allowed, Labels::Two, &empty, false),
-            ("printer.local", NameRange::Allowed, Labels::Any, &example, false),
-            ("printer.example", NameRange::Allowed, Labels::Two, &example, true),
-            ("a.b.example", NameRange::Allowed, Labels::Two, &example, true),
-            ("a.b.local", NameRange::Allowed, Labels::Two, &all, true),
-            ("www.example.org.", NameRange::Allowed, Labels::Two, &all, true),
-        ] {
-            let name = range.host_name(text.as_bytes()).unwrap();
-            assert_eq!(
-                range.contains(&name, text.as_bytes(), allowed, || labels),
-                expected,
-                "{text} {range:?} {labels:?} {allowed:?}"
-            );
-        }
     }
 
     #[test]

@@ -1,229 +1,247 @@
-//! The one-shot querier (RFC 6762, section 5.1): asks, waits no longer than it must, asks again.
+//! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, repeats the queries.
 //!
-//! Synchronous and alone: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
+//! Synchronous: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::answer::Family;
-use crate::collector::{Collector, Verdict};
+use crate::address::Family;
 use crate::config::{Config, Retries};
 use crate::error::LookupError;
+use crate::fault_injection::{self, Point};
 use crate::ids::Ids;
-use crate::interfaces::{Interface, Interfaces};
-use crate::memory;
-use crate::socket::{Channel, Sockets, group};
-use crate::stages::{self, Stage};
-use crate::validation::{self, Asked, Outstanding};
+use crate::lookup::{Lookup, Progress};
+use crate::net::interfaces::{Interface, Interfaces};
+use crate::net::socket::{SocketKind, Sockets, group};
+use crate::try_alloc;
+use crate::validate::{PendingQueries, SentQuery, validate};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 
-/// After this many packets the sockets are looked at anew, so that a flood on one does not hide an answer on another.
+/// After this many packets the sockets are polled again, so that a flood on one does not hide a response on another.
 const BATCH: usize = 32;
 
-/// The most packets that are taken in once the lookup is done, where there are not very many sockets.
-const MOST_LEFT_OVERS: usize = 64;
+/// The most packets that are drained once the lookup is done, unless there are very many sockets.
+const MAX_DRAINED: usize = 64;
 
-/// How an attempt asks.
+/// How queries are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempt {
-    /// From ephemeral ports: what nearly every responder answers, and at once.
-    Plain,
-    /// In two other ways at once, after silence. From the group's sockets with id 0, because the answer comes by
-    /// multicast, which stateful firewalls admit. And from ephemeral ports, asking for a unicast response (RFC 6762,
-    /// section 5.4), because some responders echo an id only then, or have used up this second's multicast.
-    Again,
+enum Transmission {
+    /// From ephemeral ports. Nearly every responder answers these, and without delay.
+    First,
+    /// After silence, in two other ways at once. From the multicast listeners with id 0: the response is multicast, which
+    /// stateful firewalls admit. And from ephemeral ports with the unicast-response bit set (RFC 6762, section 5.4): some
+    /// responders echo the id only then, and others are limited to one multicast per record per second.
+    Repeat,
 }
 
-/// Asks what `collector` wants to know until it is done or `timeout` has passed since the first query, and hands it the
-/// answers.
+/// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
+/// it.
 ///
 /// # Errors
-/// What kept the network from being asked, or from being listened to; the collector may have heard something before.
-/// Silence is no error here: the collector knows.
+/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before. No response is
+/// no error here: `lookup` knows.
 pub(crate) fn run(
-    collector: &mut dyn Collector,
+    lookup: &mut dyn Lookup,
     interfaces: &Interfaces,
     config: &Config,
     timeout: Duration,
 ) -> Result<(), LookupError> {
-    let mut buffer = memory::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
+    let mut buffer = try_alloc::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
     let mut querier = Querier {
         sockets: Sockets::open(interfaces, config.listener)?,
         interfaces,
-        outstanding: Outstanding::default(),
+        pending: PendingQueries::default(),
         ids: Ids::new(),
     };
-    stages::reach(Stage::Sockets);
+    fault_injection::point(Point::Sockets);
     let start = Instant::now();
     let deadline = start + timeout;
-    let mut attempts = Attempts { start, retries: config.retries, made: 0 };
-    let (mut asked, mut asked_again) = (false, false);
+    let mut schedule = RetransmitSchedule { start, retries: config.retries, sent: 0 };
+    let (mut any_sent, mut asked_again) = (false, false);
     let mut until = start;
-    // True if this process woke up too late, because the machine was busy: what has come in time is still to be read.
+    // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
     let is_late = loop {
         let now = Instant::now();
         if now >= deadline {
             break true;
         }
-        if collector.take_new_name() {
-            attempts = Attempts { start: now, made: 0, ..attempts };
+        if lookup.take_new_name() {
+            schedule = RetransmitSchedule { start: now, sent: 0, ..schedule };
         }
-        until = match collector.verdict(now) {
-            Verdict::Done => break now >= until,
-            Verdict::WaitUntil(until) => match collector.ask_again_at().filter(|_| !asked_again) {
+        until = match lookup.poll(now) {
+            Progress::Done => break now >= until,
+            Progress::WaitUntil(until) => match lookup.ask_again_at().filter(|_| !asked_again) {
                 Some(at) if at <= now => {
                     asked_again = true;
-                    // What has been heard is an answer even if this cannot be sent.
-                    let _ = querier.attempt(Attempt::Plain, collector, now);
+                    // The lookup has an answer even if this query cannot be sent.
+                    let _ = querier.transmit(Transmission::First, lookup, now);
                     until
                 }
                 Some(at) => until.min(at),
                 None => until,
             },
-            Verdict::Silent => {
-                if let Some(attempt) = attempts.due(now) {
-                    attempts.made += 1;
-                    match querier.attempt(attempt, collector, now) {
-                        Ok(()) => asked = true,
-                        // Once a question is out, an answer may come, whatever becomes of the next.
-                        Err(error) if !asked => return Err(error),
+            Progress::NoResponse => {
+                if let Some(transmission) = schedule.due(now) {
+                    schedule.sent += 1;
+                    match querier.transmit(transmission, lookup, now) {
+                        Ok(()) => any_sent = true,
+                        // Once a query has been sent, a response may arrive even if a repeat fails.
+                        Err(error) if !any_sent => return Err(error),
                         Err(_) => {}
                     }
                 }
-                attempts.next().unwrap_or(deadline)
+                schedule.next().unwrap_or(deadline)
             }
         };
-        stages::reach(Stage::Asked);
+        fault_injection::point(Point::Sent);
         querier.sockets.wait(until.min(deadline).saturating_duration_since(now))?;
         for _ in 0..BATCH {
             let now = Instant::now();
             if now >= deadline {
                 break;
             }
-            match querier.take_one(collector, &mut buffer, now) {
+            match querier.receive_one(lookup, &mut buffer, now) {
                 None => break,
-                Some(true) if now < until && collector.verdict(now) == Verdict::Done => break,
+                Some(true) if now < until && lookup.poll(now) == Progress::Done => break,
                 Some(_) => {}
             }
         }
     };
-    // A host has more than one address: what is already here is wanted too. But where many look up names at once, the ear
-    // is full of their questions.
-    let _ = querier.sockets.wait(Duration::ZERO);
-    let round = querier.sockets.count();
-    let most = MOST_LEFT_OVERS.max(4 * round);
-    let patience = if is_late { most } else { 2 * round };
-    let mut of_no_use = 0;
-    for _ in 0..most {
-        match querier.take_one(collector, &mut buffer, Instant::now()) {
-            Some(true) => of_no_use = 0,
-            Some(false) if of_no_use < patience => of_no_use += 1,
-            _ => break,
-        }
-    }
+    querier.drain(lookup, &mut buffer, is_late);
     Ok(())
 }
 
-/// The attempts of a lookup.
-struct Attempts {
+/// When the queries of a lookup are sent.
+struct RetransmitSchedule {
     start: Instant,
     retries: Retries,
-    made: usize,
+    /// How often they have been sent.
+    sent: usize,
 }
 
-impl Attempts {
-    /// When the next attempt is to be made.
+impl RetransmitSchedule {
+    /// The time of the next transmission.
     fn next(&self) -> Option<Instant> {
-        match self.made.checked_sub(1) {
+        match self.sent.checked_sub(1) {
             None => Some(self.start),
-            Some(retry) => self.retries.get(retry).map(|time| self.start + time),
+            Some(repeat) => self.retries.get(repeat).map(|time| self.start + time),
         }
     }
 
-    /// The attempt that is to be made now.
-    fn due(&self, now: Instant) -> Option<Attempt> {
-        self.next().filter(|&next| next <= now).map(|_| if self.made == 0 { Attempt::Plain } else { Attempt::Again })
+    /// The transmission that is due now.
+    fn due(&self, now: Instant) -> Option<Transmission> {
+        let transmission = if self.sent == 0 { Transmission::First } else { Transmission::Repeat };
+        self.next().filter(|&next| next <= now).map(|_| transmission)
     }
 }
 
 struct Querier<'a> {
     sockets: Sockets,
     interfaces: &'a Interfaces,
-    outstanding: Outstanding,
+    pending: PendingQueries,
     ids: Ids,
 }
 
 impl Querier<'_> {
-    /// Asks on every interface, over every family that it has; about an address, only where that is on the link, because
-    /// nobody elsewhere can know its name.
+    /// Sends the queries on every interface, over every family in which it has an address. Queries about an address go only
+    /// to the link that it is on: nobody else knows its name.
     ///
-    /// An error on one of them is passed over: only if nothing at all could be sent is it the lookup's.
-    fn attempt(&mut self, attempt: Attempt, collector: &mut dyn Collector, now: Instant) -> Result<(), LookupError> {
+    /// A failure on one interface or transport is ignored.
+    ///
+    /// # Errors
+    /// The first failure, if nothing could be sent.
+    fn transmit(
+        &mut self,
+        transmission: Transmission,
+        lookup: &mut dyn Lookup,
+        now: Instant,
+    ) -> Result<(), LookupError> {
         let mut result = Err(LookupError::NoInterface);
-        let direct = collector.direct();
-        let concerned = |index| direct.is_none_or(|ip| self.interfaces.is_on_link(ip, index));
-        for interface in self.interfaces.iter().filter(|interface| concerned(interface.index)) {
-            for over in Family::ALL.into_iter().filter(|&over| interface.has(over)) {
-                let sent = self.ask(attempt, collector, *interface, group(over), now);
+        let target = lookup.direct_target();
+        let is_concerned = |index| target.is_none_or(|ip| self.interfaces.is_on_link(ip, index));
+        for interface in self.interfaces.iter().filter(|interface| is_concerned(interface.index)) {
+            for transport in interface.families.iter() {
+                let sent = self.query(transmission, lookup, *interface, group(transport), now);
                 if sent.is_ok() {
-                    collector.asked(over, now);
+                    lookup.on_query_sent(transport, now);
                 }
                 result = result.or(sent);
             }
         }
-        if let Some(ip) = direct {
+        if let Some(ip) = target {
             for interface in self.interfaces.on_link(ip) {
-                // From the group's sockets one cannot ask directly: the answer would go to port 5353 of a daemon.
-                result = result.or(self.ask(Attempt::Plain, collector, *interface, ip, now));
+                // Never from a multicast listener: the response would go to port 5353, and so to a daemon.
+                result = result.or(self.query(Transmission::First, lookup, *interface, ip, now));
             }
         }
         result
     }
 
-    /// Asks for each of the types that are wanted; an error only if nothing could be sent.
-    fn ask(
+    /// Sends a query for each record type that the lookup still asks for.
+    ///
+    /// # Errors
+    /// The first failure, if nothing could be sent.
+    fn query(
         &mut self,
-        attempt: Attempt,
-        collector: &dyn Collector,
+        transmission: Transmission,
+        lookup: &dyn Lookup,
         interface: Interface,
         to: IpAddr,
         now: Instant,
     ) -> Result<(), LookupError> {
-        let over = Family::of(to);
+        let transport = Family::of(to);
+        let is_repeat = transmission == Transmission::Repeat;
         let mut result = Err(LookupError::NoInterface);
-        for &kind in collector.kinds(over, interface.has(over.other())) {
-            let query = Query { id: 0, name: collector.name(), kind, unicast_response: false };
-            if attempt == Attempt::Again && self.send(&query, Channel::Group, interface.index, to).is_ok() {
-                self.outstanding.expect_multicast(interface.index, over);
+        for &rtype in lookup.question_types(transport, interface.families.contains(transport.other())) {
+            let query = Query { id: 0, name: lookup.name(), rtype, unicast_response: false };
+            if is_repeat && self.send(&query, SocketKind::MulticastListener, interface.index, to).is_ok() {
+                self.pending.expect_multicast(interface.index, transport);
                 result = Ok(());
             }
-            let query = Query { id: self.ids.next(), unicast_response: attempt == Attempt::Again, ..query };
-            let asked = Asked { id: query.id, interface: interface.index, over, kind, at: now };
-            if !self.outstanding.add(asked, query.name) {
+            let query = Query { id: self.ids.next(), unicast_response: is_repeat, ..query };
+            let sent = SentQuery { id: query.id, interface: interface.index, transport, rtype, at: now };
+            if !self.pending.add(sent, query.name) {
                 return result.or(Err(LookupError::Exhausted));
             }
-            result = result.or(self.send(&query, Channel::Ephemeral, interface.index, to));
+            result = result.or(self.send(&query, SocketKind::Ephemeral, interface.index, to));
         }
         result
     }
 
-    fn send(&self, query: &Query<'_>, channel: Channel, interface: u32, to: IpAddr) -> Result<(), LookupError> {
+    fn send(&self, query: &Query<'_>, socket: SocketKind, interface: u32, to: IpAddr) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
-        self.sockets.send(packet, channel, interface, to).map_err(|error| LookupError::from_io(&error))
+        self.sockets.send(packet, socket, interface, to).map_err(|error| LookupError::from_io(&error))
     }
 
-    /// Takes in one packet; None if there is none, else whether it is believed.
-    fn take_one(&mut self, collector: &mut dyn Collector, buffer: &mut [u8], now: Instant) -> Option<bool> {
+    /// Receives one packet; None if there is none, otherwise whether it was accepted.
+    fn receive_one(&mut self, lookup: &mut dyn Lookup, buffer: &mut [u8], now: Instant) -> Option<bool> {
         let datagram = self.sockets.receive(buffer)?;
-        stages::reach(Stage::Received);
+        fault_injection::point(Point::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-        let reply = validation::believe(&datagram, octets, &self.outstanding, self.interfaces);
-        let is_believed = reply.is_some();
-        if let Some(reply) = reply {
-            stages::reach(Stage::Believed);
-            collector.take(&reply, now);
+        let response = validate(&datagram, octets, &self.pending, self.interfaces);
+        let is_accepted = response.is_some();
+        if let Some(response) = response {
+            fault_injection::point(Point::Accepted);
+            lookup.on_response(&response, now);
         }
-        Some(is_believed)
+        Some(is_accepted)
+    }
+
+    /// Receives what has already arrived when the lookup is done: a host may have more addresses than the first response
+    /// held. Bounded, because where many processes look up names at once, the multicast listeners are full of their queries.
+    fn drain(&mut self, lookup: &mut dyn Lookup, buffer: &mut [u8], is_late: bool) {
+        let _ = self.sockets.wait(Duration::ZERO);
+        let sockets = self.sockets.count();
+        let max = MAX_DRAINED.max(4 * sockets);
+        let max_ignored = if is_late { max } else { 2 * sockets };
+        let mut ignored = 0;
+        for _ in 0..max {
+            match self.receive_one(lookup, buffer, Instant::now()) {
+                Some(true) => ignored = 0,
+                Some(false) if ignored < max_ignored => ignored += 1,
+                _ => break,
+            }
+        }
     }
 }

@@ -1,66 +1,58 @@
-//! The whole way of a lookup: what is remembered, else what the network says, remembered before it is returned.
+//! A lookup from start to end: the cache; otherwise the interfaces, the querier, and the cache again.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::allow::{self, Allowed, Suffixes};
-use crate::answer::{Address, Answer, Families, Family, sort_by_rank};
-use crate::answers::{AddressCollector, leave_out_ipv6_link_local};
-use crate::cache::{Cache, Remembered};
+use crate::address::{Address, Families, Family, is_host_address, is_link_local};
+use crate::cache::{Cache, CacheEntry};
+use crate::config::allow::{self, Allowed, Suffixes};
+use crate::config::reload::ReloadedFile;
 use crate::config::{self, Config};
 use crate::error::LookupError;
-use crate::interfaces::Interfaces;
+use crate::fault_injection::{self, Point};
+use crate::host_name::HostName;
 use crate::lock;
-use crate::memory;
-use crate::pointer::PointerCollector;
-use crate::policy::{self, NameRange, ReverseRange};
+use crate::lookup::answer::{Answer, Pointer, expiry, sort_by_rank};
+use crate::lookup::host::{HostLookup, remove_ipv6_link_local};
+use crate::lookup::reverse::ReverseLookup;
+use crate::net::interfaces::Interfaces;
+use crate::policy::{self, NameRange, ReverseAddress};
 use crate::querier;
-use crate::stages::{self, Stage};
 use crate::sys;
-use crate::watched::Watched;
+use crate::try_alloc;
 use crate::wire::Name;
 
-/// How long silence is remembered.
-const SILENCE_TTL: Duration = Duration::from_secs(1);
+/// How long the absence of a response is cached.
+const NO_RESPONSE_TTL: Duration = Duration::from_secs(1);
 
-/// How long somebody else may take to answer to the machine's own name, whenever the question is repeated.
-const OWN_NAME_SILENCE: Duration = Duration::from_millis(250);
+/// How long another responder may take to answer for this machine's own name, unless the first repeat comes sooner.
+const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A resolver with its memory and the administrator's settings. To be shared by all threads of a process.
+/// A resolver with its cache and settings. All threads of a process share one.
 pub struct Resolver {
-    config: Watched<Config>,
-    allowed: Watched<Allowed>,
-    /// How often the settings have changed.
+    config: ReloadedFile<Config>,
+    allowed: ReloadedFile<Allowed>,
+    /// Counts the changes of the settings.
     generation: AtomicU32,
     cache: Mutex<Cache>,
 }
 
-/// The settings by which a lookup is made.
+/// The settings of one lookup.
 struct Settings {
     config: Arc<Config>,
-    /// That of the resolver when they were read.
+    /// The resolver's generation when they were read.
     generation: u32,
 }
 
-/// The name of an address.
-#[derive(Debug)]
-pub struct Pointer {
-    /// The name: under `.local`, and clean.
-    pub name: Name,
-    /// How long it is good for.
-    pub ttl: Duration,
-}
-
 impl Default for Resolver {
-    /// A resolver that has read no file and remembers nothing yet.
+    /// A resolver with an empty cache, which has read no file yet.
     fn default() -> Self {
         Self {
-            config: Watched::new(config::FILE),
-            allowed: Watched::new(allow::FILE),
+            config: ReloadedFile::new(config::FILE),
+            allowed: ReloadedFile::new(allow::FILE),
             generation: AtomicU32::new(0),
             cache: Mutex::new(Cache::default()),
         }
@@ -68,181 +60,169 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// The addresses of the host called `name`, at least those of the `wanted` families, if the name, spelled so, is within
-    /// `range`.
+    /// The addresses of `host`, at least those of the `wanted` families, if the name is within `range`.
     ///
     /// Waits for the network until the answer is complete, at most for [`Config::timeout`].
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] for a name out of range, [`LookupError::Silence`] if nobody answered,
-    /// [`LookupError::NoData`] if the host has no address of these families (or they are none), and whatever kept the
-    /// network from being asked.
-    pub fn lookup(
-        &self,
-        name: &Name,
-        spelling: &[u8],
-        range: NameRange,
-        wanted: Families,
-    ) -> Result<Answer, LookupError> {
-        if !self.is_ours(name, spelling, range) {
+    /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::NoResponse`] if nobody responded,
+    /// [`LookupError::NoData`] if the host has no address in the wanted families (or there are none), and the reason why the
+    /// network could not be queried.
+    pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
+        if !self.is_in_range(host, range) {
             return Err(LookupError::NotOurs);
         }
-        if wanted == Families::default() {
+        if wanted.is_empty() {
             return Err(LookupError::NoData);
         }
-        match self.remembered_host(name, wanted, Instant::now()) {
-            Some(remembered) => remembered,
-            None => self.ask_for_host(name, wanted),
+        match self.cached_host(&host.name, wanted, Instant::now()) {
+            Some(cached) => cached,
+            None => self.query_host(&host.name, wanted),
         }
     }
 
-    /// Whether `name`, spelled so, is within `range`.
+    /// Whether `host` is within `range`.
     ///
-    /// Looks at a file only where the answer depends on it: never for a name of two labels and [`NameRange::Local`].
+    /// Reads a file only if the result depends on it: never for a name of two labels and [`NameRange::Local`].
     #[inline(never)]
-    fn is_ours(&self, name: &Name, spelling: &[u8], range: NameRange) -> bool {
+    fn is_in_range(&self, host: &HostName, range: NameRange) -> bool {
         let allowed = match range {
             NameRange::Local => None,
             NameRange::Allowed => Some(self.allowed()),
         };
         let labels = || self.settings().config.labels;
-        range.contains(name, spelling, allowed.as_deref().unwrap_or(&Allowed::Local), labels)
+        allowed.as_deref().unwrap_or(&Allowed::Local).contains(range, host, labels)
     }
 
-    /// The name of the host with the address `ip`, if that is within `range`.
+    /// The name of the host with the given address.
     ///
     /// Waits for the network at most for [`Config::reverse_timeout`].
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`], without a system call where that can be told without, for an address out of range;
-    /// otherwise as [`Resolver::lookup`].
-    pub fn reverse(&self, ip: IpAddr, range: ReverseRange) -> Result<Pointer, LookupError> {
-        if !range.may_contain(ip) {
-            return Err(LookupError::NotOurs);
-        }
-        let name = Name::of_address(ip);
-        let now = Instant::now();
-        match self.remembered_pointer(&name, now) {
-            Some(remembered) => remembered,
-            None => self.ask_for_pointer(&name, ip),
+    /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings; otherwise as
+    /// [`Resolver::lookup`].
+    pub fn reverse(&self, address: ReverseAddress) -> Result<Pointer, LookupError> {
+        let name = Name::of_address(address.ip);
+        match self.cached_pointer(&name, Instant::now()) {
+            Some(cached) => cached,
+            None => self.query_pointer(&name, address),
         }
     }
 
     #[inline(never)]
-    fn remembered_pointer(&self, name: &Name, now: Instant) -> Option<Result<Pointer, LookupError>> {
+    fn cached_pointer(&self, name: &Name, now: Instant) -> Option<Result<Pointer, LookupError>> {
         self.with_cache(|cache| match cache.get(name, now) {
-            Some(Remembered::Pointer { target, expires }) => {
-                Some(Ok(Pointer { name: target.clone(), ttl: expires.saturating_duration_since(now) }))
-            }
-            Some(Remembered::Silence { .. }) => Some(Err(LookupError::Silence)),
+            Some(CacheEntry::Pointer(pointer)) => Some(Ok(pointer.clone())),
+            Some(CacheEntry::NoResponse { .. }) => Some(Err(LookupError::NoResponse)),
             _ => None,
         })
         .flatten()
     }
 
     #[inline(never)]
-    fn remembered_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
+    fn cached_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
         self.with_cache(|cache| match cache.get(name, now)? {
-            Remembered::Host(answer) if answer.settles(wanted) => Some(if answer.has_any(wanted) {
+            CacheEntry::Host(answer) if answer.settles(wanted) => Some(if answer.has_any(wanted) {
                 answer.try_clone().ok_or(LookupError::Exhausted)
             } else {
                 Err(LookupError::NoData)
             }),
-            Remembered::Silence { .. } => Some(Err(LookupError::Silence)),
+            CacheEntry::NoResponse { .. } => Some(Err(LookupError::NoResponse)),
             _ => None,
         })
         .flatten()
     }
 
     #[inline(never)]
-    fn ask_for_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
-        stages::reach(Stage::Interfaces);
+    fn query_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
+        fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
         let interfaces = Interfaces::read(config)?;
         let is_own = config.own_name && is_own_name(name);
-        let mut collector = AddressCollector::new(name, wanted, config);
-        let asked = querier::run(&mut collector, &interfaces, config, timeout(config, is_own));
+        let mut lookup = HostLookup::new(name, wanted, config);
+        let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
         let now = Instant::now();
-        let mut answer = match collector.finish(&interfaces, now) {
+        let mut answer = match lookup.finish(&interfaces, now) {
             Some(answer) => answer,
             None if is_own => own_answer(name, &interfaces, config, now),
-            None => return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, settings, now))),
+            None => return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now))),
         };
-        self.remember_host(name, &mut answer, settings, now);
+        self.cache_host(name, &mut answer, settings, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
     }
 
     #[inline(never)]
-    fn remember_host(&self, name: &Name, answer: &mut Answer, settings: &Settings, now: Instant) {
+    fn cache_host(&self, name: &Name, answer: &mut Answer, settings: &Settings, now: Instant) {
         self.with_cache_of(settings, |cache| {
-            stages::reach(Stage::Remember);
-            if let Some(Remembered::Host(older)) = cache.get(name, now) {
+            fault_injection::point(Point::CacheInsert);
+            if let Some(CacheEntry::Host(older)) = cache.get(name, now) {
                 answer.adopt(older);
             }
             if let Some(copy) = answer.try_clone() {
-                cache.insert(name, Remembered::Host(copy), settings.config.cache_size);
+                cache.insert(name, CacheEntry::Host(copy), settings.config.cache_size);
             }
         });
     }
 
     #[inline(never)]
-    fn ask_for_pointer(&self, name: &Name, ip: IpAddr) -> Result<Pointer, LookupError> {
-        stages::reach(Stage::Interfaces);
+    fn query_pointer(&self, name: &Name, address: ReverseAddress) -> Result<Pointer, LookupError> {
+        fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
-        if !config.reverse.may_contain(ip) {
+        let ReverseAddress { ip, range } = address;
+        if !range.min(config.reverse).may_contain(ip) {
             return Err(LookupError::NotOurs);
         }
         let interfaces = Interfaces::read(config)?;
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
-        let mut collector = PointerCollector::new(name, ip);
-        let asked = querier::run(&mut collector, &interfaces, config, config.reverse_timeout);
+        let mut lookup = ReverseLookup::new(name, ip, config);
+        let queried = querier::run(&mut lookup, &interfaces, config, config.reverse_timeout);
         let now = Instant::now();
-        let Some((target, ttl)) = collector.finish() else {
-            return Err(asked.err().unwrap_or_else(|| self.remember_silence(name, settings, now)));
+        let Some(pointer) = lookup.finish(now) else {
+            return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
         };
-        let pointer = Pointer { name: target, ttl: ttl.min(config.ttl_max) };
-        self.remember_pointer(name, &pointer, settings, now);
+        self.cache_pointer(name, &pointer, settings);
         Ok(pointer)
     }
 
     #[inline(never)]
-    fn remember_pointer(&self, name: &Name, pointer: &Pointer, settings: &Settings, now: Instant) {
-        let entry = Remembered::Pointer { target: pointer.name.clone(), expires: now + pointer.ttl };
+    fn cache_pointer(&self, name: &Name, pointer: &Pointer, settings: &Settings) {
+        let entry = CacheEntry::Pointer(pointer.clone());
         self.with_cache_of(settings, |cache| {
-            stages::reach(Stage::Remember);
+            fault_injection::point(Point::CacheInsert);
             cache.insert(name, entry, settings.config.cache_size);
         });
     }
 
+    /// Caches that nobody responded, and returns the error for it.
     #[inline(never)]
-    fn remember_silence(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
-        let expires = now + SILENCE_TTL;
-        let known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
-            // Another lookup has heard of the host: silence now is a lost packet, and says nothing of what is known.
-            Some(Remembered::Host(_)) => true,
+    fn cache_no_response(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
+        let expires = now + NO_RESPONSE_TTL;
+        let is_known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
+            // Another lookup has found the host. Silence now means a lost packet, and must not displace that answer.
+            Some(CacheEntry::Host(_)) => true,
             _ => {
-                cache.insert(name, Remembered::Silence { expires }, settings.config.cache_size);
+                cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
                 false
             }
         });
-        if known == Some(true) { LookupError::NoData } else { LookupError::Silence }
+        if is_known == Some(true) { LookupError::NoData } else { LookupError::NoResponse }
     }
 
-    /// The settings that hold now. What was remembered by others is forgotten.
+    /// The current settings. If they have changed, entries that were cached under others are removed.
     #[inline(never)]
     fn settings(&self) -> Settings {
         let generation = self.generation.load(Ordering::Relaxed);
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
-        stages::reach(Stage::Settings);
+        fault_injection::point(Point::Settings);
         let next = || self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         Settings { config, generation: if changed { next() } else { generation } }
     }
 
-    /// What `/etc/mdns.allow` says now.
+    /// The current content of `/etc/mdns.allow`.
     fn allowed(&self) -> Arc<Allowed> {
         let read = |text: Option<&[u8]>| match text {
             Some(text) => Allowed::Listed(Suffixes::parse(text, &mut |_| {})),
@@ -251,47 +231,48 @@ impl Resolver {
         self.allowed.get(read).0
     }
 
-    /// Does something with the cache, unless other settings hold by now, or its lock cannot be had.
+    /// Runs `work` on the cache; None if the settings have changed meanwhile, or if the cache's lock could not be taken.
     fn with_cache_of<T>(&self, settings: &Settings, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        let hold = settings.generation == self.generation.load(Ordering::Relaxed);
-        if hold { self.with_cache(work) } else { None }
+        let is_current = settings.generation == self.generation.load(Ordering::Relaxed);
+        if is_current { self.with_cache(work) } else { None }
     }
 
-    /// Does something with the cache, in which there is only what was found by the settings that hold, or nothing if its
-    /// lock cannot be had.
+    /// Runs `work` on the cache, which holds only entries that were found under the current settings; None if the cache's
+    /// lock could not be taken.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         lock::with(&self.cache, |cache| {
-            stages::reach(Stage::Cache);
-            cache.forget_others(self.generation.load(Ordering::Relaxed));
+            fault_injection::point(Point::Cache);
+            cache.set_generation(self.generation.load(Ordering::Relaxed));
             work(cache)
         })
     }
 }
 
-/// How long a lookup waits. For the machine's own name the first silence is enough: if a responder on it knew better, it
-/// would have answered.
+/// How long a lookup waits. For this machine's own name only until the first repeat: a responder that knew the name better
+/// would have answered by then.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
-    let first_silence = config.retries.get(0).unwrap_or(OWN_NAME_SILENCE).min(OWN_NAME_SILENCE);
-    if is_own_name { config.timeout.min(first_silence) } else { config.timeout }
+    let first_repeat = config.retries.get(0).unwrap_or(OWN_NAME_TIMEOUT).min(OWN_NAME_TIMEOUT);
+    if is_own_name { config.timeout.min(first_repeat) } else { config.timeout }
 }
 
-/// The machine's own addresses.
+/// This machine's own addresses, as the answer for its own name.
 #[inline(never)]
 fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instant) -> Answer {
     let mut addresses = Vec::new();
-    for own in interfaces.own_addresses().filter(|own| policy::is_host_address(own.ip)) {
-        memory::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
+    for own in interfaces.local_addresses().filter(|own| is_host_address(own.ip)) {
+        try_alloc::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
     }
     if !config.ipv6_link_local {
-        leave_out_ipv6_link_local(&mut addresses);
+        remove_ipv6_link_local(&mut addresses);
     }
     let mut absent = Families::BOTH;
     for address in &addresses {
         absent.remove(Family::of(address.ip));
     }
-    sort_by_rank(&mut addresses, |address| u8::from(address.is_link_local()));
-    // A responder elsewhere that has this name may only have been slow: it gets another chance soon.
-    Answer { canonical: name.clone(), addresses, absent, expires: now + SILENCE_TTL.min(config.ttl_max) }
+    sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
+    // Kept for a second only: a responder elsewhere that has this name may just have been slow.
+    let expires = expiry(now, NO_RESPONSE_TTL, config.ttl_max);
+    Answer { canonical: name.clone(), addresses, absent, expires }
 }
 
 fn is_own_name(name: &Name) -> bool {

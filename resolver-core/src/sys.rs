@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -79,9 +79,9 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
     Ok(T::from(unsafe { OwnedFd::from_raw_fd(copy) }))
 }
 
-/// What tells a file from its other versions.
+/// Identifies a version of a file: it differs after every change to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub struct Stamp {
     device: libc::dev_t,
     inode: libc::ino64_t,
     mode: libc::mode_t,
@@ -104,12 +104,12 @@ impl Stamp {
     }
 
     /// True if every user may read the file.
-    pub(crate) fn is_for_all(&self) -> bool {
+    pub fn is_world_readable(&self) -> bool {
         self.mode & libc::S_IROTH != 0
     }
 
     /// The file's size, in octets.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         usize::try_from(self.size).unwrap_or(0)
     }
 }
@@ -149,40 +149,33 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     Ok((file, stamp))
 }
 
-/// Where a datagram came from and how.
+/// What `recvmsg(2)` returned of one datagram.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Received {
-    /// Its octets in the buffer.
+pub(crate) struct ReceivedMessage {
+    /// The number of octets in the buffer.
     pub(crate) length: usize,
-    /// It was longer than the buffer.
+    /// The datagram was longer than the buffer.
     pub(crate) truncated: bool,
-    /// The sender's address.
-    pub(crate) source: IpAddr,
-    /// The sender's port.
-    pub(crate) port: u16,
-    /// The address it was sent to.
-    pub(crate) destination: Option<IpAddr>,
-    /// The index of the interface it came in by; 0 if unknown.
-    pub(crate) interface: u32,
-    /// The hop limit, or time to live, that was left.
-    pub(crate) hop_limit: Option<u8>,
+    /// The sender's address and port.
+    pub(crate) source: SocketAddr,
+    /// The number of octets of control messages.
+    pub(crate) control_length: usize,
 }
 
-/// Receives a datagram if one is there.
+/// Receives a datagram, if one has arrived, and its control messages.
 ///
 /// # Errors
-/// Those of `recvmsg(2)`; [`io::ErrorKind::WouldBlock`] if there is none.
-pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
-    // Room, suitably aligned, for packet information and hop limit of one family or the other.
-    let mut control = [0u64; 16];
+/// Those of `recvmsg(2)`; [`io::ErrorKind::WouldBlock`] if none has arrived, [`io::ErrorKind::InvalidData`] if its source is
+/// no IP address.
+pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut [u8]) -> io::Result<ReceivedMessage> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: all zeroes are a valid msghdr.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast::<c_void>();
-    header.msg_controllen = mem::size_of_val(&control) as _;
-    // SAFETY: the closure has the address written to the storage that try_init gives, and its length with it.
+    header.msg_controllen = control.len() as _;
+    // SAFETY: the closure has the address written to the storage that try_init provides, and its length with it.
     let (length, source) = unsafe {
         SockAddr::try_init(|storage, storage_length| {
             header.msg_name = storage.cast();
@@ -193,65 +186,12 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received
             usize::try_from(length).map_err(|_| io::Error::last_os_error())
         })
     }?;
-    let source = source.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-    let mut received = Received {
+    Ok(ReceivedMessage {
         length,
         truncated: header.msg_flags & libc::MSG_TRUNC != 0,
-        source: source.ip(),
-        port: source.port(),
-        destination: None,
-        interface: 0,
-        hop_limit: None,
-    };
-    // SAFETY: `control` is plain memory, and the kernel says how much of it is filled.
-    let filled = unsafe {
-        std::slice::from_raw_parts(
-            control.as_ptr().cast::<u8>(),
-            (header.msg_controllen as usize).min(mem::size_of_val(&control)),
-        )
-    };
-    received.note_control_messages(filled);
-    Ok(received)
-}
-
-impl Received {
-    /// Reads what `IP_PKTINFO`, `IP_RECVTTL`, `IPV6_RECVPKTINFO` and `IPV6_RECVHOPLIMIT` asked for (`cmsg(3)`).
-    fn note_control_messages(&mut self, mut rest: &[u8]) {
-        const HEADER: usize = mem::size_of::<libc::cmsghdr>();
-        const ALIGN: usize = mem::size_of::<usize>();
-        while let Some((header, tail)) = rest.split_at_checked(HEADER) {
-            let Some((length, kind)) = header.split_first_chunk() else { return };
-            let Some((level, kind)) = kind.split_first_chunk() else { return };
-            let Some((kind, _)) = kind.split_first_chunk() else { return };
-            let length = usize::from_ne_bytes(*length).saturating_sub(HEADER);
-            let Some(data) = tail.get(..length) else { return };
-            self.note(c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*kind), data);
-            rest = tail.get(length.next_multiple_of(ALIGN)..).unwrap_or_default();
-        }
-    }
-
-    fn note(&mut self, level: c_int, kind: c_int, data: &[u8]) {
-        match (level, kind) {
-            // in_pktinfo: the interface's index, the local address, the header's destination.
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                if let (Some(index), Some(address)) = (data.first_chunk::<4>(), data.last_chunk::<4>()) {
-                    self.interface = u32::from_ne_bytes(*index);
-                    self.destination = Some(Ipv4Addr::from(*address).into());
-                }
-            }
-            // in6_pktinfo: the header's destination, the interface's index.
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                if let (Some(address), Some(index)) = (data.first_chunk::<16>(), data.last_chunk::<4>()) {
-                    self.interface = u32::from_ne_bytes(*index);
-                    self.destination = Some(Ipv6Addr::from(*address).into());
-                }
-            }
-            (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
-                self.hop_limit = data.first_chunk().and_then(|hops| u8::try_from(c_int::from_ne_bytes(*hops)).ok());
-            }
-            _ => {}
-        }
-    }
+        source: source.as_socket().ok_or(io::ErrorKind::InvalidData)?,
+        control_length: (header.msg_controllen as usize).min(control.len()),
+    })
 }
 
 /// An interface's name, padded with zeros, as `netdevice(7)` has it.
@@ -381,25 +321,5 @@ pub(crate) mod tests {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
         let before = socket.as_raw_fd();
         assert_eq!(above_stdio(socket).unwrap().as_raw_fd(), before);
-    }
-
-    #[test]
-    fn a_datagram_comes_with_its_metadata() {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
-        socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-        set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
-        set_option(&socket, libc::IPPROTO_IP, libc::IP_RECVTTL, 1).unwrap();
-        let own = socket.local_addr().unwrap();
-        let mut buffer = [0; 4];
-        assert_eq!(receive(&socket, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        socket.send_to(b"hello", &own).unwrap();
-        let received = receive(&socket, &mut buffer).unwrap();
-        assert_eq!(&buffer, b"hell");
-        assert!(received.truncated);
-        assert_eq!(received.source, IpAddr::from([127, 0, 0, 1]));
-        assert_eq!(received.destination, Some(received.source));
-        assert_eq!(Some(received.port), own.as_socket().map(|own| own.port()));
-        assert_eq!(received.interface, 1);
-        assert_eq!(received.hop_limit, Some(64));
     }
 }

@@ -57,7 +57,7 @@ fn every_packet_is_read_whole() {
         for record in message.records() {
             assert!(record.owner().is_some(), "{name}");
             let read = [record.address().is_some(), target(&record).is_some(), record.nsec().is_some()];
-            let expected = match record.kind {
+            let expected = match record.rtype {
                 RecordType::A | RecordType::AAAA => [true, false, false],
                 RecordType::CNAME | RecordType::PTR => [false, true, false],
                 RecordType::NSEC => [false, false, true],
@@ -118,7 +118,7 @@ fn reverse_answers_point_to_the_printer() {
     for responder in ["avahi_dual", "avahi_ipv4", "resolved", "scripted_apple"] {
         for (name, octets) in packets(responder, &["ptr4"]) {
             let message = Message::read(&octets).unwrap();
-            let record = message.records().find(|record| record.kind == RecordType::PTR).unwrap();
+            let record = message.records().find(|record| record.rtype == RecordType::PTR).unwrap();
             assert_eq!(record.owner(), Some(Name::of_address([10, 77, 1, 1].into())), "{name}");
             let printer = Name::from_text(b"printer.local").unwrap();
             assert_eq!(target(&record), Some(printer), "{name}");

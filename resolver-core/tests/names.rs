@@ -1,4 +1,4 @@
-//! Names of every kind, as text and on the wire: what is written is read again, and what is broken is not.
+//! Names of every rtype, as text and on the wire: what is written is read again, and what is broken is not.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

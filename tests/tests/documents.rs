@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use resolver_core::Config;
-use resolver_core::allow::Suffixes;
+use resolver_core::config::allow::Suffixes;
 use resolver_core::config::{self, SETTINGS};
+use resolver_core::{Config, HostName};
 use tests::module::workspace;
 
 const MODULE_PAGE: &str = "docs/man/nss-mdns.8";
@@ -93,13 +93,16 @@ fn the_manual_pages_examples_are_read_without_a_problem() {
     assert!(!lists.is_empty(), "{displays:?}");
     for text in lists {
         let list = Suffixes::parse(text.as_bytes(), &mut |problem| panic!("{text}{problem}"));
-        assert!(list.contain(b"printer.local") && list.contain(b"printer.local."), "{text}");
+        for name in ["printer.local", "printer.local."] {
+            let host = HostName::from_text(name.as_bytes()).expect("a valid name");
+            assert!(list.contain(&host), "{name}: {text}");
+        }
     }
 }
 
 #[test]
 fn the_manual_pages_show_messages_as_they_are() {
-    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: to mend: ", "labels = 3")]
+    for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: problem: ", "labels = 3")]
     {
         let (_, problems) = settings(&format!("\n\n{line}\n"));
         let message = format!("{before}/etc/nss-mdns.conf:{}", problems.join("\n"));
@@ -186,24 +189,61 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-#[test]
-fn the_map_names_files_that_exist() {
+/// The files that the map names, from the top of the sources. Each of its tables names in its heading the folder that its
+/// paths start from; `names.rs` after `tests/tests/matrix.rs` is in the same folder as that.
+fn files_in_the_map() -> Vec<PathBuf> {
     let contributing = read("CONTRIBUTING.md");
-    let map = contributing.split_once("| path | what is there |").and_then(|(_, rest)| rest.split_once("\n\n"));
-    let rows = map.expect("the map").0.lines().filter_map(|line| line.split_once(" | "));
-    let mut named = 0;
-    for (paths, _) in rows {
-        // `answers.rs` behind `resolver-core/src/querier.rs` is in the same folder.
+    let (_, map) = contributing.split_once("## The map").expect("the map");
+    let (map, _) = map.split_once("\n## ").expect("a heading after the map");
+    let (mut files, mut base) = (Vec::new(), "");
+    for (paths, _) in map.lines().filter_map(|line| line.split_once(" | ")) {
+        if paths.starts_with("| path") {
+            base = quoted(paths).next().unwrap_or_default();
+            continue;
+        }
         let mut folder = Path::new("");
         for path in quoted(paths) {
             let path = Path::new(path);
             folder = path.parent().filter(|parent| parent.components().count() > 0).unwrap_or(folder);
-            let file = folder.join(path.file_name().expect("a name"));
-            assert!(workspace().join(&file).exists(), "{} of the map does not exist", file.display());
-            named += 1;
+            files.push(Path::new(base).join(folder).join(path.file_name().expect("a name")));
         }
     }
-    assert!(named >= 30, "only {named} files in the map");
+    files
+}
+
+#[test]
+fn the_map_names_files_that_exist() {
+    let files = files_in_the_map();
+    for file in &files {
+        assert!(workspace().join(file).exists(), "{} of the map does not exist", file.display());
+    }
+    assert!(files.len() >= 50, "only {} files in the map", files.len());
+}
+
+/// `mod.rs` and `lib.rs` with nothing but a table of their modules need no row, nor do files of tests.
+#[test]
+fn the_map_names_every_source_file_of_the_module() {
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("it can be listed") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "bin") {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let map = files_in_the_map();
+    for folder in ["resolver-core/src", "nss_mdns/src"] {
+        let mut found = Vec::new();
+        sources(&workspace().join(folder), &mut found);
+        assert!(found.len() >= 10, "{folder}: {found:?}");
+        for path in found {
+            let file = path.strip_prefix(workspace()).expect("a path in the workspace");
+            let needs_no_row = ["lib.rs", "mod.rs", "tests.rs", "build.rs"].iter().any(|name| file.ends_with(name));
+            assert!(needs_no_row || map.iter().any(|named| named == file), "{} is not in the map", file.display());
+        }
+    }
 }
 
 /// The paths in a text, from the top of the sources, that stand between backquotes. Others begin with none of its folders;

@@ -463,23 +463,23 @@ fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i3
 }
 
 #[test]
-fn the_check_finds_nothing_to_mend_where_all_is_well() -> Result<(), String> {
+fn the_check_finds_no_problem_where_there_is_none() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let (lines, status) = check(&lan.client, &[])?;
     let expected = [
-        "settings: /etc/nss-mdns.conf is not there: the defaults hold",
-        "allowed: /etc/mdns.allow is not there: the full services answer names under .local",
-        "interface lo: not asked: it carries no multicast",
-        "interface eth0: asked over IPv4 and IPv6",
-        "firewall eth0: over IPv4, multicast DNS comes in",
-        "firewall eth0: over IPv6, multicast DNS comes in",
+        "settings: /etc/nss-mdns.conf does not exist: the defaults hold",
+        "allowed: /etc/mdns.allow does not exist: the full services look up names under .local",
+        "interface lo: not queried: it cannot multicast",
+        "interface eth0: queried over IPv4 and IPv6",
+        "firewall eth0: over IPv4, multicast DNS is admitted",
+        "firewall eth0: over IPv6, multicast DNS is admitted",
     ];
     assert_eq!((lines, status), (expected.map(str::to_owned).into(), Some(0)));
     lan.client.write(SETTINGS, "timeout = 500\n")?;
     lan.client.write(ALLOW, ".local\n")?;
     let (lines, status) = check(&lan.client, &["printer.local"])?;
-    assert!(lines.contains("settings: /etc/nss-mdns.conf is in order"), "{lines:?}");
-    assert!(lines.contains("allowed: /etc/mdns.allow is in order"), "{lines:?}");
+    assert!(lines.contains("settings: /etc/nss-mdns.conf has no problems"), "{lines:?}");
+    assert!(lines.contains("allowed: /etc/mdns.allow has no problems"), "{lines:?}");
     let lookup = lines.iter().find_map(|line| line.strip_prefix("lookup printer.local: ")).ok_or("no lookup")?;
     let found: BTreeSet<_> = lookup.split(" (").next().unwrap_or_default().split(", ").map(str::to_owned).collect();
     let link_local = lan.printer.eth0().link_local.ok_or("none")?;
@@ -494,17 +494,17 @@ fn the_check_says_which_services_a_name_is_for() -> Result<(), String> {
     lan.client.write(ALLOW, ".example\n")?;
     let (lines, status) = check(&lan.client, &["printer.local", "printer.example"])?;
     let ends = |start: &str, end: &str| lines.iter().any(|line| line.starts_with(start) && line.ends_with(end));
-    assert!(ends("lookup printer.local: ", " ms; by the minimal services alone)"), "{lines:#?}");
-    assert!(ends("lookup printer.example: ", " ms; by the full services alone)"), "{lines:#?}");
+    assert!(ends("lookup printer.local: ", " ms; by the minimal services only)"), "{lines:#?}");
+    assert!(ends("lookup printer.example: ", " ms; by the full services only)"), "{lines:#?}");
     lan.client.write(ALLOW, "# nothing\n")?;
     let (lines, _) = check(&lan.client, &[])?;
-    assert!(lines.contains("allowed: /etc/mdns.allow lists nothing: the full services answer no names"), "{lines:#?}");
+    assert!(lines.contains("allowed: /etc/mdns.allow lists nothing: the full services look up no names"), "{lines:#?}");
     assert_eq!(status, Some(0));
     Ok(())
 }
 
 #[test]
-fn the_check_names_what_is_to_mend() -> Result<(), String> {
+fn the_check_names_each_problem() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let drops = |rule: &str| {
         format!(
@@ -514,48 +514,46 @@ fn the_check_names_what_is_to_mend() -> Result<(), String> {
     for (situation, expected) in [
         (
             "printf '# ours\\ntimeout = 2s\\n' >/etc/nss-mdns.conf".to_owned(),
-            "settings: to mend: /etc/nss-mdns.conf:2: timeout: expected 50 to 10000 milliseconds, found \"2s\"",
+            "settings: problem: /etc/nss-mdns.conf:2: timeout: expected 50 to 10000 milliseconds, found \"2s\"",
         ),
         (
             "printf 'times = 2\\n' >/etc/nss-mdns.conf".to_owned(),
-            "settings: to mend: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
+            "settings: problem: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
              reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, own-name, cache-size, ttl-max, \
              ipv6-link-local",
         ),
-        ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: to mend: /etc/nss-mdns.conf: expected a regular file"),
+        ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: problem: /etc/nss-mdns.conf: expected a regular file"),
         (
             "printf '.local\\n' >/etc/mdns.allow; chmod 600 /etc/mdns.allow".to_owned(),
-            "allowed: to mend: /etc/mdns.allow: expected to be readable by everyone: the programs of others do without it",
+            "allowed: problem: /etc/mdns.allow: expected to be readable by every user: other users' programs ignore it",
         ),
         (
             "head -c 70000 /dev/zero | tr '\\0' '#' >/etc/nss-mdns.conf".to_owned(),
-            "settings: to mend: /etc/nss-mdns.conf: expected at most 65536 octets; the rest is not read",
+            "settings: problem: /etc/nss-mdns.conf: expected at most 65536 octets; the rest is not read",
         ),
         (
             "printf '.local\\n*.local\\n' >/etc/mdns.allow".to_owned(),
-            "allowed: to mend: /etc/mdns.allow:2: expected a suffix such as .local, of at most 255 octets, or *",
+            "allowed: problem: /etc/mdns.allow:2: expected a suffix such as .local, of at most 255 octets, or *",
         ),
         (
             "printf 'deny-interfaces = eth*\\n' >/etc/nss-mdns.conf".to_owned(),
-            "interface: to mend: none can be asked on: the module leaves names to the next service",
+            "interface: problem: none can be queried: glibc asks the next service",
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),
-            "firewall eth0: to mend: over IPv4, what is sent to the group and UDP port 5353 does not come in: \
-             admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that bear \
-             this host's own address",
+            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped: admit them (ufw allow mdns; \
+             firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own addresses",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: to mend: over IPv6, what is sent to the group and UDP port 5353 does not come in: \
-             admit it (ufw allow mdns; firewall-cmd --add-service=mdns), or see whether a rule drops only packets that bear \
-             this host's own address",
+            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped: admit them (ufw allow mdns; \
+             firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own addresses",
         ),
         (
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
              nft add rule inet t c ip version 4 udp dport 5353 drop"
                 .to_owned(),
-            "firewall eth0: to mend: over IPv4, questions do not go out: Operation not permitted (os error 1)",
+            "firewall eth0: problem: over IPv4, queries cannot be sent: Operation not permitted (os error 1)",
         ),
     ] {
         lan.client.script(&format!("rm -f {SETTINGS} {ALLOW}; nft flush ruleset; {situation}"))?;
@@ -568,7 +566,7 @@ fn the_check_names_what_is_to_mend() -> Result<(), String> {
 
 /// A firewall that admits what is established, and multicast DNS, is none that drops it.
 #[test]
-fn a_stateful_firewall_with_multicast_dns_is_in_order() -> Result<(), String> {
+fn a_stateful_firewall_that_admits_multicast_dns_is_no_problem() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.firewall(
         "table inet t { chain c { type filter hook input priority 0; policy drop;
@@ -583,23 +581,23 @@ fn a_stateful_firewall_with_multicast_dns_is_in_order() -> Result<(), String> {
 }
 
 #[test]
-fn the_check_says_why_an_interface_is_not_asked_on() -> Result<(), String> {
+fn the_check_says_why_an_interface_is_not_queried() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     for (situation, expected) in [
-        ("ip link add d0 type veth peer name d1", "interface d0: not asked: it is down"),
-        ("ip link set d0 up", "interface d0: not asked: it has no carrier"),
+        ("ip link add d0 type veth peer name d1", "interface d0: not queried: it is down"),
+        ("ip link set d0 up", "interface d0: not queried: it has no carrier"),
         (
             "ip link set d1 up; echo 1 >/proc/sys/net/ipv6/conf/d0/disable_ipv6",
-            "interface d0: not asked: it has no address",
+            "interface d0: not queried: it has no address",
         ),
         (
             "ip link add br0 type bridge; ip link set d0 master br0",
-            "interface d0: not asked: it is a member of a bridge or bond, which is asked on instead",
+            "interface d0: not queried: it is a port of a bridge or bond, which is queried instead",
         ),
-        ("echo 'deny-interfaces = d*' >/etc/nss-mdns.conf", "interface d0: not asked: deny-interfaces matches it"),
+        ("echo 'deny-interfaces = d*' >/etc/nss-mdns.conf", "interface d0: not queried: deny-interfaces matches it"),
         (
             "echo 'allow-interfaces = eth*' >/etc/nss-mdns.conf",
-            "interface d0: not asked: allow-interfaces does not match it",
+            "interface d0: not queried: allow-interfaces does not match it",
         ),
     ] {
         lan.client.script(situation)?;
@@ -638,9 +636,14 @@ fn a_missing_name_makes_the_check_say_so() -> Result<(), String> {
     lan.client.write(SETTINGS, "timeout = 100\n")?;
     let (lines, status) = check(&lan.client, &["nobody.local", "www.example.org"])?;
     assert_eq!(status, Some(1));
-    assert!(lines.iter().any(|line| line.starts_with("lookup nobody.local: to mend: nobody answered (1")), "{lines:?}");
     assert!(
-        lines.iter().any(|line| line.starts_with("lookup www.example.org: to mend: it is left to other services")),
+        lines.iter().any(|line| line.starts_with("lookup nobody.local: problem: nobody responded (1")),
+        "{lines:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("lookup www.example.org: problem: it is not handled by multicast DNS")),
         "{lines:?}"
     );
     assert!(addresses(&ahosts(&lan.client, "nobody.local")).is_empty());

@@ -5,6 +5,8 @@ use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
+use resolver_core::Address;
+
 use super::*;
 
 const CANARY: u8 = 0xa5;

@@ -21,9 +21,6 @@ fn grace_after(first: &Heard) -> Duration {
     if was_held_back { grace.max(held_back.saturating_sub(first.delay)) } else { grace }
 }
 
-/// An answer is good for at most so long.
-const LONGEST_TTL: Duration = Duration::from_secs(10);
-
 /// Plays the script in `data`.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
@@ -58,7 +55,7 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
             input.take(length.into())
         }
     };
-    NameRange::Local.host_name(text).ok()
+    NameRange::Local.host_name(text).ok().map(|host| host.name)
 }
 
 /// What may be said of a lookup on its way.
@@ -67,7 +64,7 @@ fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard
     let last = account.heard.last();
     let last_words = last.is_some_and(|heard| heard.addresses_of(&heard.names[0]).any(|(ip, _)| is_good(ip)));
     match state {
-        State::Silent => {
+        State::NoResponse => {
             assert!(first_heard.is_none(), "what was heard is not forgotten");
             assert!(!last_words, "an address of the host was not taken");
         }
@@ -83,9 +80,9 @@ fn check_state(lookup: &HostLookup, account: &Account, at: Duration, first_heard
         assert_eq!(again, first + grace / 2);
     }
     for (over, other) in [(Family::V4, true), (Family::V4, false), (Family::V6, true), (Family::V6, false)] {
-        let kinds = lookup.kinds(over, other);
-        assert!(kinds.iter().all(|kind| matches!(*kind, RecordType::A | RecordType::AAAA)));
-        assert!(first_heard.is_some() || over == Family::V6 || kinds.len() == 2, "both are asked for at first");
+        let rtypes = lookup.question_types(over, other);
+        assert!(rtypes.iter().all(|rtype| matches!(*rtype, RecordType::A | RecordType::AAAA)));
+        assert!(first_heard.is_some() || over == Family::V6 || rtypes.len() == 2, "both are asked for at first");
     }
 }
 
@@ -168,7 +165,7 @@ fn check_canonical(answer: &Answer, account: &Account) {
 fn check_ttl(answer: &Answer, account: &Account, ttl: Duration) {
     let of_host = account.heard.iter().flat_map(|heard| heard.addresses_of(answer.canonical.as_wire()));
     let records: Vec<_> = of_host.filter(|&(ip, _)| is_good(ip)).collect();
-    let seconds = |ttl: u32| Duration::from_secs(ttl.into()).min(LONGEST_TTL);
+    let seconds = |ttl: u32| Duration::from_secs(ttl.into()).min(scene::MAX_TTL);
     let said = account.heard.iter().flat_map(|heard| &heard.said);
     let mut aliases = said.filter(|said| matches!(said.what, What::Alias(_))).map(|said| said.ttl);
     let least = aliases.clone().chain(records.iter().map(|&(_, ttl)| ttl)).min();
@@ -190,7 +187,7 @@ fn check_adoption(answer: &mut Answer, input: &mut Input<'_>, now: std::time::In
     let before = answer.try_clone().expect("there is memory");
     let addresses = (0..input.u8() % 4).map(|_| Address { ip: scene::address(input), interface: 2 }).collect();
     let mut older = Answer { addresses, expires: now + Duration::from_secs(input.u8().into()), ..before };
-    older.absent = Families::default();
+    older.absent = Families::NONE;
     for family in Family::ALL {
         if !older.has(family) && input.u8() > 127 {
             older.absent.insert(family);

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use resolver_core::Globs;
-use resolver_core::allow::Suffixes;
-use resolver_core::config::{self, Config, Kind, Labels, SETTINGS};
-use resolver_core::policy::ReverseRange;
+use resolver_core::HostName;
+use resolver_core::config::allow::Suffixes;
+use resolver_core::config::{self, Config, InterfacePatterns, Kind, SETTINGS};
+use resolver_core::policy::{Labels, ReverseRange};
 
 use crate::input::Input;
 
@@ -147,8 +147,8 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
             value == if times.is_empty() { "none".into() } else { times.join(" ") }
         }
         // What they match is a test's affair, beside the C library's fnmatch.
-        "allow-interfaces" => is_none(value) == (config.allow_interfaces == Globs::default()),
-        "deny-interfaces" => is_none(value) == (config.deny_interfaces == Globs::default()),
+        "allow-interfaces" => is_none(value) == (config.allow_interfaces == InterfacePatterns::default()),
+        "deny-interfaces" => is_none(value) == (config.deny_interfaces == InterfacePatterns::default()),
         "labels" => config.labels == if value == "any" { Labels::Any } else { Labels::Two },
         "reverse" => {
             config.reverse
@@ -193,7 +193,9 @@ fn check_allowed(input: &mut Input<'_>) {
         }
     }
     assert_eq!(problems, expected_problems);
-    assert_eq!(suffixes.contain(&name), allowed, "{:?} in {:?}", name, text);
+    if let Ok(host) = HostName::from_text(&name) {
+        assert_eq!(suffixes.contain(&host), allowed, "{name:?} in {text:?}");
+    }
 }
 
 /// What a name that the entry allows ends in, nothing for every name; None if it is no entry.

@@ -29,7 +29,7 @@ fn check_message(data: &[u8]) {
     assert_eq!(records.len(), expected.records.len());
     assert!(records.len() <= data.len() / 11, "a record takes eleven octets at least");
     for (record, expected) in records.iter().zip(&expected.records) {
-        assert_eq!((record.kind.0, record.ttl), (expected.kind, expected.ttl));
+        assert_eq!((record.rtype.0, record.ttl), (expected.rtype, expected.ttl));
         assert_eq!(record.is_internet(), expected.class & 0x7fff == 1);
         assert_eq!(record.owner().as_ref().map(Name::as_wire), expected.owner.as_deref());
         record.owner().iter().for_each(check_name);
@@ -111,14 +111,14 @@ pub fn check_name(name: &Name) {
 
 /// A question for the name is read as it was asked.
 fn check_query(name: &Name) {
-    let (id, kind) = (0x1234, RecordType::AAAA);
+    let (id, rtype) = (0x1234, RecordType::AAAA);
     let mut packet = [0; MAX_QUERY];
-    let query = Query { id, name, kind, unicast_response: true }.encode(&mut packet);
+    let query = Query { id, name, rtype, unicast_response: true }.encode(&mut packet);
     let message = Message::read(query).expect("a whole header");
     assert_eq!((message.id(), message.is_valid_response(), message.records().count()), (id, false, 0));
-    let asked: Vec<_> = message.questions().map(|question| (question.name, question.kind)).collect();
+    let asked: Vec<_> = message.questions().map(|question| (question.name, question.rtype)).collect();
     assert_eq!(asked.len(), 1);
-    assert_eq!((asked[0].0.as_wire(), asked[0].1), (name.as_wire(), kind));
+    assert_eq!((asked[0].0.as_wire(), asked[0].1), (name.as_wire(), rtype));
 }
 
 fn check_text(data: &[u8]) {
@@ -127,12 +127,13 @@ fn check_text(data: &[u8]) {
         assert_eq!(text(&name), data.strip_suffix(b".").unwrap_or(data));
         assert!(!data.iter().any(u8::is_ascii_control));
     }
-    if let Ok(name) = NameRange::Local.host_name(data) {
-        assert!(policy::is_local(data) && name.is_local());
+    if let Ok(host) = NameRange::Local.host_name(data) {
+        assert!(policy::is_local(data) && host.name.is_local());
+        assert_eq!(host.trailing_dot, data.ends_with(b"."));
         assert!(NameRange::Allowed.host_name(data).is_ok());
     }
-    if let Ok(name) = NameRange::Allowed.host_name(data) {
-        assert!(name.labels().count() >= 2);
+    if let Ok(host) = NameRange::Allowed.host_name(data) {
+        assert!(host.name.labels().count() >= 2);
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Message<'a> {
 pub struct Record<'a> {
     /// In wire form, uncompressed; None where it is broken.
     pub owner: Option<Vec<u8>>,
-    pub kind: u16,
+    pub rtype: u16,
     pub class: u16,
     pub ttl: u32,
     pub data: &'a [u8],
@@ -71,7 +71,7 @@ impl<'a> Record<'a> {
         let data = octets.get(fields + 10..fields + 10 + length)?;
         let record = Self {
             owner: name(octets, at, octets.len()).map(|(name, _)| name),
-            kind: number(octets, fields)?,
+            rtype: number(octets, fields)?,
             class: number(octets, fields + 2)?,
             ttl: u32::from(number(octets, fields + 4)?) << 16 | u32::from(number(octets, fields + 6)?),
             data,
@@ -83,7 +83,7 @@ impl<'a> Record<'a> {
 
     /// The address, of an A or AAAA record.
     pub fn address(&self) -> Option<IpAddr> {
-        match self.kind {
+        match self.rtype {
             1 => <[u8; 4]>::try_from(self.data).ok().map(IpAddr::from),
             28 => <[u8; 16]>::try_from(self.data).ok().map(IpAddr::from),
             _ => None,
@@ -94,13 +94,13 @@ impl<'a> Record<'a> {
     pub fn target(&self) -> Option<Vec<u8>> {
         let end = self.data_at + self.data.len();
         let (target, behind) = name(self.whole, self.data_at, end)?;
-        (matches!(self.kind, 5 | 12) && behind == end).then_some(target)
+        (matches!(self.rtype, 5 | 12) && behind == end).then_some(target)
     }
 
     /// Next name, and whether the first block says that there is A and AAAA, of an NSEC record with one block.
     pub fn denial(&self) -> Option<(Vec<u8>, bool, bool)> {
         let end = self.data_at + self.data.len();
-        let (next, at) = name(self.whole, self.data_at, end).filter(|_| self.kind == 47)?;
+        let (next, at) = name(self.whole, self.data_at, end).filter(|_| self.rtype == 47)?;
         let block = &self.whole[at..end];
         if block.len() < 2 || block.len() != 2 + usize::from(block[1]) {
             return None;

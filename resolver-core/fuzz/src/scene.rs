@@ -19,7 +19,10 @@ use resolver_core::wire::Name;
 use crate::input::Input;
 use crate::plain;
 
-const MOST_EVENTS: usize = 48;
+const MAX_EVENTS: usize = 48;
+
+/// The longest time that an answer is cached.
+pub const MAX_TTL: Duration = Duration::from_secs(10);
 
 const GROUPS: [&str; 2] = ["224.0.0.251", "ff02::fb"];
 
@@ -172,7 +175,7 @@ impl Heard {
 
 impl Said {
     fn read(record: &plain::Record<'_>) -> Option<Self> {
-        let what = match record.kind {
+        let what = match record.rtype {
             1 | 28 => What::Address(record.address()?),
             5 => What::Alias(record.target()?),
             12 => What::Pointer(record.target()?),
@@ -193,8 +196,6 @@ pub struct Account {
     pub heard: Vec<Heard>,
     asked: Vec<Asked>,
     asked_from_group: Vec<(u32, Family)>,
-    /// The names that were asked for from ephemeral ports.
-    names: Vec<Vec<u8>>,
     last_id: u16,
     asked_at: Duration,
 }
@@ -204,7 +205,9 @@ pub struct Account {
 struct Asked {
     id: u16,
     interface: u32,
-    over: Family,
+    transport: Family,
+    /// The name that it asked for, in wire form.
+    name: Vec<u8>,
     at: Duration,
 }
 
@@ -217,7 +220,6 @@ impl Account {
             heard: Vec::new(),
             asked: Vec::new(),
             asked_from_group: Vec::new(),
-            names: Vec::new(),
             last_id: 0x1000,
             asked_at: Duration::ZERO,
         }
@@ -231,20 +233,19 @@ impl Account {
             || self.topology.is_on_link(packet.source, packet.interface);
         let expected = if packet.group {
             let asked = self.asked.iter().any(|asked| asked.is_by(packet))
-                || self.asked_from_group.contains(&(packet.interface, packet.over));
+                || self.asked_from_group.contains(&(packet.interface, packet.transport));
             asked && packet.destination.is_some_and(|to| GROUPS.iter().any(|group| parse(group) == to))
         } else {
             let asks_for = |name: &Vec<u8>| {
                 message.questions.iter().all(|asked| asked.as_ref().is_some_and(|asked| plain::same(asked, name)))
             };
-            self.question(message.id, packet).is_some()
+            self.question(message.id, packet).is_some_and(|question| asks_for(&question.name))
                 && packet.destination.is_some_and(|to| self.topology.is_own(to))
                 && message.questions.len() == message.question_count
-                && self.names.iter().any(asks_for)
         };
         !packet.truncated
             && packet.port == 5353
-            && family == packet.over
+            && family == packet.transport
             && from_the_link
             && message.is_response()
             && expected
@@ -256,20 +257,19 @@ impl Account {
     }
 
     fn ask<C: Inner>(&mut self, lookup: &mut Lookup<C>, from_group: bool, at: Duration) {
-        for (interface, v4, v6) in lookup.asks_on().collect::<Vec<_>>() {
-            for (over, here, other) in [(Family::V4, v4, v6), (Family::V6, v6, v4)] {
-                let kinds = if here { lookup.kinds(over, other) } else { &[] };
-                for &kind in kinds {
+        for (interface, families) in lookup.queried_interfaces().collect::<Vec<_>>() {
+            for transport in families.iter() {
+                for &rtype in lookup.question_types(transport, families.contains(transport.other())) {
                     self.asked_at = at;
                     if from_group {
-                        lookup.asked_from_group(interface, over, at);
-                        self.asked_from_group.push((interface, over));
+                        lookup.on_query_sent_by_listener(interface, transport, at);
+                        self.asked_from_group.push((interface, transport));
                     } else {
                         self.last_id += 1;
                         let id = self.last_id;
-                        lookup.asked(id, interface, over, kind, at);
-                        self.asked.push(Asked { id, interface, over, at });
-                        self.names.push(lookup.name().as_wire().to_vec());
+                        lookup.on_query_sent(id, interface, transport, rtype, at);
+                        let name = lookup.name().as_wire().to_vec();
+                        self.asked.push(Asked { id, interface, transport, name, at });
                     }
                 }
             }
@@ -280,7 +280,7 @@ impl Account {
         let before = lookup.name().as_wire().to_vec();
         let message = plain::Message::read(packet.octets);
         let believed = message.filter(|message| self.believes(packet, message));
-        assert_eq!(lookup.hear(packet, at), believed.is_some(), "believed or not: {packet:?}");
+        assert_eq!(lookup.on_packet(packet, at), believed.is_some(), "believed or not: {packet:?}");
         let Some(message) = believed else { return };
         let question = self.question(message.id, packet).filter(|_| !packet.group);
         let delay = at - question.map_or(self.asked_at, |question| question.at);
@@ -297,7 +297,7 @@ impl Account {
 
 impl Asked {
     fn is_by(&self, packet: &Packet<'_>) -> bool {
-        (self.interface, self.over) == (packet.interface, packet.over)
+        (self.interface, self.transport) == (packet.interface, packet.transport)
     }
 }
 
@@ -310,7 +310,7 @@ pub fn play<C: Inner>(
 ) -> Duration {
     let mut at = Duration::ZERO;
     account.ask(lookup, false, at);
-    for _ in 0..MOST_EVENTS {
+    for _ in 0..MAX_EVENTS {
         if input.is_empty() {
             break;
         }
@@ -337,11 +337,11 @@ pub fn play<C: Inner>(
 fn packet<'a>(input: &mut Input<'_>, account: &Account, name: &Name, octets: &'a mut Vec<u8>) -> Packet<'a> {
     let (flags, source, destination, interface) = (input.u8(), input.u8(), input.u8(), input.u8());
     let group = flags & 1 != 0;
-    let over = if flags & 2 != 0 { Family::V6 } else { Family::V4 };
+    let transport = if flags & 2 != 0 { Family::V6 } else { Family::V4 };
     let hop_limit = [None, Some(64), Some(254), Some(255)][usize::from(flags >> 2 & 3)];
     // The id of a question that was asked, over the same family and there; or anywhere; or any id.
     let asked = match interface {
-        0..=127 => nth(account.asked.iter().filter(|asked| asked.over == over), interface),
+        0..=127 => nth(account.asked.iter().filter(|asked| asked.transport == transport), interface),
         128..=191 => nth(account.asked.iter(), interface),
         192.. => None,
     };
@@ -350,11 +350,11 @@ fn packet<'a>(input: &mut Input<'_>, account: &Account, name: &Name, octets: &'a
     if let (Some(asked), Some(place)) = (asked, octets.get_mut(..2)) {
         place.copy_from_slice(&asked.id.to_be_bytes());
     }
-    let v6 = over == Family::V6;
+    let v6 = transport == Family::V6;
     let usual_destination = if group { GROUPS } else { ["10.0.0.1", "fd00::1"] };
     Packet {
         group,
-        over,
+        transport,
         truncated: flags & 0x80 != 0,
         source: if source == 0 { parse(if v6 { "fe80::2" } else { "10.0.0.2" }) } else { known(source) },
         port: if flags & 0x40 != 0 { 53 } else { 5353 },
@@ -395,21 +395,21 @@ fn payload(input: &mut Input<'_>, account: &Account, name: &Name, raw: bool, oct
     octets[6..8].copy_from_slice(&records.to_be_bytes());
 }
 
-/// Writes a record, or many of one kind; returns how many.
+/// Writes a record, or many of one rtype; returns how many.
 fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Vec<u8>) -> u16 {
     let owner = a_name(input, account, name);
     let (form, fields) = (input.u8(), input.u8());
     let class = [0x8001, 1, 3, 0x80ff][usize::from(fields & 3)];
     let ttl = [120, 10, 1, 0, u32::MAX, 4500, 2, 7][usize::from(fields >> 2 & 7)];
-    let mut write_of = |owner: &[u8], kind: u16, data: &[u8]| {
+    let mut write_of = |owner: &[u8], rtype: u16, data: &[u8]| {
         octets.extend_from_slice(owner);
-        octets.extend_from_slice(&kind.to_be_bytes());
+        octets.extend_from_slice(&rtype.to_be_bytes());
         octets.extend_from_slice(&u16::to_be_bytes(class));
         octets.extend_from_slice(&u32::to_be_bytes(ttl));
         octets.extend_from_slice(&u16::try_from(data.len()).expect("short").to_be_bytes());
         octets.extend_from_slice(data);
     };
-    let mut write = |kind: u16, data: &[u8]| write_of(owner, kind, data);
+    let mut write = |rtype: u16, data: &[u8]| write_of(owner, rtype, data);
     match form % 9 {
         0 | 1 => match address(input) {
             IpAddr::V4(ip) => write(1, &ip.octets()),
@@ -423,8 +423,8 @@ fn record(input: &mut Input<'_>, account: &Account, name: &Name, octets: &mut Ve
             write(47, &[a_name(input, account, name), &[bitmap & 1, 4], &bits].concat());
         }
         5 => {
-            let (kind, length) = (input.u8(), input.u8());
-            write(kind.into(), input.take((length % 64).into()));
+            let (rtype, length) = (input.u8(), input.u8());
+            write(rtype.into(), input.take((length % 64).into()));
         }
         6 => {
             let [high, low] = input.array();

@@ -1,24 +1,24 @@
-//! The file of settings, `nss-mdns.conf(5)`: `key = value` lines, and `#` before what is for people.
+//! The settings file, `nss-mdns.conf(5)`: lines of `key = value`, and comments that begin with `#`.
 //!
-//! A line that says nothing valid is passed over, and what was set before stays: a slip of an administrator's must not
-//! keep anybody from resolving names. The problem is told to whoever asks, as `nss-mdns-check` does.
+//! A line that is not valid is ignored, and earlier settings stay: a typo must never break name resolution. Each problem is
+//! passed to the caller's `report`; `nss-mdns-check` prints them.
 
 use std::fmt;
 
 use super::Config;
-use super::settings::{Row, SETTINGS};
-use crate::watched::without_mark;
+use super::reload::without_byte_order_mark;
+use super::table::{Row, SETTINGS};
 
-/// What is wrong with a line of the file. Displayed: its number, the key, and what was expected.
+/// A line that is not valid. Its `Display` form has the line's number, the key and what was expected.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub line: usize,
-    trouble: Trouble<'a>,
+    reason: Reason<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Trouble<'a> {
+enum Reason<'a> {
     NoSetting { found: &'a [u8] },
     UnknownKey { key: &'a [u8] },
     BadValue { row: Row, found: &'a [u8] },
@@ -26,24 +26,24 @@ enum Trouble<'a> {
     GracesCrossed,
 }
 
-/// Reads the file's text, and tells `report` of each problem.
+/// Reads the file's text. Each problem is passed to `report`.
 ///
-/// Where `grace-min` is more than `grace-max`, both keep their defaults.
+/// If `grace-min` is greater than `grace-max`, both keep their defaults.
 pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
     let mut config = Config::default();
-    // The line that set each setting, or 0.
+    // The number of the line that set each setting, or 0.
     let mut set_on = [0; Row::COUNT];
-    for (index, line) in without_mark(text).split(|&octet| octet == b'\n').enumerate() {
+    for (index, line) in without_byte_order_mark(text).split(|&octet| octet == b'\n').enumerate() {
         let line_number = index + 1;
-        if let Err(trouble) = take_line(line, line_number, &mut config, &mut set_on) {
-            report(Problem { line: line_number, trouble });
+        if let Err(reason) = take_line(line, line_number, &mut config, &mut set_on) {
+            report(Problem { line: line_number, reason });
         }
     }
     if config.grace_min > config.grace_max {
         let graces = [Row::grace_min, Row::grace_max];
         graces.into_iter().for_each(|row| row.reset(&mut config));
         let line = graces.into_iter().filter_map(|row| set_on.get(row as usize).copied()).max();
-        report(Problem { line: line.unwrap_or(0), trouble: Trouble::GracesCrossed });
+        report(Problem { line: line.unwrap_or(0), reason: Reason::GracesCrossed });
     }
     config
 }
@@ -53,20 +53,20 @@ fn take_line<'a>(
     line_number: usize,
     config: &mut Config,
     set_on: &mut [usize; Row::COUNT],
-) -> Result<(), Trouble<'a>> {
-    // No value has a number sign in it.
+) -> Result<(), Reason<'a>> {
+    // No valid value contains a number sign.
     let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
     if line.is_empty() {
         return Ok(());
     }
     let mut parts = line.splitn(2, |&octet| octet == b'=').map(<[u8]>::trim_ascii);
     let (Some(key @ [_, ..]), Some(value)) = (parts.next(), parts.next()) else {
-        return Err(Trouble::NoSetting { found: line });
+        return Err(Reason::NoSetting { found: line });
     };
-    let row = Row::of(key).ok_or(Trouble::UnknownKey { key })?;
+    let row = Row::of(key).ok_or(Reason::UnknownKey { key })?;
     match set_on.get_mut(row as usize) {
-        Some(&mut line) if line > 0 => Err(Trouble::SetBefore { row, line }),
-        _ if !row.set(config, value) => Err(Trouble::BadValue { row, found: value }),
+        Some(&mut line) if line > 0 => Err(Reason::SetBefore { row, line }),
+        _ if !row.set(config, value) => Err(Reason::BadValue { row, found: value }),
         set_on => {
             set_on.into_iter().for_each(|set_on| *set_on = line_number);
             Ok(())
@@ -78,20 +78,20 @@ impl fmt::Display for Problem<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: ", self.line)?;
         let text = String::from_utf8_lossy;
-        match self.trouble {
-            Trouble::NoSetting { found } => write!(out, "expected `key = value`, found {:?}", text(found)),
-            Trouble::UnknownKey { key } => {
+        match self.reason {
+            Reason::NoSetting { found } => write!(out, "expected `key = value`, found {:?}", text(found)),
+            Reason::UnknownKey { key } => {
                 let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
                 write!(out, "{}: no such key, expected one of: {}", text(key).escape_debug(), keys.join(", "))
             }
-            Trouble::BadValue { row, found } => {
+            Reason::BadValue { row, found } => {
                 let setting = row.setting();
                 write!(out, "{}: expected {}, found {:?}", setting.key, setting.kind, text(found))
             }
-            Trouble::SetBefore { row, line } => {
+            Reason::SetBefore { row, line } => {
                 write!(out, "{}: set on line {line} already, expected once; that line holds", row.setting().key)
             }
-            Trouble::GracesCrossed => {
+            Reason::GracesCrossed => {
                 write!(out, "grace-max: expected at least grace-min; both keep their defaults")
             }
         }
@@ -104,8 +104,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::Labels;
     use super::*;
+    use crate::policy::Labels;
 
     /// The settings and the problems, as text.
     fn read(text: &[u8]) -> (Config, Vec<String>) {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_means_the_defaults() {
+    fn an_empty_file_means_the_defaults() {
         for text in ["", "\n\n", "# timeout = 1\n", "   \t\r\n#\r\n", "\u{feff}"] {
             assert_eq!(read(text.as_bytes()), (Config::default(), vec![]), "{text:?}");
         }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_and_changes_nothing() {
+    fn an_invalid_line_is_reported_and_changes_nothing() {
         for (text, expected) in [
             ("timeout = 2s", "1: timeout: expected 50 to 10000 milliseconds, found \"2s\""),
             ("\ntimeout =", "2: timeout: expected 50 to 10000 milliseconds, found \"\""),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_good_lines_beside_bad_ones_hold() {
+    fn valid_lines_beside_invalid_ones_take_effect() {
         let (config, problems) = read(b"nonsense\ntimeout = 500\ntimeout = 600\nlistener = no\nlabels = any\n");
         assert_eq!(config, Config { timeout: Duration::from_millis(500), labels: Labels::Any, ..Config::default() });
         assert_eq!(
@@ -175,7 +175,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whatever_stands_there_settings_are_within_their_ranges(
+        fn settings_are_within_their_ranges_whatever_the_file_says(
             lines in prop::collection::vec((0..SETTINGS.len(), "[ -~]{0,12}"), 0..20),
         ) {
             let text: String = lines.iter().map(|(index, value)| format!("{} = {value}\n", SETTINGS[*index].key)).collect();

@@ -40,10 +40,10 @@ impl Response {
     }
 
     /// Adds an answer of any form: the owner in wire form.
-    pub(crate) fn record(mut self, owner: &[u8], kind: RecordType, class: u16, ttl: u32, data: &[u8]) -> Self {
+    pub(crate) fn record(mut self, owner: &[u8], rtype: RecordType, class: u16, ttl: u32, data: &[u8]) -> Self {
         self.count(6);
         self.octets.extend_from_slice(owner);
-        self.octets.extend_from_slice(&kind.0.to_be_bytes());
+        self.octets.extend_from_slice(&rtype.0.to_be_bytes());
         self.octets.extend_from_slice(&class.to_be_bytes());
         self.octets.extend_from_slice(&ttl.to_be_bytes());
         self.octets.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
@@ -61,15 +61,15 @@ impl Response {
     }
 
     /// Adds a record whose data are a name.
-    pub(crate) fn name(self, owner: &str, kind: RecordType, target: &str) -> Self {
-        self.record(&wire(owner), kind, CLASS_IN, 120, &wire(target))
+    pub(crate) fn name(self, owner: &str, rtype: RecordType, target: &str) -> Self {
+        self.record(&wire(owner), rtype, CLASS_IN, 120, &wire(target))
     }
 
     /// Adds an NSEC record of `owner` with these types.
     pub(crate) fn nsec(self, owner: &str, types: &[RecordType]) -> Self {
         let mut bitmap = [0u8; 4];
-        for kind in types {
-            bitmap[usize::from(kind.0 / 8)] |= 0x80 >> (kind.0 % 8);
+        for rtype in types {
+            bitmap[usize::from(rtype.0 / 8)] |= 0x80 >> (rtype.0 % 8);
         }
         let data = [wire(owner).as_slice(), &[0, 4], &bitmap].concat();
         self.record(&wire(owner), RecordType::NSEC, CLASS_IN, 120, &data)

@@ -80,15 +80,15 @@ pub struct Question {
     /// The name asked for.
     pub name: Name,
     /// The type asked for.
-    pub kind: RecordType,
+    pub rtype: RecordType,
 }
 
 impl Question {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let name = Name::read(reader)?;
-        let kind = RecordType(reader.u16()?);
+        let rtype = RecordType(reader.u16()?);
         reader.u16()?;
-        Ok(Self { name, kind })
+        Ok(Self { name, rtype })
     }
 }
 
@@ -101,7 +101,7 @@ fn skip_question(reader: &mut Reader<'_>) -> Result<(), WireError> {
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The record's type.
-    pub kind: RecordType,
+    pub rtype: RecordType,
     /// The time to live, in seconds; 0 takes the record back (RFC 6762, section 10.1).
     pub ttl: u32,
     class: u16,
@@ -123,10 +123,10 @@ impl<'a> Record<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let owner = *reader;
         Name::skip(reader)?;
-        let (kind, class, ttl) = (RecordType(reader.u16()?), reader.u16()?, reader.u32()?);
+        let (rtype, class, ttl) = (RecordType(reader.u16()?), reader.u16()?, reader.u32()?);
         let length = reader.u16()?;
         let data = reader.sub(usize::from(length))?;
-        Ok(Self { kind, ttl, class, owner, data })
+        Ok(Self { rtype, ttl, class, owner, data })
     }
 
     /// True if the class is IN. The cache-flush bit is no part of it (RFC 6762, section 10.2).
@@ -147,7 +147,7 @@ impl<'a> Record<'a> {
     /// The address in an A or AAAA record; None in any other, and where the data are not of that type's length.
     pub fn address(&self) -> Option<IpAddr> {
         let mut data = self.data;
-        let ip = match self.kind {
+        let ip = match self.rtype {
             RecordType::A => IpAddr::from(data.array::<4>().ok()?),
             RecordType::AAAA => IpAddr::from(data.array::<16>().ok()?),
             _ => return None,
@@ -159,7 +159,7 @@ impl<'a> Record<'a> {
     /// not just one name.
     pub fn read_target(&self, target: &mut Name) -> bool {
         let mut data = self.data;
-        matches!(self.kind, RecordType::CNAME | RecordType::PTR)
+        matches!(self.rtype, RecordType::CNAME | RecordType::PTR)
             && target.read_over(&mut data).is_ok()
             && data.is_empty()
     }
@@ -167,7 +167,7 @@ impl<'a> Record<'a> {
     /// What an NSEC record says, in the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
     /// None in any other record, and where the data have not that form.
     pub fn nsec(&self) -> Option<Nsec<'a>> {
-        if self.kind != RecordType::NSEC {
+        if self.rtype != RecordType::NSEC {
             return None;
         }
         let (next, mut data) = (self.data, self.data);
@@ -175,9 +175,9 @@ impl<'a> Record<'a> {
         let window = data.u8().ok()?;
         let length = data.u8().ok()?;
         let bitmap = data.octets(usize::from(length)).ok()?;
-        let has = |kind: RecordType| {
-            let octet = bitmap.get(usize::from(kind.0 / 8)).copied().unwrap_or(0);
-            window == 0 && octet & (0x80 >> (kind.0 % 8)) != 0
+        let has = |rtype: RecordType| {
+            let octet = bitmap.get(usize::from(rtype.0 / 8)).copied().unwrap_or(0);
+            window == 0 && octet & (0x80 >> (rtype.0 % 8)) != 0
         };
         let nsec = Nsec { has_a: has(RecordType::A), has_aaaa: has(RecordType::AAAA), next };
         data.is_empty().then_some(nsec)
@@ -198,17 +198,17 @@ mod tests {
     use crate::wire::build::{Response, wire};
 
     /// What `read` makes of the only record of a message.
-    fn only_record<T>(kind: RecordType, data: &[u8], read: impl FnOnce(Record<'_>) -> T) -> T {
-        let response = Response::new(0).record(&wire("printer.local"), kind, 1, 120, data);
+    fn only_record<T>(rtype: RecordType, data: &[u8], read: impl FnOnce(Record<'_>) -> T) -> T {
+        let response = Response::new(0).record(&wire("printer.local"), rtype, 1, 120, data);
         let found = Message::read(response.octets()).unwrap().records().next().unwrap();
         let owner = Name::from_text(b"printer.local").unwrap();
         assert!(found.owner().as_ref() == Some(&owner) && found.is_of(&owner));
         read(found)
     }
 
-    fn target(kind: RecordType, data: &[u8]) -> Option<Name> {
+    fn target(rtype: RecordType, data: &[u8]) -> Option<Name> {
         let mut target = Name::root();
-        only_record(kind, data, |record| record.read_target(&mut target)).then_some(target)
+        only_record(rtype, data, |record| record.read_target(&mut target)).then_some(target)
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         let questions: Vec<_> = message.questions().collect();
         assert_eq!(questions.len(), 1);
         assert_eq!(questions[0].name, Name::from_text(b"printer.local").unwrap());
-        assert_eq!(questions[0].kind, RecordType::A);
+        assert_eq!(questions[0].rtype, RecordType::A);
         assert!(Message::read(&[0; 11]).is_err());
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn addresses_need_their_exact_length() {
         for length in [0, 3, 4, 5, 15, 16, 17] {
             let data = vec![1; length];
-            let is_address = |kind| only_record(kind, &data, |record| record.address()).is_some();
+            let is_address = |rtype| only_record(rtype, &data, |record| record.address()).is_some();
             assert_eq!(is_address(RecordType::A), length == 4, "A of {length} octets");
             assert_eq!(is_address(RecordType::AAAA), length == 16, "AAAA of {length} octets");
             assert!(!is_address(RecordType::PTR));

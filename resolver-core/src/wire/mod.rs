@@ -3,6 +3,8 @@
 //! [`Reader`] alone touches offsets. A [`Name`] that exists is valid. A [`Message`] hands out its records lazily:
 //! one that does not parse is passed over and the rest of the packet is kept.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 #[cfg(test)]
 pub(crate) mod build;
 mod message;
@@ -17,6 +19,12 @@ pub use reader::{Reader, WireError};
 
 /// The UDP port of multicast DNS (RFC 6762, section 3).
 pub const MDNS_PORT: u16 = 5353;
+
+/// The multicast DNS group of IPv4 (RFC 6762, section 3).
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+
+/// The multicast DNS group of IPv6 (RFC 6762, section 3).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
 /// The largest message that a multicast DNS host may send, in octets, less the IP and UDP headers that
 /// RFC 6762, section 17, counts in: a buffer of this size never truncates one.

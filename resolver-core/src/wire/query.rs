@@ -17,7 +17,7 @@ pub struct Query<'a> {
     /// The name asked for.
     pub name: &'a Name,
     /// The record type asked for.
-    pub kind: RecordType,
+    pub rtype: RecordType,
     /// Asks for a unicast response (RFC 6762, section 5.4).
     pub unicast_response: bool,
 }
@@ -31,7 +31,7 @@ impl Query<'_> {
             // Flags 0; one question; no record in any section.
             &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
             self.name.as_wire(),
-            &self.kind.0.to_be_bytes(),
+            &self.rtype.0.to_be_bytes(),
             &class.to_be_bytes(),
         ];
         let mut length = 0;
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn a_query_is_a_header_and_a_question() {
         let name = Name::from_text(b"Printer.local").unwrap();
-        let query = Query { id: 0x1234, name: &name, kind: RecordType::AAAA, unicast_response: false };
+        let query = Query { id: 0x1234, name: &name, rtype: RecordType::AAAA, unicast_response: false };
         assert_eq!(
             query.encode(&mut [0; MAX_QUERY]),
             b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07Printer\x05local\x00\x00\x1c\x00\x01"
@@ -65,7 +65,7 @@ mod tests {
     fn the_longest_name_fits() {
         let text = format!("{}.{}", ["a".repeat(63).as_str(); 3].join("."), "b".repeat(61));
         let name = Name::from_text(text.as_bytes()).unwrap();
-        let query = Query { id: 0, name: &name, kind: RecordType::A, unicast_response: false };
+        let query = Query { id: 0, name: &name, rtype: RecordType::A, unicast_response: false };
         assert_eq!(query.encode(&mut [0; MAX_QUERY]).len(), MAX_QUERY);
     }
 }

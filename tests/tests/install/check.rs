@@ -12,9 +12,9 @@ fn well() -> Root {
     root
 }
 
-/// The lines that name something to mend.
-fn to_mend(done: &Done) -> Vec<&str> {
-    done.out.lines().filter(|line| line.contains(": to mend: ")).collect()
+/// The lines that name a problem.
+fn problems(done: &Done) -> Vec<&str> {
+    done.out.lines().filter(|line| line.contains(": problem: ")).collect()
 }
 
 /// One of the lines, word for word, with LIBDIR for the library folder.
@@ -28,7 +28,7 @@ fn assert_says(done: &Done, line: &str) {
 fn all_is_well_after_an_installation() {
     let mut root = well();
     let done = root.install("--check");
-    assert_eq!((done.status, to_mend(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
+    assert_eq!((done.status, problems(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
     for line in [
         "hosts: /etc/nsswitch.conf has: hosts: files mdns_minimal [NOTFOUND=return] dns",
         "hosts: 1. files: the names in /etc/hosts",
@@ -40,8 +40,8 @@ fn all_is_well_after_an_installation() {
          libnss_mdns6_minimal.so.2 lead to it",
         "files: glibc loads them for mdns mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal",
         "files: dpkg puts packages' own files of these six names in LIBDIR/nss-mdns-kept",
-        "settings: /etc/nss-mdns.conf is not there: the defaults hold",
-        "firewall lan0: over IPv4, multicast DNS comes in",
+        "settings: /etc/nss-mdns.conf does not exist: the defaults hold",
+        "firewall lan0: over IPv4, multicast DNS is admitted",
     ] {
         let line = if cfg!(target_arch = "x86_64") { line.into() } else { line.replace("x86-64", "AArch64") };
         assert_says(&done, &line);
@@ -67,7 +67,7 @@ fn every_line_begins_with_what_it_is_about() {
     }
 }
 
-/// Hosts lines; whether they are well or "to mend", what is said of them, and the line that is proposed.
+/// Hosts lines; whether they are well or "problem", what is said of them, and the line that is proposed.
 #[rustfmt::skip]
 const LINES: &[(&str, &str, &str, &str)] = &[
     ("files mdns4_minimal [NOTFOUND=return] dns", "", "", ""),
@@ -82,31 +82,31 @@ const LINES: &[(&str, &str, &str, &str)] = &[
         "files mdns_minimal [NOTFOUND=return] dns"),
     ("files mdns4 [NOTFOUND=return] dns", "note: ",
         "mdns4 [NOTFOUND=return] also keeps the next service from naming addresses on the link; mdns4_minimal does not", ""),
-    ("files dns", "to mend: ", "none of the services of the module is on the line: write",
+    ("files dns", "problem: ", "none of the services of the module is on the line: write",
         "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files myhostname", "to mend: ", "none of the services of the module is on the line: write",
+    ("files myhostname", "problem: ", "none of the services of the module is on the line: write",
         "files myhostname mdns_minimal [NOTFOUND=return]"),
-    ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", "to mend: ",
+    ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", "problem: ",
         "resolve [!UNAVAIL=return] ends the search for .local names, so mdns4_minimal is never asked: write",
         "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
-    ("resolve mdns_minimal", "to mend: ", "resolve is asked for .local names before mdns_minimal, seldom knows them and may take long: write",
+    ("resolve mdns_minimal", "problem: ", "resolve is asked for .local names before mdns_minimal, seldom knows them and may take long: write",
         "mdns_minimal [NOTFOUND=return] resolve"),
-    ("files dns mdns", "to mend: ", "dns is asked for .local names before mdns, seldom knows them and may take long: write",
+    ("files dns mdns", "problem: ", "dns is asked for .local names before mdns, seldom knows them and may take long: write",
         "files mdns_minimal [NOTFOUND=return] dns mdns"),
-    ("files dns [NOTFOUND=return] mdns4", "to mend: ", "dns [NOTFOUND=return] ends the search for .local names, so mdns4 is never asked: write",
+    ("files dns [NOTFOUND=return] mdns4", "problem: ", "dns [NOTFOUND=return] ends the search for .local names, so mdns4 is never asked: write",
         "files mdns4_minimal [NOTFOUND=return] dns [NOTFOUND=return] mdns4"),
-    ("files [NOTFOUND=return] mdns6_minimal", "to mend: ", "files [NOTFOUND=return] ends the search for .local names, so mdns6_minimal is never asked: write",
+    ("files [NOTFOUND=return] mdns6_minimal", "problem: ", "files [NOTFOUND=return] ends the search for .local names, so mdns6_minimal is never asked: write",
         "files mdns6_minimal [NOTFOUND=return]"),
-    ("files [!SUCCESS=return] mdns dns", "to mend: ", "files [!SUCCESS=return] ends the search for .local names, so mdns is never asked: write",
+    ("files [!SUCCESS=return] mdns dns", "problem: ", "files [!SUCCESS=return] ends the search for .local names, so mdns is never asked: write",
         "files mdns_minimal [NOTFOUND=return] dns"),
-    ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", "to mend: ",
+    ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", "problem: ",
         "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so mdns_minimal is never asked: write",
         "mdns_minimal [NOTFOUND=return] wins [SUCCESS=return NOTFOUND=return]"),
-    ("files mdns_minimal [!SUCCESS=return] dns", "to mend: ", "mdns_minimal [!SUCCESS=return] ends the search for all names that are not .local too: write",
+    ("files mdns_minimal [!SUCCESS=return] dns", "problem: ", "mdns_minimal [!SUCCESS=return] ends the search for all names that are not .local too: write",
         "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files mdns [UNAVAIL=return] dns", "to mend: ", "mdns [UNAVAIL=return] ends the search for all names that are not .local too: write",
+    ("files mdns [UNAVAIL=return] dns", "problem: ", "mdns [UNAVAIL=return] ends the search for all names that are not .local too: write",
         "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files mdns_minimal [SUCCESS=continue] dns", "to mend: ", "mdns_minimal [SUCCESS=continue] throws away what it has found: write",
+    ("files mdns_minimal [SUCCESS=continue] dns", "problem: ", "mdns_minimal [SUCCESS=continue] throws away what it has found: write",
         "files mdns_minimal [NOTFOUND=return] dns"),
 ];
 
@@ -121,44 +121,44 @@ fn a_hosts_line_is_explained_and_what_to_write_instead_is_well() {
         let instead = if instead.is_empty() { String::new() } else { format!(": hosts: {instead}") };
         let wanted = if kind.is_empty() { vec![] } else { vec![format!("{kind}{sentence}{instead}")] };
         assert_eq!(findings, wanted, "{line}");
-        assert_eq!(done.status, i32::from(*kind == "to mend: "), "{line}: {done:#?}");
+        assert_eq!(done.status, i32::from(*kind == "problem: "), "{line}: {done:#?}");
         let Some(instead) = instead.strip_prefix(": ") else { continue };
         root.write(CONF, &format!("{instead}\n"));
         let done = root.install("--check");
-        assert_eq!((done.status, to_mend(&done).len()), (0, 0), "{instead}: {done:#?}");
+        assert_eq!((done.status, problems(&done).len()), (0, 0), "{instead}: {done:#?}");
     }
 }
 
 fn kind_of(finding: &str) -> &str {
-    ["to mend: ", "note: "].into_iter().find(|kind| finding.starts_with(kind)).unwrap_or_default()
+    ["problem: ", "note: "].into_iter().find(|kind| finding.starts_with(kind)).unwrap_or_default()
 }
 
 /// The files of `nsswitch.conf` that are no line at all: what is done to it, and what is said.
 #[rustfmt::skip]
 const FILES_OF_LINES: &[(&str, &str)] = &[
-    ("rm /etc/nsswitch.conf", "hosts: to mend: /etc/nsswitch.conf is not there, or no regular file; nsswitch.conf.example beside this script is one"),
-    ("echo 'passwd: files' >/etc/nsswitch.conf", "hosts: to mend: /etc/nsswitch.conf is odd: it has no hosts line; write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
-    ("echo 'hosts: dns' >>/etc/nsswitch.conf", "hosts: to mend: /etc/nsswitch.conf is odd: it has more than one hosts line; write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
-    ("chmod 640 /etc/nsswitch.conf", "hosts: to mend: /etc/nsswitch.conf can be read by some users only, and the others' programs do without it: chmod 644 /etc/nsswitch.conf"),
+    ("rm /etc/nsswitch.conf", "hosts: problem: /etc/nsswitch.conf is not there, or no regular file; nsswitch.conf.example beside this script is one"),
+    ("echo 'passwd: files' >/etc/nsswitch.conf", "hosts: problem: /etc/nsswitch.conf is odd: it has no hosts line; write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+    ("echo 'hosts: dns' >>/etc/nsswitch.conf", "hosts: problem: /etc/nsswitch.conf is odd: it has more than one hosts line; write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+    ("chmod 640 /etc/nsswitch.conf", "hosts: problem: /etc/nsswitch.conf can be read by some users only, and the others' programs do without it: chmod 644 /etc/nsswitch.conf"),
     ("(echo '# Generated by authselect'; echo 'hosts: files dns') >/etc/nsswitch.conf",
-        "hosts: to mend: none of the services of the module is on the line: it is authselect that writes it (features with-mdns4, with-mdns6); wanted is: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        "hosts: problem: none of the services of the module is on the line: it is authselect that writes it (features with-mdns4, with-mdns6); wanted is: hosts: files mdns_minimal [NOTFOUND=return] dns"),
 ];
 
 /// What is done to an installation, and what is said of it. All but the last are to mend.
 #[rustfmt::skip]
 const FILES: &[(&str, &str)] = &[
-    ("rm $LIBDIR/libnss_mdns.so.2", "files: to mend: LIBDIR/libnss_mdns.so.2 is not there: install the module again"),
-    ("echo changed >>$LIBDIR/libnss_mdns.so.2", "files: to mend: LIBDIR/libnss_mdns.so.2 is not the object that this script installed (of no package): install it again"),
-    ("rm $LIBDIR/libnss_mdns6.so.2", "files: to mend: LIBDIR/libnss_mdns6.so.2 is not there: install the module again"),
-    ("ln -sf libc.so.6 $LIBDIR/libnss_mdns4.so.2", "files: to mend: LIBDIR/libnss_mdns4.so.2 does not lead to libnss_mdns.so.2 (of no package): install the module again"),
-    ("cp $MODULE /usr/local/lib/libnss_mdns_minimal.so.2; ldconfig", "files: to mend: glibc loads /usr/local/lib/libnss_mdns_minimal.so.2 for mdns_minimal, instead of the one in LIBDIR: remove it"),
-    ("head -c 8192 $MODULE >$LIBDIR/libnss_mdns.so.2", "files: to mend: LIBDIR/libnss_mdns.so.2 cannot be loaded (a program that tries to crashes): install it again"),
-    ("mkdir $LIBDIR/nss-mdns-staged", "files: to mend: LIBDIR/nss-mdns-staged is left of a run that was ended: install or --uninstall again"),
-    ("dpkg-divert --quiet --local --no-rename --remove $LIBDIR/libnss_mdns6.so.2", "files: to mend: dpkg diverts only 11 of the module's names: install it again"),
-    ("rm /usr/local/share/man/man8/nss-mdns.8", "files: to mend: /usr/local/share/man/man8/nss-mdns.8 is not there: install the module again"),
-    ("rm /usr/local/bin/nss-mdns-check", "files: to mend: /usr/local/bin/nss-mdns-check is not there: install the module again"),
-    ("rm /usr/local/bin/nss-mdns-check /mnt/archive/nss-mdns-check", "settings: to mend: nss-mdns-check is not installed, so settings, interfaces and firewall were not looked at"),
-    ("printf '#!/bin/sh\nexit 101\n' >/usr/local/bin/nss-mdns-check", "settings: to mend: /usr/local/bin/nss-mdns-check ended with status 101"),
+    ("rm $LIBDIR/libnss_mdns.so.2", "files: problem: LIBDIR/libnss_mdns.so.2 is not there: install the module again"),
+    ("echo changed >>$LIBDIR/libnss_mdns.so.2", "files: problem: LIBDIR/libnss_mdns.so.2 is not the object that this script installed (of no package): install it again"),
+    ("rm $LIBDIR/libnss_mdns6.so.2", "files: problem: LIBDIR/libnss_mdns6.so.2 is not there: install the module again"),
+    ("ln -sf libc.so.6 $LIBDIR/libnss_mdns4.so.2", "files: problem: LIBDIR/libnss_mdns4.so.2 does not lead to libnss_mdns.so.2 (of no package): install the module again"),
+    ("cp $MODULE /usr/local/lib/libnss_mdns_minimal.so.2; ldconfig", "files: problem: glibc loads /usr/local/lib/libnss_mdns_minimal.so.2 for mdns_minimal, instead of the one in LIBDIR: remove it"),
+    ("head -c 8192 $MODULE >$LIBDIR/libnss_mdns.so.2", "files: problem: LIBDIR/libnss_mdns.so.2 cannot be loaded (a program that tries to crashes): install it again"),
+    ("mkdir $LIBDIR/nss-mdns-staged", "files: problem: LIBDIR/nss-mdns-staged is left of a run that was ended: install or --uninstall again"),
+    ("dpkg-divert --quiet --local --no-rename --remove $LIBDIR/libnss_mdns6.so.2", "files: problem: dpkg diverts only 11 of the module's names: install it again"),
+    ("rm /usr/local/share/man/man8/nss-mdns.8", "files: problem: /usr/local/share/man/man8/nss-mdns.8 is not there: install the module again"),
+    ("rm /usr/local/bin/nss-mdns-check", "files: problem: /usr/local/bin/nss-mdns-check is not there: install the module again"),
+    ("rm /usr/local/bin/nss-mdns-check /mnt/archive/nss-mdns-check", "settings: problem: nss-mdns-check is not installed, so settings, interfaces and firewall were not looked at"),
+    ("printf '#!/bin/sh\nexit 101\n' >/usr/local/bin/nss-mdns-check", "settings: problem: /usr/local/bin/nss-mdns-check ended with status 101"),
 ];
 
 #[test]
@@ -173,7 +173,7 @@ fn what_is_wrong_with_the_files_is_named() {
 }
 
 #[test]
-fn what_is_only_worth_knowing_is_not_to_mend() {
+fn what_is_only_worth_knowing_is_not_problems() {
     let mut root = Root::with_debian_package();
     root.ok(LINK);
     root.installed();
@@ -202,18 +202,18 @@ fn another_module_and_none_are_told_from_this_one() {
     root.ok(LINK);
     let done = root.install("--check");
     let theirs =
-        "files: to mend: LIBDIR/libnss_mdns.so.2 is not this module (of the package libnss-mdns:amd64): install it";
+        "files: problem: LIBDIR/libnss_mdns.so.2 is not this module (of the package libnss-mdns:amd64): install it";
     assert_says(&done, theirs);
     assert_eq!(done.status, 1, "{done:#?}");
     root.ok("dpkg --purge libnss-mdns");
     let done = root.install("--check");
     assert_says(
         &done,
-        "files: to mend: the module is not installed: LIBDIR has none of its six files; sudo ./install.sh puts them there",
+        "files: problem: the module is not installed: LIBDIR has none of its six files; sudo ./install.sh puts them there",
     );
     assert_says(
         &done,
-        "lookup: to mend: workbench.local does not resolve: LIBDIR/libnss_mdns_minimal.so.2 is not there",
+        "lookup: problem: workbench.local does not resolve: LIBDIR/libnss_mdns_minimal.so.2 is not there",
     );
     assert_eq!(done.status, 1, "{done:#?}");
     // By hand, or by a package of a manager that is not here.
@@ -233,7 +233,7 @@ fn an_object_of_another_architecture_is_named() {
              >$LIBDIR/libnss_mdns.so.2
          rm -r $LIBDIR/nss-mdns-kept");
     let done = root.install("--check");
-    let line = "files: to mend: LIBDIR/libnss_mdns.so.2 is for i386, and LIBDIR for x86-64";
+    let line = "files: problem: LIBDIR/libnss_mdns.so.2 is for i386, and LIBDIR for x86-64";
     assert_says(&done, &if cfg!(target_arch = "x86_64") { line.into() } else { line.replace("x86-64", "AArch64") });
     assert_says(
         &done,
@@ -250,34 +250,34 @@ fn settings_interfaces_firewall_and_lookup_are_reported() {
     let accepting = format!("{filter} accept");
     let dropping = format!("{filter} drop");
     for (preparation, arguments, status, beginnings) in [
-        (accepting.as_str(), "", 0, &["firewall lan0: over IPv4, multicast DNS comes in"][..]),
+        (accepting.as_str(), "", 0, &["firewall lan0: over IPv4, multicast DNS is admitted"][..]),
         (
             dropping.as_str(),
             "",
             1,
-            &["firewall lan0: to mend: over IPv4, what is sent to the group and UDP port 5353 does not come in"],
+            &["firewall lan0: problem: over IPv4, packets to the group and UDP port 5353 are dropped"],
         ),
         (
             "printf 'retries = none\\ntimeout = soon\\n' >/etc/nss-mdns.conf",
             "",
             1,
-            &["settings: to mend: /etc/nss-mdns.conf:2: timeout: expected "],
+            &["settings: problem: /etc/nss-mdns.conf:2: timeout: expected "],
         ),
-        ("echo 'timeout = 500' >/etc/nss-mdns.conf", "", 0, &["settings: /etc/nss-mdns.conf is in order"]),
+        ("echo 'timeout = 500' >/etc/nss-mdns.conf", "", 0, &["settings: /etc/nss-mdns.conf has no problems"]),
         (
             "ip link del lan0",
             "",
             1,
             &[
                 "interface: ",
-                "lookup: to mend: workbench.local does not resolve: the module was loaded, but no network interface is up",
+                "lookup: problem: workbench.local does not resolve: the module was loaded, but no network interface is up",
             ],
         ),
         (
             "true",
             "--check-name nobody.local",
             1,
-            &["lookup: to mend: nobody.local does not resolve: the module was loaded and asked, but nobody answered"],
+            &["lookup: problem: nobody.local does not resolve: the module was loaded and asked, but nobody answered"],
         ),
     ] {
         let mut root = well();
@@ -295,7 +295,7 @@ fn it_needs_no_root_and_changes_nothing() {
     let mut root = well();
     let before = root.traces();
     let done = root.run(&format!("unshare -U sh {INSTALL} --check"));
-    assert_eq!((done.status, to_mend(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
+    assert_eq!((done.status, problems(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
     assert_same(&before, &root.traces(), "after the check");
     root.ok("rm $LIBDIR/libnss_mdns.so.2; echo 'hosts: dns mdns' >/etc/nsswitch.conf");
     let before = root.traces();

@@ -14,7 +14,7 @@ const A_WHILE: [u8; 2] = [0, 20];
 const ASK_THE_GROUP: [u8; 1] = [3];
 
 /// Of the buffers that answers are encoded into: length, alignment, a caller's tuple, number of addresses, repetitions,
-/// names alike, names of the usual kind; the addresses follow.
+/// names alike, names of the usual rtype; the addresses follow.
 const ANSWERS: [[u8; 8]; 6] = [
     [4, 0, 0, 0, 2, 0, 255, 0],
     [4, 0, 3, 1, 2, 0, 255, 0],
@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut conversations: Vec<(String, Vec<u8>)> = Vec::new();
     for file in &files {
-        let (Some(name), Some(kind)) = (file.file_stem().and_then(|name| name.to_str()), file.extension()) else {
+        let (Some(name), Some(rtype)) = (file.file_stem().and_then(|name| name.to_str()), file.extension()) else {
             continue;
         };
         let octets = fs::read(file)?;
@@ -43,7 +43,7 @@ fn main() -> io::Result<()> {
             for (number, message) in netlink_messages(&octets).into_iter().enumerate() {
                 write(&out, "netlink", &format!("{name}-{number}"), message)?;
             }
-        } else if kind == "bin" {
+        } else if rtype == "bin" {
             write(&out, "message", name, &octets)?;
             write(&out, "answers", name, &[&host_script()[..], &event(name, &octets), &A_WHILE].concat())?;
             if let Some(ip) = pointed_from(&octets) {
@@ -63,8 +63,8 @@ fn main() -> io::Result<()> {
         let addresses: Vec<u8> = (0..64).collect();
         write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
     }
-    for kind in ["bridge", "bond", "team", "openvswitch", "vrf"] {
-        write(&out, "netlink", &format!("member-of-{kind}"), &member_of(kind))?;
+    for rtype in ["bridge", "bond", "team", "openvswitch", "vrf"] {
+        write(&out, "netlink", &format!("member-of-{rtype}"), &member_of(rtype))?;
     }
     for (number, setting) in SETTINGS.iter().enumerate() {
         let lines = format!("\0{} = {}\n# so\n{} = x\n", setting.key, setting.default, setting.key);
@@ -94,8 +94,8 @@ fn netlink_messages(mut rest: &[u8]) -> Vec<&[u8]> {
     messages
 }
 
-/// The netlink message of a link that is a member of another of this kind.
-fn member_of(kind: &str) -> Vec<u8> {
+/// The netlink message of a link that is a member of another of this rtype.
+fn member_of(rtype: &str) -> Vec<u8> {
     let attribute = |number: u16, value: &[u8]| {
         let length = u16::try_from(4 + value.len()).expect("short");
         let mut attribute = [&length.to_ne_bytes()[..], &number.to_ne_bytes(), value].concat();
@@ -103,7 +103,7 @@ fn member_of(kind: &str) -> Vec<u8> {
         attribute
     };
     // IFLA_LINKINFO, and in it IFLA_INFO_SLAVE_KIND.
-    let name = [kind.as_bytes(), &[0]].concat();
+    let name = [rtype.as_bytes(), &[0]].concat();
     let body = [&[0; 16][..], &attribute(18, &attribute(4, &name))].concat();
     let length = u32::try_from(16 + body.len()).expect("short");
     // RTM_NEWLINK, in answer to a request numbered as the resolver numbers it.
@@ -169,7 +169,7 @@ fn event(name: &str, octets: &[u8]) -> Vec<u8> {
 /// The address that the owner of a PTR record is, in reverse notation.
 fn pointed_from(octets: &[u8]) -> Option<IpAddr> {
     let message = Message::read(octets).ok()?;
-    let owner = message.records().find(|record| record.kind == RecordType::PTR)?.owner()?;
+    let owner = message.records().find(|record| record.rtype == RecordType::PTR)?.owner()?;
     let mut labels: Vec<_> = owner.labels().filter_map(|label| std::str::from_utf8(label).ok()).collect();
     labels.reverse();
     match labels.split_at_checked(2)? {

@@ -1,26 +1,26 @@
 //! Patterns of interfaces' names, as a shell has them: `*` for any octets, `?` for one, `[a-f]` for one of several, `[!a-f]`
 //! or `[^a-f]` for one of all others.
 
-use crate::memory;
+use crate::try_alloc;
 
 /// The longest pattern, in octets: a name has 15, and patterns hardly more.
-const LONGEST: usize = 64;
+const MAX_PATTERN: usize = 64;
 
 /// A list of patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Globs {
+pub struct InterfacePatterns {
     // Each with a NUL before it: a list of lists would be an allocation for each.
     text: Vec<u8>,
 }
 
-impl Globs {
+impl InterfacePatterns {
     /// Adds a pattern; false if it is none, or there is no memory for it.
     pub(crate) fn push(&mut self, pattern: &[u8]) -> bool {
-        let valid = !pattern.is_empty() && pattern.len() <= LONGEST && is_pattern(pattern);
+        let valid = !pattern.is_empty() && pattern.len() <= MAX_PATTERN && is_pattern(pattern);
         valid
-            && memory::reserve(&mut self.text, pattern.len() + 1)
-            && memory::push(&mut self.text, 0)
-            && memory::extend(&mut self.text, pattern)
+            && try_alloc::reserve(&mut self.text, pattern.len() + 1)
+            && try_alloc::push(&mut self.text, 0)
+            && try_alloc::extend(&mut self.text, pattern)
     }
 
     /// True if one of the patterns matches the whole of `name`.
@@ -162,32 +162,32 @@ mod tests {
             ("[a-]x", &["ax", "-x"], &["bx"]),
             ("**", &["", "a"], &[]),
         ] {
-            let mut globs = Globs::default();
-            assert!(globs.push(pattern.as_bytes()), "{pattern}");
+            let mut patterns = InterfacePatterns::default();
+            assert!(patterns.push(pattern.as_bytes()), "{pattern}");
             for name in matching {
-                assert!(globs.matches(name.as_bytes()), "{pattern} {name}");
+                assert!(patterns.matches(name.as_bytes()), "{pattern} {name}");
             }
             for name in others {
-                assert!(!globs.matches(name.as_bytes()), "{pattern} {name}");
+                assert!(!patterns.matches(name.as_bytes()), "{pattern} {name}");
             }
         }
     }
 
     #[test]
     fn what_is_no_pattern() {
-        let long = "a".repeat(LONGEST + 1);
+        let long = "a".repeat(MAX_PATTERN + 1);
         for pattern in ["", "[", "[]", "[a", "[!]", "[^]", "a b", "a/b", "a,b", "a\0", "[a\0]", &long] {
-            assert!(!Globs::default().push(pattern.as_bytes()), "{pattern:?}");
+            assert!(!InterfacePatterns::default().push(pattern.as_bytes()), "{pattern:?}");
         }
     }
 
     #[test]
     fn names_without_a_pattern_are_known() {
-        let mut globs = Globs::default();
-        assert!(!globs.matches(b"") && !globs.matches(b"wg0"));
-        assert!(globs.push(b"wg*") && globs.push(b"tun0"));
-        assert!(globs.matches(b"wg0") && !globs.names(b"wg0"));
-        assert!(globs.matches(b"tun0") && globs.names(b"tun0"));
+        let mut patterns = InterfacePatterns::default();
+        assert!(!patterns.matches(b"") && !patterns.matches(b"wg0"));
+        assert!(patterns.push(b"wg*") && patterns.push(b"tun0"));
+        assert!(patterns.matches(b"wg0") && !patterns.names(b"wg0"));
+        assert!(patterns.matches(b"tun0") && patterns.names(b"tun0"));
     }
 
     proptest! {
@@ -196,11 +196,11 @@ mod tests {
         /// The C library's fnmatch is of the same opinion.
         #[test]
         fn patterns_are_the_shells(pattern in "([ab*?-]|\\[[!^]?[ab-][ab!^-]{0,2}\\]){1,6}", name in "[ab!^-]{0,8}") {
-            let mut globs = Globs::default();
-            prop_assert!(globs.push(pattern.as_bytes()), "{}", pattern);
+            let mut patterns = InterfacePatterns::default();
+            prop_assert!(patterns.push(pattern.as_bytes()), "{}", pattern);
             let text = |text: &str| CString::new(text).unwrap();
             let expected = fnmatch(&text(&pattern), &text(&name));
-            prop_assert_eq!(globs.matches(name.as_bytes()), expected, "{} {}", pattern, name);
+            prop_assert_eq!(patterns.matches(name.as_bytes()), expected, "{} {}", pattern, name);
         }
     }
 }

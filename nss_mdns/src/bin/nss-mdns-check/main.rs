@@ -1,14 +1,16 @@
-//! `nss-mdns-check`: says what the module makes of this host, with the module's own code. For administrators, and for
+//! `nss-mdns-check`: reports what the module finds on this machine, with the module's own code. For administrators, and for
 //! `install.sh --check`.
 //!
 //! ```text
-//! settings: to mend: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
-//! allowed: /etc/mdns.allow is not there: the full services answer names under .local
-//! interface eth0: asked over IPv4 and IPv6
-//! interface lo: not asked: it carries no multicast
-//! firewall eth0: over IPv4, multicast DNS comes in
+//! settings: problem: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
+//! allowed: /etc/mdns.allow does not exist: the full services look up names under .local
+//! interface eth0: queried over IPv4 and IPv6
+//! interface lo: not queried: it cannot multicast
+//! firewall eth0: over IPv4, multicast DNS is admitted
 //! lookup printer.local: 192.0.2.7, fe80::1%eth0 (1.2 ms)
 //! ```
+
+mod machine;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -16,16 +18,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use resolver_core::check::{self, FileReport, InterfaceReport};
 use resolver_core::policy::NameRange;
 use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
 
+use crate::machine::{FileReport, InterfaceReport};
+
 const USAGE: &str = "\
 Usage: nss-mdns-check [NAME]...
-Says what the module makes of this host's settings and interfaces, whether a firewall drops multicast DNS (by sending one
-question on each interface), and who answers to each NAME.
+Reports problems in the module's settings, the interfaces that it queries, whether a firewall drops multicast DNS (by sending
+one query on each interface), and the addresses of each NAME.
 
-Exit status: 0 nothing to mend; 1 something is, and the lines say what; 2 wrong usage.
+Exit status: 0 no problem was found; 1 a line that was printed names a problem; 2 wrong usage.
 ";
 
 fn main() -> ExitCode {
@@ -41,9 +44,9 @@ fn main() -> ExitCode {
         }
         None => {}
     }
-    let mut report = Report { out: io::stdout().lock(), to_mend: false };
+    let mut report = Report { out: io::stdout().lock(), found_problem: false };
     match report.all(&names) {
-        Ok(()) if report.to_mend => ExitCode::FAILURE,
+        Ok(()) if report.found_problem => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nss-mdns-check: {error}");
@@ -59,25 +62,25 @@ fn print_and_leave(text: &str) -> ExitCode {
     }
 }
 
-/// The lines printed, and whether one of them is something to mend.
+/// The output, and whether it names a problem.
 struct Report<W> {
     out: W,
-    to_mend: bool,
+    found_problem: bool,
 }
 
 impl<W: Write> Report<W> {
     fn all(&mut self, names: &[OsString]) -> io::Result<()> {
-        let (config, settings) = check::settings();
+        let (config, settings) = machine::settings();
         self.file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold")?;
-        let (allows_nothing, allowed) = check::allowed();
-        self.file("allowed", "/etc/mdns.allow", &allowed, "the full services answer names under .local")?;
+        let (allows_nothing, allowed) = machine::allowed();
+        self.file("allowed", "/etc/mdns.allow", &allowed, "the full services look up names under .local")?;
         if allows_nothing {
-            self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services answer no names"))?;
+            self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services look up no names"))?;
         }
-        let interfaces = match check::interfaces(&config) {
+        let interfaces = match machine::interfaces(&config) {
             Ok(interfaces) => interfaces,
             Err(error) => {
-                self.bad("interface", format_args!("the kernel does not tell: {error}"))?;
+                self.bad("interface", format_args!("they cannot be read: {error}"))?;
                 Vec::new()
             }
         };
@@ -85,7 +88,7 @@ impl<W: Write> Report<W> {
         if config.listener {
             self.firewalls(&interfaces)?;
         } else {
-            self.good("firewall", format_args!("not tried: the listener is off"))?;
+            self.good("firewall", format_args!("not tested: the listener is off"))?;
         }
         let resolver = Resolver::default();
         names.iter().try_for_each(|name| self.lookup(&resolver, name, &interfaces))
@@ -95,17 +98,19 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{subject}: {text}")
     }
 
-    /// In the same words as `install.sh --check`.
+    /// Marked in the same way as the problems that `install.sh --check` finds.
     fn bad(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
-        self.to_mend = true;
-        writeln!(self.out, "{subject}: to mend: {text}")
+        self.found_problem = true;
+        writeln!(self.out, "{subject}: problem: {text}")
     }
 
     fn file(&mut self, what: &str, path: &str, report: &FileReport, if_absent: &str) -> io::Result<()> {
         match report {
-            FileReport::Absent => self.good(what, format_args!("{path} is not there: {if_absent}")),
+            FileReport::Absent => self.good(what, format_args!("{path} does not exist: {if_absent}")),
             FileReport::Unreadable(error) => self.bad(what, format_args!("{path} cannot be read: {error}")),
-            FileReport::Read(problems) if problems.is_empty() => self.good(what, format_args!("{path} is in order")),
+            FileReport::Read(problems) if problems.is_empty() => {
+                self.good(what, format_args!("{path} has no problems"))
+            }
             FileReport::Read(problems) => {
                 problems.iter().try_for_each(|problem| self.bad(what, format_args!("{problem}")))
             }
@@ -116,46 +121,46 @@ impl<W: Write> Report<W> {
         for interface in interfaces {
             self.good(&format!("interface {}", interface.name), format_args!("{interface}"))?;
         }
-        if !interfaces.iter().any(InterfaceReport::is_asked) {
-            self.bad("interface", format_args!("none can be asked on: the module leaves names to the next service"))?;
+        if !interfaces.iter().any(InterfaceReport::is_queried) {
+            self.bad("interface", format_args!("none can be queried: glibc asks the next service"))?;
         }
         Ok(())
     }
 
     fn firewalls(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
         for interface in interfaces {
-            for (family, hears) in interface.hearing() {
-                self.firewall(&interface.name, family, &hears)?;
+            for (family, result) in interface.loopback() {
+                self.firewall(&interface.name, family, &result)?;
             }
         }
         Ok(())
     }
 
-    fn firewall(&mut self, interface: &str, family: Family, hears: &io::Result<bool>) -> io::Result<()> {
+    fn firewall(&mut self, interface: &str, family: Family, result: &io::Result<bool>) -> io::Result<()> {
         let family = match family {
             Family::V4 => "IPv4",
             Family::V6 => "IPv6",
         };
         let subject = &format!("firewall {interface}");
-        match hears {
-            Ok(true) => self.good(subject, format_args!("over {family}, multicast DNS comes in")),
+        match result {
+            Ok(true) => self.good(subject, format_args!("over {family}, multicast DNS is admitted")),
             Ok(false) => self.bad(
                 subject,
                 format_args!(
-                    "over {family}, what is sent to the group and UDP port 5353 does not come in: \
-                     admit it (ufw allow mdns; firewall-cmd --add-service=mdns), \
-                     or see whether a rule drops only packets that bear this host's own address"
+                    "over {family}, packets to the group and UDP port 5353 are dropped: \
+                     admit them (ufw allow mdns; firewall-cmd --add-service=mdns), \
+                     unless the rule drops only packets from this machine's own addresses"
                 ),
             ),
             Err(error) => match error.raw_os_error() {
                 Some(libc::EADDRINUSE) => self.bad(
                     subject,
                     format_args!(
-                        "over {family} not tried: UDP port 5353 is not to be had (does a program hold it for itself?)"
+                        "over {family}, not tested: UDP port 5353 is in use by a program that does not share it"
                     ),
                 ),
-                Some(libc::EPERM) => self.bad(subject, format_args!("over {family}, questions do not go out: {error}")),
-                _ => self.bad(subject, format_args!("over {family} not tried: {error}")),
+                Some(libc::EPERM) => self.bad(subject, format_args!("over {family}, queries cannot be sent: {error}")),
+                _ => self.bad(subject, format_args!("over {family}, not tested: {error}")),
             },
         }
     }
@@ -163,15 +168,15 @@ impl<W: Write> Report<W> {
     fn lookup(&mut self, resolver: &Resolver, name: &OsStr, interfaces: &[InterfaceReport]) -> io::Result<()> {
         let look_up = |range: NameRange| {
             let text = name.as_bytes();
-            range.host_name(text).and_then(|name| resolver.lookup(&name, text, range, Families::BOTH))
+            range.host_name(text).and_then(|host| resolver.lookup(&host, range, Families::BOTH))
         };
         let start = Instant::now();
         let (minimal, full) = (look_up(NameRange::Local), look_up(NameRange::Allowed));
         let time = format!("{:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
         let not_ours = |found: &Result<Answer, LookupError>| matches!(found, Err(LookupError::NotOurs));
         let by = match (not_ours(&minimal), not_ours(&full)) {
-            (false, true) => "; by the minimal services alone",
-            (true, false) => "; by the full services alone",
+            (false, true) => "; by the minimal services only",
+            (true, false) => "; by the full services only",
             _ => "",
         };
         let found = if not_ours(&minimal) { full } else { minimal };
@@ -186,7 +191,7 @@ impl<W: Write> Report<W> {
     }
 }
 
-/// An address as programs take it, with its interface where it needs one.
+/// An address as programs accept it: with its interface if it needs a scope.
 fn shown(address: &Address, interfaces: &[InterfaceReport]) -> String {
     let scope = address.scope_id();
     match interfaces.iter().find(|interface| scope != 0 && interface.index == scope) {

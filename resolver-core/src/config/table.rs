@@ -5,9 +5,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Config, Labels, Retries};
-use crate::globs::Globs;
-use crate::policy::ReverseRange;
+use super::patterns::InterfacePatterns;
+use super::{Config, Retries};
+use crate::policy::{Labels, ReverseRange};
 
 /// A setting.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 /// The longest time that a lookup can be told to wait, in milliseconds.
-pub const LONGEST_TIMEOUT: u16 = 10_000;
+pub const MAX_TIMEOUT: u16 = 10_000;
 
 /// Makes of the table the data in [`SETTINGS`], for those who explain, and the code that reads values. The module has the
 /// code alone: each pointer in the data would be one more for the loader to relocate in every process.
@@ -130,7 +130,7 @@ macro_rules! settings {
 settings! {
     /// the slowest responders answer within a second of the third question; where DNS is asked next, a shorter time spares
     /// its hosts the wait
-    "timeout" timeout = "2000", milliseconds(50..=LONGEST_TIMEOUT);
+    "timeout" timeout = "2000", milliseconds(50..=MAX_TIMEOUT);
 
     /// the first makes up for a lost packet and passes firewalls; the second comes after the second in which a responder need
     /// not multicast a record again (RFC 6762, section 6), and as long after the first, which asked from port 5353 too
@@ -144,7 +144,7 @@ settings! {
     "grace-max" grace_max = "100", milliseconds(0..=2000);
 
     /// sshd and traceroute look up the name of every address that they meet
-    "reverse-timeout" reverse_timeout = "1000", milliseconds(50..=LONGEST_TIMEOUT);
+    "reverse-timeout" reverse_timeout = "1000", milliseconds(50..=MAX_TIMEOUT);
 
     /// a host may be on any link; a point-to-point link is asked on only if its name stands here without a pattern
     "allow-interfaces" allow_interfaces = "*", patterns();
@@ -186,7 +186,7 @@ impl fmt::Display for Kind {
             Self::Seconds(range) => write!(out, "{} seconds", between(range)),
             Self::Number(range) => write!(out, "{}", between(range)),
             Self::Times(range) => {
-                write!(out, "at most {} ascending times of {} milliseconds, or none", Retries::MOST, between(range))
+                write!(out, "at most {} ascending times of {} milliseconds, or none", Retries::MAX, between(range))
             }
             Self::Switch => write!(out, "on or off"),
             Self::Patterns => write!(out, "names of interfaces, with *, ? and [...] as in a shell, or none"),
@@ -228,9 +228,9 @@ fn times(text: &[u8], range: &RangeInclusive<u16>) -> Option<Retries> {
     items(text).all(|item| number(item, range).is_some_and(|time| retries.push(time))).then_some(retries)
 }
 
-fn patterns(text: &[u8]) -> Option<Globs> {
-    let mut globs = Globs::default();
-    items(text).all(|item| globs.push(item)).then_some(globs)
+fn patterns(text: &[u8]) -> Option<InterfacePatterns> {
+    let mut patterns = InterfacePatterns::default();
+    items(text).all(|item| patterns.push(item)).then_some(patterns)
 }
 
 #[cfg(test)]

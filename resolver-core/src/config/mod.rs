@@ -1,82 +1,84 @@
-//! The settings of a resolver. Their defaults, ranges and reasons are in [`SETTINGS`], the one table of them; the file that
-//! changes them is read by [`parse`].
+//! The settings of a resolver, and the files that an administrator writes.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `table` | [`SETTINGS`], the one table of the settings: key, values, default and reason |
+//! | `file` | [`parse`] reads `/etc/nss-mdns.conf` |
+//! | [`allow`] | `/etc/mdns.allow` |
+//! | `patterns` | patterns of interface names |
+//! | [`reload`] | re-reads a file when it has changed |
 
+pub mod allow;
 mod file;
-mod settings;
+mod patterns;
+pub mod reload;
+mod table;
 
+use std::ffi::CStr;
 use std::time::Duration;
 
 pub use file::{Problem, parse};
-pub use settings::{Kind, LONGEST_TIMEOUT, SETTINGS, Setting};
+pub use patterns::InterfacePatterns;
+pub use table::{Kind, MAX_TIMEOUT, SETTINGS, Setting};
 
-use crate::globs::Globs;
-use crate::policy::ReverseRange;
+use crate::policy::{Labels, ReverseRange};
 
-/// Where an administrator changes the settings. The file need not be there.
-pub const FILE: &std::ffi::CStr = c"/etc/nss-mdns.conf";
+/// The path of the settings. The file is optional.
+pub const FILE: &CStr = c"/etc/nss-mdns.conf";
 
-/// The settings of a [`crate::Resolver`]. Each field is a row of [`SETTINGS`], which says why it is as it is.
+/// The settings of a [`crate::Resolver`]. Each field is a row of [`SETTINGS`], which gives the reason for its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How long a lookup waits, from its first query, before silence is the answer.
+    /// How long a lookup waits for a response, from its first query.
     pub timeout: Duration,
-    /// When the question is asked again while nothing has been heard.
+    /// When a query is repeated if there was no response.
     pub retries: Retries,
-    /// The shortest time to wait for the second family once the first has come.
+    /// The shortest time to wait for the second family once addresses of the first have arrived.
     pub grace_min: Duration,
-    /// The longest time to wait for it, at least [`Config::grace_min`]; between the two it is twice the first answer's own
-    /// delay. (Answers by multicast that were held back, as RFC 6762, section 6, has it, may come further apart.)
+    /// The longest time to wait for it, at least [`Config::grace_min`]. Between the two, the wait is twice the delay of the
+    /// first response. (Multicast responses that are delayed at random, as in RFC 6762, section 6, may arrive further apart.)
     pub grace_max: Duration,
-    /// How long a reverse lookup waits.
+    /// How long a reverse lookup waits for a response, from its first query.
     pub reverse_timeout: Duration,
-    /// The interfaces that may be asked on.
-    pub allow_interfaces: Globs,
-    /// Those among them that may not.
-    pub deny_interfaces: Globs,
-    /// How many labels a name under `.local` may have, that one included.
+    /// The interfaces that may be queried.
+    pub allow_interfaces: InterfacePatterns,
+    /// Interfaces among them that may not.
+    pub deny_interfaces: InterfacePatterns,
+    /// How many labels a name under `.local` may have, `local` included.
     pub labels: Labels,
-    /// The addresses whose names are looked up, where the service does not draw the line nearer.
+    /// The addresses whose names are looked up. This is an upper bound; the range of a service may be smaller.
     pub reverse: ReverseRange,
-    /// Whether there is an ear on the group and port 5353.
+    /// Whether lookups open multicast listeners on port 5353.
     pub listener: bool,
-    /// Whether the host's own name is known without a responder.
+    /// Whether this machine's own name is answered when no responder answers it.
     pub own_name: bool,
-    /// How many names are remembered.
+    /// How many names are cached.
     pub cache_size: usize,
-    /// The longest time that an answer is remembered.
+    /// The longest time that an answer is cached.
     pub ttl_max: Duration,
-    /// Whether addresses in fe80::/10 are answers.
+    /// Whether addresses in fe80::/10 are part of an answer.
     pub ipv6_link_local: bool,
 }
 
-/// How many labels a name may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Labels {
-    /// `printer.local` and no more.
-    Two,
-    /// `a.b.local` too.
-    Any,
-}
-
-/// When a question is asked again, from the first query: so many times, ascending.
+/// The times at which a query is repeated, from the first query: a few, ascending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
-    // In milliseconds, and so small that a copy costs no stack.
-    times: [u16; Self::MOST],
+    // In milliseconds, in two octets each: every lookup has a copy on its stack.
+    times: [u16; Self::MAX],
     count: u8,
 }
 
 impl Retries {
-    /// How many there may be.
-    pub const MOST: usize = 4;
+    /// The most times that a query can be repeated.
+    pub const MAX: usize = 4;
 
-    /// The retry number `index`, if there are so many.
+    /// The time of repeat number `index`, from 0; None if there are fewer.
     pub fn get(&self, index: usize) -> Option<Duration> {
         let times = self.times.get(..usize::from(self.count))?;
         times.get(index).map(|&time| Duration::from_millis(time.into()))
     }
 
-    /// Adds a time in milliseconds; false if there are too many, or it is not later than the last.
+    /// Adds a time in milliseconds; false if there are too many, or if it is not later than the last.
     pub(crate) fn push(&mut self, time: u16) -> bool {
         let count = usize::from(self.count);
         let last = count.checked_sub(1).and_then(|last| self.times.get(last)).copied().unwrap_or(0);
@@ -95,8 +97,8 @@ impl Default for Config {
             grace_min: Duration::ZERO,
             grace_max: Duration::ZERO,
             reverse_timeout: Duration::ZERO,
-            allow_interfaces: Globs::default(),
-            deny_interfaces: Globs::default(),
+            allow_interfaces: InterfacePatterns::default(),
+            deny_interfaces: InterfacePatterns::default(),
             labels: Labels::Two,
             reverse: ReverseRange::Nothing,
             listener: false,

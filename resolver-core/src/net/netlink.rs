@@ -1,22 +1,22 @@
 //! The kernel's tables of links and addresses, by `rtnetlink(7)`.
 //!
-//! Not `getifaddrs(3)`: glibc aborts the process if another thread closes the descriptor under it, and it takes five
-//! kilobytes of stack. Here every failure is an error, after which the caller finds its interfaces in another way.
+//! `getifaddrs(3)` is no alternative: glibc aborts the process if another thread closes its netlink descriptor, and it takes
+//! five kilobytes of stack. Here every failure is an error, and the caller falls back to [`crate::net::ifioctl`].
 
 use std::io::{self, Read};
 use std::net::IpAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::interfaces::{Link, LinkName, OwnAddress};
-use crate::memory;
+use crate::net::links::{Link, LinkName, LocalAddress, Tables};
 use crate::sys;
+use crate::try_alloc;
 
 /// More than the kernel puts into one datagram of a dump for a reader of this size.
 const BUFFER: usize = 32 * 1024;
 
 /// A dump of more datagrams than this is not read to its end.
-const MOST_DATAGRAMS: usize = 256;
+const MAX_DATAGRAMS: usize = 256;
 
 pub(crate) const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
@@ -42,22 +42,22 @@ const IFA_F_TENTATIVE: u32 = 0x40;
 ///
 /// # Errors
 /// Whatever a system call said, or `EPROTO` if the kernel's answer is not understood.
-pub(crate) fn read(links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
+pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
     let socket =
         Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW.nonblocking(), Some(Protocol::from(libc::NETLINK_ROUTE)))
             .and_then(sys::above_stdio)?;
-    let mut buffer = memory::zeroed(BUFFER).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let mut buffer = try_alloc::zeroed(BUFFER).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     dump(&socket, &mut buffer, RTM_GETLINK, &mut |kind, body| {
         if kind == RTM_NEWLINK {
             if let Some(link) = link(body) {
-                memory::push(links, link);
+                try_alloc::push(&mut tables.links, link);
             }
         }
     })?;
     dump(&socket, &mut buffer, RTM_GETADDR, &mut |kind, body| {
         if kind == RTM_NEWADDR {
             if let Some(address) = address(body) {
-                memory::push(addresses, address);
+                try_alloc::push(&mut tables.addresses, address);
             }
         }
     })
@@ -82,7 +82,7 @@ fn dump(socket: &Socket, buffer: &mut [u8], request: u16, each: &mut dyn FnMut(u
         }
     }
     socket.send_with_flags(&message, libc::MSG_NOSIGNAL)?;
-    for _ in 0..MOST_DATAGRAMS {
+    for _ in 0..MAX_DATAGRAMS {
         // The kernel has each part of a dump ready before it is asked for: there is nothing to wait for.
         let length = (&*socket).read(buffer)?;
         let datagram = buffer.get(..length).filter(|datagram| datagram.len() < BUFFER).ok_or_else(not_understood)?;
@@ -138,7 +138,7 @@ pub(crate) fn link(body: &[u8]) -> Option<Link> {
 }
 
 /// An ifaddrmsg and its attributes; None also for an address that cannot be used yet, or ever.
-pub(crate) fn address(body: &[u8]) -> Option<OwnAddress> {
+pub(crate) fn address(body: &[u8]) -> Option<LocalAddress> {
     let (&family, &prefix_length) = (body.first()?, body.get(1)?);
     let mut flags = u32::from(*body.get(2)?);
     let (mut own, mut peer) = (None, None);
@@ -155,7 +155,7 @@ pub(crate) fn address(body: &[u8]) -> Option<OwnAddress> {
         _ => flags & IFA_F_DADFAILED == 0,
     };
     let ip = own.or(peer).filter(|_| usable)?;
-    Some(OwnAddress { interface: u32_at(body, 4)?, ip, prefix_length })
+    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix_length })
 }
 
 fn ip(family: u8, octets: &[u8]) -> Option<IpAddr> {
@@ -195,8 +195,9 @@ mod tests {
 
     #[test]
     fn the_loopback_interface_and_its_address_are_found() {
-        let (mut links, mut addresses) = (Vec::new(), Vec::new());
-        read(&mut links, &mut addresses).unwrap();
+        let mut tables = Tables::default();
+        read(&mut tables).unwrap();
+        let Tables { links, addresses } = tables;
         let lo = links.iter().find(|link| link.index == 1).unwrap();
         assert_eq!(lo.name.octets(), b"lo");
         assert_eq!(lo.flags & libc::IFF_LOOPBACK, libc::IFF_LOOPBACK);
@@ -212,8 +213,8 @@ mod tests {
     fn captured_tables_are_read() {
         let (mut links, mut addresses) = (Vec::new(), Vec::new());
         for datagram in [
-            &include_bytes!("../testdata/kernel-link-ports.bin")[..],
-            include_bytes!("../testdata/kernel-link-others.bin"),
+            &include_bytes!("../../testdata/kernel-link-ports.bin")[..],
+            include_bytes!("../../testdata/kernel-link-others.bin"),
         ] {
             let ended = messages(datagram, RTM_GETLINK.into(), &mut |kind, body| {
                 assert_eq!(kind, RTM_NEWLINK);
@@ -223,7 +224,7 @@ mod tests {
         }
         let ports: Vec<_> = links.iter().filter(|link| link.is_port).map(|link| link.index).collect();
         assert_eq!((links.len(), ports), (8, vec![4]));
-        let datagram = include_bytes!("../testdata/kernel-address.bin");
+        let datagram = include_bytes!("../../testdata/kernel-address.bin");
         messages(datagram, RTM_GETADDR.into(), &mut |_, body| addresses.extend(address(body))).unwrap();
         let found: Vec<_> =
             addresses.iter().map(|own| (own.interface, own.ip.to_string(), own.prefix_length)).collect();

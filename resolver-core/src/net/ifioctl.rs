@@ -1,5 +1,6 @@
-//! The links and addresses where netlink is denied, as many sandboxes do: IPv4 by `netdevice(7)`'s requests on a socket
-//! that a querier needs anyway, IPv6 from `/proc/net/if_inet6`. What cannot be had is left out.
+//! The kernel's tables of links and addresses where netlink is denied, as in many sandboxes: IPv4 by the ioctls of
+//! `netdevice(7)` on a socket of the kind that a lookup opens anyway, IPv6 from `/proc/net/if_inet6`. What cannot be read is
+//! left out.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,18 +8,19 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::interfaces::{Link, OwnAddress};
-use crate::memory;
+use crate::net::links::{Link, LocalAddress, Tables};
 use crate::sys::{self, InterfaceFact, InterfaceName};
+use crate::try_alloc;
 
 /// The most of `/proc/net/if_inet6` that is read, in octets: some seven hundred addresses.
-const MOST_OCTETS: usize = 40 * 1024;
+const MAX_OCTETS: usize = 40 * 1024;
 
 /// Reads the links and their addresses.
 ///
 /// # Errors
 /// What the system call said that made all others useless: no socket of either family can be had.
-pub(crate) fn read(links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
+pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
+    let Tables { links, addresses } = tables;
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)
         .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None))
         .and_then(sys::above_stdio)?;
@@ -27,9 +29,9 @@ pub(crate) fn read(links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io
         let Some(interface) = add_link(&socket, name, links) else { return };
         let Ok(netmask) = sys::interface_fact(&socket, name, &InterfaceFact::Netmask) else { return };
         let prefix_length = u8::try_from(netmask.leading_ones()).unwrap_or(32);
-        memory::push(addresses, OwnAddress { interface, ip: ip.into(), prefix_length });
+        try_alloc::push(addresses, LocalAddress { interface, ip: ip.into(), prefix_length });
     });
-    let _ = read_ipv6(&socket, links, addresses);
+    let _ = read_ipv6(&socket, tables);
     Ok(())
 }
 
@@ -40,13 +42,13 @@ fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Opti
         let flags = sys::interface_fact(socket, name, &InterfaceFact::Flags).ok()?;
         // Bonds mark their members; a bridge's members have no address as a rule, and are asked on if they do.
         let is_port = flags & libc::IFF_SLAVE != 0;
-        memory::push(links, Link { index, name: name.into(), flags, is_port });
+        try_alloc::push(links, Link { index, name: name.into(), flags, is_port });
     }
     Some(index)
 }
 
-fn read_ipv6(socket: &Socket, links: &mut Vec<Link>, addresses: &mut Vec<OwnAddress>) -> io::Result<()> {
-    let mut table = memory::zeroed(MOST_OCTETS).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+fn read_ipv6(socket: &Socket, tables: &mut Tables) -> io::Result<()> {
+    let mut table = try_alloc::zeroed(MAX_OCTETS).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     let mut file = File::open("/proc/net/if_inet6")?;
     let mut length = 0;
     while let Some(room) = table.get_mut(length..).filter(|room| !room.is_empty()) {
@@ -57,8 +59,8 @@ fn read_ipv6(socket: &Socket, links: &mut Vec<Link>, addresses: &mut Vec<OwnAddr
     }
     for line in table.get(..length).unwrap_or_default().split(|&octet| octet == b'\n') {
         if let Some((ip, prefix_length, name)) = std::str::from_utf8(line).ok().and_then(ipv6_line) {
-            if let Some(interface) = add_link(socket, name, links) {
-                memory::push(addresses, OwnAddress { interface, ip, prefix_length });
+            if let Some(interface) = add_link(socket, name, &mut tables.links) {
+                try_alloc::push(&mut tables.addresses, LocalAddress { interface, ip, prefix_length });
             }
         }
     }
@@ -85,22 +87,21 @@ pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink;
+    use crate::net::netlink;
 
     #[test]
     fn it_finds_what_netlink_finds_of_the_loopback_interface() {
-        let (mut links, mut addresses) = (Vec::new(), Vec::new());
-        read(&mut links, &mut addresses).unwrap();
-        let (mut expected_links, mut expected_addresses) = (Vec::new(), Vec::new());
-        netlink::read(&mut expected_links, &mut expected_addresses).unwrap();
-        let of_loopback = |address: &OwnAddress| address.interface == 1;
-        let found: Vec<_> = addresses.into_iter().filter(of_loopback).collect();
-        let expected: Vec<_> = expected_addresses.into_iter().filter(of_loopback).collect();
+        let (mut tables, mut expected_tables) = (Tables::default(), Tables::default());
+        read(&mut tables).unwrap();
+        netlink::read(&mut expected_tables).unwrap();
+        let of_loopback = |address: &LocalAddress| address.interface == 1;
+        let found: Vec<_> = tables.addresses.into_iter().filter(of_loopback).collect();
+        let expected: Vec<_> = expected_tables.addresses.into_iter().filter(of_loopback).collect();
         assert!(!found.is_empty());
         assert_eq!(found, expected);
         let usual = libc::IFF_UP | libc::IFF_LOOPBACK | libc::IFF_RUNNING | libc::IFF_MULTICAST;
         let flags = |links: &[Link]| links.iter().find(|link| link.index == 1).map(|link| link.flags & usual);
-        assert_eq!(flags(&links), flags(&expected_links));
+        assert_eq!(flags(&tables.links), flags(&expected_tables.links));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! A file of an administrator's, read once, and again when its `stat(2)` has changed.
+//! A file that an administrator writes: read once, and again when its `stat(2)` has changed.
 //!
-//! Nothing of it stays open, and nobody waits: a thread that cannot have what is kept reads the file for itself.
+//! Nothing stays open and nothing blocks: a thread that cannot take the lock reads the file for itself.
 
 use std::ffi::CStr;
 use std::io::{self, Read};
@@ -9,17 +9,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::lock;
-use crate::memory;
 use crate::sys::{self, Stamp};
+use crate::try_alloc;
 
-/// The most that is read, in octets. Where there is more, the lines that are whole by then count.
-pub(crate) const MOST_OCTETS: usize = 64 * 1024;
+/// The most that is read, in octets. Of a longer file, only the complete lines up to there are read.
+pub const MAX_OCTETS: usize = 64 * 1024;
 
-/// What is read at least, however small a file is said to be, in octets.
-const LEAST_ROOM: usize = 4096;
+/// The smallest buffer to read into, in octets, whatever size the file reports.
+const MIN_BUFFER: usize = 4096;
 
-/// A file, and what was last made of it.
-pub(crate) struct Watched<T> {
+/// A file, and the value that was last made of it.
+pub(crate) struct ReloadedFile<T> {
     path: &'static CStr,
     kept: Mutex<Option<Kept<T>>>,
 }
@@ -30,14 +30,14 @@ struct Kept<T> {
     value: Arc<T>,
 }
 
-impl<T: PartialEq> Watched<T> {
-    /// The file at `path`, which is not looked at yet.
+impl<T: PartialEq> ReloadedFile<T> {
+    /// The file at `path`, which has not been read yet.
     pub(crate) const fn new(path: &'static CStr) -> Self {
         Self { path, kept: Mutex::new(None) }
     }
 
-    /// What `make` makes of the file's text, or of None where there is no file that can be read; and whether another value
-    /// was kept before.
+    /// The value that `make` makes of the file's text, or of None if there is no readable file; and true if it replaces
+    /// another value.
     #[inline(never)]
     pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
         let stamp = sys::stamp(self.path);
@@ -47,53 +47,53 @@ impl<T: PartialEq> Watched<T> {
             Some((value, true)) => return (value, false),
             older => older,
         };
-        // Asked before anything is made: what stays must not be in the allocator's reserve.
-        let plenty = memory::is_plenty(0);
+        // Checked before anything is allocated: a value that is kept must not lie in the allocator's reserve.
+        let plenty = try_alloc::is_plenty(0);
         let (text, stamp) = match stamp.map(|_| read(self.path)) {
             None => (None, None),
             Some(Ok((text, stamp))) => (Some(text), Some(stamp)),
             Some(Err(error)) => match older {
-                Some((value, _)) if will_pass(&error) => return (value, false),
-                // It may be readable in a moment, with the same stamp: not to be kept.
+                Some((value, _)) if is_temporary(&error) => return (value, false),
+                // Not kept: the file may become readable without a change of its stamp.
                 _ => return (Arc::new(make(None)), false),
             },
         };
-        let lacked_before = memory::times_lacked();
+        let failures_before = try_alloc::failures();
         let value = Arc::new(make(text.as_deref()));
-        // Nor is a value kept that lacks a part for want of memory: until the file changed, it would stay so.
-        let whole = plenty && memory::times_lacked() == lacked_before;
-        let changed = whole && self.keep(stamp, &value);
+        // A value that is incomplete for lack of memory is not kept either: it would stay until the file changed.
+        let complete = plenty && try_alloc::failures() == failures_before;
+        let changed = complete && self.keep(stamp, &value);
         (value, changed)
     }
 
-    /// Keeps a value, unless the lock cannot be had; true if it takes the place of another.
+    /// Keeps a value, unless the lock cannot be taken; true if it replaces another value.
     fn keep(&self, stamp: Option<Stamp>, value: &Arc<T>) -> bool {
         let new = Kept { stamp, value: Arc::clone(value) };
-        // Taken out of the lock, and let go of here.
+        // The old value is dropped here, after the lock is released.
         let old = lock::with(&self.kept, |kept| kept.replace(new)).flatten();
         old.is_some_and(|old| old.value != *value)
     }
 }
 
-/// True for what says nothing of the file: the process or the machine ran out of something, or was interrupted.
-fn will_pass(error: &io::Error) -> bool {
+/// True for errors that say nothing about the file: the process or the machine ran out of something, or a signal arrived.
+fn is_temporary(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN))
 }
 
-/// The text without the mark that some editors put in front of UTF-8.
-pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+/// The text without the byte order mark that some editors put before UTF-8.
+pub(crate) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// The text of a file, without the part of a line that is over [`MOST_OCTETS`]; and its stamp.
+/// The text of a file, cut after the last complete line if it is longer than [`MAX_OCTETS`]; and its stamp.
 ///
 /// # Errors
-/// Those of `open(2)` and `read(2)`; `EINVAL` if it is no regular file.
-pub(crate) fn read(path: &CStr) -> io::Result<(Vec<u8>, Stamp)> {
+/// Those of `open(2)` and `read(2)`; `EINVAL` for anything but a regular file.
+pub fn read(path: &CStr) -> io::Result<(Vec<u8>, Stamp)> {
     let (file, stamp) = sys::open(path)?;
-    // An octet more than there should be, to see the end. (Some file systems say 0 of files that are not empty.)
-    let room = stamp.size().clamp(LEAST_ROOM, MOST_OCTETS) + 1;
-    let mut text = memory::zeroed(room).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    // One octet more than the file should have, to detect its end. (Some file systems report size 0 for files with content.)
+    let size = stamp.size().clamp(MIN_BUFFER, MAX_OCTETS) + 1;
+    let mut text = try_alloc::zeroed(size).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     let mut length = 0;
     while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match (&file).read(rest) {
@@ -103,8 +103,8 @@ pub(crate) fn read(path: &CStr) -> io::Result<(Vec<u8>, Stamp)> {
             Err(error) => return Err(error),
         }
     }
-    if length == room {
-        // It has grown, or is too long.
+    if length == size {
+        // The file is too long, or it has grown since it was opened.
         length = text.iter().rposition(|&octet| octet == b'\n').unwrap_or(0);
     }
     text.truncate(length);
@@ -119,18 +119,18 @@ mod tests {
 
     use super::*;
 
-    /// A file that is gone at the test's end.
+    /// A file that is removed when the test ends.
     struct Scratch(PathBuf, &'static CStr);
 
     impl Scratch {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("nss-mdns-watched-{}-{name}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("nss-mdns-reload-{}-{name}", std::process::id()));
             let text = CString::new(path.to_str().unwrap()).unwrap();
             Self(path, Box::leak(text.into_boxed_c_str()))
         }
 
         fn write(&self, text: &str) {
-            // A new file has a stamp of its own, however soon it follows.
+            // A new file has a new inode, so its stamp differs however little time has passed.
             let new = self.0.with_extension("new");
             fs::write(&new, text).unwrap();
             fs::rename(&new, &self.0).unwrap();
@@ -144,9 +144,9 @@ mod tests {
         }
     }
 
-    /// What is in the file, whether that is new, and how often it has been read.
-    fn text(watched: &Watched<Option<String>>, read: &mut u32) -> (Option<String>, bool) {
-        let (value, changed) = watched.get(|text| {
+    /// What is in the file, and whether it replaces another value; counts in `read` how often the file was read.
+    fn text(file: &ReloadedFile<Option<String>>, read: &mut u32) -> (Option<String>, bool) {
+        let (value, changed) = file.get(|text| {
             *read += 1;
             text.map(|text| String::from_utf8(text.to_vec()).unwrap())
         });
@@ -154,81 +154,81 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_once_and_again_when_it_changes_comes_or_goes() {
+    fn it_is_read_once_and_again_when_it_changes_appears_or_disappears() {
         let scratch = Scratch::new("changes");
-        let (watched, mut read) = (Watched::new(scratch.1), 0);
+        let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
         for (content, changed) in [(None, false), (Some("one"), true), (Some("two"), true), (None, true)] {
             match content {
                 Some(content) => scratch.write(content),
                 None => drop(fs::remove_file(&scratch.0)),
             }
             let before = read;
-            assert_eq!(text(&watched, &mut read), (content.map(str::to_owned), changed));
-            assert_eq!(text(&watched, &mut read), (content.map(str::to_owned), false));
+            assert_eq!(text(&file, &mut read), (content.map(str::to_owned), changed));
+            assert_eq!(text(&file, &mut read), (content.map(str::to_owned), false));
             assert_eq!(read, before + 1, "{content:?}");
         }
     }
 
     #[test]
-    fn while_another_thread_has_the_lock_it_is_read_anew() {
+    fn while_another_thread_holds_the_lock_it_is_read_again() {
         let scratch = Scratch::new("locked");
         scratch.write("one");
-        let (watched, mut read) = (Watched::new(scratch.1), 0);
-        text(&watched, &mut read);
-        let held = watched.kept.lock();
-        assert_eq!(text(&watched, &mut read), (Some("one".into()), false));
+        let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
+        text(&file, &mut read);
+        let held = file.kept.lock();
+        assert_eq!(text(&file, &mut read), (Some("one".into()), false));
         assert_eq!(read, 2);
         drop(held);
-        text(&watched, &mut read);
+        text(&file, &mut read);
         assert_eq!(read, 2);
     }
 
     #[test]
-    fn the_same_content_anew_is_no_change() {
+    fn rewriting_the_same_content_is_no_change() {
         let scratch = Scratch::new("touched");
-        let (watched, mut read) = (Watched::new(scratch.1), 0);
+        let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
         for _ in 0..2 {
             scratch.write("one");
-            assert_eq!(text(&watched, &mut read), (Some("one".into()), false));
+            assert_eq!(text(&file, &mut read), (Some("one".into()), false));
         }
         assert_eq!(read, 2);
     }
 
     #[test]
-    fn a_file_that_is_said_to_be_empty_is_read() {
+    fn a_file_whose_reported_size_is_0_is_read() {
         let (text, stamp) = super::read(c"/proc/self/comm").unwrap();
         assert_eq!(stamp.size(), 0);
         assert!(!text.is_empty());
     }
 
     #[test]
-    fn what_lacks_a_part_for_want_of_memory_is_not_kept() {
+    fn a_value_that_is_incomplete_for_lack_of_memory_is_not_kept() {
         let scratch = Scratch::new("lack");
         scratch.write("one");
-        let watched = Watched::new(scratch.1);
-        watched.get(|_| memory::note_lack());
-        // Another test of this process may be short of memory at that moment, too.
+        let file = ReloadedFile::new(scratch.1);
+        file.get(|_| try_alloc::note_failure());
+        // Another test in this process may count a failed allocation at the same moment.
         let mut read = 0;
         for _ in 0..100 {
-            watched.get(|_| read += 1);
+            file.get(|_| read += 1);
         }
         assert!((1..100).contains(&read), "read {read} times more");
     }
 
     #[test]
-    fn what_is_no_regular_file_is_none() {
+    fn anything_but_a_regular_file_counts_as_absent() {
         let scratch = Scratch::new("folder");
         fs::create_dir(&scratch.0).unwrap();
-        assert_eq!(text(&Watched::new(scratch.1), &mut 0), (None, false));
+        assert_eq!(text(&ReloadedFile::new(scratch.1), &mut 0), (None, false));
     }
 
     #[test]
-    fn of_a_file_that_is_too_long_whole_lines_count() {
+    fn a_file_that_is_too_long_is_cut_at_a_line_end() {
         let scratch = Scratch::new("long");
         let line = "x".repeat(999);
-        scratch.write(&format!("{line}\n").repeat(MOST_OCTETS / 1000 + 10));
+        scratch.write(&format!("{line}\n").repeat(MAX_OCTETS / 1000 + 10));
         let (text, _) = read(scratch.1).unwrap();
-        assert_eq!(text.len(), MOST_OCTETS / 1000 * 1000 - 1);
+        assert_eq!(text.len(), MAX_OCTETS / 1000 * 1000 - 1);
         assert!(text.split(|&octet| octet == b'\n').all(|read| read == line.as_bytes()));
     }
 }

@@ -1,33 +1,33 @@
-//! What the collector of addresses makes of packets, case by case: who said what when, and how long is waited then.
+//! Lookups of addresses, case by case: who said what when, and how long the lookup waits then.
 
 use super::*;
-use crate::interfaces;
-use crate::validation::Asked;
-use crate::wire::build::{Response, wire};
+use crate::net::interfaces;
+use crate::validate::SentQuery;
+use crate::wire::build::{Response as Built, wire};
 
 const V4_SOURCE: &str = "10.0.0.2";
 const V6_SOURCE: &str = "fe80::2";
 
-/// A lookup of printer.local on interface 2, with its time in milliseconds.
+/// A lookup of printer.local on interface 2. Times are in milliseconds since its start.
 struct Scene {
-    collector: AddressCollector,
+    lookup: HostLookup,
     start: Instant,
-    asked_at: Instant,
+    query_at: Instant,
 }
 
 impl Scene {
     fn new(wanted: Families) -> Self {
         let name = Name::from_text(b"printer.local").unwrap();
-        let mut collector = AddressCollector::new(&name, wanted, &Config::default());
+        let mut lookup = HostLookup::new(&name, wanted, &Config::default());
         let start = Instant::now();
-        collector.asked(Family::V4, start);
-        collector.asked(Family::V6, start);
-        Self { collector, start, asked_at: start }
+        lookup.on_query_sent(Family::V4, start);
+        lookup.on_query_sent(Family::V6, start);
+        Self { lookup, start, query_at: start }
     }
 
     fn without_ipv6(wanted: Families) -> Self {
         let mut scene = Self::new(wanted);
-        scene.collector.asked_over_v6 = false;
+        scene.lookup.queried_over_v6 = false;
         scene
     }
 
@@ -35,27 +35,28 @@ impl Scene {
         self.start + Duration::from_millis(ms)
     }
 
-    fn hear(&mut self, ms: u64, from: &str, answers: Option<RecordType>, response: &Response) {
+    fn hear(&mut self, ms: u64, from: &str, asked_for: Option<RecordType>, response: &Built) {
         let ip: IpAddr = from.parse().unwrap();
         let source = Source { ip, interface: 2 };
-        let answers = answers.map(|kind| Asked { id: 1, interface: 2, over: Family::of(ip), kind, at: self.asked_at });
+        let transport = Family::of(ip);
+        let query = asked_for.map(|rtype| SentQuery { id: 1, interface: 2, transport, rtype, at: self.query_at });
         let message = Message::read(response.octets()).unwrap();
-        self.collector.take(&Reply { message, source, answers }, self.at(ms));
+        self.lookup.on_response(&Response { message, source, query }, self.at(ms));
     }
 
-    /// Until when the lookup waits after what was heard, in milliseconds; `Done` is 0.
+    /// Until when the lookup waits at `ms`, in milliseconds: 0 if it is done, None without a response.
     fn waits_until(&self, ms: u64) -> Option<u128> {
-        match self.collector.verdict(self.at(ms)) {
-            Verdict::Done => Some(0),
-            Verdict::WaitUntil(until) => Some((until - self.start).as_millis()),
-            Verdict::Silent => None,
+        match self.lookup.poll(self.at(ms)) {
+            Progress::Done => Some(0),
+            Progress::WaitUntil(until) => Some((until - self.start).as_millis()),
+            Progress::NoResponse => None,
         }
     }
 
     fn answer(mut self, ms: u64) -> Answer {
         let now = self.at(ms);
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64")]);
-        self.collector.finish(&interfaces, now).unwrap()
+        self.lookup.finish(&interfaces, now).unwrap()
     }
 
     fn addresses(self, ms: u64) -> Vec<String> {
@@ -63,19 +64,19 @@ impl Scene {
     }
 }
 
-fn response() -> Response {
-    Response::new(0)
+fn response() -> Built {
+    Built::new(0)
 }
 
-fn both() -> Response {
+fn both() -> Built {
     response().address("printer.local", "10.0.0.2").address("printer.local", "fd00::2")
 }
 
-fn only_v4() -> Response {
+fn only_v4() -> Built {
     response().address("printer.local", "10.0.0.2")
 }
 
-fn only_v6() -> Response {
+fn only_v6() -> Built {
     response().address("printer.local", "fd00::2")
 }
 
@@ -90,7 +91,7 @@ fn one_family_is_enough_where_one_is_wanted() {
     assert_eq!(scene.waits_until(1), Some(0));
     let answer = scene.answer(1);
     assert!(answer.has(Family::V4));
-    assert!(!answer.settles(Families::BOTH), "nothing is known of the other family");
+    assert!(!answer.settles(Families::BOTH), "nothing is known about the other family");
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn both_families_are_enough_where_both_are_wanted() {
 }
 
 #[test]
-fn what_is_overheard_may_be_a_part() {
+fn a_multicast_response_may_be_only_part_of_the_answer() {
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(1, V4_SOURCE, None, &both());
     assert_eq!(scene.waits_until(1), Some(21));
@@ -113,7 +114,7 @@ fn what_is_overheard_may_be_a_part() {
     scene.hear(3, V4_SOURCE, AAAA, &only_v6().address("printer.local", "fe80::2"));
     assert_eq!(scene.waits_until(3), Some(0));
     assert_eq!(scene.addresses(3), ["10.0.0.2", "fd00::2", "fe80::2"]);
-    // From one that only multicasts, no more will come.
+    // A responder that only multicasts sends nothing more.
     let mut scene = Scene::new(Families::only(Family::V4));
     scene.hear(1, V4_SOURCE, None, &both());
     assert_eq!(scene.waits_until(1), Some(21));
@@ -121,8 +122,8 @@ fn what_is_overheard_may_be_a_part() {
 }
 
 #[test]
-fn silence_about_the_other_family_is_understood_after_a_grace() {
-    // At once; on a slow link after twice the delay; within bounds.
+fn silence_about_the_other_family_counts_as_absence_after_the_grace() {
+    // Twice the delay of the first response, within the bounds.
     for (delay, until) in [(0, 20), (1, 21), (12, 36), (20, 60), (120, 220), (500, 600)] {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(delay, V4_SOURCE, A, &only_v4());
@@ -133,7 +134,7 @@ fn silence_about_the_other_family_is_understood_after_a_grace() {
 }
 
 #[test]
-fn answers_by_multicast_may_have_been_held_back_for_different_times() {
+fn multicast_responses_may_have_been_delayed_by_different_times() {
     for (delay, until) in [(1, 21), (12, 36), (20, 160), (80, 180), (120, 220)] {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(delay, V4_SOURCE, None, &only_v4());
@@ -142,7 +143,7 @@ fn answers_by_multicast_may_have_been_held_back_for_different_times() {
 }
 
 #[test]
-fn time_alone_says_nothing_of_a_family_that_was_not_wanted() {
+fn time_alone_is_no_evidence_about_a_family_that_was_not_wanted() {
     let mut scene = Scene::new(Families::only(Family::V4));
     scene.hear(1, V4_SOURCE, A, &only_v4());
     assert!(!scene.answer(1000).absent.contains(Family::V6));
@@ -152,35 +153,35 @@ fn time_alone_says_nothing_of_a_family_that_was_not_wanted() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for_once_more_within_the_grace() {
+fn a_missing_family_is_asked_for_once_more_within_the_grace() {
     let mut scene = Scene::new(Families::BOTH);
-    assert_eq!(scene.collector.ask_again_at(), None);
-    assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A, RecordType::AAAA]);
-    assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
-    assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A, RecordType::AAAA]);
+    assert_eq!(scene.lookup.ask_again_at(), None);
+    assert_eq!(scene.lookup.question_types(Family::V4, true), [RecordType::A, RecordType::AAAA]);
+    assert_eq!(scene.lookup.question_types(Family::V6, true), [RecordType::AAAA]);
+    assert_eq!(scene.lookup.question_types(Family::V6, false), [RecordType::A, RecordType::AAAA]);
     scene.hear(2, V4_SOURCE, A, &only_v4());
-    assert_eq!(scene.collector.ask_again_at(), Some(scene.at(12)));
-    assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::AAAA]);
-    assert_eq!(scene.collector.kinds(Family::V6, true), [RecordType::AAAA]);
+    assert_eq!(scene.lookup.ask_again_at(), Some(scene.at(12)));
+    assert_eq!(scene.lookup.question_types(Family::V4, true), [RecordType::AAAA]);
+    assert_eq!(scene.lookup.question_types(Family::V6, true), [RecordType::AAAA]);
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(2, V6_SOURCE, AAAA, &only_v6());
-    assert_eq!(scene.collector.kinds(Family::V4, true), [RecordType::A]);
-    assert_eq!(scene.collector.kinds(Family::V6, true), []);
-    assert_eq!(scene.collector.kinds(Family::V6, false), [RecordType::A]);
+    assert_eq!(scene.lookup.question_types(Family::V4, true), [RecordType::A]);
+    assert_eq!(scene.lookup.question_types(Family::V6, true), []);
+    assert_eq!(scene.lookup.question_types(Family::V6, false), [RecordType::A]);
 }
 
 #[test]
-fn the_delay_counts_from_the_question_that_was_answered() {
-    // By multicast, from the last.
+fn the_delay_counts_from_the_query_that_was_answered() {
+    // A multicast response: from the last query.
     let mut scene = Scene::new(Families::BOTH);
     let again = scene.at(250);
-    scene.collector.asked(Family::V4, again);
+    scene.lookup.on_query_sent(Family::V4, again);
     scene.hear(251, V4_SOURCE, None, &only_v4());
     assert_eq!(scene.waits_until(251), Some(271));
-    // By unicast the id tells: here the first was.
+    // A unicast response: from the query with its id, here the first.
     let mut scene = Scene::new(Families::BOTH);
     let again = scene.at(250);
-    scene.collector.asked(Family::V4, again);
+    scene.lookup.on_query_sent(Family::V4, again);
     scene.hear(251, V4_SOURCE, A, &only_v4());
     assert_eq!(scene.waits_until(251), Some(351));
 }
@@ -202,7 +203,7 @@ fn nsec_ends_the_wait() {
 }
 
 #[test]
-fn nsec_that_is_no_evidence() {
+fn nsec_records_that_are_no_evidence() {
     let nsec = |types: &[RecordType]| response().nsec("printer.local", types);
     let elsewhere = [wire("printer.local"), b"\x04next\x05local\x00\x00\x01\x40".to_vec()].concat();
     for (what, from, denial) in [
@@ -241,18 +242,18 @@ fn nsec_never_removes_an_address() {
 }
 
 #[test]
-fn an_answer_that_lacks_the_family_it_was_asked_for_ends_the_wait() {
-    // Asked over IPv4 only: at once.
+fn a_response_that_omits_the_family_it_was_asked_for_ends_the_wait() {
+    // Queried over IPv4 only: at once.
     let mut scene = Scene::without_ipv6(Families::BOTH);
     scene.hear(60, V4_SOURCE, A, &only_v4());
     scene.hear(60, V4_SOURCE, AAAA, &only_v4());
     assert_eq!(scene.waits_until(60), Some(0));
-    // Over both: IPv6 addresses may still come over IPv6.
+    // Over both: IPv6 addresses may still arrive over IPv6.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(60, V4_SOURCE, A, &only_v4());
     scene.hear(60, V4_SOURCE, AAAA, &only_v4());
     assert_eq!(scene.waits_until(60), Some(80));
-    // A missing IPv4 address has only one way to come.
+    // A missing IPv4 address can arrive only over IPv4.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(60, V4_SOURCE, AAAA, &only_v6());
     scene.hear(60, V4_SOURCE, A, &only_v6());
@@ -260,15 +261,15 @@ fn an_answer_that_lacks_the_family_it_was_asked_for_ends_the_wait() {
 }
 
 #[test]
-fn answers_that_say_nothing_about_the_missing_family() {
-    for (what, from, answers, said) in [
+fn responses_that_are_no_evidence_about_the_missing_family() {
+    for (what, from, asked_for, said) in [
         ("an empty one", V4_SOURCE, AAAA, response()),
         ("a multicast one", V4_SOURCE, None, only_v4()),
         ("one from another source", "10.0.0.3", AAAA, response().address("printer.local", "10.0.0.9")),
     ] {
         let mut scene = Scene::without_ipv6(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &only_v4());
-        scene.hear(1, from, answers, &said);
+        scene.hear(1, from, asked_for, &said);
         assert_eq!(scene.waits_until(1), Some(21), "{what}");
     }
 }
@@ -299,7 +300,7 @@ fn records_that_are_not_taken() {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &response);
         assert_eq!(scene.waits_until(1), None, "{what}");
-        // And it does no harm beside a good one.
+        // It does no harm beside a valid one.
         scene.hear(1, V4_SOURCE, A, &both());
         assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"], "{what}");
     }
@@ -338,7 +339,7 @@ fn all_addresses_are_kept_once_and_those_on_the_link_come_first() {
 }
 
 #[test]
-fn two_hosts_of_one_name_are_not_mixed() {
+fn addresses_of_two_hosts_with_one_name_are_not_mixed() {
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(1, V4_SOURCE, A, &both());
     scene.hear(1, "10.0.0.3", A, &response().address("printer.local", "10.0.0.3"));
@@ -350,7 +351,7 @@ fn two_hosts_of_one_name_are_not_mixed() {
     scene.hear(1, "10.0.0.3", AAAA, &other);
     assert_eq!(scene.waits_until(1), Some(21));
     assert_eq!(scene.addresses(1), ["10.0.0.2"]);
-    // The same host by two ways: one of its addresses is known already.
+    // The same host over another transport: one of its addresses is known already.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(1, V4_SOURCE, A, &both());
     scene.hear(1, V6_SOURCE, AAAA, &only_v6().address("printer.local", "fe80::2"));
@@ -363,7 +364,7 @@ fn two_hosts_of_one_name_are_not_mixed() {
 }
 
 #[test]
-fn the_number_of_addresses_is_bounded() {
+fn the_number_of_addresses_is_limited() {
     let mut scene = Scene::new(Families::BOTH);
     for block in 0..=255u8 {
         let mut many = response();
@@ -372,7 +373,7 @@ fn the_number_of_addresses_is_bounded() {
         }
         scene.hear(1, V4_SOURCE, A, &many);
     }
-    assert_eq!(scene.addresses(1).len(), MOST_ADDRESSES);
+    assert_eq!(scene.addresses(1).len(), MAX_ADDRESSES);
 }
 
 #[test]
@@ -413,15 +414,15 @@ fn aliases_are_followed_within_a_message() {
 }
 
 #[test]
-fn an_alias_without_an_address_is_asked_for() {
+fn the_target_of_an_alias_without_an_address_is_asked_for() {
     let mut scene = Scene::new(Families::only(Family::V4));
     scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, "host.local"));
-    assert!(scene.collector.take_new_name());
-    assert!(!scene.collector.take_new_name());
-    assert_eq!(*scene.collector.name(), Name::from_text(b"host.local").unwrap());
+    assert!(scene.lookup.take_new_name());
+    assert!(!scene.lookup.take_new_name());
+    assert_eq!(*scene.lookup.name(), Name::from_text(b"host.local").unwrap());
     let again = scene.at(1);
-    scene.collector.asked(Family::V4, again);
-    assert_eq!(scene.collector.verdict(scene.at(1)), Verdict::Silent);
+    scene.lookup.on_query_sent(Family::V4, again);
+    assert_eq!(scene.lookup.poll(scene.at(1)), Progress::NoResponse);
     scene.hear(2, V4_SOURCE, A, &response().address("host.local", "10.0.0.2"));
     assert_eq!(scene.waits_until(2), Some(0));
 }
@@ -435,16 +436,16 @@ fn aliases_that_are_not_followed() {
     ] {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, target));
-        assert!(!scene.collector.take_new_name(), "{what}");
+        assert!(!scene.lookup.take_new_name(), "{what}");
     }
-    // DNAME, once the way to poison a peer.
+    // DNAME: systemd-resolved was once poisoned by one.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(1, V4_SOURCE, A, &response().name("local", RecordType(39), "example.local"));
-    assert!(!scene.collector.take_new_name());
+    assert!(!scene.lookup.take_new_name());
 }
 
 #[test]
-fn loops_of_aliases_end() {
+fn alias_loops_end() {
     let mut scene = Scene::new(Families::BOTH);
     let circle = response().name("printer.local", RecordType::CNAME, "alias.local").name(
         "alias.local",
@@ -454,7 +455,7 @@ fn loops_of_aliases_end() {
     for _ in 0..100 {
         scene.hear(1, V4_SOURCE, A, &circle);
     }
-    assert_eq!(scene.collector.aliases, MOST_ALIASES);
+    assert_eq!(scene.lookup.aliases, MAX_ALIASES);
 }
 
 #[test]

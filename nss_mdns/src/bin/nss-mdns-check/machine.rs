@@ -1,0 +1,168 @@
+//! What the module would find on this machine: problems in its files, which interfaces it queries and why it skips others, and
+//! whether a firewall drops multicast DNS. Found with the module's own code.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use resolver_core::config::allow::{self, Suffixes};
+use resolver_core::config::{self, Config, reload};
+use resolver_core::net::interfaces::{Interface, Interfaces, SkipReason, classify_all, read_tables};
+use resolver_core::net::socket::{SocketKind, Sockets, group};
+use resolver_core::policy::NameRange;
+use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
+use resolver_core::{Families, Family, Ids, LookupError};
+
+/// How long this machine's own packet may take to come back.
+const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The name that the firewall check asks for. No host has it.
+const PROBE_NAME: &[u8] = b"nss-mdns-check.local";
+
+/// The state of a file.
+#[derive(Debug)]
+pub(crate) enum FileReport {
+    /// It does not exist.
+    Absent,
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// It was read. Its problems, each with the path and the line's number.
+    Read(Vec<String>),
+}
+
+/// Reads the settings, as a lookup would.
+pub(crate) fn settings() -> (Config, FileReport) {
+    let mut config = Config::default();
+    let report = file(config::FILE, |text, report| {
+        config = config::parse(text, &mut |problem| report(&problem));
+    });
+    (config, report)
+}
+
+/// Reads `/etc/mdns.allow`. True if it exists and allows no name.
+pub(crate) fn allowed() -> (bool, FileReport) {
+    let mut is_empty = false;
+    let report = file(allow::FILE, |text, report| {
+        is_empty = Suffixes::parse(text, &mut |problem| report(&problem)).is_empty();
+    });
+    (is_empty, report)
+}
+
+fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))) -> FileReport {
+    match reload::read(path) {
+        Ok((text, stamp)) => {
+            let path = path.to_string_lossy();
+            let mut problems = Vec::new();
+            read(&text, &mut |problem| problems.push(format!("{path}:{problem}")));
+            if stamp.size() > reload::MAX_OCTETS {
+                problems.push(format!("{path}: expected at most {} octets; the rest is not read", reload::MAX_OCTETS));
+            }
+            if !stamp.is_world_readable() {
+                problems
+                    .push(format!("{path}: expected to be readable by every user: other users' programs ignore it"));
+            }
+            FileReport::Read(problems)
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            FileReport::Read(vec![format!("{}: expected a regular file", path.to_string_lossy())])
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => FileReport::Absent,
+        Err(error) => FileReport::Unreadable(error),
+    }
+}
+
+/// An interface of this machine.
+#[derive(Debug)]
+pub(crate) struct InterfaceReport {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its index.
+    pub(crate) index: u32,
+    result: Result<Interface, SkipReason>,
+}
+
+/// All interfaces of this machine, by index.
+///
+/// # Errors
+/// The system calls' error, if nothing could be read.
+pub(crate) fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, LookupError> {
+    let tables = read_tables()?;
+    let reports = classify_all(&tables, config).map(|(link, result)| InterfaceReport {
+        name: String::from_utf8_lossy(link.name.octets()).into_owned(),
+        index: link.index,
+        result,
+    });
+    Ok(reports.collect())
+}
+
+impl InterfaceReport {
+    /// For each family that it is queried over: whether a packet sent to the group arrives at port 5353 of this machine, or a
+    /// firewall drops it.
+    ///
+    /// # Errors
+    /// The reason why this could not be tried.
+    pub(crate) fn loopback(&self) -> impl Iterator<Item = (Family, io::Result<bool>)> {
+        let interface = self.result.ok();
+        Family::ALL.into_iter().filter_map(move |family| {
+            let interface = interface.filter(|interface| interface.families.contains(family))?;
+            Some((family, receives_own_packet(interface, family)))
+        })
+    }
+
+    /// True if it is queried.
+    pub(crate) fn is_queried(&self) -> bool {
+        self.result.is_ok()
+    }
+}
+
+impl fmt::Display for InterfaceReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self.result {
+            Ok(Interface { families: Families::BOTH, .. }) => "queried over IPv4 and IPv6",
+            Ok(interface) if interface.families.contains(Family::V4) => "queried over IPv4",
+            Ok(_) => "queried over IPv6",
+            Err(SkipReason::Down) => "not queried: it is down",
+            Err(SkipReason::NotRunning) => "not queried: it has no carrier",
+            Err(SkipReason::NoMulticast) => "not queried: it cannot multicast",
+            Err(SkipReason::PointToPoint) => {
+                "not queried: it is a point-to-point link, and allow-interfaces does not name it"
+            }
+            Err(SkipReason::Port) => "not queried: it is a port of a bridge or bond, which is queried instead",
+            Err(SkipReason::NoAddress) => "not queried: it has no address",
+            Err(SkipReason::Denied) => "not queried: deny-interfaces matches it",
+            Err(SkipReason::NotAllowed) => "not queried: allow-interfaces does not match it",
+            Err(SkipReason::TooMany) => "not queried: there are too many interfaces",
+        })
+    }
+}
+
+/// Sends a query to the group by `interface` only, and waits for it on the group's address and port 5353. The kernel loops
+/// multicast packets back to this machine, and a firewall treats the copy like a packet from outside.
+fn receives_own_packet(interface: Interface, family: Family) -> io::Result<bool> {
+    let one_family = Interface { families: Families::only(family), ..interface };
+    let mut sockets = Sockets::open(&Interfaces::only(one_family), true).map_err(io::Error::other)?;
+    if !sockets.has_listener() {
+        return Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+    }
+    let host = NameRange::Local.host_name(PROBE_NAME).map_err(io::Error::other)?;
+    let query = Query { id: Ids::new().next(), name: &host.name, rtype: RecordType::A, unicast_response: false };
+    let mut packet = [0; MAX_QUERY];
+    let packet = query.encode(&mut packet);
+    sockets.send(packet, SocketKind::Ephemeral, interface.index, group(family))?;
+    let deadline = Instant::now() + LOOP_TIMEOUT;
+    let mut buffer = vec![0; MAX_MESSAGE];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        sockets.wait(left).map_err(io::Error::other)?;
+        while let Some(datagram) = sockets.receive(&mut buffer) {
+            let octets = buffer.get(..datagram.received.length).unwrap_or_default();
+            if datagram.socket == SocketKind::MulticastListener && octets == packet {
+                return Ok(true);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `/etc/mdns.allow`: nss-mdns's list of the domains that the full services look up.
+//!
+//! ```text
+//! # one suffix a line; what follows it is a comment
+//! .local     our printers
+//! .local.
+//! .example
+//! ```
+//! A suffix is compared with the text of a name: `.local.` matches only names written with a dot at the end, such as
+//! `printer.local.`, and `.local` only names without. `*` matches every name. A file that lists nothing allows nothing.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use super::reload::without_byte_order_mark;
+use crate::host_name::HostName;
+use crate::policy::{Labels, NameRange};
+use crate::try_alloc;
+
+/// The path of the list. The file is optional.
+pub const FILE: &CStr = c"/etc/mdns.allow";
+
+/// The longest suffix, in octets: no name is longer. A longer line is ignored as a whole.
+const MAX_SUFFIX: usize = 255;
+
+/// The domains that the full services look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// There is no list: `.local`.
+    Local,
+    /// Those on the list.
+    Listed(Suffixes),
+}
+
+impl Allowed {
+    /// True if a service with this range looks up `host`. `labels` is called only if the answer depends on it.
+    pub(crate) fn contains(&self, range: NameRange, host: &HostName, labels: impl FnOnce() -> Labels) -> bool {
+        match (range, self) {
+            (NameRange::Allowed, Self::Listed(suffixes)) => suffixes.contain(host),
+            _ => Labels::allow(labels, &host.name),
+        }
+    }
+}
+
+/// The entries of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suffixes {
+    all: bool,
+    // Each suffix with a newline before it, and without its leading dot: one allocation for all.
+    text: Vec<u8>,
+}
+
+/// A line that is not valid. Its `Display` form has the line's number and what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line's number, from 1.
+    pub line: usize,
+}
+
+impl Suffixes {
+    /// Reads a list. Lines that are not valid are passed to `report` and ignored.
+    pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem)) -> Self {
+        let mut suffixes = Self::default();
+        for (index, line) in without_byte_order_mark(text).split(|&octet| octet == b'\n').enumerate() {
+            let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
+            let entry = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            if !entry.is_empty() && !suffixes.push(entry) {
+                report(Problem { line: index + 1 });
+            }
+        }
+        suffixes
+    }
+
+    fn push(&mut self, entry: &[u8]) -> bool {
+        if entry == b"*" {
+            self.all = true;
+            return true;
+        }
+        let suffix = entry.strip_prefix(b".").unwrap_or(entry);
+        let labels = suffix.strip_suffix(b".").unwrap_or(suffix);
+        let valid = entry.len() <= MAX_SUFFIX
+            && labels.split(|&octet| octet == b'.').all(|label| !label.is_empty())
+            && !labels.iter().any(|&octet| octet.is_ascii_control() || octet == b'*');
+        valid
+            && try_alloc::reserve(&mut self.text, suffix.len() + 1)
+            && try_alloc::push(&mut self.text, b'\n')
+            && try_alloc::extend(&mut self.text, suffix)
+    }
+
+    /// True if the list allows no name.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.text.is_empty()
+    }
+
+    /// True if `host` ends in one of the suffixes, with at least one label before it.
+    pub fn contain(&self, host: &HostName) -> bool {
+        self.all || self.text.split(|&octet| octet == b'\n').skip(1).any(|suffix| host.ends_in(suffix))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: expected a suffix such as .local, of at most {MAX_SUFFIX} octets, or *", self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Suffixes {
+        Suffixes::parse(text.as_bytes(), &mut |problem| panic!("{problem}"))
+    }
+
+    #[test]
+    fn names_that_lists_allow() {
+        for (text, allowed, others) in [
+            ("", &[][..], &["printer.local", "a.example"][..]),
+            ("# .local\n\n  \r\n", &[], &["printer.local"]),
+            (
+                ".local\n",
+                &["printer.local", "PRINTER.LOCAL", "a.b.local"],
+                &["printer.local.", "printer.example", "local", ".local", "xlocal"],
+            ),
+            ("local", &["printer.local"], &["printer.local.", "mylocal", "local"]),
+            (
+                "\u{feff}.local our printers\n.example\tand theirs",
+                &["a.local", "a.example"],
+                &["a.printers", "a.theirs"],
+            ),
+            (".local.\n", &["printer.local."], &["printer.local"]),
+            (
+                "  .Example.Org  # ours\r\n.local",
+                &["a.example.org", "a.local"],
+                &["example.org", "a.org", "anexample.org"],
+            ),
+            ("*", &["printer.local", "www.example.org", "a.b."], &[]),
+        ] {
+            let suffixes = list(text);
+            let allows = |name: &str| HostName::from_text(name.as_bytes()).is_ok_and(|host| suffixes.contain(&host));
+            for name in allowed {
+                assert!(allows(name), "{text:?} {name}");
+            }
+            for name in others {
+                assert!(!allows(name), "{text:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_valid_are_ignored_as_a_whole() {
+        let long = format!("{}.local", "a.".repeat(200));
+        for line in [&long, ".", "..", "a..b", "*.local", "a\x07b"] {
+            let mut problems = Vec::new();
+            let suffixes =
+                Suffixes::parse(format!(".one\n{line}\n.two\n").as_bytes(), &mut |problem| problems.push(problem));
+            assert_eq!(problems, [Problem { line: 2 }], "{line:?}");
+            assert_eq!(suffixes, list(".one\n.two"), "{line:?}");
+        }
+    }
+
+    /// nss-mdns reads lines of at most 127 octets, and takes the rest of a longer line for another entry.
+    #[test]
+    fn a_long_line_is_never_two_entries() {
+        for padding in 100..300 {
+            let suffixes = Suffixes::parse(format!("{}.local", "x".repeat(padding)).as_bytes(), &mut |_| {});
+            assert!(!suffixes.contain(&HostName::from_text(b"printer.local").unwrap()), "{padding}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_service_looks_up() {
+        let listed = |text: &str| Allowed::Listed(Suffixes::parse(text.as_bytes(), &mut |_| {}));
+        let (none, empty, example, all) = (Allowed::Local, listed(""), listed(".example"), listed("*"));
+        for (text, range, labels, allowed, expected) in [
+            ("printer.local", NameRange::Local, Labels::Two, &none, true),
+            ("a.b.local", NameRange::Local, Labels::Two, &none, false),
+            ("a.b.local", NameRange::Local, Labels::Any, &none, true),
+            ("printer.local", NameRange::Local, Labels::Two, &empty, true),
+            ("printer.local", NameRange::Allowed, Labels::Two, &none, true),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &none, false),
+            ("a.b.local", NameRange::Allowed, Labels::Any, &none, true),
+            ("printer.example", NameRange::Allowed, Labels::Any, &none, false),
+            ("printer.local", NameRange::Allowed, Labels::Two, &empty, false),
+            ("printer.local", NameRange::Allowed, Labels::Any, &example, false),
+            ("printer.example", NameRange::Allowed, Labels::Two, &example, true),
+            ("a.b.example", NameRange::Allowed, Labels::Two, &example, true),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &all, true),
+            ("www.example.org.", NameRange::Allowed, Labels::Two, &all, true),
+        ] {
+            let host = range.host_name(text.as_bytes()).unwrap();
+            assert_eq!(allowed.contains(range, &host, || labels), expected, "{text} {range:?} {labels:?} {allowed:?}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a lookup returns.
+
+use std::time::{Duration, Instant};
+
+use crate::address::{Address, Families, Family};
+use crate::try_alloc;
+use crate::wire::Name;
+
+/// The addresses of a host.
+#[derive(Debug)]
+pub struct Answer {
+    /// The name that owns the addresses: the name asked for, or the end of a chain of aliases.
+    pub canonical: Name,
+    /// The addresses, in the order in which a caller should try them.
+    pub addresses: Vec<Address>,
+    /// The families in which the host is known to have no address.
+    pub absent: Families,
+    /// When the first of the addresses expires.
+    pub expires: Instant,
+}
+
+impl Answer {
+    /// The addresses of one family.
+    pub fn of(&self, family: Family) -> impl Iterator<Item = &Address> + Clone {
+        self.addresses.iter().filter(move |address| Family::of(address.ip) == family)
+    }
+
+    /// True if the host has an address of `family`.
+    pub fn has(&self, family: Family) -> bool {
+        self.of(family).next().is_some()
+    }
+
+    /// True if the host has an address in one of `families`.
+    pub(crate) fn has_any(&self, families: Families) -> bool {
+        self.addresses.iter().any(|address| families.contains(Family::of(address.ip)))
+    }
+
+    /// True if, for each of `families`, the host has an address or is known to have none.
+    pub fn settles(&self, families: Families) -> bool {
+        families.iter().all(|family| self.has(family) || self.absent.contains(family))
+    }
+
+    /// The time until the answer expires, from `now`.
+    pub fn ttl(&self, now: Instant) -> Duration {
+        self.expires.saturating_duration_since(now)
+    }
+
+    /// A copy, or None if there is no memory for one.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            canonical: self.canonical.clone(),
+            addresses: try_alloc::copy_of(&self.addresses)?,
+            absent: self.absent,
+            expires: self.expires,
+        })
+    }
+
+    /// Takes over, from an `older` answer that has not expired, the addresses of each family that this answer does not
+    /// settle. A lookup for one family ends without waiting for the other, and must not displace what is known of that.
+    pub(crate) fn adopt(&mut self, older: &Self) {
+        if older.canonical != self.canonical {
+            return;
+        }
+        for family in Family::ALL {
+            if self.has(family) || self.absent.contains(family) {
+                continue;
+            }
+            if older.of(family).all(|&address| try_alloc::push(&mut self.addresses, address)) && older.has(family) {
+                self.expires = self.expires.min(older.expires);
+            }
+        }
+    }
+}
+
+/// The name of an address.
+#[derive(Clone, Debug)]
+pub struct Pointer {
+    /// The name: under `.local`, and safe to print.
+    pub name: Name,
+    /// When it expires.
+    pub expires: Instant,
+}
+
+impl Pointer {
+    /// The time until the name expires, from `now`.
+    pub fn ttl(&self, now: Instant) -> Duration {
+        self.expires.saturating_duration_since(now)
+    }
+}
+
+/// When a record that arrived at `now` with this TTL expires, in a cache that keeps records for `ttl_max` at most.
+pub(crate) fn expiry(now: Instant, ttl: Duration, ttl_max: Duration) -> Instant {
+    now + ttl.min(ttl_max)
+}
+
+/// Orders addresses by rank, which is 0 to 3. Addresses of equal rank keep their order.
+///
+/// `sort_by_key` would take four kilobytes of stack, and abort the process if its allocation failed.
+pub(crate) fn sort_by_rank(addresses: &mut [Address], rank: impl Fn(&Address) -> u8) {
+    let mut sorted = 0;
+    for wanted in 0..4 {
+        let start = sorted;
+        for index in start..addresses.len() {
+            if let Some(unsorted) = addresses.get_mut(sorted..=index) {
+                if unsorted.last().is_some_and(|address| rank(address) == wanted) {
+                    unsorted.rotate_right(1);
+                    sorted += 1;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[test]
+    fn addresses_of_equal_rank_keep_their_order() {
+        let mut addresses: Vec<_> =
+            (0..100).map(|number| Address { ip: IpAddr::from([10, 0, 0, number]), interface: 1 }).collect();
+        let rank = |address: &Address| match address.ip {
+            IpAddr::V4(ip) => ip.octets()[3] / 3 % 4,
+            IpAddr::V6(_) => 0,
+        };
+        let mut expected = addresses.clone();
+        expected.sort_by_key(rank);
+        sort_by_rank(&mut addresses, rank);
+        assert_eq!(addresses, expected);
+    }
+}

@@ -1,0 +1,18 @@
+//! The network: the interfaces to query, and the sockets of one lookup.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`links`] | links and local addresses, as the kernel's tables describe them |
+//! | `netlink`, `ifioctl` | read those tables: by netlink, or where netlink is denied by ioctl and `/proc` |
+//! | [`interfaces`] | selects the interfaces to query |
+//! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
+//! | [`socket`] | opens, waits on and closes the sockets |
+//!
+//! Public as far as a program needs it that explains what a lookup does on this machine.
+
+pub(crate) mod cmsg;
+pub(crate) mod ifioctl;
+pub mod interfaces;
+pub mod links;
+pub(crate) mod netlink;
+pub mod socket;

@@ -1,0 +1,391 @@
+//! The sockets of one lookup: opened before its first query, closed when it ends.
+//!
+//! One socket on an ephemeral port for each family sends the queries and receives unicast responses (RFC 6762, section 5.1).
+//! Beside them are the multicast listeners: sockets bound to the group's own address and port 5353. They receive responses
+//! that are only multicast, and their queries and the responses pass a firewall that admits port 5353 alone. Because they are
+//! bound to the group's address, they take no unicast packet away from a daemon that is bound to all addresses.
+
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::time::Duration;
+
+use socket2::{Domain, InterfaceIndexOrAddress, MsgHdr, Protocol, SockAddr, Socket, Type};
+
+use crate::address::Family;
+use crate::error::LookupError;
+use crate::net::cmsg::{self, Control};
+use crate::net::interfaces::{Interface, Interfaces};
+use crate::sys;
+use crate::try_alloc;
+use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT};
+
+/// The group that is queried over a transport.
+pub fn group(transport: Family) -> IpAddr {
+    match transport {
+        Family::V4 => GROUP_V4.into(),
+        Family::V6 => GROUP_V6.into(),
+    }
+}
+
+/// After so many errors a socket is no longer read.
+const MAX_ERRORS: u32 = 16;
+
+/// How a socket of a lookup is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketKind {
+    /// To an ephemeral port: sends queries and receives unicast responses.
+    Ephemeral,
+    /// To the group and port 5353: sends queries whose responses are multicast, and receives those.
+    MulticastListener,
+}
+
+/// A datagram, and the socket that it arrived on.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram {
+    /// The kind of that socket.
+    pub socket: SocketKind,
+    /// The family of that socket.
+    pub transport: Family,
+    /// The datagram's size, source and destination.
+    pub received: Received,
+}
+
+/// Size, source and destination of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// The number of octets in the buffer.
+    pub length: usize,
+    /// The datagram was longer than the buffer.
+    pub truncated: bool,
+    /// The sender's address.
+    pub source: IpAddr,
+    /// The sender's port.
+    pub port: u16,
+    /// The destination address, if the kernel reported it.
+    pub destination: Option<IpAddr>,
+    /// The index of the interface that it arrived on; 0 if the kernel did not report it.
+    pub interface: u32,
+    /// The hop limit, or TTL, in its header, if the kernel reported it.
+    pub hop_limit: Option<u8>,
+}
+
+struct Endpoint {
+    // None once the host process has closed the descriptor.
+    socket: Option<Socket>,
+    kind: SocketKind,
+    family: Family,
+    // The index of the only interface that the socket is bound to, or 0.
+    interface: u32,
+    errors: u32,
+}
+
+/// The sockets of one lookup.
+pub struct Sockets {
+    endpoints: Vec<Endpoint>,
+    // One for each endpoint, in the same order.
+    ready: Vec<libc::pollfd>,
+    turn: usize,
+}
+
+impl Sockets {
+    /// Opens a socket for each family and, if `listener` says so, the multicast listeners. A listener that cannot be opened
+    /// is left out.
+    ///
+    /// # Errors
+    /// The reason for the last failure, if no ephemeral socket could be opened.
+    pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
+        let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
+        let mut reason = LookupError::NoInterface;
+        let mut any = false;
+        for family in Family::ALL {
+            if !interfaces.iter().any(|interface| interface.families.contains(family)) {
+                continue;
+            }
+            match ephemeral(family) {
+                Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, 0),
+                Err(error) => reason = LookupError::from_io(&error),
+            }
+        }
+        if !any {
+            return Err(reason);
+        }
+        // Opened last, so that they never take the last descriptors from the sockets that a lookup cannot do without.
+        if listener {
+            sockets.open_listeners(interfaces);
+        }
+        Ok(sockets)
+    }
+
+    /// True if there is a multicast listener.
+    pub fn has_listener(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.kind == SocketKind::MulticastListener)
+    }
+
+    fn open_listeners(&mut self, interfaces: &Interfaces) {
+        let with = |family| interfaces.iter().filter(move |interface| interface.families.contains(family));
+        if with(Family::V4).next().is_some() {
+            if let Ok(socket) = listener_v4(with(Family::V4)) {
+                self.add(socket, SocketKind::MulticastListener, Family::V4, 0);
+            }
+        }
+        for interface in with(Family::V6) {
+            if let Ok(socket) = listener_v6(interface.index) {
+                self.add(socket, SocketKind::MulticastListener, Family::V6, interface.index);
+            }
+        }
+    }
+
+    fn add(&mut self, socket: Socket, kind: SocketKind, family: Family, interface: u32) -> bool {
+        let poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        if !try_alloc::push(&mut self.ready, poll) {
+            return false;
+        }
+        let endpoint = Endpoint { socket: Some(socket), kind, family, interface, errors: 0 };
+        let added = try_alloc::push(&mut self.endpoints, endpoint);
+        if !added {
+            self.ready.pop();
+        }
+        added
+    }
+
+    /// The number of sockets.
+    pub(crate) fn count(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// Sends `packet` to port 5353 of `to`, out of the interface with the index `interface`.
+    ///
+    /// # Errors
+    /// `ENOTSOCK` if there is no such socket; otherwise those of `sendmsg(2)`.
+    pub fn send(&self, packet: &[u8], kind: SocketKind, interface: u32, to: IpAddr) -> io::Result<()> {
+        let family = Family::of(to);
+        let socket = self
+            .endpoints
+            .iter()
+            .filter(|endpoint| endpoint.kind == kind && endpoint.family == family)
+            .find(|endpoint| endpoint.interface == 0 || endpoint.interface == interface)
+            .and_then(|endpoint| endpoint.socket.as_ref())
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOTSOCK))?;
+        let mut control = Control::new();
+        let address: SockAddr = match to {
+            IpAddr::V4(ip) => SocketAddr::from(SocketAddrV4::new(ip, MDNS_PORT)).into(),
+            IpAddr::V6(ip) => SocketAddr::from(SocketAddrV6::new(ip, MDNS_PORT, 0, interface)).into(),
+        };
+        let parts = [IoSlice::new(packet)];
+        let control = control.leave_by(interface, family);
+        let message = MsgHdr::new().with_addr(&address).with_buffers(&parts).with_control(control);
+        socket.sendmsg(&message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT).map(|_| ())
+    }
+
+    /// Waits until a datagram has arrived or `timeout` has passed. A signal may end the wait early.
+    ///
+    /// # Errors
+    /// [`LookupError::Refused`] if no socket is left, because the host process has closed them all.
+    pub fn wait(&mut self, timeout: Duration) -> Result<(), LookupError> {
+        if let Err(error) = sys::poll(&mut self.ready, timeout) {
+            for poll in &mut self.ready {
+                poll.revents = 0;
+            }
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(LookupError::from_io(&error));
+            }
+        }
+        for (endpoint, poll) in self.endpoints.iter_mut().zip(&mut self.ready) {
+            if poll.revents & libc::POLLNVAL != 0 {
+                // The host process closed it. The number may belong to another file soon, so we must not close it again.
+                let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
+                poll.fd = -1;
+            }
+        }
+        if self.ready.iter().all(|poll| poll.fd < 0) { Err(LookupError::Refused(libc::EBADF)) } else { Ok(()) }
+    }
+
+    /// Receives one of the datagrams that [`Sockets::wait`] found. The sockets take turns.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
+        let count = self.count();
+        for _ in 0..count {
+            self.turn = (self.turn + 1) % count;
+            let (Some(endpoint), Some(poll)) = (self.endpoints.get_mut(self.turn), self.ready.get_mut(self.turn))
+            else {
+                return None;
+            };
+            let Some(socket) = endpoint.socket.as_ref().filter(|_| poll.revents != 0) else { continue };
+            match receive(socket, buffer) {
+                Ok(received) => return Some(Datagram { socket: endpoint.kind, transport: endpoint.family, received }),
+                // The host process closed it, and the number may belong to another file by now: do not close that.
+                Err(error) if is_not_our_socket(&error) => {
+                    let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
+                    *poll = libc::pollfd { fd: -1, events: 0, revents: 0 };
+                }
+                Err(error) => {
+                    poll.revents = 0;
+                    endpoint.errors += u32::from(error.kind() != io::ErrorKind::WouldBlock);
+                    if endpoint.errors > MAX_ERRORS {
+                        poll.fd = -1;
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Receives a datagram, if one has arrived, and reads its control messages.
+///
+/// # Errors
+/// Those of [`sys::receive_message`].
+fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut control = Control::new();
+    let message = sys::receive_message(socket, buffer, control.space())?;
+    let mut received = Received {
+        length: message.length,
+        truncated: message.truncated,
+        source: message.source.ip(),
+        port: message.source.port(),
+        destination: None,
+        interface: 0,
+        hop_limit: None,
+    };
+    for message in control.messages(message.control_length) {
+        match message {
+            cmsg::Message::PacketInfo { interface, destination } => {
+                received.interface = interface;
+                received.destination = Some(destination);
+            }
+            cmsg::Message::HopLimit(hop_limit) => received.hop_limit = Some(hop_limit),
+        }
+    }
+    Ok(received)
+}
+
+/// True for an error that a UDP socket never returns. The number then belongs to something else by now: to a file, to a
+/// socket of another type, or to nothing.
+fn is_not_our_socket(error: &io::Error) -> bool {
+    // InvalidData: the source is no IP address.
+    error.kind() == io::ErrorKind::InvalidData
+        || matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::EBADF | libc::ENOTCONN))
+}
+
+fn ephemeral(family: Family) -> io::Result<Socket> {
+    let socket = new(family)?;
+    match family {
+        Family::V4 => socket.set_multicast_ttl_v4(255)?,
+        Family::V6 => {
+            socket.set_only_v6(true)?;
+            socket.set_multicast_hops_v6(255)?;
+        }
+    }
+    Ok(socket)
+}
+
+fn listener_v4<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> io::Result<Socket> {
+    let socket = new(Family::V4)?;
+    socket.set_reuse_address(true)?;
+    socket.set_multicast_ttl_v4(255)?;
+    // Receive only on interfaces joined here, not on those that other programs have joined: `validate` ignores the latter.
+    let _ = socket.set_multicast_all_v4(false);
+    socket.bind(&SocketAddr::from((GROUP_V4, MDNS_PORT)).into())?;
+    // By default the kernel lets one socket join twenty times (igmp_max_memberships). Interfaces beyond that get no listener.
+    let mut joined = false;
+    for interface in interfaces {
+        joined |= socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface.index)).is_ok();
+    }
+    if joined { Ok(socket) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
+}
+
+fn listener_v6(interface: u32) -> io::Result<Socket> {
+    let socket = new(Family::V6)?;
+    socket.set_only_v6(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_multicast_hops_v6(255)?;
+    // Exists since Linux 4.20. On older kernels, being bound to one interface has the same effect.
+    let _ = socket.set_multicast_all_v6(false);
+    socket.bind(&SocketAddr::from(SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, interface)).into())?;
+    socket.join_multicast_v6(&GROUP_V6, interface)?;
+    Ok(socket)
+}
+
+/// A non-blocking socket that reports the interface, destination and hop limit of each datagram.
+fn new(family: Family) -> io::Result<Socket> {
+    let (domain, level, packet_info, hop_limit) = match family {
+        Family::V4 => (Domain::IPV4, libc::IPPROTO_IP, libc::IP_PKTINFO, libc::IP_RECVTTL),
+        Family::V6 => (Domain::IPV6, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, libc::IPV6_RECVHOPLIMIT),
+    };
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP)).and_then(sys::above_stdio)?;
+    sys::set_option(&socket, level, packet_info, 1)?;
+    // Without the hop limit, a sender is checked by its address alone.
+    let _ = sys::set_option(&socket, level, hop_limit, 1);
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::sys::tests::{close, is_open, replace, set_apart};
+
+    fn one_socket() -> (Sockets, i32) {
+        let mut sockets = Sockets { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
+        assert!(sockets.add(set_apart(&new(Family::V4).unwrap()), SocketKind::Ephemeral, Family::V4, 0));
+        let number = sockets.ready[0].fd;
+        (sockets, number)
+    }
+
+    #[test]
+    fn a_connection_that_took_over_a_sockets_number_stays_open_and_loses_one_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        client.write_all(b"for the host").unwrap();
+        let (mut sockets, number) = one_socket();
+        replace(number, &peer);
+        for _ in 0..20 {
+            let _ = sockets.wait(Duration::from_millis(10));
+            assert!(sockets.receive(&mut [0; 3]).is_none());
+        }
+        drop(sockets);
+        assert!(is_open(number));
+        let mut rest = [0; 9];
+        peer.read_exact(&mut rest).unwrap();
+        assert_eq!(&rest, b" the host");
+        close(number);
+    }
+
+    #[test]
+    fn a_file_that_took_over_the_number_of_a_closed_socket_stays_open() {
+        let (mut sockets, number) = one_socket();
+        sockets.ready[0].revents = libc::POLLIN;
+        close(number);
+        assert!(sockets.receive(&mut [0; 3]).is_none());
+        let file = OwnedFd::from(File::open("/dev/null").unwrap());
+        replace(number, &file);
+        drop(sockets);
+        assert!(is_open(number));
+        close(number);
+    }
+
+    #[test]
+    fn a_datagram_arrives_with_its_source_destination_and_hop_limit() {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+        sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1).unwrap();
+        sys::set_option(&socket, libc::IPPROTO_IP, libc::IP_RECVTTL, 1).unwrap();
+        let own = socket.local_addr().unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(receive(&socket, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        socket.send_to(b"hello", &own).unwrap();
+        let received = receive(&socket, &mut buffer).unwrap();
+        assert_eq!(&buffer, b"hell");
+        assert!(received.truncated);
+        assert_eq!(received.source, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(received.destination, Some(received.source));
+        assert_eq!(Some(received.port), own.as_socket().map(|own| own.port()));
+        assert_eq!(received.interface, 1);
+        assert_eq!(received.hop_limit, Some(64));
+    }
+}

@@ -1,0 +1,295 @@
+//! Which packets are accepted as responses to our queries, before any of their records is read. No I/O; reads no clock.
+//!
+//! Any host on the link can answer in place of the real responder, and no querier can detect it (RFC 6762, section 21). These
+//! checks keep out everyone else.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::address::Family;
+use crate::net::interfaces::Interfaces;
+use crate::net::socket::{Datagram, Received, SocketKind};
+use crate::try_alloc;
+use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT, Message, Name, RecordType};
+
+/// A query that was sent from an ephemeral port: unicast responses to it are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SentQuery {
+    /// Its message id.
+    pub(crate) id: u16,
+    /// The index of the interface that it left by.
+    pub(crate) interface: u32,
+    /// The family that it was sent over.
+    pub(crate) transport: Family,
+    /// The record type that it asked for.
+    pub(crate) rtype: RecordType,
+    /// When it was sent.
+    pub(crate) at: Instant,
+}
+
+/// The queries that a lookup has sent so far.
+#[derive(Debug, Default)]
+pub(crate) struct PendingQueries {
+    // Each with the index, in `names`, of the name that it asked for.
+    queries: Vec<(SentQuery, usize)>,
+    // The name that was looked up, and those that aliases led to.
+    names: Vec<Name>,
+    // The interface and transport of queries that a multicast listener sent. They have no id.
+    multicast: Vec<(u32, Family)>,
+}
+
+impl PendingQueries {
+    /// Records a query for `name`; false if there is no memory for it, and so no way to recognise its response.
+    pub(crate) fn add(&mut self, query: SentQuery, name: &Name) -> bool {
+        let index = self.names.iter().position(|known| known == name).unwrap_or(self.names.len());
+        (index < self.names.len() || try_alloc::push(&mut self.names, name.clone()))
+            && try_alloc::push(&mut self.queries, (query, index))
+    }
+
+    /// Records that a multicast listener sent a query: only multicast responses to it can arrive.
+    pub(crate) fn expect_multicast(&mut self, interface: u32, transport: Family) {
+        if !self.multicast.contains(&(interface, transport)) {
+            try_alloc::push(&mut self.multicast, (interface, transport));
+        }
+    }
+
+    /// The query with this id, if it was sent on this interface over this transport, and the name that it asked for.
+    fn find(&self, id: u16, interface: u32, transport: Family) -> Option<(&SentQuery, &Name)> {
+        let is_it = |query: &SentQuery| query.id == id && query.interface == interface && query.transport == transport;
+        let (query, index) = self.queries.iter().find(|(query, _)| is_it(query))?;
+        Some((query, self.names.get(*index)?))
+    }
+
+    fn any_on(&self, interface: u32, transport: Family) -> bool {
+        self.multicast.contains(&(interface, transport))
+            || self.queries.iter().any(|(query, _)| query.interface == interface && query.transport == transport)
+    }
+}
+
+/// Who sent a response. One host may be known by different addresses on different interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The address that it was sent from.
+    pub(crate) ip: IpAddr,
+    /// The index of the interface that it arrived on.
+    pub(crate) interface: u32,
+}
+
+/// An accepted packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Response<'a> {
+    /// The message.
+    pub(crate) message: Message<'a>,
+    /// Who sent it.
+    pub(crate) source: Source,
+    /// The query that it answers, if it is a unicast response: a multicast response does not say.
+    pub(crate) query: Option<SentQuery>,
+}
+
+/// The response in a datagram, if it is acceptable as a response to one of the queries.
+#[inline(never)]
+pub(crate) fn validate<'a>(
+    datagram: &Datagram,
+    octets: &'a [u8],
+    pending: &PendingQueries,
+    interfaces: &Interfaces,
+) -> Option<Response<'a>> {
+    let Datagram { socket, transport, received } = datagram;
+    if received.truncated || received.port != MDNS_PORT || Family::of(received.source) != *transport {
+        return None;
+    }
+    if !is_from_the_link(received, interfaces) {
+        return None;
+    }
+    let message = Message::read(octets).ok().filter(Message::is_valid_response)?;
+    let query = match socket {
+        SocketKind::Ephemeral => {
+            let (query, name) = pending.find(message.id(), received.interface, *transport)?;
+            let is_to_us = received.destination.is_some_and(|destination| interfaces.is_local(destination));
+            if !is_to_us || !message.asks_only_about(name) {
+                return None;
+            }
+            Some(*query)
+        }
+        // The id and the questions of a multicast response are ignored (RFC 6762, sections 6 and 18.1).
+        SocketKind::MulticastListener => {
+            if !pending.any_on(received.interface, *transport) || !received.destination.is_some_and(is_group) {
+                return None;
+            }
+            None
+        }
+    };
+    Some(Response { message, source: Source { ip: received.source, interface: received.interface }, query })
+}
+
+/// True if the sender is on the link (RFC 6762, section 11): by its address, or by a hop limit of 255, which no router
+/// forwards unchanged. Not all responders send with 255, so it is sufficient but not required.
+fn is_from_the_link(received: &Received, interfaces: &Interfaces) -> bool {
+    received.hop_limit == Some(255)
+        || interfaces.is_local(received.source)
+        || interfaces.is_on_link(received.source, received.interface)
+}
+
+fn is_group(destination: IpAddr) -> bool {
+    destination == GROUP_V4 || destination == GROUP_V6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::interfaces;
+    use crate::wire::build::Response as Built;
+
+    const ID: u16 = 0x1234;
+
+    fn name() -> Name {
+        Name::from_text(b"printer.local").unwrap()
+    }
+
+    fn unicast() -> Datagram {
+        Datagram {
+            socket: SocketKind::Ephemeral,
+            transport: Family::V4,
+            received: Received {
+                length: 0,
+                truncated: false,
+                source: "10.0.0.2".parse().unwrap(),
+                port: 5353,
+                destination: "10.0.0.1".parse().ok(),
+                interface: 2,
+                hop_limit: Some(64),
+            },
+        }
+    }
+
+    fn multicast() -> Datagram {
+        let received = Received { destination: "224.0.0.251".parse().ok(), ..unicast().received };
+        Datagram { socket: SocketKind::MulticastListener, received, ..unicast() }
+    }
+
+    fn with(base: Datagram, change: impl FnOnce(&mut Received)) -> Datagram {
+        let mut datagram = base;
+        change(&mut datagram.received);
+        datagram
+    }
+
+    fn accepted(datagram: Datagram, octets: &[u8]) -> bool {
+        let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "10.3.0.1/24")]);
+        let mut pending = PendingQueries::default();
+        pending.add(
+            SentQuery { id: ID, interface: 2, transport: Family::V4, rtype: RecordType::A, at: Instant::now() },
+            &name(),
+        );
+        pending.add(
+            SentQuery { id: ID + 1, interface: 3, transport: Family::V4, rtype: RecordType::A, at: Instant::now() },
+            &name(),
+        );
+        pending.add(
+            SentQuery { id: ID + 2, interface: 2, transport: Family::V6, rtype: RecordType::A, at: Instant::now() },
+            &name(),
+        );
+        validate(&datagram, octets, &pending, &interfaces).is_some()
+    }
+
+    #[test]
+    fn packets_by_source_and_destination() {
+        let address = |text: &str| text.parse().unwrap();
+        for (what, datagram, expected) in [
+            ("a unicast answer", unicast(), true),
+            ("a multicast answer", multicast(), true),
+            ("truncated by the buffer", with(unicast(), |r| r.truncated = true), false),
+            ("from another port", with(unicast(), |r| r.port = 53), false),
+            ("multicast from another port", with(multicast(), |r| r.port = 40000), false),
+            ("from off the link", with(unicast(), |r| r.source = address("10.9.0.2")), false),
+            ("multicast from off the link", with(multicast(), |r| r.source = address("10.9.0.2")), false),
+            (
+                "off the link by its address, but not forwarded by a router",
+                with(unicast(), |r| (r.source, r.hop_limit) = (address("10.9.0.2"), Some(255))),
+                true,
+            ),
+            ("one router away", with(unicast(), |r| (r.source, r.hop_limit) = (address("10.9.0.2"), Some(254))), false),
+            ("hop limit unknown, on the link", with(unicast(), |r| r.hop_limit = None), true),
+            ("link-local", with(unicast(), |r| r.source = address("169.254.3.4")), true),
+            ("our own address on another interface", with(unicast(), |r| r.source = address("10.3.0.1")), true),
+            ("another interface's link", with(unicast(), |r| r.source = address("10.3.0.2")), false),
+            ("by another interface", with(unicast(), |r| r.interface = 3), false),
+            ("on an interface that was not queried", with(multicast(), |r| r.interface = 4), false),
+            ("unicast sent to the group", with(unicast(), |r| r.destination = address("224.0.0.251").into()), false),
+            ("broadcast", with(unicast(), |r| r.destination = address("255.255.255.255").into()), false),
+            ("to another group", with(multicast(), |r| r.destination = address("224.0.0.1").into()), false),
+            ("unicast to the group's socket", with(multicast(), |r| r.destination = address("10.0.0.1").into()), false),
+            ("destination unknown", with(unicast(), |r| r.destination = None), false),
+        ] {
+            assert_eq!(accepted(datagram, Built::new(ID).octets()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn packets_by_their_header_and_questions() {
+        let response = Built::new;
+        for (what, datagram, response, expected) in [
+            ("question echoed", unicast(), response(ID).question("PRINTER.local"), true),
+            ("another name's question", unicast(), response(ID).question("scanner.local"), false),
+            (
+                "another name's question beside ours",
+                unicast(),
+                response(ID).question("printer.local").question("scanner.local"),
+                false,
+            ),
+            (
+                "a question that does not parse, before another name's",
+                unicast(),
+                response(ID).broken_question().question("scanner.local"),
+                false,
+            ),
+            ("multicast with a question", multicast(), response(0).question("scanner.local"), true),
+            ("an id that was not sent", unicast(), response(ID ^ 0x8000), false),
+            ("id 0", unicast(), response(0), false),
+            ("the id of another interface", unicast(), response(ID + 1), false),
+            ("the id of the other family", unicast(), response(ID + 2), false),
+            ("multicast with any id", multicast(), response(0x7777), true),
+            ("a query", multicast(), response(0).flags(0).question("printer.local"), false),
+            ("an error", unicast(), response(ID).flags(0x8403), false),
+            ("another opcode", unicast(), response(ID).flags(0xa400), false),
+        ] {
+            assert_eq!(accepted(datagram, response.octets()), expected, "{what}");
+        }
+        assert!(!accepted(unicast(), &[0; 11]), "no whole header");
+    }
+
+    #[test]
+    fn an_echoed_question_must_be_that_of_its_own_query() {
+        let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24")]);
+        let mut pending = PendingQueries::default();
+        let target = Name::from_text(b"host.local").unwrap();
+        for (id, name) in [(ID, &name()), (ID + 1, &target), (ID + 2, &name())] {
+            let query = SentQuery { id, interface: 2, transport: Family::V4, rtype: RecordType::A, at: Instant::now() };
+            assert!(pending.add(query, name));
+        }
+        for (id, question, expected) in [
+            (ID, "printer.local", true),
+            (ID, "host.local", false),
+            (ID + 1, "host.local", true),
+            (ID + 1, "printer.local", false),
+            (ID + 2, "printer.local", true),
+            (ID + 2, "host.local", false),
+        ] {
+            let response = Built::new(id).question(question);
+            let accepted = validate(&unicast(), response.octets(), &pending, &interfaces).is_some();
+            assert_eq!(accepted, expected, "{question} with id {id:#x}");
+        }
+    }
+
+    #[test]
+    fn a_query_from_a_listener_expects_multicast_only() {
+        let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24")]);
+        let mut pending = PendingQueries::default();
+        let accepted = |datagram, pending: &PendingQueries| {
+            validate(&datagram, Built::new(0).octets(), pending, &interfaces).is_some()
+        };
+        assert!(!accepted(multicast(), &pending));
+        pending.expect_multicast(2, Family::V4);
+        assert!(accepted(multicast(), &pending));
+        assert!(!accepted(unicast(), &pending));
+    }
+}
