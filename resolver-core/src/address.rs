@@ -74,6 +74,11 @@ impl Families {
         *self.member(family) = false;
     }
 
+    /// The members of either set.
+    pub fn union(self, other: Self) -> Self {
+        Self { v4: self.v4 || other.v4, v6: self.v6 || other.v6 }
+    }
+
     fn member(&mut self, family: Family) -> &mut bool {
         match family {
             Family::V4 => &mut self.v4,

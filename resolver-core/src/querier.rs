@@ -2,16 +2,14 @@
 //!
 //! Synchronous: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::address::Family;
 use crate::config::{Config, Retries};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::ids::Ids;
-use crate::lookup::{Lookup, Progress};
-use crate::net::interfaces::{Interface, Interfaces};
+use crate::lookup::{Destination, Lookup, Progress, Question, Round};
+use crate::net::interfaces::Interfaces;
 use crate::net::socket::{SocketKind, Sockets, group};
 use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
@@ -23,16 +21,8 @@ const BATCH: usize = 32;
 /// The most packets that are drained once the lookup is done, unless there are very many sockets.
 const MAX_DRAINED: usize = 64;
 
-/// How queries are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transmission {
-    /// From ephemeral ports. Nearly every responder answers these, and without delay.
-    First,
-    /// After silence, in two other ways at once. From the multicast listeners with id 0: the response is multicast, which
-    /// stateful firewalls admit. And from ephemeral ports with the unicast-response bit set (RFC 6762, section 5.4): some
-    /// responders echo the id only then, and others are limited to one multicast per record per second.
-    Repeat,
-}
+/// How long a lookup is silent before the neighbours are asked. Nearly every responder on a cable has answered by then.
+const NEIGHBOURS_AFTER: Duration = Duration::from_millis(2);
 
 /// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
 /// it.
@@ -52,12 +42,13 @@ pub(crate) fn run(
         interfaces,
         pending: PendingQueries::default(),
         ids: Ids::new(),
+        questions: Vec::new(),
     };
     fault_injection::point(Point::Sockets);
     let start = Instant::now();
     let deadline = start + timeout;
-    let mut schedule = RetransmitSchedule { start, retries: config.retries, sent: 0 };
-    let (mut any_sent, mut asked_again) = (false, false);
+    let mut schedule = Schedule::new(start, config.retries);
+    let mut any_sent = false;
     let mut until = start;
     // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
     let is_late = loop {
@@ -66,31 +57,32 @@ pub(crate) fn run(
             break true;
         }
         if lookup.take_new_name() {
-            schedule = RetransmitSchedule { start: now, sent: 0, ..schedule };
+            schedule = Schedule::new(now, config.retries);
         }
         until = match lookup.poll(now) {
             Progress::Done => break now >= until,
-            Progress::WaitUntil(until) => match lookup.ask_again_at().filter(|_| !asked_again) {
-                Some(at) if at <= now => {
-                    asked_again = true;
-                    // The lookup has an answer even if this query cannot be sent.
-                    let _ = querier.transmit(Transmission::First, lookup, now);
-                    until
+            Progress::WaitUntil(_) => {
+                querier.questions.clear();
+                lookup.follow_up(interfaces, now, &mut querier.questions);
+                // The lookup has something even if none of these can be sent.
+                let _ = querier.send_all(lookup, now);
+                match lookup.poll(now) {
+                    Progress::WaitUntil(until) => until,
+                    Progress::Done | Progress::NoResponse => now,
                 }
-                Some(at) => until.min(at),
-                None => until,
-            },
+            }
             Progress::NoResponse => {
-                if let Some(transmission) = schedule.due(now) {
-                    schedule.sent += 1;
-                    match querier.transmit(transmission, lookup, now) {
+                while let Some(round) = schedule.take_due(now) {
+                    querier.questions.clear();
+                    lookup.round(round, interfaces, &mut querier.questions);
+                    match querier.send_all(lookup, now) {
                         Ok(()) => any_sent = true,
                         // Once a query has been sent, a response may arrive even if a repeat fails.
                         Err(error) if !any_sent => return Err(error),
                         Err(_) => {}
                     }
                 }
-                schedule.next().unwrap_or(deadline)
+                schedule.next().map_or(deadline, |(at, _)| at)
             }
         };
         fault_injection::point(Point::Sent);
@@ -111,27 +103,34 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// When the queries of a lookup are sent.
-struct RetransmitSchedule {
+/// When the questions of a lookup without a response are sent: at once, to the neighbours after a short silence, and again
+/// at the times that the settings give.
+struct Schedule {
     start: Instant,
     retries: Retries,
-    /// How often they have been sent.
+    /// How many rounds have been sent.
     sent: usize,
 }
 
-impl RetransmitSchedule {
-    /// The time of the next transmission.
-    fn next(&self) -> Option<Instant> {
-        match self.sent.checked_sub(1) {
-            None => Some(self.start),
-            Some(repeat) => self.retries.get(repeat).map(|time| self.start + time),
+impl Schedule {
+    fn new(start: Instant, retries: Retries) -> Self {
+        Self { start, retries, sent: 0 }
+    }
+
+    /// The next round, and when it is due.
+    fn next(&self) -> Option<(Instant, Round)> {
+        match self.sent {
+            0 => Some((self.start, Round::First)),
+            1 => Some((self.start + NEIGHBOURS_AFTER, Round::Neighbours)),
+            sent => self.retries.get(sent - 2).map(|time| (self.start + time, Round::Repeat)),
         }
     }
 
-    /// The transmission that is due now.
-    fn due(&self, now: Instant) -> Option<Transmission> {
-        let transmission = if self.sent == 0 { Transmission::First } else { Transmission::Repeat };
-        self.next().filter(|&next| next <= now).map(|_| transmission)
+    /// The next round, if it is due.
+    fn take_due(&mut self, now: Instant) -> Option<Round> {
+        let (_, round) = self.next().filter(|(at, _)| *at <= now)?;
+        self.sent += 1;
+        Some(round)
     }
 }
 
@@ -140,75 +139,58 @@ struct Querier<'a> {
     interfaces: &'a Interfaces,
     pending: PendingQueries,
     ids: Ids,
+    // The questions to be sent; reused.
+    questions: Vec<Question>,
 }
 
 impl Querier<'_> {
-    /// Sends the queries on every interface, over every family in which it has an address. Queries about an address go only
-    /// to the link that it is on: nobody else knows its name.
-    ///
-    /// A failure on one interface or transport is ignored.
+    /// Sends the questions, and tells `lookup` which of them could be sent.
     ///
     /// # Errors
-    /// The first failure, if nothing could be sent.
-    fn transmit(
-        &mut self,
-        transmission: Transmission,
-        lookup: &mut dyn Lookup,
-        now: Instant,
-    ) -> Result<(), LookupError> {
+    /// The first failure, if none could be sent; [`LookupError::NoInterface`] if there is none.
+    fn send_all(&mut self, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
         let mut result = Err(LookupError::NoInterface);
-        let target = lookup.direct_target();
-        let is_concerned = |index| target.is_none_or(|ip| self.interfaces.is_on_link(ip, index));
-        for interface in self.interfaces.iter().filter(|interface| is_concerned(interface.index)) {
-            for transport in interface.families.iter() {
-                let sent = self.query(transmission, lookup, *interface, group(transport), now);
-                if sent.is_ok() {
-                    lookup.on_query_sent(transport, now);
-                }
-                result = result.or(sent);
-            }
-        }
-        if let Some(ip) = target {
-            for interface in self.interfaces.on_link(ip) {
-                // Never from a multicast listener: the response would go to port 5353, and so to a daemon.
-                result = result.or(self.query(Transmission::First, lookup, *interface, ip, now));
-            }
+        for index in 0..self.questions.len() {
+            let Some(&question) = self.questions.get(index) else { break };
+            let sent = self.send(&question, lookup, now);
+            lookup.on_sent(&question, sent.is_ok(), now);
+            result = match (result, sent) {
+                (Ok(()), _) | (_, Ok(())) => Ok(()),
+                (Err(LookupError::NoInterface), Err(error)) | (Err(error), Err(_)) => Err(error),
+            };
         }
         result
     }
 
-    /// Sends a query for each record type that the lookup still asks for.
-    ///
-    /// # Errors
-    /// The first failure, if nothing could be sent.
-    fn query(
-        &mut self,
-        transmission: Transmission,
-        lookup: &dyn Lookup,
-        interface: Interface,
-        to: IpAddr,
-        now: Instant,
-    ) -> Result<(), LookupError> {
-        let transport = Family::of(to);
-        let is_repeat = transmission == Transmission::Repeat;
-        let mut result = Err(LookupError::NoInterface);
-        for &rtype in lookup.question_types(transport, interface.families.contains(transport.other())) {
-            let query = Query { id: 0, name: lookup.name(), rtype, unicast_response: false };
-            if is_repeat && self.send(&query, SocketKind::MulticastListener, interface.index, to).is_ok() {
-                self.pending.expect_multicast(interface.index, transport);
-                result = Ok(());
+    fn send(&mut self, question: &Question, lookup: &dyn Lookup, now: Instant) -> Result<(), LookupError> {
+        let Question { interface, to, rtype, unicast_response } = *question;
+        let transport = to.transport();
+        let mut query = Query { id: 0, name: lookup.name(), rtype, unicast_response };
+        let to = match to {
+            Destination::GroupFromListener(transport) => {
+                self.send_query(&query, SocketKind::MulticastListener, interface, group(transport))?;
+                self.pending.expect_multicast(interface, transport);
+                return Ok(());
             }
-            let query = Query { id: self.ids.next(), unicast_response: is_repeat, ..query };
-            let sent = SentQuery { id: query.id, interface: interface.index, transport, rtype, at: now };
-            if !self.pending.add(sent, query.name) {
-                return result.or(Err(LookupError::Exhausted));
-            }
-            result = result.or(self.send(&query, SocketKind::Ephemeral, interface.index, to));
+            Destination::Group(transport) => group(transport),
+            Destination::Host(ip) => ip,
+            Destination::Neighbours(_) | Destination::OtherAddresses(..) => return Err(LookupError::NoInterface),
+        };
+        query.id = self.ids.next();
+        let sent = SentQuery { id: query.id, interface, transport, rtype, unicast_response, at: now };
+        if !self.pending.add(sent, query.name) {
+            return Err(LookupError::Exhausted);
         }
-        result
+        self.send_query(&query, SocketKind::Ephemeral, interface, to)
     }
 
-    fn send(&self, query: &Query<'_>, socket: SocketKind, interface: u32, to: IpAddr) -> Result<(), LookupError> {
+    fn send_query(
+        &self,
+        query: &Query<'_>,
+        socket: SocketKind,
+        interface: u32,
+        to: std::net::IpAddr,
+    ) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
         self.sockets.send(packet, socket, interface, to).map_err(|error| LookupError::from_io(&error))

@@ -15,8 +15,8 @@ use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::host_name::HostName;
 use crate::lock;
-use crate::lookup::answer::{Answer, Pointer, expiry, sort_by_rank};
-use crate::lookup::host::{HostLookup, remove_ipv6_link_local};
+use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
+use crate::lookup::host::{HostLookup, UNKNOWN_TTL, remove_ipv6_link_local};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
 use crate::policy::{self, NameRange, ReverseAddress};
@@ -25,10 +25,7 @@ use crate::sys;
 use crate::try_alloc;
 use crate::wire::Name;
 
-/// How long the absence of a response is cached.
-const NO_RESPONSE_TTL: Duration = Duration::from_secs(1);
-
-/// How long another responder may take to answer for this machine's own name, unless the first repeat comes sooner.
+/// How long another responder may take to answer for this machine's own name.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A resolver with its cache and settings. All threads of a process share one.
@@ -122,7 +119,7 @@ impl Resolver {
     #[inline(never)]
     fn cached_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
         self.with_cache(|cache| match cache.get(name, now)? {
-            CacheEntry::Host(answer) if answer.settles(wanted) => Some(if answer.has_any(wanted) {
+            CacheEntry::Host(answer) if answer.suffices_for(wanted, now) => Some(if answer.has_any(wanted) {
                 answer.try_clone().ok_or(LookupError::Exhausted)
             } else {
                 Err(LookupError::NoData)
@@ -140,7 +137,7 @@ impl Resolver {
         let config = &*settings.config;
         let interfaces = Interfaces::read(config)?;
         let is_own = config.own_name && is_own_name(name);
-        let mut lookup = HostLookup::new(name, wanted, config);
+        let mut lookup = HostLookup::new(name, wanted, &interfaces, config);
         let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
         let now = Instant::now();
         let mut answer = match lookup.finish(&interfaces, now) {
@@ -200,7 +197,7 @@ impl Resolver {
     /// Caches that nobody responded, and returns the error for it.
     #[inline(never)]
     fn cache_no_response(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
-        let expires = now + NO_RESPONSE_TTL;
+        let expires = now + UNKNOWN_TTL;
         let is_known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
             // Another lookup has found the host. Silence now means a lost packet, and must not displace that answer.
             Some(CacheEntry::Host(_)) => true,
@@ -248,11 +245,9 @@ impl Resolver {
     }
 }
 
-/// How long a lookup waits. For this machine's own name only until the first repeat: a responder that knew the name better
-/// would have answered by then.
+/// How long a lookup waits. For this machine's own name not as long: a responder that knew the name better would have answered.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
-    let first_repeat = config.retries.get(0).unwrap_or(OWN_NAME_TIMEOUT).min(OWN_NAME_TIMEOUT);
-    if is_own_name { config.timeout.min(first_repeat) } else { config.timeout }
+    if is_own_name { config.timeout.min(OWN_NAME_TIMEOUT) } else { config.timeout }
 }
 
 /// This machine's own addresses, as the answer for its own name.
@@ -271,8 +266,9 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     }
     sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
     // Kept for a second only: a responder elsewhere that has this name may just have been slow.
-    let expires = expiry(now, NO_RESPONSE_TTL, config.ttl_max);
-    Answer { canonical: name.clone(), addresses, absent, expires }
+    let expires = expiry(now, UNKNOWN_TTL, config.ttl_max);
+    let unknown = Unknown { families: Families::NONE, expires };
+    Answer { canonical: name.clone(), addresses, absent, unknown, expires }
 }
 
 fn is_own_name(name: &Name) -> bool {

@@ -23,6 +23,8 @@ pub(crate) struct SentQuery {
     pub(crate) transport: Family,
     /// The record type that it asked for.
     pub(crate) rtype: RecordType,
+    /// It asked for a unicast response (RFC 6762, section 5.4).
+    pub(crate) unicast_response: bool,
     /// When it was sent.
     pub(crate) at: Instant,
 }

@@ -135,7 +135,7 @@ settings! {
     /// the first makes up for a lost packet and passes firewalls; the second comes after the second in which a responder need
     /// not multicast a record again (RFC 6762, section 6), and as long after the first, which asked from port 5353 too
     /// (section 5.2)
-    "retries" retries = "250 1250", times(20..=10_000);
+    "retries" retries = "30 250 1250", times(20..=10_000);
 
     /// an answer for the other address family that was sent together with the first comes within milliseconds
     "grace-min" grace_min = "20", milliseconds(0..=1000);

@@ -15,7 +15,18 @@ pub struct Answer {
     pub addresses: Vec<Address>,
     /// The families in which the host is known to have no address.
     pub absent: Families,
+    /// The families that were asked for without a result.
+    pub unknown: Unknown,
     /// When the first of the addresses expires.
+    pub expires: Instant,
+}
+
+/// Families in which it is not known whether the host has an address: nobody responded, which proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The families.
+    pub families: Families,
+    /// Until when they are not asked for again.
     pub expires: Instant,
 }
 
@@ -40,6 +51,12 @@ impl Answer {
         families.iter().all(|family| self.has(family) || self.absent.contains(family))
     }
 
+    /// True if, at `now`, nothing would be gained by asking for `families`: each is settled, or was asked for just before.
+    pub(crate) fn suffices_for(&self, families: Families, now: Instant) -> bool {
+        let is_unknown = |family| self.unknown.families.contains(family) && now < self.unknown.expires;
+        families.iter().all(|family| self.settles(Families::only(family)) || is_unknown(family))
+    }
+
     /// The time until the answer expires, from `now`.
     pub fn ttl(&self, now: Instant) -> Duration {
         self.expires.saturating_duration_since(now)
@@ -51,21 +68,26 @@ impl Answer {
             canonical: self.canonical.clone(),
             addresses: try_alloc::copy_of(&self.addresses)?,
             absent: self.absent,
+            unknown: self.unknown,
             expires: self.expires,
         })
     }
 
-    /// Takes over, from an `older` answer that has not expired, the addresses of each family that this answer does not
-    /// settle. A lookup for one family ends without waiting for the other, and must not displace what is known of that.
+    /// Takes over what an `older` answer, which has not expired, proved about each family that this answer does not settle. A
+    /// lookup for one family ends without waiting for the other, and a lost packet must not displace what is known.
     pub(crate) fn adopt(&mut self, older: &Self) {
         if older.canonical != self.canonical {
             return;
         }
         for family in Family::ALL {
-            if self.has(family) || self.absent.contains(family) {
+            let only = Families::only(family);
+            if self.settles(only) || !older.settles(only) {
                 continue;
             }
-            if older.of(family).all(|&address| try_alloc::push(&mut self.addresses, address)) && older.has(family) {
+            if older.of(family).all(|&address| try_alloc::push(&mut self.addresses, address)) {
+                if !older.has(family) {
+                    self.absent.insert(family);
+                }
                 self.expires = self.expires.min(older.expires);
             }
         }

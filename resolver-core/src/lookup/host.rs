@@ -1,21 +1,22 @@
-//! Looks up the addresses of a host: collects them from the accepted responses, and decides when nothing more is coming.
+//! Looks up the addresses of a host: collects them from the accepted responses, asks for what is missing, and decides when
+//! nothing more is coming. What may be concluded from what is said, and from silence, is in [`crate::lookup::evidence`].
 //!
-//! Both families are always asked for, and most responders answer both at once. Few say so when a host has addresses of
-//! only one family. The absence of the other is concluded from an NSEC record (RFC 6762, section 6.1), from a response to
-//! the question for the other family that omits it, or, failing those, from a short grace period. Halfway through the grace
-//! period the other family is asked for once more, because the first question or its response may have been lost.
+//! Both families are always asked for, and most responders answer both at once. If one is missing, it is asked for again
+//! several times ([`HostLookup::follow_up`]), while a caller that wants both and has one is kept waiting for a short while
+//! ([`HostLookup::patience`]). A caller that wants only the missing one waits until its absence is proven, or to the end.
 //!
 //! A multicast response may be part of an answer to somebody else, who knew the rest or had just received it (RFC 6762,
-//! sections 6 and 7.1). A response of our own gets the shortest grace period to arrive as well.
+//! sections 6 and 7.1). A response of our own gets the shortest patience to arrive as well.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::config::Config;
-use crate::lookup::answer::{Answer, expiry, sort_by_rank};
-use crate::lookup::{Lookup, Progress};
-use crate::net::interfaces::Interfaces;
+use crate::lookup::answer::{Answer, Unknown, expiry, sort_by_rank};
+use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
+use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
+use crate::net::interfaces::{Interface, Interfaces};
 use crate::try_alloc;
 use crate::validate::{Response, Source};
 use crate::wire::{Message, Name, RecordType};
@@ -26,15 +27,25 @@ const MAX_ALIASES: u8 = 8;
 /// The most addresses that are kept of one host.
 const MAX_ADDRESSES: usize = 1024;
 
-/// The most sources whose negative evidence is kept. That of further sources is ignored.
-const MAX_SOURCES: usize = 16;
-
 /// A first multicast response that arrives later than this was delayed on purpose: many responders delay each by a random
 /// time of 20 to 120 ms (RFC 6762, section 6). An earlier one, and any unicast response, took the round-trip time.
 const PROMPT: Duration = Duration::from_millis(15);
 
 /// By this time after the query, the second of two responses that were delayed on purpose has arrived, even from a busy host.
 const DELAYED_PAIR: Duration = Duration::from_millis(160);
+
+/// How long a missing IPv4 address is waited for at least, if nothing has arrived over IPv4: a firewall may drop responses
+/// to ephemeral ports there, so that only a repeat from the multicast listener is answered.
+const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the absence of a response is cached: a family that is unknown, or an answer that only a daemon has given.
+pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
+
+/// When the first follow-up questions are sent, in twentieths of the patience since the first response.
+const EARLY_FOLLOW_UPS: [u8; 6] = [0, 3, 6, 9, 12, 15];
+
+/// When later ones are sent, in milliseconds since the end of the patience.
+const LATE_FOLLOW_UPS: [u16; 7] = [10, 40, 100, 230, 480, 980, 1480];
 
 /// A lookup of the addresses of one host.
 #[derive(Debug)]
@@ -47,18 +58,22 @@ pub(crate) struct HostLookup {
     grace_max: Duration,
     ttl_max: Duration,
     ipv6_link_local: bool,
+    queried: Vec<Interface>,
     last_query_at: Option<Instant>,
-    queried_over_v6: bool,
-    heard_over_v6: bool,
     first: Option<FirstResponse>,
+    /// How many follow-ups have been sent.
+    follow_ups: usize,
     found: Vec<Address>,
     /// The families that arrived in responses to our own queries.
     answered: Families,
+    evidence: Evidence,
     // Reused from packet to packet.
     in_packet: Vec<IpAddr>,
-    responders: Vec<Responder>,
     /// The shortest TTL of the records in use.
     ttl: Duration,
+    /// What a daemon on this machine has reported, and when it reported the first.
+    from_daemon: Vec<Address>,
+    daemon_at: Option<Instant>,
 }
 
 /// The first response with an address of the host.
@@ -68,23 +83,16 @@ struct FirstResponse {
     /// The time from the query to the response.
     delay: Duration,
     by_multicast: bool,
-}
-
-/// What one source has said about the host.
-#[derive(Debug)]
-struct Responder {
-    source: Source,
-    /// The families of the addresses that were taken from it.
-    provided: Families,
-    /// The families that its NSEC record rules out.
-    denied: Families,
-    /// The families that it left out of its response to the question for them.
-    omitted: Families,
+    /// The query that it answers asked for a unicast response.
+    unicast_response: bool,
+    interface: u32,
 }
 
 impl HostLookup {
-    /// A lookup of the addresses of `name`. It is done when those of the `wanted` families are known.
-    pub(crate) fn new(name: &Name, wanted: Families, config: &Config) -> Self {
+    /// A lookup of the addresses of `name` on these interfaces. It is done when those of the `wanted` families are known.
+    pub(crate) fn new(name: &Name, wanted: Families, interfaces: &Interfaces, config: &Config) -> Self {
+        let mut queried = Vec::new();
+        interfaces.iter().all(|interface| try_alloc::push(&mut queried, *interface));
         Self {
             name: name.clone(),
             aliases: 0,
@@ -94,26 +102,35 @@ impl HostLookup {
             grace_max: config.grace_max,
             ttl_max: config.ttl_max,
             ipv6_link_local: config.ipv6_link_local,
+            queried,
             last_query_at: None,
-            queried_over_v6: false,
-            heard_over_v6: false,
             first: None,
+            follow_ups: 0,
             found: Vec::new(),
             answered: Families::NONE,
+            evidence: Evidence::default(),
             in_packet: Vec::new(),
-            responders: Vec::new(),
             ttl: Duration::MAX,
+            from_daemon: Vec::new(),
+            daemon_at: None,
         }
     }
 
     /// The answer, once the lookup has ended at `now`; None if no address of the host is known.
     #[inline(never)]
     pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+        let mut ttl = self.ttl;
+        if self.found.is_empty() {
+            self.found = std::mem::take(&mut self.from_daemon);
+            ttl = UNKNOWN_TTL;
+        }
         if self.found.is_empty() {
             return None;
         }
-        let absent =
-            Family::ALL.into_iter().filter(|&family| !self.has(family) && self.is_absent(family, now)).collect();
+        let missing = || Family::ALL.into_iter().filter(|&family| !self.has(family));
+        let absent: Families =
+            missing().filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
+        let unknown = missing().filter(|&family| self.wanted.contains(family) && !absent.contains(family)).collect();
         if !self.ipv6_link_local {
             remove_ipv6_link_local(&mut self.found);
         }
@@ -126,21 +143,109 @@ impl HostLookup {
             canonical: self.name.clone(),
             addresses: std::mem::take(&mut self.found),
             absent,
-            expires: expiry(now, self.ttl, self.ttl_max),
+            unknown: Unknown { families: unknown, expires: expiry(now, UNKNOWN_TTL, self.ttl_max) },
+            expires: expiry(now, ttl, self.ttl_max),
         })
     }
 
     /// True if an address of `family` will be part of the answer.
     fn has(&self, family: Family) -> bool {
-        let counts = |address: &&Address| self.ipv6_link_local || !address.needs_scope();
-        self.found.iter().filter(counts).any(|address| Family::of(address.ip) == family)
+        self.has_in(&self.found, family)
     }
 
-    /// True if the host is known to have no address of `family`. For a family that was not wanted, only evidence counts: the
-    /// lookup may have ended long before `now`, so the time that has passed means nothing.
-    fn is_absent(&self, family: Family, now: Instant) -> bool {
-        let is_evident = self.first.is_some_and(|first| self.absent_from(family) == Some(first.at));
-        is_evident || self.wanted.contains(family) && self.absent_from(family).is_some_and(|from| from <= now)
+    fn has_in(&self, addresses: &[Address], family: Family) -> bool {
+        let counts = |address: &&Address| self.ipv6_link_local || !address.needs_scope();
+        addresses.iter().filter(counts).any(|address| Family::of(address.ip) == family)
+    }
+
+    /// The wanted families of which no address is known.
+    fn missing(&self) -> Families {
+        self.wanted.iter().filter(|&family| !self.has(family)).collect()
+    }
+
+    /// The wanted families whose addresses were only overheard, in multicast responses.
+    fn overheard(&self) -> Families {
+        self.wanted.iter().filter(|&family| self.has(family) && !self.answered.contains(family)).collect()
+    }
+
+    /// What may be concluded about a family without an address; None while no address of the host has arrived.
+    fn conclude(&self, family: Family, now: Instant) -> Option<Conclusion> {
+        let first = self.first?;
+        let host = HostContext {
+            interface: first.interface,
+            transports: self.transports(first.interface),
+            first_at: first.at,
+            first_delay: first.delay,
+            grace_min: self.grace_min,
+        };
+        Some(self.evidence.conclude(family, &host, now))
+    }
+
+    /// The families in which an interface has an address.
+    fn transports(&self, interface: u32) -> Families {
+        let queried = self.queried.iter().find(|queried| queried.index == interface);
+        queried.map_or(Families::NONE, |queried| queried.families)
+    }
+
+    /// How long a caller that has one family is kept waiting for `missing`, from the first response.
+    fn patience(&self, first: FirstResponse, missing: Family) -> Duration {
+        let grace = self.grace(first);
+        let is_unproven = missing == Family::V4
+            && self.transports(first.interface).contains(Family::V4)
+            && self.evidence.provider(first.interface, Family::V4).is_none();
+        if is_unproven { grace.max(UNPROVEN_PATIENCE) } else { grace }
+    }
+
+    /// Twice the delay of the first response, within the bounds of the settings.
+    fn grace(&self, first: FirstResponse) -> Duration {
+        let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
+        let was_delayed = first.by_multicast && first.delay >= PROMPT;
+        if was_delayed { round_trip.max(DELAYED_PAIR.saturating_sub(first.delay)) } else { round_trip }
+    }
+
+    /// When the next follow-up is due.
+    fn follow_up_at(&self) -> Option<Instant> {
+        let first = self.first?;
+        let grace = self.grace(first);
+        if let Some(&twentieths) = EARLY_FOLLOW_UPS.get(self.follow_ups) {
+            // At least a millisecond apart, whatever the settings are.
+            let least = Duration::from_millis(u64::try_from(self.follow_ups).unwrap_or(0));
+            return Some(first.at + (grace * u32::from(twentieths) / 20).max(least));
+        }
+        let late = LATE_FOLLOW_UPS.get(self.follow_ups - EARLY_FOLLOW_UPS.len())?;
+        Some(first.at + grace + Duration::from_millis((*late).into()))
+    }
+
+    /// Asks the host's own address for what is missing over `transport`. Every second time for ANY, which some responders
+    /// answer with all that they have, so that what they omit is denied; others ignore it.
+    fn ask_directly(&self, number: usize, source: Source, first: FirstResponse, questions: &mut Vec<Question>) {
+        let transport = Family::of(source.ip);
+        let is_open = |family: &Family| !self.evidence.is_denied(first.interface, transport, *family);
+        let missing = self.missing().iter().find(is_open).or_else(|| self.overheard().iter().next());
+        let Some(family) = missing else { return };
+        let rtype = if number % 2 == 0 { RecordType::ANY } else { type_of(family) };
+        ask(questions, first.interface, Destination::Host(source.ip), rtype, first.unicast_response);
+    }
+
+    /// Asks the group for what is missing over `transport`. From the multicast listener, too, because a firewall may drop
+    /// anything else.
+    fn ask_group(&self, number: usize, transport: Family, first: FirstResponse, questions: &mut Vec<Question>) {
+        let is_proven = self.evidence.provider(first.interface, transport).is_some();
+        let is_late = number >= EARLY_FOLLOW_UPS.len();
+        // The first question has just been sent, and a host that has responded over this transport is asked directly.
+        if number == 0 || is_proven && number != 3 && !is_late {
+            return;
+        }
+        for family in self.missing().iter() {
+            if self.evidence.is_denied(first.interface, transport, family) {
+                continue;
+            }
+            let rtype = type_of(family);
+            ask(questions, first.interface, Destination::Group(transport), rtype, first.unicast_response);
+            if number == 2 || is_late {
+                ask(questions, first.interface, Destination::GroupFromListener(transport), rtype, false);
+            }
+        }
     }
 
     /// Follows the aliases in a message as far as they lead, and takes the addresses at their end. Returns the families of
@@ -177,7 +282,7 @@ impl HostLookup {
                 self.ttl = self.ttl.min(Duration::from_secs(record.ttl.into()));
                 self.aliases += 1;
                 self.renamed = true;
-                self.responders.clear();
+                self.evidence.forget_sources();
                 return true;
             }
         }
@@ -206,9 +311,7 @@ impl HostLookup {
                 try_alloc::push(&mut self.found, Address { ip, interface: source.interface });
             }
         }
-        for family in families.iter() {
-            self.note(source, |responder| responder.provided.insert(family));
-        }
+        self.evidence.on_provided(source, families);
         self.ttl = ttl;
         families
     }
@@ -217,8 +320,7 @@ impl HostLookup {
     /// share no address are two hosts, and the first to respond is used. (One host can appear as two sources: it may send
     /// its IPv4 addresses over IPv4 and its IPv6 addresses over IPv6.)
     fn is_another_host(&self, families: Families, source: Source) -> bool {
-        let is_known =
-            self.responders.iter().any(|responder| responder.source == source && !responder.provided.is_empty());
+        let is_known = self.evidence.has_provided(source);
         let is_shared = |ip: &IpAddr| self.found.iter().any(|found| found.ip == *ip);
         families.iter().any(|family| self.has(family)) && !is_known && !self.in_packet.iter().any(is_shared)
     }
@@ -232,50 +334,11 @@ impl HostLookup {
             }
             // A bitmap denies one family only if it has the other: some responders set just the bit that was asked for.
             match (nsec.has_a, nsec.has_aaaa) {
-                (true, false) => self.note(source, |responder| responder.denied.insert(Family::V6)),
-                (false, true) => self.note(source, |responder| responder.denied.insert(Family::V4)),
+                (true, false) => self.evidence.on_denied(source, Family::V6),
+                (false, true) => self.evidence.on_denied(source, Family::V4),
                 _ => {}
             }
         }
-    }
-
-    fn note(&mut self, source: Source, change: impl FnOnce(&mut Responder)) {
-        if !self.responders.iter().any(|responder| responder.source == source) && self.responders.len() < MAX_SOURCES {
-            let none = Families::NONE;
-            let responder = Responder { source, provided: none, denied: none, omitted: none };
-            try_alloc::push(&mut self.responders, responder);
-        }
-        if let Some(responder) = self.responders.iter_mut().find(|responder| responder.source == source) {
-            change(responder);
-        }
-    }
-
-    /// The time from which the host counts as having no address of `missing`; it may be in the future. None while no address
-    /// of the host has arrived.
-    fn absent_from(&self, missing: Family) -> Option<Instant> {
-        let first = self.first?;
-        // Only a source that provided the other family is the host, or speaks for it, and can say what the host lacks.
-        let speaks_for_host = |responder: &&Responder| responder.provided.contains(missing.other());
-        let any = |says: fn(&Responder) -> Families| {
-            self.responders.iter().filter(speaks_for_host).any(|responder| says(responder).contains(missing))
-        };
-        if any(|responder| responder.denied) {
-            return Some(first.at);
-        }
-        let grace_end = first.at + self.grace(first);
-        if !any(|responder| responder.omitted) {
-            return Some(grace_end);
-        }
-        // Some responders send IPv6 addresses only over IPv6.
-        let ipv6_may_come = missing == Family::V6 && self.queried_over_v6 && !self.heard_over_v6;
-        Some(if ipv6_may_come { grace_end.min(first.at + self.grace_min) } else { first.at })
-    }
-
-    /// How long after the first response the rest may arrive.
-    fn grace(&self, first: FirstResponse) -> Duration {
-        let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
-        let was_delayed = first.by_multicast && first.delay >= PROMPT;
-        if was_delayed { round_trip.max(DELAYED_PAIR.saturating_sub(first.delay)) } else { round_trip }
     }
 }
 
@@ -284,76 +347,159 @@ pub(crate) fn remove_ipv6_link_local(addresses: &mut Vec<Address>) {
     addresses.retain(|address| !address.needs_scope());
 }
 
+/// The record type of a family's addresses.
+fn type_of(family: Family) -> RecordType {
+    match family {
+        Family::V4 => RecordType::A,
+        Family::V6 => RecordType::AAAA,
+    }
+}
+
+/// The families that a question for this type asks for.
+fn families_of(rtype: RecordType) -> Families {
+    match rtype {
+        RecordType::A => Families::only(Family::V4),
+        RecordType::AAAA => Families::only(Family::V6),
+        RecordType::ANY => Families::BOTH,
+        _ => Families::NONE,
+    }
+}
+
 impl Lookup for HostLookup {
     fn name(&self) -> &Name {
         &self.name
     }
 
     /// AAAA over both transports, because some responders send IPv6 addresses only over IPv6. A over IPv6 only where there is
-    /// no IPv4.
-    fn question_types(&self, transport: Family, has_other_family: bool) -> &'static [RecordType] {
-        let a_here = transport == Family::V4 || !has_other_family;
-        match (self.has(Family::V4), self.has(Family::V6)) {
-            (false, false) if a_here => &[RecordType::A, RecordType::AAAA],
-            (false, true) if a_here => &[RecordType::A],
-            (_, false) => &[RecordType::AAAA],
-            (_, true) => &[],
+    /// no IPv4, and in repeats: IPv4 may be filtered.
+    fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
+        for &Interface { index, families } in interfaces.iter() {
+            for transport in families.iter() {
+                if round == Round::Neighbours {
+                    ask(questions, index, Destination::Neighbours(transport), type_of(transport), false);
+                    continue;
+                }
+                let is_repeat = round == Round::Repeat;
+                let asks_a = transport == Family::V4 || !families.contains(Family::V4) || is_repeat;
+                let rtypes = if asks_a { &[RecordType::A, RecordType::AAAA][..] } else { &[RecordType::AAAA] };
+                for &rtype in rtypes {
+                    if is_repeat {
+                        ask(questions, index, Destination::GroupFromListener(transport), rtype, false);
+                    }
+                    ask(questions, index, Destination::Group(transport), rtype, is_repeat);
+                }
+            }
         }
     }
 
-    fn direct_target(&self) -> Option<IpAddr> {
-        None
+    /// The questions are spread over the patience, so that a few lost packets or a short interruption cost no address. They
+    /// go to the host directly over each transport on which it has responded, and to the group over each other one.
+    fn follow_up(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>) {
+        let Some(first) = self.first.filter(|_| self.follow_up_at().is_some_and(|at| at <= now)) else { return };
+        let number = self.follow_ups;
+        self.follow_ups += 1;
+        for transport in self.transports(first.interface).iter() {
+            match self.evidence.provider(first.interface, transport) {
+                // A responder on this machine may not see what the machine sends to itself, and loses no packet.
+                Some(source) if !interfaces.is_local(source.ip) => self.ask_directly(number, source, first, questions),
+                Some(_) => {}
+                None if number == 1 && self.missing().contains(transport) => {
+                    let known = self.evidence.provider(first.interface, transport.other());
+                    if let Some(Source { ip, .. }) = known {
+                        let to = Destination::OtherAddresses(ip, transport);
+                        ask(questions, first.interface, to, type_of(transport), first.unicast_response);
+                    }
+                }
+                None => {}
+            }
+            self.ask_group(number, transport, first, questions);
+        }
     }
 
-    fn on_query_sent(&mut self, transport: Family, now: Instant) {
-        self.last_query_at = Some(now);
-        self.queried_over_v6 |= transport == Family::V6;
+    fn on_sent(&mut self, question: &Question, was_sent: bool, now: Instant) {
+        let (interface, transport) = (question.interface, question.to.transport());
+        let by_listener = matches!(question.to, Destination::GroupFromListener(_));
+        if was_sent {
+            self.last_query_at = Some(now);
+            let families = families_of(question.rtype);
+            self.evidence.on_sent(interface, transport, families, by_listener, now);
+        } else if by_listener {
+            self.evidence.on_no_listener(interface, transport);
+        }
     }
 
     fn on_response(&mut self, response: &Response<'_>, now: Instant) {
-        let provided = self.take_addresses(&response.message, response.source);
-        self.take_denials(&response.message, response.source);
+        let source = response.source;
+        let provided = self.take_addresses(&response.message, source);
+        self.take_denials(&response.message, source);
         if self.first.is_none() && !self.found.is_empty() {
             let query_at = response.query.map(|query| query.at).or(self.last_query_at);
-            let delay = query_at.map_or(Duration::ZERO, |query_at| now.saturating_duration_since(query_at));
-            self.first = Some(FirstResponse { at: now, delay, by_multicast: response.query.is_none() });
+            self.first = Some(FirstResponse {
+                at: now,
+                delay: query_at.map_or(Duration::ZERO, |query_at| now.saturating_duration_since(query_at)),
+                by_multicast: response.query.is_none(),
+                unicast_response: response.query.is_some_and(|query| query.unicast_response),
+                interface: source.interface,
+            });
         }
-        self.heard_over_v6 |= response.source.ip.is_ipv6() && !provided.is_empty();
         let Some(query) = response.query else { return };
-        for family in provided.iter() {
-            self.answered.insert(family);
+        self.answered = self.answered.union(provided);
+        for asked_for in families_of(query.rtype).iter() {
+            // A response without any address is no evidence.
+            if provided.contains(asked_for.other()) && !provided.contains(asked_for) {
+                self.evidence.on_omitted(source, asked_for);
+            }
         }
-        let asked_for = if query.rtype == RecordType::A { Family::V4 } else { Family::V6 };
-        // A response without any address is no evidence.
-        if provided.contains(asked_for.other()) && !provided.contains(asked_for) {
-            self.note(response.source, |responder| responder.omitted.insert(asked_for));
+    }
+
+    fn on_daemon_address(&mut self, address: Address, now: Instant) {
+        if !self.from_daemon.contains(&address) && try_alloc::push(&mut self.from_daemon, address) {
+            self.daemon_at = self.daemon_at.or(Some(now));
         }
     }
 
     fn poll(&self, now: Instant) -> Progress {
+        let Some(first) = self.first else { return self.poll_daemon(now) };
         let mut until = None;
-        for family in self.wanted.iter().filter(|&family| !self.has(family)) {
-            match self.absent_from(family) {
-                None => return Progress::NoResponse,
-                Some(from) => until = until.max(Some(from)),
+        let missing = self.missing();
+        let has_any = missing != self.wanted;
+        for family in missing.iter() {
+            if let Some(Conclusion::Open(may_change_at)) = self.conclude(family, now) {
+                let patience_end = first.at + self.patience(first, family);
+                if has_any && patience_end <= now {
+                    continue;
+                }
+                let next = [self.follow_up_at(), may_change_at, has_any.then_some(patience_end)];
+                until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
+                // Nothing is scheduled any more: wait for the deadline, which the querier knows.
+                until = until.or(Some(now + Duration::from_secs(1)));
             }
         }
-        if self.wanted.iter().any(|family| self.has(family) && !self.answered.contains(family)) {
-            until = until.max(self.first.map(|first| first.at + self.grace_min));
+        if !self.overheard().is_empty() && now < first.at + self.grace_min {
+            let next = [Some(first.at + self.grace_min), self.follow_up_at()];
+            until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
         }
-        match until.filter(|&until| now < until) {
-            Some(until) => Progress::WaitUntil(until),
-            None => Progress::Done,
-        }
+        until.map_or(Progress::Done, Progress::WaitUntil)
     }
 
     fn take_new_name(&mut self) -> bool {
         std::mem::take(&mut self.renamed)
     }
+}
 
-    fn ask_again_at(&self) -> Option<Instant> {
-        self.first.map(|first| first.at + self.grace(first) / 2)
+impl HostLookup {
+    /// What a daemon reports counts only as long as the network is silent. It answers one family at a time.
+    fn poll_daemon(&self, now: Instant) -> Progress {
+        let Some(at) = self.daemon_at else { return Progress::NoResponse };
+        let is_complete = self.wanted.iter().all(|family| self.has_in(&self.from_daemon, family));
+        let end = at + self.grace_min;
+        if is_complete || end <= now { Progress::Done } else { Progress::WaitUntil(end) }
     }
+}
+
+/// The earlier of two times, either of which may be missing.
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
-//! What a lookup knows, without I/O: the querier sends and receives, and a [`Lookup`] decides what to ask and when it has
-//! enough. [`host`] looks up the addresses of a name, [`reverse`] the name of an address. Reads no clock: times are arguments.
+//! What a lookup knows, without I/O: a [`Lookup`] decides what to ask and when it has enough; the querier sends, waits and
+//! receives. [`host`] looks up the addresses of a name, [`reverse`] the name of an address. Reads no clock: times are
+//! arguments.
 
 pub(crate) mod answer;
+pub(crate) mod evidence;
 pub(crate) mod host;
 pub(crate) mod reverse;
 
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::address::Family;
+use crate::address::{Address, Family};
+use crate::net::interfaces::Interfaces;
 use crate::validate::Response;
 use crate::wire::{Name, RecordType};
 
@@ -17,10 +20,64 @@ use crate::wire::{Name, RecordType};
 pub(crate) enum Progress {
     /// Nothing that it can use has arrived: repeat the queries.
     NoResponse,
-    /// Something has arrived. Wait for the rest until then.
+    /// Something has arrived. Wait for the rest until then, then look again.
     WaitUntil(Instant),
     /// There is nothing to wait for.
     Done,
+}
+
+/// One question of a lookup: where it goes, and what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// The index of the interface that it leaves by.
+    pub(crate) interface: u32,
+    /// Its destination, and the socket that sends it.
+    pub(crate) to: Destination,
+    /// The record type that it asks for.
+    pub(crate) rtype: RecordType,
+    /// It asks for a unicast response (RFC 6762, section 5.4).
+    pub(crate) unicast_response: bool,
+}
+
+/// Where a question goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// To the group over this transport, from an ephemeral port. Nearly every responder answers it at once, by unicast.
+    Group(Family),
+    /// To the group over this transport, from the multicast listener. The response is multicast, which stateful firewalls
+    /// admit.
+    GroupFromListener(Family),
+    /// To one host, from an ephemeral port (RFC 6762, section 5.5). A firewall knows the response as that to a known
+    /// connection, and on Wi-Fi both are acknowledged and repeated, as no multicast packet is.
+    Host(IpAddr),
+    /// To each host that this machine exchanged packets with lately, as above. Where multicast is filtered or lost, one of
+    /// them may be the host.
+    Neighbours(Family),
+    /// To the addresses over this transport that belong to the same network card as the given address, as above.
+    OtherAddresses(IpAddr, Family),
+}
+
+impl Destination {
+    /// The transport.
+    pub(crate) fn transport(self) -> Family {
+        match self {
+            Self::Group(transport) | Self::GroupFromListener(transport) => transport,
+            Self::Host(ip) => Family::of(ip),
+            Self::Neighbours(transport) | Self::OtherAddresses(_, transport) => transport,
+        }
+    }
+}
+
+/// When the questions of a lookup that has no response are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// At its start: to the groups, from ephemeral ports.
+    First,
+    /// After a short silence: to the neighbours.
+    Neighbours,
+    /// After silence, in two ways at once: from the multicast listeners, and from ephemeral ports with the unicast-response
+    /// bit set. Some responders echo the id only then, and others are limited to one multicast per record per second.
+    Repeat,
 }
 
 /// The state of a lookup: what to ask, and what the accepted responses said.
@@ -28,29 +85,29 @@ pub(crate) trait Lookup {
     /// The name that is asked for at present.
     fn name(&self) -> &Name;
 
-    /// The record types that are still to be asked for over `transport`, on an interface that has an address of the other
-    /// family too if `has_other_family`.
-    fn question_types(&self, transport: Family, has_other_family: bool) -> &'static [RecordType];
+    /// Adds the questions of a round, while nothing has arrived.
+    fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>);
 
-    /// The address that is queried directly, beside the group (RFC 6762, section 5.5).
-    fn direct_target(&self) -> Option<IpAddr>;
+    /// Adds the questions that are due at `now`, once something has arrived but is not complete.
+    fn follow_up(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>);
 
-    /// Records that queries were sent over `transport` at `now`.
-    fn on_query_sent(&mut self, transport: Family, now: Instant);
+    /// Records whether a question could be sent at `now`.
+    fn on_sent(&mut self, question: &Question, was_sent: bool, now: Instant);
 
     /// Takes what it can use from a response that arrived at `now`.
     fn on_response(&mut self, response: &Response<'_>, now: Instant);
+
+    /// Takes an address that a daemon on this machine has reported.
+    fn on_daemon_address(&mut self, address: Address, now: Instant);
 
     /// How far the lookup has come at `now`.
     fn poll(&self, now: Instant) -> Progress;
 
     /// True, once, if a response has led to another name, which must be asked for now.
-    fn take_new_name(&mut self) -> bool {
-        false
-    }
+    fn take_new_name(&mut self) -> bool;
+}
 
-    /// While waiting for the rest: the time at which to ask for it once more.
-    fn ask_again_at(&self) -> Option<Instant> {
-        None
-    }
+/// Adds a question, unless there is no memory for it.
+fn ask(questions: &mut Vec<Question>, interface: u32, to: Destination, rtype: RecordType, unicast_response: bool) {
+    crate::try_alloc::push(questions, Question { interface, to, rtype, unicast_response });
 }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::address::Family;
+use crate::address::Address;
 use crate::config::Config;
 use crate::lookup::answer::{Pointer, expiry};
-use crate::lookup::{Lookup, Progress};
+use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
+use crate::net::interfaces::Interfaces;
 use crate::validate::Response;
 use crate::wire::{Name, RecordType};
 
@@ -39,15 +40,28 @@ impl Lookup for ReverseLookup {
         &self.name
     }
 
-    fn question_types(&self, _transport: Family, _has_other_family: bool) -> &'static [RecordType] {
-        &[RecordType::PTR]
+    /// Only on the link that the address is on: nobody elsewhere knows its name. Directly, too, in every round.
+    fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
+        if round == Round::Neighbours {
+            return;
+        }
+        let (rtype, is_repeat) = (RecordType::PTR, round == Round::Repeat);
+        for interface in interfaces.iter().filter(|interface| interfaces.is_on_link(self.ip, interface.index)) {
+            for transport in interface.families.iter() {
+                if is_repeat {
+                    ask(questions, interface.index, Destination::GroupFromListener(transport), rtype, false);
+                }
+                ask(questions, interface.index, Destination::Group(transport), rtype, is_repeat);
+            }
+        }
+        for interface in interfaces.on_link(self.ip) {
+            ask(questions, interface.index, Destination::Host(self.ip), rtype, false);
+        }
     }
 
-    fn direct_target(&self) -> Option<IpAddr> {
-        Some(self.ip)
-    }
+    fn follow_up(&mut self, _interfaces: &Interfaces, _now: Instant, _questions: &mut Vec<Question>) {}
 
-    fn on_query_sent(&mut self, _transport: Family, _now: Instant) {}
+    fn on_sent(&mut self, _question: &Question, _was_sent: bool, _now: Instant) {}
 
     /// Takes only a name under `.local`, and only one that any program can print safely.
     fn on_response(&mut self, response: &Response<'_>, _now: Instant) {
@@ -71,6 +85,12 @@ impl Lookup for ReverseLookup {
 
     fn poll(&self, _now: Instant) -> Progress {
         if self.ttl.is_some() { Progress::Done } else { Progress::NoResponse }
+    }
+
+    fn on_daemon_address(&mut self, _address: Address, _now: Instant) {}
+
+    fn take_new_name(&mut self) -> bool {
+        false
     }
 }
 

@@ -45,6 +45,8 @@ impl RecordType {
     pub const AAAA: Self = Self(28);
     /// The types that exist at a name, and so those that do not (RFC 4034; RFC 6762, section 6.1).
     pub const NSEC: Self = Self(47);
+    /// Any type, in a question (RFC 1035, section 3.2.3).
+    pub const ANY: Self = Self(255);
 }
 
 /// The class IN (RFC 1035, section 3.2.4).

@@ -1,0 +1,304 @@
+//! What a lookup may conclude about an address family that it has no address of. This is the only place that decides it.
+//!
+//! **Only what was said is evidence; silence never is.** A lost packet, a firewall and a slow link look the same as a host
+//! without an address. What is known of a family, once a host has responded at all:
+//!
+//! | state | cause | what follows |
+//! |---|---|---|
+//! | found | a valid address | done |
+//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), or a response to *our* question for this family or for ANY that has the other family and not this one | absent, once denied over its own transport and every other over which it was asked for |
+//! | unanswered | asked for several times over transports that work | the caller may be told what else is known; the family is *unknown* |
+//! | unproven | nothing has arrived over its transport, or no question could be sent | nothing: ask again |
+//!
+//! IPv4 and IPv6 are separate zones (RFC 6762, section 20): what is denied over one transport may exist over the other.
+//!
+//! A missing IPv4 address is never given up before the lookup's deadline. A missing IPv6 address is, because hosts without
+//! IPv6 are the rule and few of them say so ([`Conclusion::Unanswered`]):
+//!
+//! | what is known | given up after |
+//! |---|---|
+//! | an NSEC record over IPv4 denies it, IPv6 is silent | two questions over IPv6, and [`NSEC_WAIT`] or twice the first response's delay |
+//! | a response over IPv4 omits it, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
+//! | nothing denies it | five questions over each transport, one of them from the multicast listener, in at least [`UNDENIED_WAIT`] and twice the first response's delay |
+//!
+//! No I/O; reads no clock.
+
+use std::time::{Duration, Instant};
+
+use crate::address::{Families, Family};
+use crate::try_alloc;
+use crate::validate::Source;
+
+/// The most sources whose evidence is kept. That of further sources is ignored.
+const MAX_SOURCES: usize = 16;
+
+/// How long IPv6 may stay silent at least, after an NSEC record over IPv4 has denied an IPv6 address.
+pub(crate) const NSEC_WAIT: Duration = Duration::from_millis(1);
+
+/// How long a missing IPv6 address that nothing denies is asked for at least.
+pub(crate) const UNDENIED_WAIT: Duration = Duration::from_millis(60);
+
+/// What may be concluded about a family that has no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conclusion {
+    /// The host has no address of this family. May be cached like an address.
+    Absent,
+    /// It was asked for often enough without a response. The caller may be told what else is known, but whether the host
+    /// has such an address is unknown.
+    Unanswered,
+    /// Nothing, at present. May change at this time, if no packet arrives.
+    Open(Option<Instant>),
+}
+
+/// How a family is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denial {
+    /// By an NSEC record.
+    Nsec,
+    /// By a response to a question for it that has only the other family.
+    Omission,
+}
+
+/// What a lookup has sent, and what the sources of accepted responses have said.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    paths: Vec<Path>,
+    sources: Vec<SourceEvidence>,
+}
+
+/// The questions that were sent out of one interface over one transport.
+#[derive(Debug)]
+struct Path {
+    interface: u32,
+    transport: Family,
+    for_v4: Sent,
+    for_v6: Sent,
+    /// The multicast listener of this path is unavailable, so no question from it can be expected.
+    has_no_listener: bool,
+}
+
+/// The questions for one family.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    count: u8,
+    by_listener: bool,
+    first: Option<Instant>,
+}
+
+/// What one source has said about the host.
+#[derive(Debug)]
+struct SourceEvidence {
+    source: Source,
+    /// The families of the addresses that were taken from it.
+    provided: Families,
+    /// The families that its NSEC record rules out.
+    denied: Families,
+    /// The families that it left out of its response to a question for them.
+    omitted: Families,
+}
+
+/// The host that is being looked up: where and when it first responded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostContext {
+    /// The interface on which its first response arrived.
+    pub(crate) interface: u32,
+    /// The families in which that interface has an address: the transports over which the host can respond.
+    pub(crate) transports: Families,
+    /// When its first response arrived.
+    pub(crate) first_at: Instant,
+    /// The time from the query to that response.
+    pub(crate) first_delay: Duration,
+    /// The setting `grace-min`.
+    pub(crate) grace_min: Duration,
+}
+
+impl Evidence {
+    /// Records that a question for `families` was sent.
+    pub(crate) fn on_sent(
+        &mut self,
+        interface: u32,
+        transport: Family,
+        families: Families,
+        by_listener: bool,
+        now: Instant,
+    ) {
+        let Some(path) = self.path_mut(interface, transport) else { return };
+        for family in families.iter() {
+            let sent = path.sent_mut(family);
+            sent.count = sent.count.saturating_add(1);
+            sent.by_listener |= by_listener;
+            sent.first = sent.first.or(Some(now));
+        }
+    }
+
+    /// Records that the multicast listener of a path is unavailable.
+    pub(crate) fn on_no_listener(&mut self, interface: u32, transport: Family) {
+        if let Some(path) = self.path_mut(interface, transport) {
+            path.has_no_listener = true;
+        }
+    }
+
+    /// Records that addresses of `families` were taken from `source`.
+    pub(crate) fn on_provided(&mut self, source: Source, families: Families) {
+        if let Some(evidence) = self.source_mut(source) {
+            evidence.provided = evidence.provided.union(families);
+        }
+    }
+
+    /// Records that an NSEC record from `source` rules out `family`.
+    pub(crate) fn on_denied(&mut self, source: Source, family: Family) {
+        if let Some(evidence) = self.source_mut(source) {
+            evidence.denied.insert(family);
+        }
+    }
+
+    /// Records that a response from `source` to a question for `family` has the other family but not this one.
+    pub(crate) fn on_omitted(&mut self, source: Source, family: Family) {
+        if let Some(evidence) = self.source_mut(source) {
+            evidence.omitted.insert(family);
+        }
+    }
+
+    /// Forgets what the sources said: it was about another name.
+    pub(crate) fn forget_sources(&mut self) {
+        self.sources.clear();
+    }
+
+    /// True if addresses were taken from `source`.
+    pub(crate) fn has_provided(&self, source: Source) -> bool {
+        self.sources.iter().any(|evidence| evidence.source == source && !evidence.provided.is_empty())
+    }
+
+    /// A source of the host's addresses on this interface that responded over `transport`.
+    pub(crate) fn provider(&self, interface: u32, transport: Family) -> Option<Source> {
+        self.providers(interface, transport).next().map(|evidence| evidence.source)
+    }
+
+    /// True if `family` is denied over `transport` on this interface.
+    pub(crate) fn is_denied(&self, interface: u32, transport: Family, family: Family) -> bool {
+        self.denial(interface, transport, family).is_some()
+    }
+
+    /// The table at the head of this file.
+    pub(crate) fn conclude(&self, family: Family, host: &HostContext, now: Instant) -> Conclusion {
+        if self.is_absent(family, host) {
+            return Conclusion::Absent;
+        }
+        if family == Family::V4 {
+            return Conclusion::Open(None);
+        }
+        match self.given_up_at(host) {
+            Some(at) if at <= now => Conclusion::Unanswered,
+            at => Conclusion::Open(at),
+        }
+    }
+
+    /// True if `family` is denied over its own transport and over every other over which it was asked for.
+    fn is_absent(&self, family: Family, host: &HostContext) -> bool {
+        let mut was_asked = false;
+        for transport in host.transports.iter() {
+            let sent = self.sent(host.interface, transport, family);
+            if (sent.count > 0 || transport == family) && !self.is_denied(host.interface, transport, family) {
+                return false;
+            }
+            was_asked |= sent.count > 0;
+        }
+        was_asked
+    }
+
+    /// When a missing IPv6 address is given up, if the questions that this takes have been sent.
+    fn given_up_at(&self, host: &HostContext) -> Option<Instant> {
+        let family = Family::V6;
+        let patience = host.first_delay * 2;
+        let is_silent = self.providers(host.interface, Family::V6).next().is_none();
+        let over_v6 = self.sent(host.interface, Family::V6, family);
+        let listened = |transport| {
+            let path = self.paths.iter().find(|path| path.is(host.interface, transport));
+            path.is_some_and(|path| path.has_no_listener || path.sent(family).by_listener)
+        };
+        match self.denial(host.interface, Family::V4, family) {
+            Some(Denial::Nsec) if is_silent && over_v6.count >= 2 => {
+                return Some(host.first_at + patience.max(NSEC_WAIT));
+            }
+            Some(Denial::Omission) if is_silent && over_v6.count >= 3 && listened(Family::V6) => {
+                return Some(host.first_at + host.grace_min);
+            }
+            _ => {}
+        }
+        let mut latest = None;
+        for transport in host.transports.iter() {
+            if self.is_denied(host.interface, transport, family) {
+                continue;
+            }
+            let sent = self.sent(host.interface, transport, family);
+            let first = sent.first.filter(|_| sent.count >= 5 && listened(transport))?;
+            latest = latest.max(Some(first + patience.max(UNDENIED_WAIT)));
+        }
+        latest
+    }
+
+    fn denial(&self, interface: u32, transport: Family, family: Family) -> Option<Denial> {
+        // Only a source that provided the other family is the host, or speaks for it, and can say what the host lacks.
+        let providers = || {
+            self.providers(interface, transport).filter(|evidence| evidence.provided.contains(family.other()))
+        };
+        if providers().any(|evidence| evidence.denied.contains(family)) {
+            Some(Denial::Nsec)
+        } else if providers().any(|evidence| evidence.omitted.contains(family)) {
+            Some(Denial::Omission)
+        } else {
+            None
+        }
+    }
+
+    fn providers(&self, interface: u32, transport: Family) -> impl Iterator<Item = &SourceEvidence> {
+        self.sources.iter().filter(move |evidence| {
+            let Source { ip, interface: heard_on } = evidence.source;
+            heard_on == interface && Family::of(ip) == transport && !evidence.provided.is_empty()
+        })
+    }
+
+    fn sent(&self, interface: u32, transport: Family, family: Family) -> Sent {
+        let path = self.paths.iter().find(|path| path.is(interface, transport));
+        path.map(|path| path.sent(family)).unwrap_or_default()
+    }
+
+    fn path_mut(&mut self, interface: u32, transport: Family) -> Option<&mut Path> {
+        if !self.paths.iter().any(|path| path.is(interface, transport)) {
+            let (for_v4, for_v6) = (Sent::default(), Sent::default());
+            try_alloc::push(&mut self.paths, Path { interface, transport, for_v4, for_v6, has_no_listener: false });
+        }
+        self.paths.iter_mut().find(|path| path.is(interface, transport))
+    }
+
+    fn source_mut(&mut self, source: Source) -> Option<&mut SourceEvidence> {
+        if !self.sources.iter().any(|evidence| evidence.source == source) && self.sources.len() < MAX_SOURCES {
+            let none = Families::NONE;
+            try_alloc::push(&mut self.sources, SourceEvidence { source, provided: none, denied: none, omitted: none });
+        }
+        self.sources.iter_mut().find(|evidence| evidence.source == source)
+    }
+}
+
+impl Path {
+    fn is(&self, interface: u32, transport: Family) -> bool {
+        self.interface == interface && self.transport == transport
+    }
+
+    fn sent(&self, family: Family) -> Sent {
+        match family {
+            Family::V4 => self.for_v4,
+            Family::V6 => self.for_v6,
+        }
+    }
+
+    fn sent_mut(&mut self, family: Family) -> &mut Sent {
+        match family {
+            Family::V4 => &mut self.for_v4,
+            Family::V6 => &mut self.for_v6,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
