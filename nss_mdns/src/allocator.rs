@@ -4,7 +4,7 @@
 //! of a panic. All of those are small. What may be large is asked for with `try_reserve`, and its failure makes the lookup
 //! fail. So the small ones are served from the reserve, the large ones only while there is plenty of it, and a lookup that
 //! finds the reserve half used does not begin ([`is_low`]). Nothing that is meant to stay is left in it
-//! ([`is_reserved`]).
+//! ([`is_in_reserve`]).
 //!
 //! Lock-free, because the host may fork or be interrupted at any moment.
 
@@ -24,7 +24,7 @@ pub(crate) fn is_low() -> bool {
 }
 
 /// True if `pointer` is to memory of the reserve, which nothing should keep.
-pub(crate) fn is_reserved<T>(pointer: *const T) -> bool {
+pub(crate) fn is_in_reserve<T>(pointer: *const T) -> bool {
     RESERVE.contains(pointer.cast())
 }
 
