@@ -16,8 +16,15 @@ const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
 const CHECK_PAGE: &str = "docs/man/nss-mdns-check.1";
 const EXAMPLE: &str = "docs/nss-mdns.conf.example";
 /// What a newcomer reads.
-const MARKDOWN: [&str; 6] =
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/bench.md", "docs/responders.md"];
+const MARKDOWN: [&str; 7] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "RELEASING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/bench.md",
+    "docs/responders.md",
+];
 
 fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))

@@ -91,6 +91,11 @@ impl Root {
         root
     }
 
+    /// Adds to a folder with `install.sh` what makes it a source tree, from which the module is built.
+    fn source_tree(&mut self, folder: &str) {
+        self.ok(&format!("cd \"$CHECKOUT\" && cp --parents packaging/cargo {folder}/ && touch {folder}/Cargo.toml"));
+    }
+
     /// install.sh with these arguments.
     fn install(&mut self, arguments: &str) -> Done {
         self.run(&format!("sh {INSTALL} {arguments}"))

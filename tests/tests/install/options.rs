@@ -95,8 +95,9 @@ fn without_cargo_and_without_a_built_module_it_says_so() {
 #[test]
 fn what_is_installed_is_what_cargo_says_that_it_built() {
     let mut root = Root::new();
+    root.source_tree("/mnt/archive");
     root.ok("mkdir -p /mnt/bin /mnt/archive/target/release /mnt/archive/target/host/release; cd /mnt/archive
-         touch Cargo.toml; for file in libnss_mdns.so nss-mdns-check; do
+         for file in libnss_mdns.so nss-mdns-check; do
              mv $file target/host/release/; { cat target/host/release/$file; echo older; } >target/release/$file
          done");
     root.ok(r#"cat >/mnt/bin/cargo <<'END'
@@ -124,7 +125,8 @@ fn called_by_a_link_or_from_an_odd_folder_it_finds_what_lies_beside_it() {
 #[test]
 fn a_failing_build_changes_nothing() {
     let mut root = Root::new();
-    root.ok("touch /mnt/archive/Cargo.toml; mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
+    root.source_tree("/mnt/archive");
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     let before = root.traces();
     assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build the module");
@@ -134,9 +136,10 @@ fn a_failing_build_changes_nothing() {
 #[test]
 fn under_sudo_the_calling_user_builds() {
     let mut root = Root::new();
-    root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/; touch /mnt/tree/Cargo.toml
+    root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/
          printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so nss-mdns-check target/release/\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
+    root.source_tree("/mnt/tree");
     let run = "PATH=/mnt/bin:$PATH SUDO_USER=nobody sh /mnt/tree/install.sh --no-check";
     if unprivileged() {
         // One user is all that an ordinary user's namespace has, so here the change of user can only be watched.
