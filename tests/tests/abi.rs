@@ -23,8 +23,9 @@ const FILES: &str = "\
 127.9.9.9 failing.local\nfd99::9 failing.local\n\
 fe80::dead files.example\nfe80::f files.example\n10.1.2.3 files.example\n";
 
-/// Four hosts lines: the module as the last service, in front of a service that answers, and with two kinds of actions. The
-/// letters say who answers if the module returns NOTFOUND, UNAVAIL and TRYAGAIN, in this order: the files (F) or nobody (N).
+/// Four hosts lines: the module as the last service, in front of a service that answers, and with two kinds of actions.
+/// The letters say who answers if the module returns NOTFOUND, UNAVAIL and TRYAGAIN, in this order: the files (F) or
+/// nobody (N).
 const LINES: [[&str; 4]; 4] = [
     ["N", "N", "N", "mdns_minimal"],
     ["F", "F", "F", "mdns_minimal files"],
@@ -74,8 +75,8 @@ fn a_static_program_finds_names() -> Tested {
     Ok(())
 }
 
-/// A set-user-id program, started by an unprivileged user. If an unprivileged user runs the tests, there is only one user,
-/// and the program has no more privileges than its caller.
+/// A set-user-id program, started by an unprivileged user. If an unprivileged user runs the tests, there is only one
+/// user, and the program has no more privileges than its caller.
 #[test]
 fn a_set_user_id_program_finds_names() -> Tested {
     let home = Home::new()?;

@@ -1,5 +1,5 @@
-//! A hostile network: runs every attack of the table against live lookups through the real glibc, while a genuine responder
-//! answers 50 ms later. Prints the table with the results.
+//! A hostile network: runs every attack of the table against live lookups through the real glibc, while a genuine
+//! responder answers 50 ms later. Prints the table with the results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -26,8 +26,8 @@ const SILENCE: Duration = Duration::from_millis(2000);
 const REVERSE_SILENCE: Duration = Duration::from_millis(1000);
 const SLACK: Duration = Duration::from_millis(600);
 
-/// A client on two LANs and on a third one without multicast. On the first LAN are a printer and a router, behind which is a
-/// second attacker. The first attacker is on all three LANs.
+/// A client on two LANs and on a third one without multicast. On the first LAN are a printer and a router, behind which
+/// is a second attacker. The first attacker is on all three LANs.
 struct HostileNetwork {
     attacker: Daemon,
     _daemons: Vec<Daemon>,
@@ -186,8 +186,8 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
     }
 }
 
-/// Runs every lookup of every attack, [`AT_ONCE`] at a time, and returns the failures by the attack's number. Lookups whose
-/// outcome depends on a few milliseconds run last, one at a time.
+/// Runs every lookup of every attack, [`AT_ONCE`] at a time, and returns the failures by the attack's number. Lookups
+/// whose outcome depends on a few milliseconds run last, one at a time.
 fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
@@ -375,7 +375,8 @@ impl Flooded {
     }
 }
 
-/// How often a flood is repeated because the machine was too busy to reach the rate. The answers must be correct each time.
+/// How often a flood is repeated because the machine was too busy to reach the rate. The answers must be correct each
+/// time.
 const ATTEMPTS: usize = 6;
 
 /// How much later than its timeout of 2 s a lookup may end under a flood.

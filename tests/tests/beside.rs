@@ -1,5 +1,5 @@
-//! Hosts on which daemons have bound port 5353 of all addresses: the module receives multicast responses, and the daemons
-//! still receive their unicast packets.
+//! Hosts on which daemons have bound port 5353 of all addresses: the module receives multicast responses, and the
+//! daemons still receive their unicast packets.
 
 use tests::helpers::capture;
 use tests::lan::{Families, Host};

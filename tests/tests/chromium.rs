@@ -1,9 +1,9 @@
 //! Chromium has its own DNS client, which it uses only if it understands the hosts line. Of this module's services, it
-//! understands the minimal ones in front of `dns`. With every line, it resolves `.local` names by getaddrinfo, and so by the
-//! module.
+//! understands the minimal ones in front of `dns`. With every line, it resolves `.local` names by getaddrinfo, and so
+//! by the module.
 //!
-//! The tests read from its log of network events which resolver it used. It also looks up names of its vendor, which the
-//! client's DNS server does not know; no packet can leave the namespace.
+//! The tests read from its log of network events which resolver it used. It also looks up names of its vendor, which
+//! the client's DNS server does not know; no packet can leave the namespace.
 
 use tests::clients::{DNS_NAME, PAGE, office, source};
 use tests::lan::Host;

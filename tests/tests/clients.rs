@@ -1,5 +1,5 @@
-//! Programs in common languages, which call glibc in different ways, find the printer and connect to it. getent, ping, curl
-//! and python are in `responders.rs`, Go in `go.rs`, a browser in `chromium.rs`.
+//! Programs in common languages, which call glibc in different ways, find the printer and connect to it. getent, ping,
+//! curl and python are in `responders.rs`, Go in `go.rs`, a browser in `chromium.rs`.
 
 use std::sync::OnceLock;
 use tests::clients::{office, saw, source};
@@ -27,8 +27,8 @@ fn java_finds_the_printer() {
     saw(&outcome, &routable(&lan().printer));
 }
 
-/// In the namespaces of an unprivileged user, sshd has no privileges for its privilege separation: it sends its version, but
-/// nobody can log in.
+/// In the namespaces of an unprivileged user, sshd has no privileges for its privilege separation: it sends its
+/// version, but nobody can log in.
 #[test]
 fn ssh_logs_in_to_the_printer() -> Result<(), String> {
     let (client, printer) = (&lan().client, &lan().printer);

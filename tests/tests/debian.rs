@@ -1,5 +1,5 @@
-//! The Debian package: built by its script, then installed, used, upgraded and purged by the real dpkg on a complete system.
-//! Each test has a private root, so the machine does not change.
+//! The Debian package: built by its script, then installed, used, upgraded and purged by the real dpkg on a complete
+//! system. Each test has a private root, so the machine does not change.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,8 +65,8 @@ fn purge(root: &mut Root) {
     );
 }
 
-/// Makes a copy of a package whose unpacked control data and files, in the folder `it`, are changed by a script; returns its
-/// path.
+/// Makes a copy of a package whose unpacked control data and files, in the folder `it`, are changed by a script;
+/// returns its path.
 #[track_caller]
 fn changed(root: &mut Root, package: &str, name: &str, script: &str) -> String {
     root.ok(&format!(
@@ -191,8 +191,8 @@ fn when_dpkg_replaces_debians_package_its_services_on_the_line_are_taken_over() 
 const APT: &str = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
     -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
 
-/// apt removes the old package first. With `--purge` it purges that package at the very end, which takes the service off the
-/// line, so the new package has to put it there again.
+/// apt removes the old package first. With `--purge` it purges that package at the very end, which takes the service
+/// off the line, so the new package has to put it there again.
 #[test]
 fn when_apt_replaces_debians_package_the_service_is_put_on_the_line() {
     for purge in ["", "--purge"] {
@@ -227,8 +227,8 @@ fn when_debians_package_was_removed_before_the_service_is_put_on_the_line() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// Debian's postrm takes every mdns service off the line, and nothing can prevent that. This package warns about it when it
-/// is installed. `dpkg-reconfigure` puts the service back, and so does the next upgrade.
+/// Debian's postrm takes every mdns service off the line, and nothing can prevent that. This package warns about it
+/// when it is installed. `dpkg-reconfigure` puts the service back, and so does the next upgrade.
 #[test]
 fn after_a_later_purge_of_debians_package_the_service_can_be_restored() {
     let mut root = prepared(BEFORE);
@@ -276,8 +276,9 @@ fn a_line_that_already_names_a_service_is_never_changed() {
     }
 }
 
-/// Hosts lines with the expected result: the new text, or the reason why the line is left alone. The package uses install.sh's
-/// functions, which `install/hosts_line.rs` tests with many lines; these few show that the package does use them.
+/// Hosts lines with the expected result: the new text, or the reason why the line is left alone. The package uses
+/// install.sh's functions, which `install/hosts_line.rs` tests with many lines; these few show that the package does
+/// use them.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
@@ -414,8 +415,8 @@ fn install_sh_can_install_over_the_package_and_uninstall_again() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// dpkg would remove the files of the old package after it has unpacked those of the new one. Under two spellings of their
-/// folder, these are the same files.
+/// dpkg would remove the files of the old package after it has unpacked those of the new one. Under two spellings of
+/// their folder, these are the same files.
 #[test]
 fn the_package_is_refused_over_a_debian_package_that_spells_its_folder_differently() {
     let mut root = prepared(BEFORE);

@@ -1,5 +1,5 @@
-//! The documents agree with the code: the manual pages, the example of the settings, the hosts lines, the advised settings,
-//! the result codes, and the files that are named.
+//! The documents agree with the code: the manual pages, the example of the settings, the hosts lines, the advised
+//! settings, the result codes, and the files that are named.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -125,7 +125,8 @@ fn codes_of_the_code() -> BTreeSet<Codes> {
         let errno = if *errno == "errno" { "the call's" } else { errno.trim_start_matches("libc::") };
         Some([status.to_uppercase(), errno.into(), (*h_errno).into()])
     };
-    // An ERANGE that a system call failed with becomes EIO. Its codes are those of a panic, so it needs no row in the page.
+    // An ERANGE that a system call failed with becomes EIO. Its codes are those of a panic, so it needs no row in the
+    // page.
     table.lines().filter_map(row).collect()
 }
 
@@ -189,9 +190,9 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// The files that the map names, relative to the root of the repository. The heading of each table names the folder that its
-/// paths are relative to. A path without a folder, such as `names.rs` after `tests/tests/matrix.rs`, is in the same folder as
-/// the path before it.
+/// The files that the map names, relative to the root of the repository. The heading of each table names the folder
+/// that its paths are relative to. A path without a folder, such as `names.rs` after `tests/tests/matrix.rs`, is in the
+/// same folder as the path before it.
 fn files_in_the_map() -> Vec<PathBuf> {
     let contributing = read("CONTRIBUTING.md");
     let (_, map) = contributing.split_once("## The map").expect("the map");
@@ -247,8 +248,8 @@ fn the_map_names_every_source_file_of_the_module() {
     }
 }
 
-/// The paths between backquotes in a text that are relative to the root of the repository: those that begin with one of its
-/// folders. Those in `target` are left out, because it does not exist before a build.
+/// The paths between backquotes in a text that are relative to the root of the repository: those that begin with one of
+/// its folders. Those in `target` are left out, because it does not exist before a build.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let begins_here = |path: &&str| {
         let top = path.split_once('/').map_or("", |(top, _)| top);

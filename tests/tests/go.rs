@@ -1,6 +1,6 @@
-//! Go has its own resolver, and chooses between it and libc's for each name. It resolves `.local` names by libc, and so by the
-//! module. If the hosts line has a service that Go does not know, it resolves all other names by libc as well. Services whose
-//! names begin with `mdns` have this effect only if `/etc/mdns.allow` exists.
+//! Go has its own resolver, and chooses between it and libc's for each name. It resolves `.local` names by libc, and so
+//! by the module. If the hosts line has a service that Go does not know, it resolves all other names by libc as well.
+//! Services whose names begin with `mdns` have this effect only if `/etc/mdns.allow` exists.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! What a host process may do that endangers a lookup: cancel threads, fork, close descriptors, run out of memory, and more.
-//! Each guest in `tests/guests` is such a process.
+//! What a host process may do that endangers a lookup: cancel threads, fork, close descriptors, run out of memory, and
+//! more. Each guest in `tests/guests` is such a process.
 
 use tests::deps::unpacked;
 use tests::guest::{Home, Kind, compile, module_that_panics};

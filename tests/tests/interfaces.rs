@@ -1,5 +1,5 @@
-//! Clients with two interfaces, with one that is down, and with none; LANs with a single family; interfaces without a LAN;
-//! and the order of addresses, which depends on the interface.
+//! Clients with two interfaces, with one that is down, and with none; LANs with a single family; interfaces without a
+//! LAN; and the order of addresses, which depends on the interface.
 
 use std::time::Duration;
 
@@ -53,8 +53,8 @@ fn a_host_is_found_when_the_other_interface_is_down() -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the module fails immediately and that glibc then queries the DNS server, which runs on the client. Does not use
-/// getent, which looks up no addresses on a host that has none.
+/// Checks that the module fails immediately and that glibc then queries the DNS server, which runs on the client. Does
+/// not use getent, which looks up no addresses on a host that has none.
 fn next_service_is_tried_immediately(client: &Host) -> Result<(), String> {
     let server = dns(client, &["printer.local=192.0.2.5"])?;
     client.use_dns("127.0.0.1")?;

@@ -1,7 +1,8 @@
-//! Common hosts lines, and each service by itself: whether the LAN or DNS is queried for a name, and which of them answers.
+//! Common hosts lines, and each service by itself: whether the LAN or DNS is queried for a name, and which of them
+//! answers.
 //!
-//! Every line has a client with its own DNS server. The server has other addresses for the LAN's names, so an answer shows
-//! where it came from.
+//! Every line has a client with its own DNS server. The server has other addresses for the LAN's names, so an answer
+//! shows where it came from.
 
 use Way::{Dns, DnsNot, DnsNotLan, Lan, LanNot, LanNotDns, Nobody};
 use std::collections::BTreeSet;
@@ -113,7 +114,8 @@ impl Query {
 const PRINTER_LINK_LOCAL: &str = "169.254.7.1";
 const OFF_LINK: &str = "192.0.2.3";
 
-/// The zone of the DNS servers: the LAN's names, with addresses that differ from those on the LAN, and a host that only DNS has.
+/// The zone of the DNS servers: the LAN's names, with addresses that differ from those on the LAN, and a host that only
+/// DNS has.
 fn zone() -> Result<[String; 4], String> {
     let off_link = OFF_LINK.parse().map_err(|why| format!("{OFF_LINK}: {why}"))?;
     Ok([

@@ -1,9 +1,9 @@
 //! Every responder in every situation: the addresses that getaddrinfo finds on a LAN with both families, with IPv4 only
-//! and with IPv6 only, with the responder on the client's host, and with one on each host; and reverse lookups. The last
-//! test to finish prints the table.
+//! and with IPv6 only, with the responder on the client's host, and with one on each host; and reverse lookups. The
+//! last test to finish prints the table.
 //!
-//! The expected addresses are those that the responder provides, as observed in its packets: some provide fewer than their
-//! host has. The rows whose names begin with "like" use the scripted responder, which imitates the named one.
+//! The expected addresses are those that the responder provides, as observed in its packets: some provide fewer than
+//! their host has. The rows whose names begin with "like" use the scripted responder, which imitates the named one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -121,7 +121,8 @@ fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> 
     forward(&lan, &lan.printer, wanted)
 }
 
-/// One row: a responder in all situations. With `wait`, a lookup starts only after the responder has answered a bare query.
+/// One row: a responder in all situations. With `wait`, a lookup starts only after the responder has answered a bare
+/// query.
 fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Result<(), String> {
     let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
     let mut add = |(cell, wrong): (String, Option<String>)| {

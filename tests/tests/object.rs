@@ -1,4 +1,5 @@
-//! The file that glibc loads: its exports and dependencies, code that runs by itself, hardening, and paths of the build machine.
+//! The file that glibc loads: its exports and dependencies, code that runs by itself, hardening, and paths of the build
+//! machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -96,8 +97,8 @@ fn the_module_is_hardened() -> Result<(), String> {
     Ok(())
 }
 
-/// Functions that must not be called in a host process: they print, depend on the locale, wait for a lock after a fork or start
-/// a thread. Each of them was a hazard in some NSS module.
+/// Functions that must not be called in a host process: they print, depend on the locale, wait for a lock after a fork
+/// or start a thread. Each of them was a hazard in some NSS module.
 #[test]
 fn the_module_calls_no_function_that_endangers_the_host_process() -> Result<(), String> {
     let called = dynamic_symbols(|fields| fields[6] == "UND")?;
@@ -123,7 +124,7 @@ fn the_module_contains_no_path_of_the_build_machine() -> Result<(), String> {
     let fixed = ["/home/", "/root/", ".cargo", "registry/src", "index.crates.io", "/target/"];
     for path in fixed.into_iter().chain([&*home, &*cargo_home, &*workspace]).filter(|path| path.len() > 1) {
         let found = octets.windows(path.len()).any(|window| window == path.as_bytes());
-        assert!(!found, "the module contains {path}; if it was built before .cargo/config.toml existed, run cargo clean");
+        assert!(!found, "the module contains {path}; was it built without .cargo/config.toml? run cargo clean");
     }
     Ok(())
 }

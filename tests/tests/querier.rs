@@ -69,8 +69,8 @@ fn lost_queries_are_retransmitted() -> Result<(), String> {
     Ok(())
 }
 
-/// Drops the first query for `printer.local` with the record type `TYPE`, once over IPv4 and once over IPv6. The type is in
-/// octets 27 and 28 of the message, which follows the 8 octets of the UDP header.
+/// Drops the first query for `printer.local` with the record type `TYPE`, once over IPv4 and once over IPv6. The type
+/// is in octets 27 and 28 of the message, which follows the 8 octets of the UDP header.
 const DROP_FIRST_QUERY: &str = "
 table inet filter {
     chain output {
@@ -218,8 +218,8 @@ fn bridge_ports_are_not_queried_in_addition_to_the_bridge() -> Result<(), String
     Ok(())
 }
 
-/// Stops a process in its lookup before the responses arrive, and resumes it after the lookup's deadline. Meanwhile another
-/// process sends queries, which the multicast listener receives as well.
+/// Stops a process in its lookup before the responses arrive, and resumes it after the lookup's deadline. Meanwhile
+/// another process sends queries, which the multicast listener receives as well.
 const STOPPED: &str = "
 import os, signal, socket, subprocess, sys, time
 script = \"import socket; print(len({a[4][0] for a in socket.getaddrinfo('printer.local', 80)}))\"
