@@ -437,7 +437,7 @@ build_with_cargo() {
     wanted=$1
     shift
     unset CARGO_BUILD_TARGET
-    said=$(as_builder "$cargo" build --release --locked --target-dir target \
+    said=$(as_builder env CARGO="$cargo" packaging/cargo build --release --locked --target-dir target \
         --message-format json-render-diagnostics "$@") || return 1
     built_file=$(printf '%s\n' "$said" | tr '"' '\n' | grep "/release/$wanted\$" | tail -n 1)
     : "${built_file:=$PWD/target/release/$wanted}"

@@ -1,4 +1,4 @@
-//! How the module is linked. It is loaded into every process that resolves a name, so what it drags in counts.
+//! How the module is linked. Every process that resolves a name loads it, so everything that it brings along counts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,11 +8,11 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     for argument in [
-        // Code of the module may be on some thread's stack for ever: never unload it.
+        // A thread may have a frame of the module on its stack for as long as the process runs: never unload it.
         "-Wl,-z,nodelete",
         "-Wl,-z,defs",
         "-Wl,-z,relro,-z,now",
-        // `backtrace` has a function that the unwinder brings too. The module's own comes first.
+        // backtrace.rs defines a function that the unwinder defines too. The linker takes the first: the module's own.
         "-Wl,-z,muldefs",
     ] {
         println!("cargo::rustc-cdylib-link-arg={argument}");
@@ -21,15 +21,18 @@ fn main() -> io::Result<()> {
     link_unwinder_statically(&folder)
 }
 
-/// Nothing is to run when a process loads or leaves the module. What would run by itself is gcc's (for transactional memory
-/// and for C++ destructors, which there are none of here) and one function of the standard library's, for
-/// `std::env::args`, which nobody asks for: that one's entry is put where nobody calls it.
+/// Removes constructors and destructors: no code may run when a process loads or unloads the module. They have two
+/// sources. gcc's start files have some for transactional memory and C++ destructors, neither of which the module uses.
+/// The standard library has one that stores the arguments for `std::env::args`, which the module does not call: a
+/// linker script moves its entry into a section that the loader does not read.
 fn leave_out_constructors(folder: &Path) -> io::Result<()> {
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
-    // Linkers other than GNU's and LLVM's do not know INSERT. There the function stays; it stores two words.
+    // Linkers other than GNU's and LLVM's do not support INSERT. With those the constructor stays; it stores two words.
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    if ["mold", "gold", "wild"].iter().any(|linker| flags.contains(linker)) {
+    // Paths in the flags of packaging/cargo may contain these names too.
+    let mut flags = flags.split('\x1f').filter(|flag| !flag.starts_with("--remap-path-prefix"));
+    if flags.any(|flag| ["mold", "gold", "wild"].iter().any(|linker| flag.contains(linker))) {
         return Ok(());
     }
     let script = folder.join("no-constructors.ld");
@@ -38,12 +41,12 @@ fn leave_out_constructors(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Loading libgcc_s costs as much again as loading the module. rustc asks for it by name and knows no other way: so that
-/// name leads to a linker script, which takes the same code from gcc's static archives. Where there are none, the module
-/// is linked as usual and only loads more slowly.
+/// Links the unwinder statically, because loading `libgcc_s.so.1` takes as long as loading the module itself. rustc
+/// always links with `-lgcc_s`, so a linker script of that name refers to gcc's static archives instead. Without those
+/// archives the module is linked to the shared library as usual, and only loads more slowly.
 fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=CC");
-    // The one that links, where cargo was told of one.
+    // Ask the compiler that links, if cargo has been told which one that is.
     let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
     let mut words = compiler.split_whitespace();
     let program = words.next().unwrap_or("cc");

@@ -1,4 +1,4 @@
-//! glibc's types and codes (`nss.h`, `netdb.h`), and the one table from what became of a lookup to what glibc is told.
+//! glibc's types and codes (`nss.h`, `netdb.h`), and the one table of the codes that are returned for each failure.
 
 use libc::{c_char, c_int};
 use resolver_core::LookupError;
@@ -7,13 +7,13 @@ use resolver_core::LookupError;
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// The caller may try again, with a larger buffer if `errno` is `ERANGE`.
+    /// A temporary failure. If `errno` is `ERANGE`, the caller retries with a larger buffer.
     TryAgain = -2,
-    /// This service cannot tell: the next is asked.
+    /// The service does not handle the query, or is not available.
     Unavail = -1,
-    /// There is no such thing.
+    /// The name or address does not exist, or has no data of the requested type.
     NotFound = 0,
-    /// The outputs are filled.
+    /// The outputs have been written.
     Success = 1,
 }
 
@@ -39,24 +39,24 @@ pub(crate) struct GaihAddrTuple {
     pub(crate) name: *mut c_char,
     /// `AF_INET` or `AF_INET6`.
     pub(crate) family: c_int,
-    /// The address in network order; an IPv4 one fills the first word.
+    /// The address in network byte order. An IPv4 address is in the first word.
     pub(crate) addr: [u32; 4],
-    /// For `sin6_scope_id`.
+    /// The value of `sin6_scope_id`.
     pub(crate) scopeid: u32,
 }
 
-/// Why a call has nothing to return.
+/// Why a call returns no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The lookup has no answer.
+    /// The lookup failed.
     Lookup(LookupError),
-    /// The caller's buffer is too small for it.
+    /// The caller's buffer is too small for the answer.
     ShortBuffer,
-    /// An address family, or an address length, that is none.
+    /// An unsupported address family, or an address length that does not match it.
     BadFamily,
     /// A panic was caught.
     Panicked,
-    /// The call came from within another of the same thread, as from a preloaded `socket()` that resolves a name.
+    /// The thread is inside another call already, for example because a preloaded `socket()` resolves a name.
     Reentered,
 }
 
@@ -66,7 +66,7 @@ impl From<LookupError> for Failure {
     }
 }
 
-/// Which way a lookup goes.
+/// The direction of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// From a name to addresses.
@@ -75,7 +75,7 @@ pub(crate) enum Direction {
     Reverse,
 }
 
-/// What glibc is told of a failure.
+/// The codes that glibc receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) status: Status,
@@ -84,7 +84,8 @@ pub(crate) struct Outcome {
 }
 
 impl Failure {
-    /// The table. `ERANGE` and `NETDB_INTERNAL` stand in it once: for glibc they mean a larger buffer and nothing else.
+    /// The table of codes. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc takes them for a request for a
+    /// larger buffer.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
         use LookupError::{Exhausted, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
@@ -110,7 +111,8 @@ impl Failure {
 }
 
 impl Outcome {
-    /// Anything but "not found" makes `getnameinfo` fail, where it could have printed the number.
+    /// With any other `h_errno` than `HOST_NOT_FOUND`, or with `TryAgain`, `getnameinfo` would fail instead of returning
+    /// the address as text.
     fn of_reverse_lookup(self) -> Self {
         let status = if self.status == Status::TryAgain { Status::Unavail } else { self.status };
         Self { status, h_errno: h_errno::HOST_NOT_FOUND, ..self }
@@ -123,13 +125,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_as_large_as_glibcs() {
+    fn types_have_the_sizes_of_glibcs() {
         #[cfg(target_pointer_width = "64")]
         assert_eq!(size_of::<GaihAddrTuple>(), 40);
         assert_eq!(size_of::<Status>(), size_of::<c_int>());
     }
 
-    /// The table of the module's contract, row by row, written out a second time.
+    /// The table of codes a second time: they are part of the module's interface.
     #[test]
     fn outcomes() {
         use LookupError::*;

@@ -1,12 +1,14 @@
-//! The module's memory: the host's `malloc` and, where that has none left, a small reserve of the module's own.
+//! The module's global allocator: the host process's `malloc`, with a small reserve for when `malloc` fails.
 //!
-//! Rust ends the process when an allocation fails that its author took for granted: a box, a node of a map, the payload
-//! of a panic. All of those are small. What may be large is asked for with `try_reserve`, and its failure makes the lookup
-//! fail. So the small ones are served from the reserve, the large ones only while there is plenty of it, and a lookup that
-//! finds the reserve half used does not begin ([`is_low`]). Nothing that is meant to stay is left in it
-//! ([`is_reserved`]).
+//! Rust aborts the process when an infallible allocation fails, such as that of a `Box`, of an entry of the cache or of a
+//! panic's payload. All of these are small. Memory whose size the network determines is allocated with `try_reserve`, and
+//! its failure only makes the lookup fail.
 //!
-//! Lock-free, because the host may fork or be interrupted at any moment.
+//! The allocator cannot tell the two apart, so it goes by size. The reserve serves small allocations as long as it has
+//! space, large ones only while less than a quarter of it is in use. A lookup does not begin if more than half is in use
+//! ([`is_low`]). Nothing that outlives the lookup may stay in the reserve ([`is_in_reserve`]).
+//!
+//! The allocator is lock-free, because the host process may fork, or run a signal handler, at any time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -18,125 +20,94 @@ static ALLOCATOR: Allocator = Allocator;
 
 static RESERVE: Reserve = Reserve::new();
 
-/// True if the reserve is used so much that no lookup should begin.
+/// True if so much of the reserve is in use that no lookup should begin.
 pub(crate) fn is_low() -> bool {
     RESERVE.used_blocks() > BLOCKS / 2
 }
 
-/// True if `pointer` is to memory of the reserve, which nothing should keep.
-pub(crate) fn is_reserved<T>(pointer: *const T) -> bool {
+/// True if `pointer` points into the reserve.
+pub(crate) fn is_in_reserve<T>(pointer: *const T) -> bool {
     RESERVE.contains(pointer.cast())
 }
 
 struct Allocator;
 
-// SAFETY: memory is the system's or a place of the reserve that nobody else has, and goes back to where it came from.
+// `realloc` and `alloc_zeroed` are GlobalAlloc's own, which call these two.
+//
+// SAFETY: an allocation is the system's or consists of blocks of the reserve that have no other owner, and is freed where
+// it came from.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: by the caller's promise.
+        // SAFETY: the caller guarantees what `System` requires.
         let memory = unsafe { System.alloc(layout) };
-        if memory.is_null() { RESERVE.take(layout) } else { memory }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: by the caller's promise.
-        let memory = unsafe { System.alloc_zeroed(layout) };
-        if !memory.is_null() {
-            return memory;
-        }
-        let memory = RESERVE.take(layout);
-        if !memory.is_null() {
-            // SAFETY: the place is of that size.
-            unsafe { memory.write_bytes(0, layout.size()) };
-        }
-        memory
+        if memory.is_null() { RESERVE.allocate(layout) } else { memory }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if RESERVE.contains(memory) {
-            RESERVE.give_back(memory, layout);
+            RESERVE.free(memory, layout);
         } else {
-            // SAFETY: it came from there, by the caller's promise.
+            // SAFETY: memory outside the reserve came from `System`, with this layout.
             unsafe { System.dealloc(memory, layout) };
         }
     }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !RESERVE.contains(memory) {
-            // SAFETY: it came from there, by the caller's promise.
-            let moved = unsafe { System.realloc(memory, layout, size) };
-            if !moved.is_null() {
-                return moved;
-            }
-        }
-        // SAFETY: the caller promises that the size is valid for this alignment.
-        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        // SAFETY: the size is not 0, by the caller's promise.
-        let moved = unsafe { self.alloc(wanted) };
-        if !moved.is_null() {
-            // SAFETY: both are at least of the smaller size, and distinct.
-            unsafe { ptr::copy_nonoverlapping(memory, moved, layout.size().min(size)) };
-            // SAFETY: by the caller's promise.
-            unsafe { self.dealloc(memory, layout) };
-        }
-        moved
-    }
 }
 
-/// The size and the alignment of a block.
+/// The size and alignment of a block, in octets.
 const BLOCK: usize = 512;
-
-/// The blocks that one word keeps count of: the most that one allocation can have.
-const WORD: usize = usize::BITS as usize;
 
 const BLOCKS: usize = 512;
 
-const WORDS: usize = BLOCKS / WORD;
+/// How many blocks one word of the bitmap describes. An allocation cannot have more.
+const BLOCKS_PER_WORD: usize = usize::BITS as usize;
 
-/// An allocation of more blocks than this is large.
-const SMALL: usize = 8;
+const WORDS: usize = BLOCKS / BLOCKS_PER_WORD;
+
+/// An allocation of more blocks is large.
+const MAX_SMALL: usize = 8;
 
 #[repr(C, align(512))]
 struct Memory([u8; BLOCK * BLOCKS]);
 
-/// Memory in blocks: never written to, and so no more than addresses, until `malloc` fails.
+/// Blocks of memory in the BSS section. They take no physical memory until `malloc` fails, because nothing writes to them.
 struct Reserve {
     memory: UnsafeCell<Memory>,
-    /// A bit for each block: taken.
-    taken: [AtomicUsize; WORDS],
+    /// The bitmap of the blocks in use.
+    used: [AtomicUsize; WORDS],
 }
 
-// SAFETY: the memory is only ever reached by way of `take`, which gives each block to one owner at a time.
+// SAFETY: the memory is reached only through `allocate`, which gives a block to one owner at a time.
 unsafe impl Sync for Reserve {}
 
 impl Reserve {
     const fn new() -> Self {
-        Self { memory: UnsafeCell::new(Memory([0; BLOCK * BLOCKS])), taken: [const { AtomicUsize::new(0) }; WORDS] }
+        Self { memory: UnsafeCell::new(Memory([0; BLOCK * BLOCKS])), used: [const { AtomicUsize::new(0) }; WORDS] }
     }
 
-    /// A place for `layout`; null if there is none.
+    /// Memory for `layout`, or null.
     #[cold]
-    fn take(&self, layout: Layout) -> *mut u8 {
+    fn allocate(&self, layout: Layout) -> *mut u8 {
         let count = layout.size().div_ceil(BLOCK);
-        if count > WORD || layout.align() > BLOCK || (count > SMALL && self.used_blocks() > BLOCKS / 4) {
+        let is_large = count > MAX_SMALL;
+        if count > BLOCKS_PER_WORD || layout.align() > BLOCK || (is_large && self.used_blocks() > BLOCKS / 4) {
             return ptr::null_mut();
         }
-        for (index, word) in self.taken.iter().enumerate() {
-            let claim = |taken: usize| free_run(taken, count).map(|at| taken | run(at, count));
+        for (index, word) in self.used.iter().enumerate() {
+            let claim = |used: usize| find_free(used, count).map(|start| used | run(start, count));
             if let Ok(before) = word.fetch_update(Ordering::Acquire, Ordering::Relaxed, claim) {
-                // The same that the closure found: the word was `before` when it was changed.
-                let at = free_run(before, count).unwrap_or(0);
-                return self.start().wrapping_add((index * WORD + at) * BLOCK);
+                // The same start as in the closure: `before` is the value that it was given when the update succeeded.
+                let start = find_free(before, count).unwrap_or(0);
+                return self.start().wrapping_add((index * BLOCKS_PER_WORD + start) * BLOCK);
             }
         }
         ptr::null_mut()
     }
 
     #[cold]
-    fn give_back(&self, memory: *mut u8, layout: Layout) {
+    fn free(&self, memory: *mut u8, layout: Layout) {
         let block = (memory.addr() - self.start().addr()) / BLOCK;
-        if let Some(word) = self.taken.get(block / WORD) {
-            word.fetch_and(!run(block % WORD, layout.size().div_ceil(BLOCK)), Ordering::Release);
+        if let Some(word) = self.used.get(block / BLOCKS_PER_WORD) {
+            word.fetch_and(!run(block % BLOCKS_PER_WORD, layout.size().div_ceil(BLOCK)), Ordering::Release);
         }
     }
 
@@ -145,7 +116,7 @@ impl Reserve {
     }
 
     fn used_blocks(&self) -> usize {
-        self.taken.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+        self.used.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
     }
 
     fn start(&self) -> *mut u8 {
@@ -153,15 +124,15 @@ impl Reserve {
     }
 }
 
-/// So many bits, the lowest of them at `at`.
-fn run(at: usize, count: usize) -> usize {
-    let bits = if count >= WORD { usize::MAX } else { (1 << count) - 1 };
-    bits << at
+/// A word with `count` bits set, the lowest of them at `start`.
+fn run(start: usize, count: usize) -> usize {
+    let bits = if count >= BLOCKS_PER_WORD { usize::MAX } else { (1 << count) - 1 };
+    bits << start
 }
 
-/// Where in a word so many bits in a row are free.
-fn free_run(taken: usize, count: usize) -> Option<usize> {
-    (0..=WORD - count).find(|&at| taken & run(at, count) == 0)
+/// The first position in `used` of `count` zero bits in a row.
+fn find_free(used: usize, count: usize) -> Option<usize> {
+    (0..=BLOCKS_PER_WORD - count).find(|&start| used & run(start, count) == 0)
 }
 
 #[cfg(test)]
@@ -173,73 +144,74 @@ mod tests {
     }
 
     #[test]
-    fn places_do_not_overlap_and_come_back() {
+    fn allocations_do_not_overlap_and_can_be_freed() {
         let reserve = Box::new(Reserve::new());
         let sizes: Vec<_> = (0..40).map(|number| 1 + number * 53).collect();
-        let places: Vec<_> = sizes.iter().map(|&size| (reserve.take(layout(size)), size)).collect();
-        for &(place, size) in &places {
-            assert!(reserve.contains(place) && reserve.contains(place.wrapping_add(size - 1)));
-            assert_eq!(place.addr() % BLOCK, 0);
-            // SAFETY: the place is of that size.
-            unsafe { place.write_bytes(u8::try_from(size % 251).unwrap(), size) };
+        let allocations: Vec<_> = sizes.iter().map(|&size| (reserve.allocate(layout(size)), size)).collect();
+        for &(memory, size) in &allocations {
+            assert!(reserve.contains(memory) && reserve.contains(memory.wrapping_add(size - 1)));
+            assert_eq!(memory.addr() % BLOCK, 0);
+            // SAFETY: the allocation has this size.
+            unsafe { memory.write_bytes(u8::try_from(size % 251).unwrap(), size) };
         }
-        for &(place, size) in &places {
-            // SAFETY: the place is of that size, and written.
-            let octets = unsafe { std::slice::from_raw_parts(place, size) };
+        for &(memory, size) in &allocations {
+            // SAFETY: the allocation has this size and is initialised.
+            let octets = unsafe { std::slice::from_raw_parts(memory, size) };
             assert!(octets.iter().all(|&octet| usize::from(octet) == size % 251));
         }
-        assert!(reserve.used_blocks() > places.len());
-        for &(place, size) in &places {
-            reserve.give_back(place, layout(size));
+        assert!(reserve.used_blocks() > allocations.len());
+        for &(memory, size) in &allocations {
+            reserve.free(memory, layout(size));
         }
         assert_eq!(reserve.used_blocks(), 0);
     }
 
     #[test]
-    fn large_ones_are_refused_before_small_ones() {
+    fn large_allocations_are_refused_before_small_ones() {
         let reserve = Box::new(Reserve::new());
-        let large = || reserve.take(layout(BLOCK * (SMALL + 1)));
+        let large = || reserve.allocate(layout(BLOCK * (MAX_SMALL + 1)));
         while !large().is_null() {}
         assert!(reserve.used_blocks() > BLOCKS / 4 && reserve.used_blocks() < BLOCKS / 2);
-        let small = std::iter::repeat_with(|| reserve.take(layout(BLOCK * SMALL))).take_while(|place| !place.is_null());
+        let small = std::iter::repeat_with(|| reserve.allocate(layout(BLOCK * MAX_SMALL)))
+            .take_while(|memory| !memory.is_null());
         assert!(small.count() > 10);
-        while !reserve.take(layout(1)).is_null() {}
+        while !reserve.allocate(layout(1)).is_null() {}
         assert_eq!(reserve.used_blocks(), BLOCKS);
     }
 
     #[test]
-    fn no_lookup_begins_when_half_of_the_reserve_is_used() {
+    fn no_lookup_begins_when_more_than_half_of_the_reserve_is_used() {
         let enter = || crate::state::enter(|_| Ok(()));
         assert!(!is_low() && enter().is_ok());
-        let places: Vec<_> = (0..=BLOCKS / 2).map(|_| RESERVE.take(layout(1))).collect();
+        let allocations: Vec<_> = (0..=BLOCKS / 2).map(|_| RESERVE.allocate(layout(1))).collect();
         assert!(is_low());
         assert_eq!(enter(), Err(crate::abi::Failure::Lookup(resolver_core::LookupError::Exhausted)));
-        places.into_iter().for_each(|place| RESERVE.give_back(place, layout(1)));
+        allocations.into_iter().for_each(|memory| RESERVE.free(memory, layout(1)));
         assert!(!is_low() && enter().is_ok());
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn allocations_that_do_not_fit_are_refused() {
         let reserve = Box::new(Reserve::new());
-        assert!(!reserve.take(layout(BLOCK * WORD)).is_null());
-        assert!(reserve.take(layout(BLOCK * WORD + 1)).is_null());
-        assert!(reserve.take(Layout::from_size_align(8, 2 * BLOCK).unwrap()).is_null());
+        assert!(!reserve.allocate(layout(BLOCK * BLOCKS_PER_WORD)).is_null());
+        assert!(reserve.allocate(layout(BLOCK * BLOCKS_PER_WORD + 1)).is_null());
+        assert!(reserve.allocate(Layout::from_size_align(8, 2 * BLOCK).unwrap()).is_null());
     }
 
     #[test]
-    fn memory_outside_is_not_contained() {
+    fn memory_outside_the_reserve_is_not_contained() {
         let end = RESERVE.start().wrapping_add(size_of::<Memory>());
         assert!(!RESERVE.contains(end) && RESERVE.contains(end.wrapping_sub(1)));
         assert!(!RESERVE.contains(RESERVE.start().wrapping_sub(1)) && !RESERVE.contains(ptr::null()));
     }
 
     #[test]
-    fn memory_of_the_reserve_can_grow_and_move_out() {
-        let place = RESERVE.take(layout(100));
-        // SAFETY: the place is of these sizes, one after the other, and goes back in the end.
+    fn an_allocation_that_grows_can_leave_the_reserve() {
+        let memory = RESERVE.allocate(layout(100));
+        // SAFETY: each layout is that of the allocation at the time, and the last is freed.
         unsafe {
-            place.write_bytes(7, 100);
-            let moved = ALLOCATOR.realloc(place, layout(100), 10_000);
+            memory.write_bytes(7, 100);
+            let moved = ALLOCATOR.realloc(memory, layout(100), 10_000);
             assert!(!RESERVE.contains(moved) && !RESERVE.contains(ptr::null()));
             assert!(std::slice::from_raw_parts(moved, 100).iter().all(|&octet| octet == 7));
             ALLOCATOR.dealloc(moved, layout(10_000));
@@ -247,21 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_get_the_same_place() {
+    fn threads_get_different_memory() {
         let reserve = Reserve::new();
         std::thread::scope(|scope| {
             for thread in 0..4u8 {
                 let reserve = &reserve;
                 scope.spawn(move || {
                     for _ in 0..2000 {
-                        let place = reserve.take(layout(600));
-                        assert!(!place.is_null());
-                        // SAFETY: the place is of that size and nobody else's.
+                        let memory = reserve.allocate(layout(600));
+                        assert!(!memory.is_null());
+                        // SAFETY: the allocation has this size, and no other thread owns it.
                         unsafe {
-                            place.write_bytes(thread, 600);
-                            assert!(std::slice::from_raw_parts(place, 600).iter().all(|&octet| octet == thread));
+                            memory.write_bytes(thread, 600);
+                            assert!(std::slice::from_raw_parts(memory, 600).iter().all(|&octet| octet == thread));
                         }
-                        reserve.give_back(place, layout(600));
+                        reserve.free(memory, layout(600));
                     }
                 });
             }

@@ -1,17 +1,17 @@
-//! No backtraces: nothing prints them here, and the code that would read debug information for them is half of what the
-//! standard library brings.
+//! A stub that keeps the code for backtraces out of the module. Nothing prints backtraces here, and the code that reads
+//! debug information for them is half of what the standard library would add to the module.
 //!
-//! The standard library walks the stack by `_Unwind_Backtrace`, with a callback that leads to all that code. What is seen
-//! to never call back makes it unreachable, and link-time optimisation drops it.
+//! The standard library walks the stack with `_Unwind_Backtrace`, whose callback leads to all that code. Because this
+//! `_Unwind_Backtrace` never calls back, the code is unreachable, and link-time optimisation drops it.
 
 use libc::{c_int, c_void};
 
-/// `_Unwind_Backtrace`, which has walked the whole of a stack of no frames (`_URC_NO_REASON`).
+/// `_Unwind_Backtrace` for a stack without frames: returns `_URC_NO_REASON`.
 #[unsafe(no_mangle)]
 extern "C" fn _Unwind_Backtrace(_each: *mut c_void, _argument: *mut c_void) -> c_int {
     0
 }
 
-// For the linker it is no more than a spare: the unwinder brings its own, with all else that a panic needs. And it is not
-// exported.
+// The unwinder, which panics need, defines the same symbol; build.rs lets the linker accept both and use this one. Hidden:
+// the module must not export it.
 std::arch::global_asm!(".hidden _Unwind_Backtrace");

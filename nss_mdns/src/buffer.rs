@@ -1,6 +1,6 @@
-//! A bump allocator over the buffer that glibc's caller gave.
+//! A bump allocator over the buffer that glibc's caller provides.
 //!
-//! All places are reserved before the first is written to: a buffer that is too small is left as it was.
+//! All space is reserved before anything is written, so a buffer that is too small stays unchanged.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -10,77 +10,77 @@ use resolver_core::wire::Name;
 
 use crate::abi::Failure;
 
-/// What is left of the caller's buffer.
+/// The unreserved rest of the caller's buffer.
 pub(crate) struct Buffer<'a> {
     rest: &'a mut [MaybeUninit<u8>],
 }
 
-/// A reserved place for so many `T`, aligned for them.
-pub(crate) struct Place<'a, T> {
+/// Reserved space for an array of `T`, aligned for `T`.
+pub(crate) struct Reserved<'a, T> {
     start: *mut T,
     count: usize,
     buffer: PhantomData<&'a mut [T]>,
 }
 
-/// A reserved place for a name and the NUL behind it.
-pub(crate) struct TextPlace<'a>(Place<'a, u8>);
+/// Reserved space for a name as text and its terminating NUL.
+pub(crate) struct ReservedText<'a>(Reserved<'a, u8>);
 
 impl<'a> Buffer<'a> {
     /// The buffer of `length` octets at `start`.
     ///
     /// # Safety
-    /// The memory must be the caller's to write for `'a`, or `start` null.
+    /// `start` must be null, or the memory valid for writes for `'a` and used by nothing else.
     pub(crate) unsafe fn new(start: *mut c_char, length: usize) -> Self {
         if start.is_null() {
             return Self { rest: &mut [] };
         }
-        // SAFETY: the caller vouches for the memory; uninitialised octets are fine.
+        // SAFETY: the caller guarantees that the memory is valid and exclusive. It may be uninitialised: the elements are
+        // MaybeUninit.
         Self { rest: unsafe { std::slice::from_raw_parts_mut(start.cast(), length.min(isize::MAX as usize)) } }
     }
 
-    /// Reserves room for `count` values of type `T`.
+    /// Reserves space for `count` values of type `T`.
     ///
     /// # Errors
-    /// [`Failure::ShortBuffer`].
-    pub(crate) fn reserve<T: Copy>(&mut self, count: usize) -> Result<Place<'a, T>, Failure> {
+    /// [`Failure::ShortBuffer`]; the rest of the buffer is then lost.
+    pub(crate) fn reserve<T: Copy>(&mut self, count: usize) -> Result<Reserved<'a, T>, Failure> {
         let rest = std::mem::take(&mut self.rest);
         let padding = rest.as_ptr().align_offset(align_of::<T>());
         let size = count.checked_mul(size_of::<T>()).and_then(|size| size.checked_add(padding));
-        let (place, rest) = size.and_then(|size| rest.split_at_mut_checked(size)).ok_or(Failure::ShortBuffer)?;
+        let (space, rest) = size.and_then(|size| rest.split_at_mut_checked(size)).ok_or(Failure::ShortBuffer)?;
         self.rest = rest;
-        let place = place.get_mut(padding..).ok_or(Failure::ShortBuffer)?;
-        Ok(Place { start: place.as_mut_ptr().cast(), count, buffer: PhantomData })
+        let space = space.get_mut(padding..).ok_or(Failure::ShortBuffer)?;
+        Ok(Reserved { start: space.as_mut_ptr().cast(), count, buffer: PhantomData })
     }
 
-    /// Reserves room for a name as text.
+    /// Reserves space for a name as text.
     ///
     /// # Errors
-    /// [`Failure::ShortBuffer`].
-    pub(crate) fn reserve_text(&mut self, name: &Name) -> Result<TextPlace<'a>, Failure> {
-        self.reserve(name.text_len() + 1).map(TextPlace)
+    /// As [`Buffer::reserve`].
+    pub(crate) fn reserve_text(&mut self, name: &Name) -> Result<ReservedText<'a>, Failure> {
+        self.reserve(name.text_len() + 1).map(ReservedText)
     }
 }
 
-impl<T: Copy> Place<'_, T> {
-    /// The place of the value number `index`; null behind the last.
+impl<T: Copy> Reserved<'_, T> {
+    /// The address of the element `index`; null if the index is out of range.
     pub(crate) fn at(&self, index: usize) -> *mut T {
-        // In bounds of the place, or at its end at most.
         if index < self.count { self.start.wrapping_add(index) } else { std::ptr::null_mut() }
     }
 
-    /// Writes value number `index`; false, and nothing written, behind the last.
+    /// Writes the element `index`. Returns false, and writes nothing, if the index is out of range.
     pub(crate) fn write(&mut self, index: usize, value: T) -> bool {
         if index >= self.count {
             return false;
         }
-        // SAFETY: the index is within the place, which is reserved, aligned and exclusively ours.
+        // SAFETY: the index is in range, and the reserved space is valid for writes, aligned and borrowed exclusively.
         unsafe { self.start.wrapping_add(index).write(value) };
         true
     }
 }
 
-impl TextPlace<'_> {
-    /// Writes `name`, the same that the place was reserved for, and returns the string's address.
+impl ReservedText<'_> {
+    /// Writes `name`, for which the space was reserved, and returns the string's address.
     pub(crate) fn write(mut self, name: &Name) -> *mut c_char {
         let mut length = 0;
         name.write_text(|piece| {

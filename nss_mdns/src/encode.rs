@@ -1,4 +1,5 @@
-//! Answers in glibc's own forms, in the caller's buffer: everything is sized and reserved first and written once.
+//! Encodes answers as glibc's structures in the caller's buffer. Everything is sized and reserved first, then written
+//! once.
 
 use std::net::IpAddr;
 use std::ptr;
@@ -8,17 +9,17 @@ use resolver_core::wire::Name;
 use resolver_core::{Answer, Families, Family};
 
 use crate::abi::{Failure, GaihAddrTuple};
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Reserved};
 
-/// The addresses of `families` as a list of tuples; the first of them goes to `first` where that is not null. Returns
-/// the list's head.
+/// Encodes the addresses of `families` as a list of tuples and returns its head. The first tuple goes to `first` unless
+/// that is null.
 ///
 /// # Errors
-/// [`Failure::ShortBuffer`]; nothing has been written then.
+/// [`Failure::ShortBuffer`], with nothing written.
 ///
 /// # Safety
-/// `first` must be null or the caller's to write.
-// Not inlined, and its variables so off the stack while the lookup runs.
+/// `first` must be null or valid for writes.
+// Not inlined, so that its variables take no stack while the lookup runs.
 #[inline(never)]
 pub(crate) unsafe fn addr_tuples(
     answer: &Answer,
@@ -27,23 +28,23 @@ pub(crate) unsafe fn addr_tuples(
     mut buffer: Buffer<'_>,
 ) -> Result<*mut GaihAddrTuple, Failure> {
     let addresses = || answer.addresses.iter().filter(|address| families.contains(Family::of(address.ip)));
-    let given = usize::from(!first.is_null());
-    let mut tuples = buffer.reserve::<GaihAddrTuple>(addresses().count().saturating_sub(given))?;
+    let callers = usize::from(!first.is_null());
+    let mut tuples = buffer.reserve::<GaihAddrTuple>(addresses().count().saturating_sub(callers))?;
     let name = buffer.reserve_text(&answer.canonical)?.write(&answer.canonical);
-    let place = |index: usize, tuples: &crate::buffer::Place<'_, GaihAddrTuple>| match index.checked_sub(given) {
+    let address_of = |index: usize, tuples: &Reserved<'_, GaihAddrTuple>| match index.checked_sub(callers) {
         None => first,
         Some(index) => tuples.at(index),
     };
     for (index, address) in addresses().enumerate() {
         let tuple = GaihAddrTuple {
-            next: place(index + 1, &tuples),
+            next: address_of(index + 1, &tuples),
             name,
             family: family_number(Family::of(address.ip)),
             addr: words(address.ip),
             scopeid: address.scope_id(),
         };
-        match index.checked_sub(given) {
-            // SAFETY: the caller vouches for `first`, which is not null here.
+        match index.checked_sub(callers) {
+            // SAFETY: `first` is not null here, so the caller guarantees that it is valid for writes.
             None => unsafe { first.write(tuple) },
             Some(index) => {
                 let written = tuples.write(index, tuple);
@@ -51,19 +52,20 @@ pub(crate) unsafe fn addr_tuples(
             }
         }
     }
-    Ok(place(0, &tuples))
+    Ok(address_of(0, &tuples))
 }
 
-/// The host entry of an answer, for one family.
+/// Encodes an answer as a host entry of one family.
 ///
-/// A host entry has no room for scopes: link-local IPv6 addresses come last, and not at all where there is another.
+/// A host entry has no field for the scope id, without which an IPv6 link-local address cannot be used. These addresses
+/// are therefore included only if the host has no other IPv6 address.
 ///
 /// # Errors
-/// [`Failure::ShortBuffer`]; nothing has been written then.
-// As above.
+/// [`Failure::ShortBuffer`], with nothing written.
+// Not inlined, as above.
 #[inline(never)]
 pub(crate) fn host_entry(
-    asked: &Name,
+    queried: &Name,
     answer: &Answer,
     family: Family,
     buffer: Buffer<'_>,
@@ -73,14 +75,14 @@ pub(crate) fn host_entry(
     let others = answer.of(family).filter(|address| !address.needs_scope());
     let needed = if others.clone().next().is_some() { 0 } else { scoped_count };
     let addresses = others.chain(scoped.take(needed)).map(|address| address.ip);
-    let alias = (*asked != answer.canonical).then_some(asked);
+    let alias = (*queried != answer.canonical).then_some(queried);
     write_host_entry(&answer.canonical, alias, family, addresses, buffer)
 }
 
-/// The host entry of an address whose name was asked for.
+/// Encodes the answer to a reverse lookup, the name of `ip`, as a host entry.
 ///
 /// # Errors
-/// [`Failure::ShortBuffer`]; nothing has been written then.
+/// [`Failure::ShortBuffer`], with nothing written.
 pub(crate) fn host_entry_of_address(name: &Name, ip: IpAddr, buffer: Buffer<'_>) -> Result<hostent, Failure> {
     write_host_entry(name, None, Family::of(ip), std::iter::once(ip), buffer)
 }
@@ -100,11 +102,11 @@ fn write_host_entry(
     let mut aliases = buffer.reserve::<*mut c_char>(usize::from(alias.is_some()) + 1)?;
     let mut address_list = buffer.reserve::<*mut c_char>(count + 1)?;
     let mut words_of_addresses = buffer.reserve::<u32>(count * length / 4)?;
-    let name_place = buffer.reserve_text(name)?;
-    let alias_place = alias.map(|alias| buffer.reserve_text(alias)).transpose()?;
+    let name_text = buffer.reserve_text(name)?;
+    let alias_text = alias.map(|alias| buffer.reserve_text(alias)).transpose()?;
 
     let mut written = true;
-    let alias = alias.zip(alias_place).map(|(alias, place)| place.write(alias));
+    let alias = alias.zip(alias_text).map(|(alias, text)| text.write(alias));
     for (index, alias) in alias.into_iter().chain([ptr::null_mut()]).enumerate() {
         written &= aliases.write(index, alias);
     }
@@ -118,7 +120,7 @@ fn write_host_entry(
     written &= address_list.write(count, ptr::null_mut());
     debug_assert!(written);
     Ok(hostent {
-        h_name: name_place.write(name),
+        h_name: name_text.write(name),
         h_aliases: aliases.at(0),
         h_addrtype: family_number(family),
         h_length: if family == Family::V4 { 4 } else { 16 },
@@ -134,11 +136,11 @@ pub(crate) fn family_number(family: Family) -> c_int {
     }
 }
 
-/// The octets of an address in network order, as words.
+/// The octets of an address in network order, as `GaihAddrTuple::addr` holds them.
 fn words(ip: IpAddr) -> [u32; 4] {
     let mut octets = [0; 16];
     match ip {
-        IpAddr::V4(ip) => octets.iter_mut().zip(ip.octets()).for_each(|(place, octet)| *place = octet),
+        IpAddr::V4(ip) => octets.iter_mut().zip(ip.octets()).for_each(|(word_octet, octet)| *word_octet = octet),
         IpAddr::V6(ip) => octets = ip.octets(),
     }
     let mut words = [0; 4];

@@ -1,7 +1,7 @@
-//! The functions that glibc calls (`nss.h`; the manual's "NSS Modules Interface"), six for each of the six services.
+//! The functions that glibc calls (`nss.h`; "NSS Modules Interface" in glibc's manual), six for each of the six services.
 //!
-//! Names and addresses that are not ours, and those that nobody can have, leave before any lock, allocation or system call:
-//! every lookup of every program comes by here.
+//! Every lookup of every program passes through these functions. Invalid names, and names and addresses that the service
+//! does not handle, are therefore rejected before any lock, allocation or system call.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
@@ -18,17 +18,17 @@ use crate::encode;
 use crate::guard::{self, Report};
 use crate::service::{Service, requested_family};
 
-/// The buffer that glibc's caller gave.
+/// The buffer that glibc's caller provides.
 #[derive(Clone, Copy)]
 struct CallerBuffer {
     start: *mut c_char,
     length: size_t,
 }
 
-/// Looks up a name for a host entry.
+/// Looks up a name and returns a host entry.
 ///
 /// # Safety
-/// The pointers must be glibc's: valid for what the interface says, `ttlp` and `canonp` perhaps null.
+/// The pointers must be valid as the interface requires. `ttlp` and `canonp` may be null.
 #[allow(clippy::too_many_arguments)]
 unsafe fn by_name(
     service: &Service,
@@ -40,7 +40,7 @@ unsafe fn by_name(
     ttlp: *mut i32,
     canonp: *mut *mut c_char,
 ) -> Status {
-    // SAFETY: by the caller's promise.
+    // SAFETY: the caller guarantees that `name` is a C string.
     let text = unsafe { text(name) };
     let host = &service.names.host_name(text);
     let (host, family) = match (host, requested_family(af)) {
@@ -50,11 +50,11 @@ unsafe fn by_name(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // Looked at where it is: moving it would take its size of stack once more.
+        // Borrowed, not moved: a move would need the size of an answer on the stack a second time.
         let answer = &resolver.lookup(host, service.names, service.only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
-        // SAFETY: by the caller's promise.
+        // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
         unsafe {
             let entry = encode::host_entry(&host.name, answer, family, Buffer::new(buffer.start, buffer.length))?;
             write(result, entry);
@@ -65,10 +65,10 @@ unsafe fn by_name(
     })
 }
 
-/// Looks up a name for a list of address tuples.
+/// Looks up a name and returns a list of address tuples.
 ///
 /// # Safety
-/// The pointers must be glibc's: valid for what the interface says, `*pat` and `ttlp` perhaps null.
+/// The pointers must be valid as the interface requires. `*pat` and `ttlp` may be null.
 unsafe fn by_name_all(
     service: &Service,
     name: *const c_char,
@@ -77,7 +77,7 @@ unsafe fn by_name_all(
     report: Report,
     ttlp: *mut i32,
 ) -> Status {
-    // SAFETY: by the caller's promise.
+    // SAFETY: the caller guarantees that `name` is a C string.
     let text = unsafe { text(name) };
     let host = &service.names.host_name(text);
     let host = match host {
@@ -86,11 +86,11 @@ unsafe fn by_name_all(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // As above.
+        // Borrowed, as above.
         let answer = &resolver.lookup(host, service.names, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
-        // SAFETY: by the caller's promise.
+        // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
         unsafe {
             let first = *pat;
             let head = encode::addr_tuples(answer, service.families, first, Buffer::new(buffer.start, buffer.length))?;
@@ -101,10 +101,10 @@ unsafe fn by_name_all(
     })
 }
 
-/// Looks up the name of an address.
+/// Looks up an address and returns a host entry with its name.
 ///
 /// # Safety
-/// The pointers must be glibc's: valid for what the interface says, `ttlp` perhaps null.
+/// The pointers must be valid as the interface requires. `ttlp` may be null.
 #[allow(clippy::too_many_arguments)]
 unsafe fn by_address(
     service: &Service,
@@ -116,7 +116,7 @@ unsafe fn by_address(
     report: Report,
     ttlp: *mut i32,
 ) -> Status {
-    // SAFETY: by the caller's promise.
+    // SAFETY: the caller guarantees that `address` points to `length` octets.
     let Some(ip) = (unsafe { ip(address, length, af) }) else { return report.write(Err(Failure::BadFamily)) };
     let address = match service.reverse_address(ip) {
         Ok(address) => address,
@@ -124,11 +124,11 @@ unsafe fn by_address(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // As above.
+        // Borrowed, as above.
         let pointer = &resolver.reverse(address);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
-        // SAFETY: by the caller's promise.
+        // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
         unsafe {
             let buffer = Buffer::new(buffer.start, buffer.length);
             write(result, encode::host_entry_of_address(&pointer.name, ip, buffer)?);
@@ -138,19 +138,19 @@ unsafe fn by_address(
     })
 }
 
-/// The octets of a C string; none of a null pointer.
+/// The octets of a C string; empty for a null pointer.
 ///
 /// # Safety
-/// The string must end in NUL and stay for `'a`.
+/// `string` must be null, or point to a NUL-terminated string that stays unchanged for `'a`.
 unsafe fn text<'a>(string: *const c_char) -> &'a [u8] {
     if string.is_null() {
         return &[];
     }
-    // SAFETY: by the caller's promise.
+    // SAFETY: the pointer is not null, so the caller guarantees that it points to a C string.
     unsafe { CStr::from_ptr(string) }.to_bytes()
 }
 
-/// The address that `gethostbyaddr` was given, if family and length agree.
+/// The address that was passed to `gethostbyaddr`, if its length matches the family.
 ///
 /// # Safety
 /// `address` must be null or point to `length` octets.
@@ -159,31 +159,31 @@ unsafe fn ip(address: *const c_void, length: socklen_t, af: c_int) -> Option<IpA
         return None;
     }
     match (af, length) {
-        // SAFETY: there are as many octets as `length` says.
+        // SAFETY: the caller guarantees 4 octets. They need no alignment.
         (libc::AF_INET, 4) => Some(IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() })),
-        // SAFETY: as above.
+        // SAFETY: the caller guarantees 16 octets. They need no alignment.
         (libc::AF_INET6, 16) => Some(IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() })),
         _ => None,
     }
 }
 
-/// Writes an output, where it is wanted.
+/// Writes an output unless its pointer is null.
 ///
 /// # Safety
-/// `output` must be null or the caller's to write.
+/// `output` must be null or valid for writes.
 unsafe fn write<T>(output: *mut T, value: T) {
     if !output.is_null() {
-        // SAFETY: by the caller's promise.
+        // SAFETY: the pointer is not null, so the caller guarantees that it is valid for writes.
         unsafe { output.write(value) };
     }
 }
 
-/// A time to live in whole seconds, rounded down: 0 for "do not cache".
+/// A time to live in whole seconds, rounded down. 0 means "do not cache".
 fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
 }
 
-/// Makes every lookup panic that reaches the point of this number; 0 turns it off.
+/// Makes every lookup panic that reaches the point with this number; 0 disables that.
 #[cfg(feature = "panic-injection")]
 #[unsafe(no_mangle)]
 extern "C" fn nss_mdns_panic_at(point: u32) {
@@ -207,7 +207,7 @@ macro_rules! service {
                 errnop: *mut c_int,
                 h_errnop: *mut c_int,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
@@ -225,7 +225,7 @@ macro_rules! service {
                 errnop: *mut c_int,
                 h_errnop: *mut c_int,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     let buffer = CallerBuffer { start, length };
@@ -245,7 +245,7 @@ macro_rules! service {
                 ttlp: *mut i32,
                 canonp: *mut *mut c_char,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     by_name(&SERVICE, name, af, result, CallerBuffer { start, length }, report, ttlp, canonp)
@@ -262,7 +262,7 @@ macro_rules! service {
                 h_errnop: *mut c_int,
                 ttlp: *mut i32,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Forward);
                     by_name_all(&SERVICE, name, pat, CallerBuffer { start, length }, report, ttlp)
@@ -280,7 +280,7 @@ macro_rules! service {
                 errnop: *mut c_int,
                 h_errnop: *mut c_int,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Reverse);
                     let buffer = CallerBuffer { start, length };
@@ -300,7 +300,7 @@ macro_rules! service {
                 h_errnop: *mut c_int,
                 ttlp: *mut i32,
             ) -> Status {
-                // SAFETY: glibc calls with valid pointers.
+                // SAFETY: glibc passes valid pointers.
                 unsafe {
                     let report = Report::new(errnop, h_errnop, Direction::Reverse);
                     let buffer = CallerBuffer { start, length };

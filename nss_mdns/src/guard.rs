@@ -1,14 +1,15 @@
-//! What surrounds every call, because it runs in somebody else's thread.
+//! Protection around every call, because the module runs in a thread of the host process.
 //!
-//! | hazard | guard |
+//! | hazard | protection |
 //! |---|---|
-//! | a signal handler that jumps out of the call, or that forks | the signals that programs handle so are blocked |
-//! | a thread that is cancelled in the call | cancellation is off until all is cleaned up |
-//! | a call from within the call | refused, by the thread's mark in [`crate::state`] |
-//! | a panic | caught, and printed nowhere |
-//! | `errno` | as it was, but where glibc is told something |
+//! | A signal handler jumps out of the call (`longjmp`) or forks. | Signals that programs handle that way are blocked. |
+//! | The thread is cancelled during the call. | Cancellation is disabled until the call has cleaned up. |
+//! | The thread calls the module from within a call. | The inner call fails; [`crate::state`] records the thread. |
+//! | The module panics. | The panic is caught, and printed nowhere. |
+//! | The call changes `errno`. | It is restored before `*errnop` is written, which may be `errno` itself. |
 //!
-//! The order matters: signals first and last, cancellation within, the panic's net inside of both.
+//! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics are
+//! caught inside both.
 
 use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
@@ -20,7 +21,7 @@ use resolver_core::Resolver;
 use crate::abi::{Direction, Failure, Status, h_errno};
 use crate::state;
 
-/// Where glibc wants to be told what became of a call.
+/// Where glibc expects the outcome of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Report {
     errnop: *mut c_int,
@@ -29,15 +30,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// For a call with these pointers.
+    /// The report of a call with these pointers.
     ///
     /// # Safety
-    /// Each must be null or the caller's to write.
+    /// Each must be null or valid for writes.
     pub(crate) unsafe fn new(errnop: *mut c_int, h_errnop: *mut c_int, direction: Direction) -> Self {
         Self { errnop, h_errnop, direction }
     }
 
-    /// Writes what there is to be said of a call. Success leaves `*errnop` as it was.
+    /// Writes the outcome of a call. Success leaves `*errnop` unchanged.
     pub(crate) fn write(self, result: Result<(), Failure>) -> Status {
         let (status, errno, h_errno) = match result {
             Ok(()) => (Status::Success, None, h_errno::NETDB_SUCCESS),
@@ -46,7 +47,7 @@ impl Report {
                 (outcome.status, Some(outcome.errno), outcome.h_errno)
             }
         };
-        // SAFETY: by `new`, each pointer is null or to memory that may be written.
+        // SAFETY: the caller of `new` guaranteed that each pointer is null or valid for writes.
         unsafe {
             if let Some(h_errnop) = self.h_errnop.as_mut() {
                 *h_errnop = h_errno;
@@ -59,11 +60,11 @@ impl Report {
     }
 }
 
-/// Runs `body`, which fills the outputs as the last thing it does, with all guards up.
+/// Runs `body` with every protection in place, and reports its result. `body` must write its outputs last.
 pub(crate) fn call(report: Report, body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Status {
     let errno = Errno::save();
     let signals = BlockedSignals::block();
-    let cancellation = CancellationOff::turn_off();
+    let cancellation = CancellationDisabled::disable();
     let result = panic::catch_unwind(AssertUnwindSafe(|| state::enter(body)));
     let result = result.unwrap_or(Err(Failure::Panicked));
     errno.restore();
@@ -77,18 +78,18 @@ struct Errno(c_int);
 
 impl Errno {
     fn save() -> Self {
-        // SAFETY: the address is that of this thread's errno.
+        // SAFETY: __errno_location returns the address of this thread's errno.
         Self(unsafe { *libc::__errno_location() })
     }
 
     fn restore(self) {
-        // SAFETY: as above.
+        // SAFETY: as in `save`.
         unsafe { *libc::__errno_location() = self.0 };
     }
 }
 
-/// Signals that programs handle in ways that would leave a call half done. INT and TERM stay live, so that a user can end
-/// a program that is looking up a name.
+/// Signals that programs handle in ways that would abandon a call halfway. INT and TERM are not blocked, so that a user
+/// can end a program that is looking up a name.
 const BLOCKED: [c_int; 12] = [
     libc::SIGALRM,
     libc::SIGVTALRM,
@@ -112,7 +113,7 @@ impl BlockedSignals {
     fn block() -> Self {
         let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset initialises the set that the others use; `before` is only read if it was filled.
+        // SAFETY: sigemptyset initialises the set that the others use. `before` is read only if pthread_sigmask filled it.
         let before = unsafe {
             libc::sigemptyset(blocked.as_mut_ptr());
             for signal in BLOCKED {
@@ -128,25 +129,25 @@ impl BlockedSignals {
 impl Drop for BlockedSignals {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // SAFETY: the set was filled by pthread_sigmask.
+            // SAFETY: pthread_sigmask filled the set.
             unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
         }
     }
 }
 
-struct CancellationOff {
+struct CancellationDisabled {
     before: c_int,
 }
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 unsafe extern "C" {
-    // Missing from the libc crate for Linux.
+    // The libc crate lacks it for Linux.
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-impl CancellationOff {
-    fn turn_off() -> Self {
+impl CancellationDisabled {
+    fn disable() -> Self {
         let mut before = 0;
         // SAFETY: the pointer is to a local variable.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
@@ -154,9 +155,9 @@ impl CancellationOff {
     }
 }
 
-impl Drop for CancellationOff {
+impl Drop for CancellationDisabled {
     fn drop(&mut self) {
-        // SAFETY: glibc allows the second pointer to be null. Turning cancellation on again is no cancellation point.
+        // SAFETY: glibc allows the second pointer to be null. Enabling cancellation is not a cancellation point.
         unsafe { pthread_setcancelstate(self.before, ptr::null_mut()) };
     }
 }

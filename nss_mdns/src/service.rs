@@ -1,4 +1,4 @@
-//! The six services that one object serves, and in what they differ.
+//! The six services that the shared object provides, and how they differ.
 
 use std::net::IpAddr;
 
@@ -8,29 +8,29 @@ use resolver_core::{Families, Family, LookupError};
 
 use crate::abi::Failure;
 
-/// One of the names that may stand on the hosts line of `nsswitch.conf`.
+/// A service that can be named on the `hosts` line of `nsswitch.conf`.
 pub(crate) struct Service {
-    /// The families that it returns.
+    /// The address families that it returns.
     pub(crate) families: Families,
-    /// Which names it looks up.
+    /// The names that it looks up.
     pub(crate) names: NameRange,
-    /// Of which addresses it looks up the names.
+    /// The addresses that it looks up.
     pub(crate) reverse: ReverseRange,
 }
 
 impl Service {
-    /// A minimal service: names under `.local` and of link-local addresses, whatever `/etc/mdns.allow` says.
+    /// A minimal service: names under `.local`, and link-local addresses, whatever `/etc/mdns.allow` says.
     pub(crate) const fn minimal(families: Families) -> Self {
         Self { families, names: NameRange::Local, reverse: ReverseRange::LinkLocal }
     }
 
-    /// A full service.
+    /// A full service: names that `/etc/mdns.allow` allows, and addresses of directly connected networks.
     pub(crate) const fn full(families: Families) -> Self {
         Self { families, names: NameRange::Allowed, reverse: ReverseRange::OnLink }
     }
 
-    /// Just `family`, or nothing at all if this service never has it: such an address of a name that is ours is no other
-    /// service's affair, DNS's least of all.
+    /// Only `family`, or the empty set if this service does not return that family. The lookup then ends with "no data",
+    /// not with "unavailable", so that the name does not go on to DNS.
     pub(crate) fn only(&self, family: Family) -> Families {
         if self.families.contains(family) { Families::only(family) } else { Families::default() }
     }
@@ -44,11 +44,11 @@ impl Service {
     }
 }
 
-/// The family that a call for `af` returns. The older functions are called with `AF_UNSPEC` too and mean IPv4: programs that
-/// call `gethostbyname` have room for no more.
+/// The address family that a call for `af` returns. `AF_UNSPEC`, with which the older functions are called too, means
+/// IPv4: callers of `gethostbyname` expect four-octet addresses.
 ///
 /// # Errors
-/// [`Failure::BadFamily`] for a number that is none.
+/// [`Failure::BadFamily`] for any other number.
 pub(crate) fn requested_family(af: c_int) -> Result<Family, Failure> {
     match af {
         libc::AF_UNSPEC | libc::AF_INET => Ok(Family::V4),

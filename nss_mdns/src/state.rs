@@ -1,7 +1,7 @@
-//! What the process keeps between calls: the resolver with its memory, and which threads are inside a call.
+//! Per-process state between calls: the resolver with its cache, and which threads are inside a call.
 //!
-//! All of it hangs on one page that the kernel wipes in the child of a fork (`MADV_WIPEONFORK`), because another thread
-//! may have held the cache's lock at that moment: the child starts afresh. Nothing here waits for another thread.
+//! All of it hangs off one page that the kernel zeroes in the child of a fork (`MADV_WIPEONFORK`). Another thread may have
+//! held the cache's lock at the time of the fork, so the child starts afresh. Nothing here waits for another thread.
 
 use std::hint;
 use std::io;
@@ -17,117 +17,125 @@ use resolver_core::{LookupError, Resolver};
 use crate::abi::Failure;
 use crate::allocator;
 
-/// Runs `body` with the process's resolver, unless this thread is inside a call already.
+/// Runs `body` with the process's resolver, unless this thread is already inside a call.
+///
+/// # Errors
+/// Those of `body`; [`Failure::Reentered`]; [`LookupError::Exhausted`] if memory is short; those of `mmap(2)`.
 pub(crate) fn enter(body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Result<(), Failure> {
     let page = Page::of_process().map_err(|error| Failure::Lookup(LookupError::from_io(&error)))?;
-    let shared = page.shared();
-    let _mark = shared.mark_thread()?;
+    let state = page.state();
+    let _slot = state.occupy_slot()?;
     if allocator::is_low() {
         return Err(LookupError::Exhausted.into());
     }
-    body(shared.resolver().ok_or(LookupError::Exhausted)?)
+    body(state.resolver().ok_or(LookupError::Exhausted)?)
 }
 
-/// The contents of the page. All zeroes are its state at first, and after a fork.
-struct Shared {
+/// The contents of the page. All zeroes are its initial state, and its state after a fork.
+struct ProcessState {
     resolver: AtomicPtr<Resolver>,
-    /// The process that the contents belong to, where the kernel does not wipe.
+    /// The process that the contents belong to. Used only where the kernel does not zero the page.
     pid: AtomicI32,
-    threads: [Mark; MARKS],
+    threads: [ThreadSlot; THREAD_SLOTS],
 }
 
-/// That a thread is inside a call.
+/// Records that a thread is inside a call.
 ///
-/// Not a thread-local variable: glibc allocates those of a loaded module when they are first used, and ends the process if
-/// there is no memory.
-struct Mark {
-    /// Its `pthread_self`, or 0.
+/// This is not a thread-local variable because glibc allocates those of a `dlopen`ed module on first use, and terminates
+/// the process if there is no memory for them.
+struct ThreadSlot {
+    /// The thread's `pthread_self`; 0 if the slot is free.
     thread: AtomicUsize,
-    /// A place on its stack.
-    frame: AtomicUsize,
-    /// When it entered, in seconds of `CLOCK_MONOTONIC`.
-    since: AtomicU32,
+    /// The address of a local variable of the call.
+    stack_position: AtomicUsize,
+    /// When the call began, in seconds of `CLOCK_MONOTONIC`.
+    entered_at: AtomicU32,
 }
 
-const MARKS: usize = 128;
+const THREAD_SLOTS: usize = 128;
 
-/// How many places a thread's mark may have. Where all are taken, the thread goes unmarked.
-const PROBES: usize = 8;
+/// How many slots a thread may choose from: its home slot and those behind it. If all are occupied, the thread goes
+/// unrecorded, and a call from within its call is not detected.
+const SLOTS_PER_THREAD: usize = 8;
 
-/// No call takes this long, in seconds, whatever the settings say: what is older was left behind by a `longjmp`.
-const LONGEST_CALL: u32 = 30;
-const _: () = assert!(LONGEST_CALL > 2 * MAX_TIMEOUT as u32 / 1000);
+/// No call takes this many seconds, whatever the settings say. An older record was left behind by a `longjmp`.
+const MAX_CALL: u32 = 30;
+const _: () = assert!(MAX_CALL > 2 * MAX_TIMEOUT as u32 / 1000);
 
-impl Shared {
-    /// The resolver, made on first use, if there is memory for it. If two threads make one at once, the second is
-    /// dropped.
+impl ProcessState {
+    /// The resolver, created on first use; None if there is no memory for it. If two threads create one at the same time,
+    /// the second is dropped.
     fn resolver(&self) -> Option<&Resolver> {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
             silence_panics();
             let new = Box::new(Resolver::default());
-            if allocator::is_reserved(&raw const *new) {
+            if allocator::is_in_reserve(&raw const *new) {
                 return None;
             }
             let new = Box::into_raw(new);
             match self.resolver.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => resolver = new,
                 Err(first) => {
-                    // SAFETY: it came from Box::into_raw above and nobody else has seen it.
+                    // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
                     drop(unsafe { Box::from_raw(new) });
                     resolver = first;
                 }
             }
         }
-        // SAFETY: a resolver that is in place is never freed while the process lives.
+        // SAFETY: a resolver that has been stored is not freed while the process lives.
         Some(unsafe { &*resolver })
     }
 
-    /// Marks this thread as inside a call.
-    fn mark_thread(&self) -> Result<Option<MarkedThread<'_>>, Failure> {
-        let here = 0u8;
-        let frame = hint::black_box(&raw const here).addr();
+    /// Records this thread as inside a call until the returned value is dropped; None if no slot is free.
+    ///
+    /// # Errors
+    /// [`Failure::Reentered`] if the thread is inside a call already.
+    fn occupy_slot(&self) -> Result<Option<OccupiedSlot<'_>>, Failure> {
+        let local = 0u8;
+        let stack_position = hint::black_box(&raw const local).addr();
         // SAFETY: pthread_self has no preconditions.
         let thread = usize::try_from(unsafe { libc::pthread_self() }).unwrap_or(usize::MAX);
-        let now = seconds();
-        // Thread ids are addresses of descriptors, which lie whole pages apart.
-        let start = (thread >> 12) % MARKS;
-        let places = || self.threads.iter().cycle().skip(start).take(PROBES);
-        if let Some(mark) = places().find(|mark| mark.thread.load(Ordering::Relaxed) == thread) {
-            // A call from within a call has its frame below. One that was left by a longjmp is old, or not above us.
-            let is_within = frame < mark.frame.load(Ordering::Relaxed)
-                && now.wrapping_sub(mark.since.load(Ordering::Relaxed)) < LONGEST_CALL;
-            if is_within {
+        let now = monotonic_seconds();
+        // A pthread_t is the address of the thread's descriptor; no two of these are on the same page.
+        let home = (thread >> 12) % THREAD_SLOTS;
+        let slots = || self.threads.iter().cycle().skip(home).take(SLOTS_PER_THREAD);
+        if let Some(slot) = slots().find(|slot| slot.thread.load(Ordering::Relaxed) == thread) {
+            // The stack grows downward, so a nested call is below the outer one. A record that a longjmp left behind is
+            // too old, or its position is not above this one.
+            let is_nested = stack_position < slot.stack_position.load(Ordering::Relaxed)
+                && now.wrapping_sub(slot.entered_at.load(Ordering::Relaxed)) < MAX_CALL;
+            if is_nested {
                 return Err(Failure::Reentered);
             }
-            return Ok(Some(mark.set(frame, now)));
+            return Ok(Some(slot.fill(stack_position, now)));
         }
         let free =
-            places().find(|mark| mark.thread.compare_exchange(0, thread, Ordering::Relaxed, Ordering::Relaxed).is_ok());
-        Ok(free.map(|mark| mark.set(frame, now)))
+            slots().find(|slot| slot.thread.compare_exchange(0, thread, Ordering::Relaxed, Ordering::Relaxed).is_ok());
+        Ok(free.map(|slot| slot.fill(stack_position, now)))
     }
 }
 
-impl Mark {
-    fn set(&self, frame: usize, since: u32) -> MarkedThread<'_> {
-        self.frame.store(frame, Ordering::Relaxed);
-        self.since.store(since, Ordering::Relaxed);
-        MarkedThread(self)
+impl ThreadSlot {
+    fn fill(&self, stack_position: usize, entered_at: u32) -> OccupiedSlot<'_> {
+        self.stack_position.store(stack_position, Ordering::Relaxed);
+        self.entered_at.store(entered_at, Ordering::Relaxed);
+        OccupiedSlot(self)
     }
 }
 
-/// Takes the mark away when the call ends.
-struct MarkedThread<'a>(&'a Mark);
+/// Frees the slot when the call ends.
+struct OccupiedSlot<'a>(&'a ThreadSlot);
 
-impl Drop for MarkedThread<'_> {
+impl Drop for OccupiedSlot<'_> {
     fn drop(&mut self) {
         self.0.thread.store(0, Ordering::Relaxed);
     }
 }
 
-/// The page itself: its address and, in the lowest bit, whether the kernel wipes it in the child of a fork.
+/// The page's address and, in the lowest bit, whether the kernel zeroes the page in the child of a fork.
 ///
-/// In one word, because that is what can be agreed on without a lock, and without memory for it.
+/// Both are in one word because threads can agree on a word without a lock and without an allocation.
 #[derive(Clone, Copy)]
 struct Page(NonZeroUsize);
 
@@ -135,7 +143,7 @@ impl Page {
     const SIZE: usize = 4096;
     const WIPED_ON_FORK: usize = 1;
 
-    /// The process's page, mapped on first use. If two threads map one at once, the second is unmapped.
+    /// The process's page, mapped on first use. If two threads map one at the same time, the second is unmapped.
     fn of_process() -> io::Result<Self> {
         static PAGE: OnceNonZeroUsize = OnceNonZeroUsize::new();
         if let Some(page) = PAGE.get() {
@@ -143,69 +151,70 @@ impl Page {
         }
         let new = Self::map()?;
         if PAGE.set(new.0).is_err() {
-            // SAFETY: the mapping is ours and nobody has seen it.
+            // SAFETY: this thread made the mapping, and no other thread has seen it.
             unsafe { libc::munmap(new.address().cast(), Self::SIZE) };
         }
         Ok(PAGE.get().map_or(new, Self))
     }
 
     fn map() -> io::Result<Self> {
-        const { assert!(size_of::<Shared>() <= Self::SIZE) };
+        const { assert!(size_of::<ProcessState>() <= Self::SIZE) };
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory there is.
+        // SAFETY: a new mapping at an address that the kernel chooses affects no existing memory.
         let address = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, protection, flags, -1, 0) };
         if address == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the mapping is ours. Since Linux 4.14; without it the pid is looked at.
+        // SAFETY: the mapping was made above. MADV_WIPEONFORK needs Linux 4.14; without it the pid is compared.
         let wiped_on_fork = unsafe { libc::madvise(address, Self::SIZE, libc::MADV_WIPEONFORK) } == 0;
         let word = address.expose_provenance() | if wiped_on_fork { Self::WIPED_ON_FORK } else { 0 };
         NonZeroUsize::new(word).map(Self).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))
     }
 
-    fn address(self) -> *mut Shared {
+    fn address(self) -> *mut ProcessState {
         ptr::with_exposed_provenance_mut(self.0.get() & !Self::WIPED_ON_FORK)
     }
 
-    fn shared(self) -> &'static Shared {
-        // SAFETY: the mapping is large enough, aligned, zeroed, which is a valid Shared, and never unmapped once it is
-        // the process's.
-        let shared = unsafe { &*self.address() };
+    fn state(self) -> &'static ProcessState {
+        // SAFETY: the mapping is large enough, aligned and zeroed, which is a valid ProcessState. The process's page is
+        // never unmapped.
+        let state = unsafe { &*self.address() };
         if self.0.get() & Self::WIPED_ON_FORK == 0 {
-            shared.wipe_after_fork();
+            state.reset_after_fork();
         }
-        shared
+        state
     }
 }
 
-impl Shared {
-    /// What the kernel does elsewhere. The old resolver stays allocated: its lock may be held for ever.
-    fn wipe_after_fork(&self) {
+impl ProcessState {
+    /// Does what `MADV_WIPEONFORK` does on newer kernels. The old resolver stays allocated, because its lock may be held
+    /// forever.
+    fn reset_after_fork(&self) {
         // SAFETY: getpid has no preconditions.
         let pid = unsafe { libc::getpid() };
         if self.pid.swap(pid, Ordering::Relaxed) == pid {
             return;
         }
         self.resolver.store(ptr::null_mut(), Ordering::Release);
-        for mark in &self.threads {
-            mark.thread.store(0, Ordering::Relaxed);
+        for slot in &self.threads {
+            slot.thread.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// Sees to it that a panic is not printed to the host's standard error. The hook is that of this module's own copy of the
-/// standard library: a host in Rust keeps its own.
+/// Keeps panics from being printed to the host process's standard error. The hook belongs to this module's own copy of
+/// the standard library: a host process written in Rust keeps its own.
 fn silence_panics() {
     static SILENCED: AtomicBool = AtomicBool::new(false);
-    // The hook of a test program is the tests' own.
+    // In a test program the hook is the test harness's.
     if cfg!(not(test)) && !SILENCED.swap(true, Ordering::Relaxed) {
         panic::set_hook(Box::new(|_| {}));
     }
 }
 
 /// The time of `CLOCK_MONOTONIC_COARSE`, in seconds.
-fn seconds() -> u32 {
+fn monotonic_seconds() -> u32 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a local variable.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };

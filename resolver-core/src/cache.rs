@@ -2,6 +2,7 @@
 //!
 //! Reads no clock: `now` is an argument.
 
+use std::hash::BuildHasher;
 use std::time::Instant;
 
 use lru::LruCache;
@@ -34,53 +35,89 @@ impl CacheEntry {
     }
 }
 
-/// The octets that the map's next table may take, for each name that is in it: of a table of which half is in use the next
-/// is twice the size, and a place in it takes 17.
-const GROWTH: usize = 80;
+/// The most names in one shard.
+const MAX_SHARD: usize = 256;
 
-/// A bounded map from names to what is remembered of them.
+/// The largest table that a shard allocates, in octets: 1024 buckets of 16 octets and a control octet, and 16 more control
+/// octets. A table of 256 names has 512 buckets, but tombstones of removed names can make it double once.
+const LARGEST_TABLE: usize = 1024 * 17 + 16;
+
+/// A bounded map from names to cache entries.
+///
+/// It is divided into shards because `LruCache` allocates its table infallibly, so that the allocator of the process must
+/// have a reserve of that size. The least recently used name of the shard is evicted, not that of the whole cache.
+#[derive(Default)]
 pub(crate) struct Cache {
-    // Bounded by `insert`: with a capacity of its own, the map would allocate all of it at once, in every process.
-    entries: LruCache<Name, CacheEntry>,
-    /// The generation of the settings under which the entries were found.
+    /// A name belongs to the shard that its hash selects.
+    shards: Vec<LruCache<Name, CacheEntry>>,
+    hasher: lru::DefaultHasher,
+    /// The size that the shards were created for; 0 if there are none.
+    size: usize,
+    /// The most names in each of them.
+    shard_size: usize,
+    /// The generation of the settings that all entries were found with.
     generation: u32,
 }
 
-impl Default for Cache {
-    fn default() -> Self {
-        Self { entries: LruCache::unbounded(), generation: 0 }
-    }
-}
-
 impl Cache {
-    /// Removes every entry, unless the entries were found under settings of this generation.
+    /// Discards all entries unless they were found with this generation of the settings.
     pub(crate) fn set_generation(&mut self, generation: u32) {
         if self.generation != generation {
-            self.entries.clear();
+            self.resize(0);
             self.generation = generation;
         }
     }
 
     /// The entry of `name`, if it has not expired at `now`.
     pub(crate) fn get(&mut self, name: &Name, now: Instant) -> Option<&CacheEntry> {
-        let fresh = self.entries.peek(name).map(|entry| now < entry.expires())?;
+        let shard = self.shard(name)?;
+        let fresh = shard.peek(name).map(|entry| now < entry.expires())?;
         if !fresh {
-            self.entries.pop(name);
+            shard.pop(name);
             return None;
         }
-        self.entries.get(name)
+        shard.get(name)
     }
 
-    /// Replaces the entry of `name`, in a cache of at most `size` names. Does nothing if memory is short, because the map
-    /// allocates infallibly.
+    /// Inserts the entry of `name`, or replaces it, in a cache of at most `size` names. Discards all other entries if the
+    /// size was another. Inserts nothing if memory is short.
     pub(crate) fn insert(&mut self, name: &Name, entry: CacheEntry, size: usize) {
-        if size == 0 || !try_alloc::is_plenty(self.entries.len() * GROWTH) {
+        if !try_alloc::is_plenty(LARGEST_TABLE) {
             return;
         }
-        if self.entries.len() >= size && !self.entries.contains(name) {
-            self.entries.pop_lru();
+        if self.size != size {
+            self.resize(size);
         }
-        self.entries.put(name.clone(), entry);
+        let shard_size = self.shard_size;
+        let Some(shard) = self.shard(name) else { return };
+        // Bounded here: a capacity of its own would make the map allocate its whole table at once, in every process.
+        if shard.len() >= shard_size && !shard.contains(name) {
+            shard.pop_lru();
+        }
+        shard.put(name.clone(), entry);
+    }
+
+    /// Replaces the shards by empty ones for `size` names. The new size is 0 if memory is short.
+    #[cold]
+    fn resize(&mut self, size: usize) {
+        self.shards.clear();
+        self.size = 0;
+        let count = size.div_ceil(MAX_SHARD);
+        let Some(shard_size) = size.checked_div(count) else { return };
+        if try_alloc::reserve(&mut self.shards, count) {
+            self.shards.resize_with(count, LruCache::unbounded);
+            (self.size, self.shard_size) = (size, shard_size);
+        }
+    }
+
+    fn shard(&mut self, name: &Name) -> Option<&mut LruCache<Name, CacheEntry>> {
+        match self.shards.as_mut_slice() {
+            [only] => Some(only),
+            shards => {
+                let index = self.hasher.hash_one(name).checked_rem(shards.len() as u64)?;
+                shards.get_mut(usize::try_from(index).ok()?)
+            }
+        }
     }
 }
 
@@ -105,7 +142,7 @@ mod tests {
         cache.insert(&name("a.local"), no_response(start + Duration::from_secs(1)), 4);
         assert!(cache.get(&name("A.LOCAL"), start + Duration::from_millis(999)).is_some());
         assert!(cache.get(&name("a.local"), start + Duration::from_secs(1)).is_none());
-        assert_eq!(cache.entries.len(), 0);
+        assert_eq!(cache.shards[0].len(), 0);
     }
 
     #[test]
@@ -141,6 +178,39 @@ mod tests {
         assert!(cache.get(&name("a.local"), start).is_some());
         cache.set_generation(1);
         assert!(cache.get(&name("a.local"), start).is_none());
+    }
+
+    #[test]
+    fn a_large_cache_holds_nearly_as_many_names_as_its_size() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        for size in [257, 600, 4096] {
+            let mut cache = Cache::default();
+            for number in 0..2 * size {
+                let name = name(&format!("{number}.local"));
+                cache.insert(&name, no_response(later), size);
+                assert!(cache.get(&name, start).is_some());
+            }
+            let lengths: Vec<_> = cache.shards.iter().map(LruCache::len).collect();
+            let total: usize = lengths.iter().sum();
+            assert!(lengths.iter().all(|&length| length <= MAX_SHARD), "{size}: {lengths:?}");
+            assert!(total <= size && total > size - lengths.len(), "{size}: {lengths:?}");
+            cache.set_generation(1);
+            assert!(cache.get(&name("0.local"), start).is_none());
+        }
+    }
+
+    #[test]
+    fn another_size_discards_all_entries() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut cache = Cache::default();
+        cache.insert(&name("a.local"), no_response(later), 300);
+        cache.insert(&name("b.local"), no_response(later), 1);
+        assert!(cache.get(&name("a.local"), start).is_none());
+        assert!(cache.get(&name("b.local"), start).is_some());
+        cache.insert(&name("b.local"), no_response(later), 0);
+        assert!(cache.get(&name("b.local"), start).is_none());
     }
 
     #[test]

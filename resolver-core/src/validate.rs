@@ -179,15 +179,36 @@ mod tests {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "10.3.0.1/24")]);
         let mut pending = PendingQueries::default();
         pending.add(
-            SentQuery { id: ID, interface: 2, transport: Family::V4, rtype: RecordType::A, at: Instant::now() },
+            SentQuery {
+                id: ID,
+                interface: 2,
+                transport: Family::V4,
+                rtype: RecordType::A,
+                unicast_response: false,
+                at: Instant::now(),
+            },
             &name(),
         );
         pending.add(
-            SentQuery { id: ID + 1, interface: 3, transport: Family::V4, rtype: RecordType::A, at: Instant::now() },
+            SentQuery {
+                id: ID + 1,
+                interface: 3,
+                transport: Family::V4,
+                rtype: RecordType::A,
+                unicast_response: false,
+                at: Instant::now(),
+            },
             &name(),
         );
         pending.add(
-            SentQuery { id: ID + 2, interface: 2, transport: Family::V6, rtype: RecordType::A, at: Instant::now() },
+            SentQuery {
+                id: ID + 2,
+                interface: 2,
+                transport: Family::V6,
+                rtype: RecordType::A,
+                unicast_response: false,
+                at: Instant::now(),
+            },
             &name(),
         );
         validate(&datagram, octets, &pending, &interfaces).is_some()
@@ -265,7 +286,14 @@ mod tests {
         let mut pending = PendingQueries::default();
         let target = Name::from_text(b"host.local").unwrap();
         for (id, name) in [(ID, &name()), (ID + 1, &target), (ID + 2, &name())] {
-            let query = SentQuery { id, interface: 2, transport: Family::V4, rtype: RecordType::A, at: Instant::now() };
+            let query = SentQuery {
+                id,
+                interface: 2,
+                transport: Family::V4,
+                rtype: RecordType::A,
+                unicast_response: false,
+                at: Instant::now(),
+            };
             assert!(pending.add(query, name));
         }
         for (id, question, expected) in [

@@ -1,7 +1,7 @@
 import java.net.InetAddress;
 import java.net.URL;
 
-/** Names NAME: prints the addresses of a host, one a line, and then the page that it serves. */
+/** Names NAME: prints the addresses of a host, one per line, and then the page that it serves. */
 public class Names {
     public static void main(String[] arguments) throws Exception {
         for (InetAddress address : InetAddress.getAllByName(arguments[0])) {

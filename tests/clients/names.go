@@ -1,4 +1,4 @@
-// names NAME: prints the addresses of a host, one a line, and then what it says on port 80.
+// names NAME: prints the addresses of a host, one per line, and then its reply to an HTTP request.
 package main
 
 import (

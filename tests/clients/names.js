@@ -1,4 +1,4 @@
-// names.js NAME: prints the addresses of a host, one a line, and then the page that it serves.
+// names.js NAME: prints the addresses of a host, one per line, and then the page that it serves.
 const dns = require('node:dns');
 const http = require('node:http');
 

@@ -1,6 +1,6 @@
-/* abi IFINDEX [any]: every function of every service, called as glibc calls them, with every buffer. What is to be seen is
- * worked out here from the interface's definition, not from the module. With `any`, only names of more than two labels, where
- * the settings have it that any number will do. */
+/* abi IFINDEX [any]: every function of every service, called as glibc calls it, with buffers of every length and
+ * alignment. The expected results are derived from the definition of the interface, not from the module. With `any`,
+ * only names of more than two labels, for settings that allow any number of labels. */
 #include "guest.h"
 #include <strings.h>
 
@@ -37,7 +37,7 @@ static void load(struct service *service)
 {
     static const char *const names[] = {"gethostbyname_r",  "gethostbyname2_r", "gethostbyname3_r",
                                         "gethostbyname4_r", "gethostbyaddr_r",  "gethostbyaddr2_r"};
-    void **places[] = {(void **)&service->name1, (void **)&service->name2,   (void **)&service->name3,
+    void **functions[] = {(void **)&service->name1, (void **)&service->name2,   (void **)&service->name3,
                        (void **)&service->name4, (void **)&service->address, (void **)&service->address2};
     char file[64], full[128];
     snprintf(file, sizeof file, "libnss_%s.so.2", service->name);
@@ -46,36 +46,36 @@ static void load(struct service *service)
         fail("%s: %s", file, dlerror());
     for (int index = 0; index < 6; index++) {
         snprintf(full, sizeof full, "_nss_%s_%s", service->name, names[index]);
-        *places[index] = dlsym(module, full);
-        if (!*places[index])
+        *functions[index] = dlsym(module, full);
+        if (!*functions[index])
             fail("%s", full);
     }
 }
 
-/* The values that glibc's caller may have left behind; success must not be mistaken for them, nor failure. */
+/* Values that the caller may have left in errno and h_errno. Neither success nor failure may be confused with them. */
 static const int stale[][2] = {{ERANGE, NETDB_INTERNAL}, {0, 0}, {STALE, STALE}, {ENOENT, TRY_AGAIN}};
 
-/* What the caller is told by. In every third call it is told of errors by errno itself, as glibc's callers are. */
-struct told {
+/* The error codes that a call writes. In every third call errnop points to errno itself, as it does in glibc. */
+struct codes {
     int before, error, h_error;
     int *errnop;
 };
 
-static void prepare(struct told *told)
+static void prepare(struct codes *codes)
 {
-    told->before = told->error = stale[calls % 4][0];
-    told->h_error = stale[calls % 4][1];
-    told->errnop = calls % 3 ? &told->error : &errno;
-    errno = calls % 3 ? STALE : told->before;
+    codes->before = codes->error = stale[calls % 4][0];
+    codes->h_error = stale[calls % 4][1];
+    codes->errnop = calls % 3 ? &codes->error : &errno;
+    errno = calls % 3 ? STALE : codes->before;
     calls++;
 }
 
-/* The error that the caller was told of; errno, where that is another place, is as it was. */
-static int error_of(const char *what, const struct told *told)
+/* The error code that the call wrote. Checks that errno is unchanged if errnop pointed elsewhere. */
+static int error_of(const char *what, const struct codes *codes)
 {
-    if (told->errnop != &errno && errno != STALE)
-        fail("%s: errno", what);
-    return *told->errnop;
+    if (codes->errnop != &errno && errno != STALE)
+        fail("%s: errno changed to %d", what, errno);
+    return *codes->errnop;
 }
 
 static bool inside(const void *pointer, size_t size, const unsigned char *start, size_t length)
@@ -87,25 +87,26 @@ static bool inside(const void *pointer, size_t size, const unsigned char *start,
 static void expect_untouched(const char *what)
 {
     if (memcmp(arena, untouched, sizeof arena) != 0)
-        fail("%s: writes where it must not", what);
+        fail("%s: memory was written that must not be", what);
 }
 
-/* After success: only the buffer may have been written to. */
+/* After success, only the buffer may have been written to. */
 static void expect_margins(const char *what, const unsigned char *start, size_t length)
 {
     memset(arena + (start - arena), CANARY, length);
     expect_untouched(what);
 }
 
-static void expect_short(const char *what, size_t length, int status, const struct told *told)
+static void expect_short(const char *what, size_t length, int status, const struct codes *codes)
 {
-    int error = error_of(what, told), h_error = told->h_error;
+    int error = error_of(what, codes), h_error = codes->h_error;
     if (status != NSS_STATUS_TRYAGAIN || error != ERANGE || h_error != NETDB_INTERNAL)
         fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, h_error);
     expect_untouched(what);
 }
 
-/* The addresses that the responder gives a name: the first half IPv4, of the others every second link-local. */
+/* The responder has `count` addresses for a name. The first half are IPv4; every second one of the others is
+ * link-local. */
 static int v4_count(int count)
 {
     return (count + 1) / 2;
@@ -116,20 +117,20 @@ static int v6_count(int count)
     return count / 2;
 }
 
-/* In a host entry, global ones alone where there are any. */
+/* A host entry has link-local IPv6 addresses only if there are no others. */
 static int entry_count(int count, int family)
 {
     return family == AF_INET ? v4_count(count) : (v6_count(count) + 1) / 2;
 }
 
-static void expect_success(const char *what, size_t length, int status, const struct told *told)
+static void expect_success(const char *what, size_t length, int status, const struct codes *codes)
 {
-    int error = error_of(what, told);
-    if (status != NSS_STATUS_SUCCESS || error != told->before || told->h_error != NETDB_SUCCESS)
-        fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, told->h_error);
+    int error = error_of(what, codes);
+    if (status != NSS_STATUS_SUCCESS || error != codes->before || codes->h_error != NETDB_SUCCESS)
+        fail("%s, %zu octets: status %d, errno %d, h_errno %d", what, length, status, error, codes->h_error);
 }
 
-/* The octets of the responder's address with that number among those of its kind. */
+/* The octets of the responder's address number `number` among those of its family and scope. */
 static void address_of(int family, bool local, int number, unsigned char octets[16])
 {
     memset(octets, 0, 16);
@@ -147,64 +148,64 @@ static size_t padding(const unsigned char *start)
     return -(uintptr_t)start % 8;
 }
 
-/* `ip` is the only address, of a reverse lookup, or NULL. */
+/* `ip` is the address of a reverse lookup, the only one in the entry; otherwise NULL. */
 static void check_entry(const char *what, const struct hostent *host, const char *name, int family, int count,
                         const void *ip, const unsigned char *start, size_t length)
 {
     int size = family == AF_INET ? 4 : 16;
     if (host->h_addrtype != family || host->h_length != size)
-        fail("%s: family %d, length %d", what, host->h_addrtype, host->h_length);
+        fail("%s: address family %d, length %d", what, host->h_addrtype, host->h_length);
     if (!inside(host->h_name, strlen(name) + 1, start, length) || strcmp(host->h_name, name) != 0)
-        fail("%s: the name", what);
+        fail("%s: wrong name", what);
     if (!inside(host->h_aliases, sizeof(char *), start, length) || (uintptr_t)host->h_aliases % 8 || *host->h_aliases)
-        fail("%s: the aliases", what);
+        fail("%s: wrong aliases", what);
     if (!inside(host->h_addr_list, sizeof(char *) * (count + 1), start, length) || (uintptr_t)host->h_addr_list % 8)
-        fail("%s: the list", what);
+        fail("%s: the address list is misplaced", what);
     for (int index = 0; index < count; index++) {
         unsigned char expected[16];
         address_of(family, false, index, expected);
         if (!inside(host->h_addr_list[index], size, start, length))
-            fail("%s: address %d is outside of the buffer", what, index);
+            fail("%s: address %d is outside the buffer", what, index);
         if (!ip && memcmp(host->h_addr_list[index], expected, size) != 0)
-            fail("%s: address %d is another", what, index);
+            fail("%s: wrong address %d", what, index);
         if (ip && memcmp(host->h_addr_list[index], ip, size) != 0)
-            fail("%s: the address is another", what);
+            fail("%s: wrong address", what);
     }
     if (host->h_addr_list[count])
-        fail("%s: the list does not end", what);
+        fail("%s: the address list has no end", what);
 }
 
 static void check_tuples(const char *what, const struct service *service, const struct gaih_addrtuple_ *tuple,
-                         const struct gaih_addrtuple_ *given, const char *name, int count, const unsigned char *start,
+                         const struct gaih_addrtuple_ *own, const char *name, int count, const unsigned char *start,
                          size_t length)
 {
-    int v4 = 0, v6 = 0, kinds[3] = {0};
+    int v4 = 0, v6 = 0, numbers[3] = {0};
     for (; tuple; tuple = tuple->next) {
-        if (tuple != given && (!inside(tuple, sizeof *tuple, start, length) || (uintptr_t)tuple % 8))
-            fail("%s: a tuple is outside of the buffer", what);
+        if (tuple != own && (!inside(tuple, sizeof *tuple, start, length) || (uintptr_t)tuple % 8))
+            fail("%s: a tuple is outside the buffer", what);
         if (!inside(tuple->name, strlen(name) + 1, start, length) || strcmp(tuple->name, name) != 0)
-            fail("%s: the name", what);
+            fail("%s: wrong name", what);
         bool local = tuple->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)tuple->addr);
         if (tuple->scopeid != (local ? interface : 0))
-            fail("%s: scope %u", what, tuple->scopeid);
-        /* Those of one kind come in the responder's order. Behind an IPv4 address there are zeros. */
+            fail("%s: wrong scope %u", what, tuple->scopeid);
+        /* Addresses of the same family and scope keep the responder's order. An IPv4 address is padded with zeros. */
         unsigned char expected[16];
-        address_of(tuple->family, local, kinds[tuple->family == AF_INET ? 0 : 1 + local]++, expected);
+        address_of(tuple->family, local, numbers[tuple->family == AF_INET ? 0 : 1 + local]++, expected);
         if (memcmp(tuple->addr, expected, sizeof expected) != 0)
-            fail("%s: another address", what);
+            fail("%s: wrong address", what);
         v4 += tuple->family == AF_INET;
         v6 += tuple->family == AF_INET6;
         if (v4 + v6 > count)
             fail("%s: too many tuples", what);
     }
     if (v4 != (service->v4 ? v4_count(count) : 0) || v6 != (service->v6 ? v6_count(count) : 0))
-        fail("%s: %d and %d tuples", what, v4, v6);
+        fail("%s: %d IPv4 and %d IPv6 tuples", what, v4, v6);
 }
 
 static void check_ttl(const char *what, int32_t ttl)
 {
     if (ttl < 0 || ttl > 10)
-        fail("%s: a TTL of %d", what, ttl);
+        fail("%s: TTL %d", what, ttl);
 }
 
 /* gethostbyname_r, 2_r and 3_r. */
@@ -225,61 +226,62 @@ static void entries(const struct service *service, int which, int family, const 
             char *canonical = what;
             bool null = calls % 2;
             char *buffer = (char *)start;
-            struct told told;
-            prepare(&told);
+            struct codes codes;
+            prepare(&codes);
             if (which == 1)
-                status = service->name1(name, &host, buffer, length, told.errnop, &told.h_error);
+                status = service->name1(name, &host, buffer, length, codes.errnop, &codes.h_error);
             else if (which == 2)
-                status = service->name2(name, family, &host, buffer, length, told.errnop, &told.h_error);
+                status = service->name2(name, family, &host, buffer, length, codes.errnop, &codes.h_error);
             else
-                status = service->name3(name, family, &host, buffer, length, told.errnop, &told.h_error,
+                status = service->name3(name, family, &host, buffer, length, codes.errnop, &codes.h_error,
                                         null ? NULL : &ttl, null ? NULL : &canonical);
             if (length < enough) {
-                expect_short(what, length, status, &told);
+                expect_short(what, length, status, &codes);
                 if (memcmp(&host, &before, sizeof host) != 0 || ttl != INT32_MAX || canonical != what)
-                    fail("%s: the outputs are touched", what);
+                    fail("%s: an output was written", what);
                 continue;
             }
-            expect_success(what, length, status, &told);
+            expect_success(what, length, status, &codes);
             check_entry(what, &host, name, family, count, NULL, start, length);
             if (which == 3 && !null) {
                 check_ttl(what, ttl);
                 if (canonical != host.h_name)
-                    fail("%s: the canonical name", what);
+                    fail("%s: wrong canonical name", what);
             }
             expect_margins(what, start, length);
         }
     }
 }
 
-static void tuples(const struct service *service, const char *name, int count, bool give)
+static void tuples(const struct service *service, const char *name, int count, bool pass_first)
 {
     char what[128];
-    snprintf(what, sizeof what, "%s gethostbyname4_r, %s%s", service->name, name, give ? ", first given" : "");
+    snprintf(what, sizeof what, "%s gethostbyname4_r, %s%s", service->name, name,
+             pass_first ? ", first tuple passed in" : "");
     int all = (service->v4 ? v4_count(count) : 0) + (service->v6 ? v6_count(count) : 0);
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
-        size_t enough = padding(start) + 40 * (all - give) + strlen(name) + 1;
+        size_t enough = padding(start) + 40 * (all - pass_first) + strlen(name) + 1;
         for (size_t length = 0; length <= enough + 8; length++) {
-            struct told told;
-            struct gaih_addrtuple_ own, before, *first = give ? &own : NULL;
+            struct codes codes;
+            struct gaih_addrtuple_ own, before, *first = pass_first ? &own : NULL;
             memset(&own, 0x5a, sizeof own);
             before = own;
             int32_t ttl = INT32_MAX;
             bool null = calls % 2;
-            prepare(&told);
-            int status = service->name4(name, &first, (char *)start, length, told.errnop, &told.h_error,
+            prepare(&codes);
+            int status = service->name4(name, &first, (char *)start, length, codes.errnop, &codes.h_error,
                                         null ? NULL : &ttl);
             if (length < enough) {
-                expect_short(what, length, status, &told);
-                if (memcmp(&own, &before, sizeof own) != 0 || first != (give ? &own : NULL) || ttl != INT32_MAX)
-                    fail("%s: the outputs are touched", what);
+                expect_short(what, length, status, &codes);
+                if (memcmp(&own, &before, sizeof own) != 0 || first != (pass_first ? &own : NULL) || ttl != INT32_MAX)
+                    fail("%s: an output was written", what);
                 continue;
             }
-            expect_success(what, length, status, &told);
-            if (!first || (give && first != &own))
-                fail("%s: the first tuple", what);
-            check_tuples(what, service, first, give ? &own : NULL, name, count, start, length);
+            expect_success(what, length, status, &codes);
+            if (!first || (pass_first && first != &own))
+                fail("%s: wrong first tuple", what);
+            check_tuples(what, service, first, pass_first ? &own : NULL, name, count, start, length);
             if (!null)
                 check_ttl(what, ttl);
             expect_margins(what, start, length);
@@ -299,32 +301,33 @@ static void reverse(const struct service *service, bool with_ttl)
         size_t enough = padding(start) + 8 * 3 + 16 + sizeof name;
         for (size_t length = 0; length <= enough + 8; length++) {
             int status;
-            struct told told;
+            struct codes codes;
             struct hostent host, before;
             memset(&host, 0x5a, sizeof host);
             before = host;
             int32_t ttl = INT32_MAX;
             bool null = calls % 2;
-            prepare(&told);
+            prepare(&codes);
             if (with_ttl)
-                status = service->address2(&ip, 16, AF_INET6, &host, (char *)start, length, told.errnop, &told.h_error,
-                                           null ? NULL : &ttl);
+                status = service->address2(&ip, 16, AF_INET6, &host, (char *)start, length, codes.errnop,
+                                           &codes.h_error, null ? NULL : &ttl);
             else
-                status = service->address(&ip, 16, AF_INET6, &host, (char *)start, length, told.errnop, &told.h_error);
+                status = service->address(&ip, 16, AF_INET6, &host, (char *)start, length, codes.errnop,
+                                          &codes.h_error);
             if (!service->v6) {
-                int error = error_of(what, &told);
-                if (status != NSS_STATUS_UNAVAIL || error != 0 || told.h_error != HOST_NOT_FOUND)
-                    fail("%s: status %d, errno %d, h_errno %d", what, status, error, told.h_error);
+                int error = error_of(what, &codes);
+                if (status != NSS_STATUS_UNAVAIL || error != 0 || codes.h_error != HOST_NOT_FOUND)
+                    fail("%s: status %d, errno %d, h_errno %d", what, status, error, codes.h_error);
                 expect_untouched(what);
                 continue;
             }
             if (length < enough) {
-                expect_short(what, length, status, &told);
+                expect_short(what, length, status, &codes);
                 if (memcmp(&host, &before, sizeof host) != 0 || ttl != INT32_MAX)
-                    fail("%s: the outputs are touched", what);
+                    fail("%s: an output was written", what);
                 continue;
             }
-            expect_success(what, length, status, &told);
+            expect_success(what, length, status, &codes);
             check_entry(what, &host, name, AF_INET6, 1, &ip, start, length);
             if (with_ttl && !null)
                 check_ttl(what, ttl);
@@ -346,31 +349,32 @@ static const int no_data[3] = {NSS_STATUS_NOTFOUND, ENOENT, NO_DATA};
 static const int bad_family[3] = {NSS_STATUS_UNAVAIL, EAFNOSUPPORT, NO_RECOVERY};
 static const int bad_address[3] = {NSS_STATUS_UNAVAIL, EAFNOSUPPORT, HOST_NOT_FOUND};
 
-/* A name that is not found, by every function, with every stale value. */
+/* A name that must not be found, by every function, with every stale value. */
 static void refused(const struct service *service, const char *name, const int (*expected)[3])
 {
     char what[400];
     char *start = (char *)arena + MARGIN + 3;
     int family = service->v4 ? AF_INET : AF_INET6;
-    /* Three, so that each of the four functions is called with each of the four stale values, and both ways. */
+    /* Twelve rounds, so that each of the four functions is called with each of the four stale values, and with either
+     * errnop. */
     for (size_t index = 0; index < 12; index++, calls++) {
         int status;
-        struct told told;
+        struct codes codes;
         struct hostent host;
         struct gaih_addrtuple_ *first = NULL;
         int32_t ttl = INT32_MAX;
         char *canonical = what;
         snprintf(what, sizeof what, "%s, `%.100s`", service->name, name);
 #define TRY(call)                                                                                                      \
-    prepare(&told);                                                                                                    \
+    prepare(&codes);                                                                                                    \
     status = (call);                                                                                                   \
-    expect(what, status, error_of(what, &told), told.h_error, expected)
-        TRY(service->name1(name, &host, start, 512, told.errnop, &told.h_error));
-        TRY(service->name2(name, family, &host, start, 512, told.errnop, &told.h_error));
-        TRY(service->name3(name, family, &host, start, 512, told.errnop, &told.h_error, &ttl, &canonical));
-        TRY(service->name4(name, &first, start, 512, told.errnop, &told.h_error, &ttl));
+    expect(what, status, error_of(what, &codes), codes.h_error, expected)
+        TRY(service->name1(name, &host, start, 512, codes.errnop, &codes.h_error));
+        TRY(service->name2(name, family, &host, start, 512, codes.errnop, &codes.h_error));
+        TRY(service->name3(name, family, &host, start, 512, codes.errnop, &codes.h_error, &ttl, &canonical));
+        TRY(service->name4(name, &first, start, 512, codes.errnop, &codes.h_error, &ttl));
         if (first || ttl != INT32_MAX || canonical != what)
-            fail("%s: the outputs are touched", what);
+            fail("%s: an output was written", what);
     }
 }
 
@@ -383,35 +387,35 @@ static void expect_name(const char *what, const char *found, const char *name)
     expect_untouched(what);
 }
 
-/* A name that is found, by every function. */
+/* A name that must be found, by every function. */
 static void accepted(const struct service *service, const char *name)
 {
     char what[400], *start = (char *)arena + MARGIN, *canonical = NULL;
     struct gaih_addrtuple_ *first = NULL;
     struct hostent host;
-    struct told told;
+    struct codes codes;
     int family = service->v4 ? AF_INET : AF_INET6;
     snprintf(what, sizeof what, "%s, `%.300s`", service->name, name);
-    prepare(&told);
-    expect_success(what, 4096, service->name4(name, &first, start, 4096, told.errnop, &told.h_error, NULL), &told);
+    prepare(&codes);
+    expect_success(what, 4096, service->name4(name, &first, start, 4096, codes.errnop, &codes.h_error, NULL), &codes);
     expect_name(what, first->name, name);
     for (int which = service->v4 ? 1 : 2; which <= 3; which++) {
         int status;
-        prepare(&told);
+        prepare(&codes);
         if (which == 1)
-            status = service->name1(name, &host, start, 4096, told.errnop, &told.h_error);
+            status = service->name1(name, &host, start, 4096, codes.errnop, &codes.h_error);
         else if (which == 2)
-            status = service->name2(name, family, &host, start, 4096, told.errnop, &told.h_error);
+            status = service->name2(name, family, &host, start, 4096, codes.errnop, &codes.h_error);
         else
-            status = service->name3(name, family, &host, start, 4096, told.errnop, &told.h_error, NULL, &canonical);
-        expect_success(what, 4096, status, &told);
+            status = service->name3(name, family, &host, start, 4096, codes.errnop, &codes.h_error, NULL, &canonical);
+        expect_success(what, 4096, status, &codes);
         if (which == 3 && canonical != host.h_name)
-            fail("%s: the canonical name is not the entry's", what);
+            fail("%s: the canonical name is not that of the entry", what);
         expect_name(what, host.h_name, name);
     }
 }
 
-/* A name of so many octets, in labels of 63 and less. */
+/* A name of `length` octets, in labels of at most 63. */
 static const char *of_length(size_t length)
 {
     static char name[600];
@@ -444,7 +448,7 @@ static void names(const struct service *service)
     accepted(service, longest);
     snprintf(longer, sizeof longer, "%s.local", long_label);
     refused(service, longer, &malformed);
-    /* 253 octets are 255 on the wire. No more than two labels are asked for, whatever their length. */
+    /* 253 octets are 255 in wire form. Names of more than two labels are not looked up, whatever their length. */
     refused(service, of_length(100), &not_ours);
     refused(service, of_length(252), &not_ours);
     refused(service, of_length(253), &not_ours);
@@ -453,7 +457,7 @@ static void names(const struct service *service)
     static const size_t over[] = {254, 255, 256, 257, 300, 512};
     for (size_t index = 0; index < sizeof over / sizeof *over; index++)
         refused(service, of_length(over[index]), &malformed);
-    /* 2,000 octets, all in good labels and all in one. */
+    /* About 2,000 octets, in valid labels and in one label. */
     char huge[2100] = "";
     for (int index = 0; index < 30; index++)
         strcat(strcat(huge, label), ".");
@@ -496,13 +500,13 @@ static void families(const struct service *service)
         status = service->address("0123456789abcdef", 16, bad[index], &host, start, 512, &error, &h_error);
         expect(what, status, error, h_error, &bad_address);
     }
-    /* gethostbyname has no family: it means IPv4. */
+    /* gethostbyname has no family argument: it means IPv4. */
     error = ERANGE, h_error = NETDB_INTERNAL;
     status = service->name1("a.local", &host, start, 512, &error, &h_error);
     if (!service->v4)
         expect(service->name, status, error, h_error, &no_data);
     memset(arena, CANARY, sizeof arena);
-    /* No family in the functions that have room for one means IPv4, too. */
+    /* In functions with a family argument, AF_UNSPEC means IPv4, too. */
     error = ERANGE, h_error = NETDB_INTERNAL;
     status = service->name2("a.local", AF_UNSPEC, &host, start, 512, &error, &h_error);
     if (!service->v4)
@@ -526,19 +530,19 @@ static void families(const struct service *service)
         error = ERANGE, h_error = NETDB_INTERNAL;
         status = service->address(ip, length, AF_INET, &host, start, 512, &error, &h_error);
         if (length != 4)
-            expect("a length for IPv4", status, error, h_error, &bad_address);
+            expect("address length for IPv4", status, error, h_error, &bad_address);
         error = ERANGE, h_error = NETDB_INTERNAL;
-        /* With the right length it may have an answer. */
+        /* With the right length there may be an answer. */
         if (length == 16)
             continue;
         status = service->address(ip, length, AF_INET6, &host, start, 512, &error, &h_error);
-        expect("a length for IPv6", status, error, h_error, &bad_address);
+        expect("address length for IPv6", status, error, h_error, &bad_address);
     }
 }
 
-/* A name with so many addresses, all of which are remembered. On a busy machine half of an answer may come too late; then
- * another name is taken. */
-static void remembered_name(char *name, size_t size, int addresses)
+/* A name with that many addresses, all of them cached. On a busy machine half of an answer may arrive too late; then
+ * another name is tried. */
+static void cached_name(char *name, size_t size, int addresses)
 {
     static char buffer[LARGEST];
     for (int attempt = 0; attempt < 50; attempt++) {
@@ -569,21 +573,21 @@ int main(int count, char **arguments)
             names_of_any_labels(service);
             continue;
         }
-        for (size_t which = 0; which < 4; which++) {
+        for (size_t size = 0; size < 4; size++) {
             char name[64];
-            int addresses = counts[which];
-            remembered_name(name, sizeof name, addresses);
+            int addresses = counts[size];
+            cached_name(name, sizeof name, addresses);
             if (service->v4 || addresses > 1) {
                 tuples(service, name, addresses, false);
                 tuples(service, name, addresses, true);
             }
             if (service->v4)
                 entries(service, 1, AF_INET, name, addresses);
-            for (int kind = 2; kind <= 3; kind++) {
+            for (int which = 2; which <= 3; which++) {
                 if (service->v4)
-                    entries(service, kind, AF_INET, name, addresses);
+                    entries(service, which, AF_INET, name, addresses);
                 if (service->v6 && addresses > 1)
-                    entries(service, kind, AF_INET6, name, addresses);
+                    entries(service, which, AF_INET6, name, addresses);
             }
         }
         reverse(service, false);

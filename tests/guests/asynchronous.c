@@ -1,4 +1,4 @@
-/* getaddrinfo_a, whose helper threads have small stacks. */
+/* Lookups through getaddrinfo_a, whose helper threads have small stacks. */
 #include "guest.h"
 
 int main(void)

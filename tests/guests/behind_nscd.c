@@ -1,4 +1,4 @@
-/* A program whose lookups are made by nscd: it finds the same, and never loads the module itself. */
+/* A program whose lookups go through nscd: it gets the same results and never loads the module itself. */
 #include "guest.h"
 #include <link.h>
 
@@ -11,7 +11,7 @@ static int is_module(struct dl_phdr_info *info, size_t size, void *unused)
 
 int main(void)
 {
-    for (int time = 0; time < 2; time++) {
+    for (int round = 0; round < 2; round++) {
         must_find("host.local", AF_UNSPEC);
         must_find("many500-nscd.local", AF_UNSPEC);
         for (int family = 0; family < 2; family++) {
@@ -25,9 +25,9 @@ int main(void)
         if (!host || strcmp(host->h_name, "reverse.local") != 0)
             fail("gethostbyaddr");
         if (look_up("a..local", AF_UNSPEC) != EAI_NONAME)
-            fail("a malformed name");
+            fail("a malformed name was not rejected");
     }
     if (dl_iterate_phdr(is_module, NULL))
-        fail("the module is loaded here: nscd was not asked");
+        fail("the module is loaded in this process: nscd was not used");
     printf("found by nscd\n");
 }

@@ -1,14 +1,14 @@
-/* Threads that are cancelled at every moment of a lookup: no descriptor stays, nothing aborts, the next lookup works. */
+/* Threads are cancelled at every point of a lookup: no descriptor stays open, nothing aborts, the next lookup works. */
 #include "guest.h"
 
 enum { THREADS = 24, EARLY = 300 };
 
-static void *wait_for_silence(void *argument)
+static void *look_up_unknown_name(void *argument)
 {
     long number = (long)argument;
     char name[64];
     snprintf(name, sizeof name, "nobody-%ld.local", number);
-    /* Through glibc and, of every four, one directly. */
+    /* One thread in four calls the module directly, the others through glibc. */
     if (number % 4 == 3)
         ask(name);
     else
@@ -17,24 +17,24 @@ static void *wait_for_silence(void *argument)
     return NULL;
 }
 
-static void *keep_asking(void *argument)
+static void *look_up_repeatedly(void *argument)
 {
     for (int turn = 0;; turn++) {
         char name[64];
         snprintf(name, sizeof name, "early-%ld-%d.local", (long)argument, turn % 4);
-        /* Not through glibc, whose own sockets are left open where the thread ends. */
+        /* Not through glibc, which leaves its own sockets open if the thread is cancelled. */
         ask(name);
         pthread_testcancel();
     }
     return NULL;
 }
 
-/* At every moment of a short lookup, too: one thread after the other is cancelled some microseconds later than the last. */
+/* At every point of a short lookup, too: each thread is cancelled five microseconds later than the one before. */
 static void cancel_early(void)
 {
     for (long number = 0; number < EARLY; number++) {
         pthread_t thread;
-        pthread_create(&thread, NULL, keep_asking, (void *)number);
+        pthread_create(&thread, NULL, look_up_repeatedly, (void *)number);
         sleep_ms(0.005 * number);
         pthread_cancel(thread);
         void *result;
@@ -51,7 +51,7 @@ int main(void)
     int before = open_descriptors();
     pthread_t threads[THREADS];
     for (long number = 0; number < THREADS; number++) {
-        pthread_create(&threads[number], NULL, wait_for_silence, (void *)number);
+        pthread_create(&threads[number], NULL, look_up_unknown_name, (void *)number);
         sleep_ms(20);
     }
     for (int number = 0; number < THREADS; number++)

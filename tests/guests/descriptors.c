@@ -1,4 +1,5 @@
-/* stdio | closed | reused | many | none: descriptors that are closed, too many, or none left. */
+/* descriptors stdio | closed | reused | many | none: the standard descriptors are closed, another thread closes all or
+ * reuses them, thousands are open, or none is available. */
 #include "guest.h"
 #include <sys/resource.h>
 
@@ -6,7 +7,7 @@ static int out;
 
 static volatile int result;
 
-static void *ask_slowly(void *argument)
+static void *ask_in_thread(void *argument)
 {
     result = ask(argument);
     return NULL;
@@ -16,12 +17,11 @@ static pthread_t begin(const char *name)
 {
     pthread_t thread;
     result = -100;
-    pthread_create(&thread, NULL, ask_slowly, (void *)name);
+    pthread_create(&thread, NULL, ask_in_thread, (void *)name);
     return thread;
 }
 
-/* With the descriptors 0 to 2 closed, no socket is ever one of them: the host may write to those what is meant for the
- * terminal. */
+/* If descriptors 0 to 2 are closed, no socket may take their place: the host process may write its output to them. */
 static void closed_stdio(void)
 {
     out = fcntl(1, F_DUPFD, 100);
@@ -41,10 +41,11 @@ static void closed_stdio(void)
     }
     dup2(out, 1);
     if (in_use)
-        fail("descriptors 0 to 2 are used: %d", in_use);
+        fail("descriptors 0 to 2 are in use, or a lookup failed: %d", in_use);
 }
 
-/* Another thread closes everything in the middle, and in one case uses the numbers for itself: what it opened stays open. */
+/* Another thread closes all descriptors during the lookup. With `reuse` it opens files in their place, which must stay
+ * open. */
 static void closed_by_another(bool reuse)
 {
     out = fcntl(1, F_DUPFD, 3);
@@ -62,27 +63,29 @@ static void closed_by_another(bool reuse)
         for (int count = 0; reuse && count < 8; count++)
             others[count] = open("/dev/null", O_RDWR);
         pthread_join(thread, NULL);
-        /* The early ones may be closed at any time: by the thread that opens sockets when its own are closed. */
+        /* In even rounds the lookup may still be opening its sockets, and then close a file that took the number of
+         * one. Only odd rounds are checked. */
         for (int count = 0; reuse && number % 2 && count < 8; count++)
             lost += fcntl(others[count], F_GETFD) < 0;
         if (lost)
-            fail("%s: %d of the files that were opened meanwhile are closed", name, lost);
-        /* Where nothing is left to wait for, nothing is waited for. */
+            fail("%s: the lookup closed %d files that were opened meanwhile", name, lost);
+        /* A lookup without any usable socket ends early. */
         if (now_ms() - start > (reuse ? 2400 : 1500))
             fail("%s took %.0f ms", name, now_ms() - start);
         if (ask("warm2.local") != 2 || ask(number % 2 ? "next.local" : "other.local") != 2)
-            fail("the next lookup fails");
+            fail("the next lookup failed");
     }
 }
 
-/* Another thread closes one of the sockets, which the module finds out when it asks again; and then uses the number. */
+/* Another thread closes one of the sockets, which the module notices when it retransmits. Then the thread reuses the
+ * number. */
 static void closed_and_reused_later(void)
 {
     ask("warm.local");
     for (int number = 0; number < 3; number++) {
         char name[64];
         snprintf(name, sizeof name, "slow700-later-%d.local", number);
-        /* The number that the first of the sockets will have; the next ones follow. */
+        /* The number that the first socket will have; the others follow. */
         int first = fcntl(0, F_DUPFD, 3);
         close(first);
         pthread_t thread = begin(name);
@@ -92,12 +95,12 @@ static void closed_and_reused_later(void)
         sleep_ms(350);
         int other = open("/dev/null", O_RDWR);
         if (other != first + number)
-            fail("%s: the number is %d, not %d", name, other, first + number);
+            fail("%s: the new file has number %d, not %d", name, other, first + number);
         pthread_join(thread, NULL);
         if (result <= 0)
-            fail("%s: %d, though other sockets were left", name, result);
+            fail("%s: %d, although other sockets were left", name, result);
         if (close(other) != 0)
-            fail("%s: a file that was opened meanwhile is closed", name);
+            fail("%s: the lookup closed a file that was opened meanwhile", name);
     }
 }
 
@@ -114,8 +117,8 @@ static void many(void)
         fail("not found with 2,500 descriptors");
 }
 
-/* None left. `limit` is where the next would be. */
-static void leave(rlim_t count)
+/* Limits descriptors to numbers below `count`. */
+static void limit_descriptors(rlim_t count)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -125,35 +128,35 @@ static void leave(rlim_t count)
 
 static void none(void)
 {
-    /* Before the first load, in a child: glibc cannot load the module, and may never try again. It lives. */
+    /* Before the module is loaded, in a child: glibc cannot load it, and may never try again. The process survives. */
     pid_t pid = fork();
     if (pid == 0) {
-        leave(3);
+        limit_descriptors(3);
         look_up("early.local", AF_UNSPEC);
-        leave(1024);
+        limit_descriptors(1024);
         look_up("early.local", AF_UNSPEC);
         _exit(0);
     }
     int status;
     waitpid(pid, &status, 0);
     if (status != 0)
-        fail("before the first load: %d", status);
+        fail("before the module was loaded: status %d", status);
     must_find("loaded.local", AF_UNSPEC);
     ask("loaded.local");
-    for (int more = 0; more < 8; more++) {
-        leave(3 + more);
+    for (int available = 0; available < 8; available++) {
+        limit_descriptors(3 + available);
         char name[64];
-        snprintf(name, sizeof name, "none-%d.local", more);
+        snprintf(name, sizeof name, "none-%d.local", available);
         int found = ask(name);
-        if (more == 0 && found != -TRY_AGAIN)
-            fail("with no descriptor left: %d", found);
+        if (available == 0 && found != -TRY_AGAIN)
+            fail("with no descriptor available: %d", found);
         if (found <= 0 && found != -TRY_AGAIN)
-            fail("with %d descriptors left: %d", more, found);
-        /* glibc asks the next service, which has no descriptors either. */
-        if (more == 0 && look_up(name, AF_INET) == 0)
-            fail("getaddrinfo finds it with no descriptor left");
+            fail("with %d descriptors available: %d", available, found);
+        /* glibc calls the next service, which has no descriptors either. */
+        if (available == 0 && look_up(name, AF_INET) == 0)
+            fail("getaddrinfo found the name with no descriptor available");
     }
-    leave(1024);
+    limit_descriptors(1024);
     must_find("again.local", AF_UNSPEC);
 }
 

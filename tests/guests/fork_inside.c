@@ -1,24 +1,25 @@
-/* A process that is forked in the middle of a lookup by the thread that makes it: by fork, _Fork and vfork, from a signal
- * handler and from other threads. Parent and child both get on. */
+/* A process forks during a lookup: by fork and _Fork in a signal handler of the thread that looks up, and by vfork in
+ * another thread. Parent and child both continue to work. */
 #include "guest.h"
 
 pid_t _Fork(void);
 
-static volatile sig_atomic_t way;
+/* Whether to call _Fork instead of fork. */
+static volatile sig_atomic_t use_Fork;
 static volatile pid_t forked = -1;
 
-/* How many the process has when it begins. */
+/* The number of open descriptors when the process starts, as text. */
 static char descriptors[16];
 
 static void fork_in_handler(int signal)
 {
     (void)signal;
-    forked = way ? _Fork() : fork();
+    forked = use_Fork ? _Fork() : fork();
 }
 
-static void fork_in_the_middle(int the_way)
+static void fork_during_lookup(int variant)
 {
-    way = the_way;
+    use_Fork = variant;
     forked = -1;
     struct sigaction action = {.sa_handler = fork_in_handler};
     sigaction(SIGINT, &action, NULL);
@@ -28,9 +29,9 @@ static void fork_in_the_middle(int the_way)
     struct itimerspec soon = {.it_value = {.tv_nsec = 100000000}};
     timer_settime(timer, 0, &soon, NULL);
     char name[64];
-    snprintf(name, sizeof name, "slow200-%d.local", the_way);
+    snprintf(name, sizeof name, "slow200-%d.local", variant);
     int before = open_descriptors(), found = ask(name);
-    /* Both read from the same sockets, and either may have taken an answer that was the other's. */
+    /* Parent and child read from the same sockets, so either may have received the other's answer. */
     int next = ask("next.local");
     if (forked == 0)
         _exit(found > 0 && next == 2 ? 0 : 1);
@@ -39,12 +40,12 @@ static void fork_in_the_middle(int the_way)
         fail("no fork");
     waitpid(forked, &status, 0);
     if (found <= 0 || next != 2 || status != 0)
-        fail("fork %d: parent %d and %d, child %d", the_way, found, next, status);
-    expect_descriptors(before, "after a fork inside");
+        fail("fork %d: parent %d and %d, child %d", variant, found, next, status);
+    expect_descriptors(before, "after a fork during a lookup");
     timer_delete(timer);
 }
 
-static void *ask_slowly(void *argument)
+static void *ask_in_thread(void *argument)
 {
     for (int number = 0; number < 8; number++) {
         char name[64];
@@ -54,12 +55,12 @@ static void *ask_slowly(void *argument)
     return NULL;
 }
 
-/* What is executed inherits no socket. */
-static void execute_beside_lookups(void)
+/* A program that is executed during lookups inherits no socket. */
+static void execute_during_lookups(void)
 {
     pthread_t threads[4];
     for (long number = 0; number < 4; number++)
-        pthread_create(&threads[number], NULL, ask_slowly, (void *)number);
+        pthread_create(&threads[number], NULL, ask_in_thread, (void *)number);
     for (int number = 0; number < 50; number++) {
         pid_t pid = vfork();
         if (pid == 0) {
@@ -69,7 +70,7 @@ static void execute_beside_lookups(void)
         int status;
         waitpid(pid, &status, 0);
         if (status != 0)
-            fail("the executed program has more descriptors than are its own");
+            fail("the executed program inherited descriptors");
         usleep(5000);
     }
     for (int number = 0; number < 4; number++)
@@ -83,8 +84,8 @@ int main(int count, char **arguments)
     snprintf(descriptors, sizeof descriptors, "%d", open_descriptors());
     if (ask("host.local") != 2)
         fail("no addresses");
-    fork_in_the_middle(0);
-    fork_in_the_middle(1);
-    execute_beside_lookups();
+    fork_during_lookup(0);
+    fork_during_lookup(1);
+    execute_during_lookups();
     printf("fork, _Fork, vfork\n");
 }

@@ -1,13 +1,13 @@
-/* forks [THREADS [FORKS [unwiped]]]: children of a process whose threads are inside lookups, and fork as well. Each child looks
- * up a name that is remembered and one that is not; none may hang, and each has a memory of its own. The kernel may be one
- * that wipes no page in a child. */
+/* forks [THREADS [FORKS [unwiped]]]: a process forks while its threads are inside lookups; the threads fork as well.
+ * Each child looks up a name that the parent has cached and a new one. No child may hang, and each has a cache of its
+ * own. With `unwiped`, madvise fails as on a kernel without MADV_WIPEONFORK. */
 #include "guest.h"
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 static bool unwiped;
 
-/* What the module calls. */
+/* Called by the module. */
 int madvise(void *start, size_t length, int advice)
 {
     if (unwiped) {
@@ -17,6 +17,7 @@ int madvise(void *start, size_t length, int advice)
     return (int)syscall(SYS_madvise, start, length, advice);
 }
 
+/* The number of sockets that have been opened. */
 static unsigned long opened;
 
 int socket(int domain, int type, int protocol)
@@ -28,7 +29,7 @@ int socket(int domain, int type, int protocol)
 static volatile bool stop;
 static volatile unsigned long lookups;
 
-/* In a child: 0 if all is well. */
+/* Runs in a child: 0 for success, 2 if only one address was found, 1 and 3 for failures. */
 static int child(int number)
 {
     char name[64];
@@ -36,14 +37,14 @@ static int child(int number)
     int same = ask("same0-0.local"), other = ask(name);
     if (same <= 0 || other <= 0)
         return 1;
-    /* What was asked for just now is remembered, whoever held the lock when the child was made. */
+    /* The new name must be cached now, even if another thread held the cache's lock at the time of the fork. */
     unsigned long before = opened;
     if (ask(name) != other || opened != before)
         return other == 2 ? 3 : 2;
     return same == 2 && other == 2 ? 0 : 2;
 }
 
-/* Waits at most this long for a child; its status, or -1 if it hangs. */
+/* Waits at most `limit` milliseconds for a child. Returns its status, or -1 if it hangs. */
 static int wait_for(pid_t pid, double limit)
 {
     int status;
@@ -55,7 +56,7 @@ static int wait_for(pid_t pid, double limit)
     return -1;
 }
 
-static int forked, hung, failed, partly;
+static int forked, hung, failed, incomplete;
 
 static void fork_once(int number)
 {
@@ -66,19 +67,18 @@ static void fork_once(int number)
     __sync_fetch_and_add(&forked, 1);
     __sync_fetch_and_add(&hung, status == -1);
     __sync_fetch_and_add(&failed, status > 0 && WEXITSTATUS(status) != 2);
-    __sync_fetch_and_add(&partly, status > 0 && WEXITSTATUS(status) == 2);
+    __sync_fetch_and_add(&incomplete, status > 0 && WEXITSTATUS(status) == 2);
 }
 
-/* Each thread forks now and then, too. */
-static void *keep_asking(void *argument)
+static void *look_up_and_fork(void *argument)
 {
     for (unsigned long number = 0; !stop; number++) {
         char name[64];
-        /* Mostly what is remembered: that is where the lock is. */
+        /* Mostly cached names, because these lookups take the cache's lock. */
         snprintf(name, sizeof name, "%s%lu-%ld.local", number % 16 ? "same" : "new", number % 16 ? 0 : number,
                  (long)argument);
         if (ask(name) < 0)
-            fail("%s was not found", name);
+            fail("%s: not found", name);
         if (number % 1024 == 1023)
             fork_once((int)(1000000 * ((long)argument + 1) + number));
         __sync_fetch_and_add(&lookups, 1);
@@ -96,13 +96,13 @@ int main(int count, char **arguments)
         fail("no addresses");
     pthread_t askers[64];
     for (long number = 0; number < threads; number++)
-        pthread_create(&askers[number], NULL, keep_asking, (void *)number);
+        pthread_create(&askers[number], NULL, look_up_and_fork, (void *)number);
     for (int number = 0; number < forks; number++)
         fork_once(number);
     stop = true;
     for (int number = 0; number < threads; number++)
         pthread_join(askers[number], NULL);
-    printf("%d forks, %d of them by the first of %d threads, and %lu lookups: %d hung, %d failed, %d with one family\n", forked,
-           forks, threads + 1, lookups, hung, failed, partly);
+    printf("%d forks, %d by the first of %d threads, and %lu lookups: %d hung, %d failed, %d found one family\n",
+           forked, forks, threads + 1, lookups, hung, failed, incomplete);
     return hung != 0 || failed != 0;
 }

@@ -1,5 +1,5 @@
-/* What the guests have in common: the module's functions, lookups through glibc, and checks.
- * A guest ends with status 0 if it found everything in order; else it says what was not, on standard output. */
+/* Common code of the test programs: the module's functions, lookups through glibc, and checks.
+ * A program exits with status 0 if every check passed. Otherwise it prints the failed check to standard output. */
 #ifndef GUEST_H
 #define GUEST_H
 
@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* nss.h: one address, and a link to the next. */
+/* struct gaih_addrtuple of nss.h: one address, and a link to the next. */
 struct gaih_addrtuple_ {
     struct gaih_addrtuple_ *next;
     char *name;
@@ -37,7 +37,7 @@ typedef enum nss_status by_name2(const char *, int, struct hostent *, char *, si
 typedef enum nss_status by_name4(const char *, struct gaih_addrtuple_ **, char *, size_t, int *, int *, int32_t *);
 typedef enum nss_status by_address(const void *, socklen_t, int, struct hostent *, char *, size_t, int *, int *);
 
-/* Ends the guest, which has found something wrong. */
+/* Reports a failed check and ends the program. */
 __attribute__((noreturn, format(printf, 1, 2), unused)) static void fail(const char *format, ...)
 {
     va_list arguments;
@@ -52,7 +52,7 @@ __attribute__((noreturn, format(printf, 1, 2), unused)) static void fail(const c
     _exit(1);
 }
 
-/* Milliseconds since some moment. */
+/* Milliseconds of the monotonic clock. */
 __attribute__((unused)) static double now_ms(void)
 {
     struct timespec time;
@@ -67,7 +67,8 @@ __attribute__((unused)) static void sleep_ms(double ms)
         ;
 }
 
-/* A function of the module, of the service that SERVICE names or, without that, of the one that is the file itself. */
+/* A function of the module, for the service that the environment variable SERVICE names. The default is mdns_minimal,
+ * the file itself; the other services are links to it. */
 __attribute__((unused)) static void *module_function(const char *name)
 {
     static void *module;
@@ -87,8 +88,8 @@ __attribute__((unused)) static void *module_function(const char *name)
     return function;
 }
 
-/* Asks the module itself for all addresses of a name: how many there are, or the negative h_errno. Whatever comes of it, errno
- * is as it was. */
+/* Calls the module directly for all addresses of a name. Returns their number, or the negated h_errno. Checks that
+ * errno is unchanged, whatever the result. */
 __attribute__((unused)) static int ask_into(const char *name, size_t size)
 {
     static by_name4 *function;
@@ -100,7 +101,7 @@ __attribute__((unused)) static int ask_into(const char *name, size_t size)
     errno = 4711;
     int status = function(name, &first, buffer, sizeof buffer, &error, &h_error, NULL);
     if (errno != 4711)
-        fail("%s: errno is changed to %d", name, errno);
+        fail("%s: errno changed to %d", name, errno);
     if (status != NSS_STATUS_SUCCESS)
         return h_error > 0 ? -h_error : -99;
     int count = 0;
@@ -114,7 +115,7 @@ __attribute__((unused)) static int ask(const char *name)
     return ask_into(name, 2048);
 }
 
-/* Asks glibc for all addresses of a name: 0 or getaddrinfo's error. */
+/* Looks up all addresses of a name through glibc. Returns 0 or the error of getaddrinfo. */
 __attribute__((unused)) static int look_up(const char *name, int family)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found = NULL;
@@ -124,7 +125,7 @@ __attribute__((unused)) static int look_up(const char *name, int family)
     return result;
 }
 
-/* As above, where the name is there. */
+/* As above, for a name that must be found. */
 __attribute__((unused)) static void must_find(const char *name, int family)
 {
     int result = look_up(name, family);
@@ -132,7 +133,7 @@ __attribute__((unused)) static void must_find(const char *name, int family)
         fail("getaddrinfo of %s: %s", name, gai_strerror(result));
 }
 
-/* The open descriptors, but for the one that it takes to count them. */
+/* The number of open descriptors, without the one that is opened to count them. */
 __attribute__((unused)) static int open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");

@@ -1,6 +1,6 @@
-/* A name service module, `instant`, that has its answer at once: what a lookup takes with it is glibc's own part.
- * It knows two addresses for every name but those that begin with `nobody`, over which it sleeps for two seconds when the
- * first is asked for, as a lookup does that nobody answers. */
+/* `instant`, a name service module that answers immediately. The time that a lookup takes with it is glibc's own share.
+ * Every name has two addresses, except names that begin with `nobody`: their first lookup takes two seconds, like one
+ * that gets no response. */
 #include "guest.h"
 
 enum nss_status _nss_instant_gethostbyname4_r(const char *name, struct gaih_addrtuple_ **tuples, char *buffer,
@@ -11,9 +11,9 @@ enum nss_status _nss_instant_gethostbyname4_r(const char *name, struct gaih_addr
     size_t length = strlen(name) + 1;
     (void)ttl;
     if (strncmp(name, "nobody", 6) == 0) {
-        struct timespec silence = {2, 0};
+        struct timespec timeout = {2, 0};
         if (!slept)
-            nanosleep(&silence, NULL);
+            nanosleep(&timeout, NULL);
         slept = true;
         *error = ENOENT;
         *h_error = HOST_NOT_FOUND;
@@ -25,7 +25,7 @@ enum nss_status _nss_instant_gethostbyname4_r(const char *name, struct gaih_addr
         return NSS_STATUS_TRYAGAIN;
     }
     char *copy = memcpy(first + 2, name, length);
-    /* The test LAN's first host. In this order glibc takes one socket less to sort them. */
+    /* The first host of the test LAN. In this order glibc needs one socket less to sort the addresses. */
     first[0] = (struct gaih_addrtuple_){first + 1, copy, AF_INET6, {htonl(0xfd770001), 0, 0, htonl(1)}, 0};
     first[1] = (struct gaih_addrtuple_){NULL, copy, AF_INET, {htonl(0x0a4d0101)}, 0};
     *tuples = first;

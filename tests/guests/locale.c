@@ -1,4 +1,4 @@
-/* The Turkish locale, in which the capital of i is not I. */
+/* Lookups in the Turkish locale, in which I is not the uppercase of i. */
 #include "guest.h"
 #include <ctype.h>
 #include <locale.h>

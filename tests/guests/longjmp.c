@@ -1,4 +1,4 @@
-/* Signal handlers that jump out of a lookup: nothing is left behind, and the next lookup works. */
+/* Signal handlers jump out of a lookup: nothing is leaked, and the next lookup works. */
 #include "guest.h"
 #include <setjmp.h>
 
@@ -29,13 +29,13 @@ int main(void)
             struct itimerspec soon = {.it_value = {.tv_nsec = 50000000}};
             timer_settime(timer, 0, &soon, NULL);
             look_up(name, AF_INET);
-            /* glibc may have returned before the signal came through. */
+            /* The lookup may have ended before the signal was delivered. */
             sleep_ms(100);
             jumped = false;
         }
         timer_delete(timer);
         if (!jumped)
-            fail("signal %d never came", signals[number]);
+            fail("signal %d was not delivered", signals[number]);
         expect_descriptors(before, "after a jump");
         snprintf(name, sizeof name, "next-%d.local", number);
         must_find(name, AF_INET);

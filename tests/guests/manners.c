@@ -1,5 +1,5 @@
-/* What the module asks of the kernel, seen by a process that stands in between: nothing that could raise SIGPIPE, nothing
- * that blocks but poll, no descriptor that an executed program would inherit. */
+/* The module's system calls, which this program intercepts: none can raise SIGPIPE, none but poll can block, and no
+ * descriptor is inherited by executed programs. */
 #include "guest.h"
 #include <poll.h>
 #include <sys/syscall.h>
@@ -24,7 +24,7 @@ ssize_t send(int fd, const void *octets, size_t length, int flags)
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     if (armed && !(flags & MSG_DONTWAIT))
-        fail("recvmsg may block");
+        fail("recvmsg without MSG_DONTWAIT");
     received++;
     return syscall(SYS_recvmsg, fd, message, flags);
 }
@@ -41,7 +41,7 @@ int poll(struct pollfd *descriptors, nfds_t count, int timeout)
 int socket(int domain, int type, int protocol)
 {
     if (armed && (type & (SOCK_CLOEXEC | SOCK_NONBLOCK)) != (SOCK_CLOEXEC | SOCK_NONBLOCK))
-        fail("a socket that may block or be inherited: family %d, type %#x", domain, type);
+        fail("a socket that can block or be inherited: family %d, type %#x", domain, type);
     opened++;
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
@@ -49,22 +49,22 @@ int socket(int domain, int type, int protocol)
 int main(void)
 {
     if (signal(SIGPIPE, SIG_DFL) != SIG_DFL)
-        fail("SIGPIPE was not at its default");
+        fail("SIGPIPE is not handled by default");
     module_function("gethostbyname4_r");
     armed = 1;
-    int found = ask("host.local"), silence = ask("nobody.local");
+    int found = ask("host.local"), unknown = ask("nobody.local");
     int sent_before = sent, opened_before = opened, polled_before = polled;
-    int again = ask("host.local"), not_ours = ask("host.example");
+    int again = ask("host.local"), foreign = ask("host.example");
     armed = 0;
-    if (found != 2 || silence != -HOST_NOT_FOUND || again != 2 || not_ours != -HOST_NOT_FOUND)
-        fail("%d, %d, %d, %d", found, silence, again, not_ours);
+    if (found != 2 || unknown != -HOST_NOT_FOUND || again != 2 || foreign != -HOST_NOT_FOUND)
+        fail("%d, %d, %d, %d", found, unknown, again, foreign);
     if (!sent || !received || !polled || !opened)
-        fail("nothing was seen: %d sent, %d received, %d polled, %d opened", sent, received, polled, opened);
+        fail("calls were not intercepted: %d sent, %d received, %d polled, %d opened", sent, received, polled, opened);
     if (sent != sent_before || opened != opened_before || polled != polled_before)
-        fail("what is remembered, or not ours, reaches the network");
+        fail("the lookup of a cached or foreign name used the network");
     struct sigaction action;
     sigaction(SIGPIPE, NULL, &action);
     if (action.sa_handler != SIG_DFL)
-        fail("SIGPIPE is not at its default any more");
+        fail("the module changed the handling of SIGPIPE");
     printf("%d sent, %d received, %d polls, %d sockets\n", sent, received, polled, opened);
 }

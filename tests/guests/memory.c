@@ -1,7 +1,8 @@
-/* memory [NAMES | pieces]: a process whose malloc fails from some call on, for every such call: every lookup returns, and when
- * there is memory again the next one works. The module's calls of malloc are the only ones that fail. NAMES is how many names
- * are remembered when the memory is full; by default, one less than make the table of names grow. With `pieces`, malloc fails
- * for all that is larger than some size, as where there is memory in small pieces alone; the cache is to have 4,096 names. */
+/* memory [NAMES | pieces]: malloc fails from its Nth call on, or only in its Nth call, for every N that occurs.
+ * Every lookup must return, and once malloc works again, the next lookup must succeed. Only calls of the module
+ * fail. NAMES is the number of cached names when malloc begins to fail; by default, the cache's table grows with
+ * one more name. With `pieces`, malloc fails for every size above some limit, as if memory were fragmented;
+ * cache-size must be 4096. */
 #include "guest.h"
 #include <malloc.h>
 
@@ -12,10 +13,10 @@ void *__libc_memalign(size_t, size_t);
 
 enum { NEVER = 1 << 30 };
 
-/* The calls so far, and which is the first to fail; or just the one. */
-static volatile int calls, first = NEVER, just_one;
+/* The calls so far, the first one that fails, and whether it is the only one. */
+static volatile int calls, first = NEVER, only_one;
 
-/* What is larger fails in any case. */
+/* Allocations above this size always fail. */
 static volatile size_t largest = SIZE_MAX;
 
 static bool fails(size_t size)
@@ -25,7 +26,7 @@ static bool fails(size_t size)
         return true;
     }
     int call = __sync_fetch_and_add(&calls, 1);
-    if (just_one ? call != first : call < first)
+    if (only_one ? call != first : call < first)
         return false;
     errno = ENOMEM;
     return true;
@@ -73,8 +74,8 @@ static int reverse(void)
     return function(&ip, 16, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error);
 }
 
-/* Any answer will do, but not a wrong one. */
-static void try_all(int number)
+/* Lookups of every kind. They may fail, but must not return a wrong answer. */
+static void look_up_all(int number)
 {
     char name[64];
     snprintf(name, sizeof name, "many50-%d.local", number);
@@ -86,28 +87,28 @@ static void try_all(int number)
     reverse();
 }
 
-static int child(int number, int remembered)
+static int child(int number, int cached)
 {
-    for (int count = 0; count < remembered; count++) {
+    for (int count = 0; count < cached; count++) {
         char name[64];
         snprintf(name, sizeof name, "remembered-%d.local", count);
         ask(name);
     }
     fail_from(number);
-    try_all(number);
-    bool all_tried = calls <= number;
-    /* Again and again: what had to make do must not pile up. */
+    look_up_all(number);
+    bool was_last = calls <= number;
+    /* Repeated lookups must not use up the allocator's reserve. */
     int rounds = number == 0 ? 300 : 20;
     for (int count = 0; count < rounds; count++)
-        try_all(number * 100 + count);
+        look_up_all(number * 100 + count);
     fail_from(NEVER);
     int again = ask("again.local");
     if (again <= 0)
-        fail("call %d: %d when there is memory again", number, again);
-    return all_tried ? 10 : 0;
+        fail("call %d: %d when malloc works again", number, again);
+    return was_last ? 10 : 0;
 }
 
-/* With memory for pieces of this size alone, as many names as the cache is to have. */
+/* More names than the cache holds, when malloc fails for larger sizes than `size`. */
 static int child_in_pieces(size_t size)
 {
     largest = size;
@@ -120,7 +121,7 @@ static int child_in_pieces(size_t size)
     return 0;
 }
 
-static void *ask_without(void *argument)
+static void *ask_without_memory(void *argument)
 {
     for (int count = 0; count < 5; count++) {
         char name[64];
@@ -130,13 +131,13 @@ static void *ask_without(void *argument)
     return NULL;
 }
 
-/* So many that the reserve would not do for all of them at once. */
+/* The allocator's reserve is too small for that many threads at once. */
 static int child_with_threads(void)
 {
     enum { THREADS = 200 };
     pthread_t threads[THREADS];
     for (long number = 0; number < THREADS; number++)
-        pthread_create(&threads[number], NULL, ask_without, (void *)number);
+        pthread_create(&threads[number], NULL, ask_without_memory, (void *)number);
     fail_from(0);
     for (int number = 0; number < THREADS; number++)
         pthread_join(threads[number], NULL);
@@ -144,28 +145,29 @@ static int child_with_threads(void)
     return ask("again.local") <= 0;
 }
 
-static int end_of(pid_t pid)
+static int wait_for(pid_t pid)
 {
     int status;
     waitpid(pid, &status, 0);
     return status;
 }
 
-/* The number of calls that a first round of lookups makes. */
-static int every_call(int remembered, int one)
+/* Lets malloc fail from each of its calls on, or in each one alone. Returns the number of calls that the first round of
+ * lookups makes. */
+static int every_call(int cached, int one)
 {
-    just_one = one;
+    only_one = one;
     for (int number = 0; number < 2000; number++) {
         pid_t pid = fork();
         if (pid == 0)
-            _exit(child(number, remembered));
-        int status = end_of(pid);
+            _exit(child(number, cached));
+        int status = wait_for(pid);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 10)
             return number;
         if (status != 0)
-            fail("%d remembered, call %d%s: status %#x", remembered, number, one ? " alone" : "", status);
+            fail("%d names cached, call %d%s: status %#x", cached, number, one ? " alone" : "", status);
     }
-    fail("too many calls");
+    fail("malloc is called too often");
 }
 
 static void in_pieces(void)
@@ -176,11 +178,13 @@ static void in_pieces(void)
         pid_t pid = fork();
         if (pid == 0)
             _exit(child_in_pieces(sizes[index]));
-        int status = end_of(pid);
+        int status = wait_for(pid);
         if (status != 0)
-            fail("pieces of %zu octets: status %#x", sizes[index], status);
+            fail("malloc of at most %zu octets: status %#x", sizes[index], status);
     }
-    printf("%d sizes of pieces\n", COUNT);
+    /* One table for that many names would be larger than what the allocator's reserve serves. */
+    int large = every_call(895, false);
+    printf("%d limits of size; failing from each of %d calls on with a large cache\n", COUNT, large);
 }
 
 int main(int argument_count, char **arguments)
@@ -198,8 +202,9 @@ int main(int argument_count, char **arguments)
     pid_t pid = fork();
     if (pid == 0)
         _exit(child_with_threads());
-    int status = end_of(pid);
+    int status = wait_for(pid);
     if (status != 0)
-        fail("threads: status %#x", status);
-    printf("failing from each of %d calls on, each of %d alone, each of %d with a full memory\n", count, alone, full);
+        fail("many threads: status %#x", status);
+    printf("failing from each of %d calls on, each of %d alone, each of %d on with %d names cached\n", count, alone,
+           full, names);
 }

@@ -1,17 +1,17 @@
-/* outcomes NOTFOUND UNAVAIL TRYAGAIN LINE [WHY]: every outcome of a lookup through each of glibc's calls, with this hosts
- * line. The three letters say who answers when the module says that: F for the service behind it, N for nobody. With a
- * reason, the outcomes of lookups that fail for it:
- *   down      there is no interface to ask on
- *   none      no descriptor is left for the module
- *   refused   it may not open a socket
- *   panic     it panics (in the build that can be made to) */
+/* outcomes NOTFOUND UNAVAIL TRYAGAIN LINE [WHY]: every outcome of a lookup through each of glibc's functions, with LINE
+ * as the hosts line. Each of the first three arguments says who answers if the module returns that status: F for the
+ * files, the next service; N for nobody. With WHY, only lookups that fail for that reason:
+ *   down      there is no interface to query
+ *   none      no descriptor is available to the module
+ *   refused   the module may not open a socket
+ *   panic     the module panics (needs a build with panic injection) */
 #include "guest.h"
 #include <strings.h>
 #include <sys/syscall.h>
 
 extern int __nss_configure_lookup(const char *, const char *);
 
-/* What the module's calls of socket() fail with, if they do. glibc's own calls do not come by here. */
+/* The error of the module's calls of socket(), or 0. glibc's own calls are not intercepted. */
 static int refusal;
 
 int socket(int domain, int type, int protocol)
@@ -23,15 +23,15 @@ int socket(int domain, int type, int protocol)
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
-/* Who answered: M the module, F the files; or else N nobody, D nobody but the name exists, A nobody for now, X nobody ever,
- * ? something else. */
-static char who_has(int family, const void *address)
+/* Who answered: M for the module, F for the files. Without an answer: N if the name does not exist, D if it has no
+ * data, A for a temporary and X for a permanent failure. ? for anything else. */
+static char owner_of(int family, const void *address)
 {
-    static const unsigned char of_files[16] = {0xfd, 0x99};
+    static const unsigned char files_prefix[2] = {0xfd, 0x99};
     const unsigned char *octets = address;
     if (family == AF_INET)
         return octets[0] == 10 ? 'M' : octets[0] == 127 ? 'F' : '?';
-    return memcmp(octets, of_files, 2) == 0 ? 'F' : octets[0] >= 0xfd ? 'M' : '?';
+    return memcmp(octets, files_prefix, 2) == 0 ? 'F' : octets[0] >= 0xfd ? 'M' : '?';
 }
 
 static char by_getaddrinfo(const char *name, int family, int flags)
@@ -49,8 +49,8 @@ static char by_getaddrinfo(const char *name, int family, int flags)
         const void *address = each->ai_family == AF_INET ? (void *)&((struct sockaddr_in *)each->ai_addr)->sin_addr
                                                          : (void *)&((struct sockaddr_in6 *)each->ai_addr)->sin6_addr;
         if (each == found)
-            who = who_has(each->ai_family, address);
-        else if (who != who_has(each->ai_family, address))
+            who = owner_of(each->ai_family, address);
+        else if (who != owner_of(each->ai_family, address))
             who = '?';
     }
     if (flags & AI_CANONNAME && (!found->ai_canonname || strcasecmp(found->ai_canonname, name) != 0))
@@ -67,19 +67,19 @@ static char by_entry(const struct hostent *host)
                : h_errno == TRY_AGAIN    ? 'A'
                : h_errno == NO_RECOVERY  ? 'X'
                                          : '?';
-    return who_has(host->h_addrtype, host->h_addr_list[0]);
+    return owner_of(host->h_addrtype, host->h_addr_list[0]);
 }
 
 static void expect(const char *call, const char *name, char expected, char who)
 {
-    /* getaddrinfo has no word of its own for that. */
+    /* getaddrinfo does not distinguish a permanent failure. */
     if (expected == 'X' && strncmp(call, "getaddrinfo", 11) == 0 && (who == 'N' || who == 'D'))
         return;
     if (who != expected)
-        fail("%s of %s: %c instead of %c", call, name, who, expected);
+        fail("%s of %s: got %c, expected %c", call, name, who, expected);
 }
 
-/* All calls that may ask for a name: those for IPv6 have an expectation of their own. */
+/* Every function that looks up a name, with the expected result for IPv4, for IPv6 and for both. */
 static void by_name(const char *name, char v4, char v6, char both)
 {
     expect("getaddrinfo", name, both, by_getaddrinfo(name, AF_UNSPEC, 0));
@@ -93,7 +93,7 @@ static void by_name(const char *name, char v4, char v6, char both)
     expect("gethostbyname2, AF_INET6", name, v6, by_entry(gethostbyname2(name, AF_INET6)));
 }
 
-static char who_names(const char *name)
+static char owner_of_name(const char *name)
 {
     return strcmp(name, "reverse.local") == 0 ? 'M' : strcmp(name, "files.example") == 0 ? 'F' : '?';
 }
@@ -104,23 +104,25 @@ static void by_address_of(const char *text, char expected)
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     bool is_v6 = inet_pton(AF_INET6, text, &v6.sin6_addr) == 1;
     inet_pton(AF_INET, text, &v4.sin_addr);
-    const struct hostent *host = is_v6 ? gethostbyaddr(&v6.sin6_addr, 16, AF_INET6) : gethostbyaddr(&v4.sin_addr, 4, AF_INET);
-    expect("gethostbyaddr", text, expected, host ? who_names(host->h_name) : h_errno == HOST_NOT_FOUND ? 'N' : '?');
+    const struct hostent *host =
+        is_v6 ? gethostbyaddr(&v6.sin6_addr, 16, AF_INET6) : gethostbyaddr(&v4.sin_addr, 4, AF_INET);
+    expect("gethostbyaddr", text, expected, host ? owner_of_name(host->h_name) : h_errno == HOST_NOT_FOUND ? 'N' : '?');
     const struct sockaddr *address = is_v6 ? (void *)&v6 : (void *)&v4;
     socklen_t length = is_v6 ? sizeof v6 : sizeof v4;
     char name[256];
     int result = getnameinfo(address, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
-    expect("getnameinfo", text, expected, result == 0 ? who_names(name) : result == EAI_NONAME ? 'N' : '?');
-    /* Without a name, the number. */
+    expect("getnameinfo", text, expected, result == 0 ? owner_of_name(name) : result == EAI_NONAME ? 'N' : '?');
+    /* Without a name, getnameinfo must return the address as text. */
     if (getnameinfo(address, length, name, sizeof name, NULL, 0, 0) != 0)
-        fail("getnameinfo of %s does not print the number", text);
+        fail("getnameinfo of %s does not return the address as text", text);
 }
 
+/* Who answers after each status of the module. */
 static char not_found, unavailable, try_again;
 
-/* A name of which so many addresses are remembered. On a busy machine a part of an answer may come too late; then another
- * name is taken. */
-static const char *remembered(const char *prefix, int addresses)
+/* A name with that many addresses, all of them cached. On a busy machine a part of an answer may arrive too late; then
+ * another name is tried. */
+static const char *cached_name(const char *prefix, int addresses)
 {
     static char name[64];
     for (int attempt = 0; attempt < 20; attempt++) {
@@ -131,32 +133,31 @@ static const char *remembered(const char *prefix, int addresses)
     fail("no name with %d addresses", addresses);
 }
 
-static void usual(void)
+static void without_failure(void)
 {
     char no_data = not_found == 'F' ? 'F' : 'D';
-    by_name(remembered("host", 2), 'M', 'M', 'M');
-    /* More than fits into the buffer that glibc begins with. */
-    by_name(remembered("many500-outcomes", 500), 'M', 'M', 'M');
-    /* No IPv6 address, which the first call for both finds out. */
+    by_name(cached_name("host", 2), 'M', 'M', 'M');
+    /* More addresses than fit into glibc's first buffer. */
+    by_name(cached_name("many500-outcomes", 500), 'M', 'M', 'M');
+    /* A host without an IPv6 address. The first call, for both families, finds that out. */
     by_name("many1-outcomes.local", 'M', no_data, 'M');
     by_name("nobody.local", not_found, not_found, not_found);
     by_name("a..local", not_found, not_found, not_found);
     by_name("host.example", unavailable, unavailable, unavailable);
-    /* A family that is none. */
+    /* An unsupported address family. */
     if (gethostbyname2("host.local", AF_UNIX))
-        fail("an entry of no family");
+        fail("a host entry of an unsupported family");
     by_address_of("fe80::7", 'M');
     by_address_of("fe80::dead", not_found);
     by_address_of("10.1.2.3", unavailable);
 }
 
-/* A lookup that fails: `who` answers, or if that is N, nobody for the reason that `otherwise` stands for. */
+/* A lookup that fails in the module. If `who` is F, the files answer. Otherwise the result is `otherwise`. */
 static void failing(char who, char otherwise)
 {
     char expected = who == 'F' ? 'F' : otherwise;
     by_name("failing.local", expected, expected, expected);
-    /* A reverse lookup that fails lets the number be printed, and asks the next service even where there will be more of
-     * what ran out. */
+    /* A failed reverse lookup always goes on to the next service, even if the failure is temporary. */
     by_address_of("fe80::f", unavailable);
 }
 
@@ -165,7 +166,7 @@ static void panic(void)
     void *module = dlopen("libnss_mdns_minimal.so.2", RTLD_NOW);
     void (*panic_at)(uint32_t) = module ? (void (*)(uint32_t))dlsym(module, "nss_mdns_panic_at") : NULL;
     if (!panic_at)
-        fail("this build cannot be made to panic");
+        fail("this build has no panic injection");
     panic_at(1);
     failing(unavailable, 'X');
 }
@@ -187,7 +188,7 @@ int main(int count, char **arguments)
     } else if (strcmp(why, "panic") == 0) {
         panic();
     } else {
-        usual();
+        without_failure();
     }
     printf("%s %s\n", arguments[4], why);
 }

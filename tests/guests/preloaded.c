@@ -1,5 +1,5 @@
-/* A library for LD_PRELOAD whose socket() looks up a name first, as those of proxies do. It ends the process where that has
- * no end. */
+/* A library for LD_PRELOAD whose socket() first looks up a name, like those of proxies. It aborts the process on
+ * endless recursion. */
 #define _GNU_SOURCE
 #include <netdb.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* races ROUNDS FILE: many threads in the module at once, from its first use on, while its settings in FILE change, under
- * ThreadSanitizer, which ends the process with status 66 where two of them meet without order. Linked with the sanitizer's
- * runtime; only the module is instrumented. */
+/* races ROUNDS FILE: many threads use the module at once, from its first use on, while its settings in FILE change.
+ * ThreadSanitizer ends the process with status 66 if it detects a data race. This program is linked with the
+ * sanitizer's runtime, but only the module is instrumented. */
 #include "guest.h"
 
-enum { THREADS = 12, FOUND = 66 };
+enum { THREADS = 12, RACE_DETECTED = 66 };
 
 void *__interceptor_malloc(size_t);
 void *__interceptor_calloc(size_t, size_t);
@@ -11,14 +11,14 @@ void *__interceptor_realloc(void *, size_t);
 int __interceptor_posix_memalign(void **, size_t, size_t);
 void __tsan_write8(void *);
 
-/* Allocations of this thread that are yet to fail: the module has a reserve for those. */
-static __thread int failing;
+/* How many of this thread's next allocations fail. The module then uses its reserve. */
+static __thread int failures_left;
 
 static bool fails(void)
 {
-    if (failing == 0)
+    if (failures_left == 0)
         return false;
-    failing--;
+    failures_left--;
     errno = ENOMEM;
     return true;
 }
@@ -67,10 +67,10 @@ static int entry(const char *name)
     return by_name_and_family(name, AF_INET, &host, buffer, sizeof buffer, &error, &h_error);
 }
 
-/* While others without memory have used half of the reserve, a lookup fails for the moment (EAI_AGAIN). */
+/* A lookup fails temporarily while other threads without memory use more than half of the reserve. */
 enum { TRIES = 200 };
 
-static int ask_with_patience(const char *name)
+static int ask_until_available(const char *name)
 {
     int found = ask(name);
     for (int tries = 0; found == -TRY_AGAIN && tries < TRIES; tries++) {
@@ -80,7 +80,7 @@ static int ask_with_patience(const char *name)
     return found;
 }
 
-static int entry_with_patience(const char *name)
+static int entry_until_available(const char *name)
 {
     int status = entry(name);
     for (int tries = 0; status == NSS_STATUS_TRYAGAIN && tries < TRIES; tries++) {
@@ -90,7 +90,7 @@ static int entry_with_patience(const char *name)
     return status;
 }
 
-/* The same names for all threads, and some of each one's own; what is remembered, what is not, and what nobody knows. */
+/* Names that all threads share and names of each thread's own; cached, new and unknown names. */
 static void *look_up_everything(void *argument)
 {
     long thread = (long)argument;
@@ -98,26 +98,26 @@ static void *look_up_everything(void *argument)
     pthread_barrier_wait(&start);
     for (int turn = 0; turn < 40; turn++) {
         snprintf(name, sizeof name, "shared-%d.local", turn % 8);
-        int found = ask_with_patience(name);
+        int found = ask_until_available(name);
         if (found <= 0)
             fail("%s: %d", name, found);
         snprintf(name, sizeof name, "own-%ld-%d.local", thread, turn);
-        int status = turn % 8 == 0 ? entry_with_patience(name) : NSS_STATUS_SUCCESS;
+        int status = turn % 8 == 0 ? entry_until_available(name) : NSS_STATUS_SUCCESS;
         if (status != NSS_STATUS_SUCCESS)
             fail("%s: status %d", name, status);
-        /* Without memory anything may come of it, but the next must work. */
-        failing = turn % 4 == 1 ? 30 : 0;
+        /* Without memory the lookup may fail, but the next one must work. */
+        failures_left = turn % 4 == 1 ? 30 : 0;
         snprintf(name, sizeof name, "poor-%ld-%d.local", thread % 4, turn);
         ask(name);
-        failing = 0;
+        failures_left = 0;
         reverse((unsigned char)(turn % 4));
         entry("shared-0.local");
         ask("a..local");
         ask("host.example");
     }
-    /* Silence, asked for together and remembered together. */
-    if (thread % 3 == 0 && ask_with_patience("nobody.local") != -HOST_NOT_FOUND)
-        fail("nobody is found");
+    /* Several threads look up an unknown name at once, and cache that there was no response. */
+    if (thread % 3 == 0 && ask_until_available("nobody.local") != -HOST_NOT_FOUND)
+        fail("an unknown name was found");
     return NULL;
 }
 
@@ -141,7 +141,7 @@ static void *change_settings(void *argument)
     return argument;
 }
 
-static void *write_without_order(void *word)
+static void *write_unsynchronised(void *word)
 {
     for (int turn = 0; turn < 100000; turn++)
         __tsan_write8(word);
@@ -158,7 +158,7 @@ static void run(int threads, void *(*work)(void *), void *argument)
         pthread_join(ids[number], NULL);
 }
 
-/* In a child, whose first use of the module is the first of all. */
+/* Runs a round in a child, in which nothing has used the module before. Round -1 is a deliberate race. */
 static int status_of(int round)
 {
     pid_t pid = fork();
@@ -166,7 +166,7 @@ static int status_of(int round)
         static uint64_t word;
         if (round < 0) {
             close(2);
-            run(2, write_without_order, &word);
+            run(2, write_unsynchronised, &word);
         } else {
             pthread_t changer;
             pthread_create(&changer, NULL, change_settings, NULL);
@@ -190,8 +190,8 @@ int main(int count, char **arguments)
     by_name = module_function("gethostbyname4_r");
     by_name_and_family = module_function("gethostbyname2_r");
     by_address_ = module_function("gethostbyaddr_r");
-    if (status_of(-1) != FOUND)
-        fail("a race that is there is not found");
+    if (status_of(-1) != RACE_DETECTED)
+        fail("a deliberate race was not detected");
     for (int round = 0; round < rounds; round++) {
         int status = status_of(round);
         if (status != 0)

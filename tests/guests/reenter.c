@@ -1,5 +1,5 @@
-/* A process whose socket() resolves a name itself, as preloaded libraries do: the inner lookup is refused, and so made by the
- * next service; the outer works. */
+/* A process whose socket() looks up a name itself, as in preloaded libraries. The module refuses the inner lookup,
+ * which the next service then handles; the outer lookup works. */
 #include "guest.h"
 #include <sys/syscall.h>
 
@@ -9,7 +9,7 @@ int socket(int domain, int type, int protocol)
 {
     if (armed) {
         if (++depth > 4)
-            fail("the module calls itself without end");
+            fail("endless recursion");
         inner++;
         by_name4 *function = module_function("gethostbyname4_r");
         struct gaih_addrtuple_ *first = NULL;
@@ -17,7 +17,7 @@ int socket(int domain, int type, int protocol)
         int error = 0, h_error = 0;
         int status = function("inner.local", &first, buffer, sizeof buffer, &error, &h_error, NULL);
         refused += status == NSS_STATUS_UNAVAIL && error == EDEADLK && h_error == NO_RECOVERY;
-        /* Through glibc: the files, which come last, know it. */
+        /* Through glibc, the inner lookup is handled by the files, the last service. */
         must_find("inner-file.local", AF_INET);
         depth--;
     }
@@ -36,11 +36,11 @@ int main(void)
         int found = ask(name);
         armed = 0;
         if (found != 2)
-            fail("the outer lookup finds %d", found);
+            fail("the outer lookup returned %d", found);
     }
     if (inner == 0 || inner != refused)
         fail("%d inner lookups, %d refused", inner, refused);
     if (ask("inner.local") != 2)
-        fail("the inner name is not found afterwards");
+        fail("the inner name was not found afterwards");
     printf("%d inner lookups refused\n", refused);
 }

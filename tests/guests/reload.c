@@ -1,4 +1,5 @@
-/* dlopen and dlclose again and again: the code stays, for somebody may be in it, and nothing grows. */
+/* Repeated dlopen and dlclose: the module stays mapped, because a thread may be executing its code, and nothing
+ * grows. */
 #include "guest.h"
 #include <link.h>
 
@@ -20,18 +21,18 @@ int main(void)
             fail("dlopen: %s", dlerror());
         by_name4 *found = (by_name4 *)dlsym(module, "_nss_mdns_gethostbyname4_r");
         if (function && found != function)
-            fail("the module has moved");
+            fail("the module was mapped at another address");
         function = found;
         struct gaih_addrtuple_ *first = NULL;
         char buffer[1024];
         int error, h_error;
         if (function("same.local", &first, buffer, sizeof buffer, &error, &h_error, NULL) != NSS_STATUS_SUCCESS)
-            fail("lookup %d", number);
+            fail("lookup %d failed", number);
         dlclose(module);
         dlclose(other);
-        /* After it has been closed as often as opened. */
+        /* The module has now been closed as often as opened. */
         if (function("same.local", &first, buffer, sizeof buffer, &error, &h_error, NULL) == NSS_STATUS_UNAVAIL)
-            fail("lookup %d after dlclose", number);
+            fail("lookup %d failed after dlclose", number);
     }
     int modules = 0;
     dl_iterate_phdr(count_modules, &modules);

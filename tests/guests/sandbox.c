@@ -1,5 +1,5 @@
-/* Processes in sandboxes. First, one rule at a time by seccomp: what is denied with an errno makes a lookup fail softly or
- * not at all. Then everything that a lookup has no need of is denied by death. */
+/* Processes in seccomp sandboxes. First, one system call at a time fails with an error: the lookup must succeed or fail
+ * cleanly. Then every system call that a lookup does not need kills the process. */
 #include "guest.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -19,7 +19,7 @@ static void install(struct sock_filter *filter, size_t length)
         fail("seccomp: %s", strerror(errno));
 }
 
-/* Denies a system call, or only its use with this first argument. */
+/* Makes a system call fail with `error`: always, or only with this first argument if it is not negative. */
 static void deny(int call, int argument, int error)
 {
     struct sock_filter always[] = {LOAD(nr), SKIP_UNLESS((unsigned)call, 1), RETURN(SECCOMP_RET_ERRNO | error),
@@ -39,7 +39,7 @@ static void deny(int call, int argument, int error)
 struct rule {
     const char *name;
     int call, argument;
-    /* How many addresses are found nevertheless; or the negative h_errno. */
+    /* How many addresses are still found, or the negated h_errno. */
     int expected;
 };
 
@@ -66,25 +66,25 @@ static int child_of_rule(const struct rule *rule, int error)
 {
     deny(rule->call, rule->argument, error);
     int found = 0;
-    /* On a busy machine a part of an answer may come too late; then another name is asked for. */
+    /* On a busy machine a part of an answer may arrive too late; then another name is tried. */
     for (int attempt = 0; attempt < 8 && (attempt == 0 || (found > 0 && found < rule->expected)); attempt++) {
         char name[64];
         snprintf(name, sizeof name, "host-%d.local", attempt);
         double start = now_ms();
         found = ask(name);
         if (now_ms() - start > 2400)
-            fail("%s denied by %d: %.0f ms", rule->name, error, now_ms() - start);
+            fail("%s fails with %d: the lookup took %.0f ms", rule->name, error, now_ms() - start);
     }
     if (found != rule->expected)
-        fail("%s denied by %d: %d", rule->name, error, found);
-    /* And what is not ours is not touched by any of it. */
+        fail("%s fails with %d: the lookup returned %d", rule->name, error, found);
+    /* No rule affects names that the module does not handle. */
     if (ask("host.example") != -HOST_NOT_FOUND)
-        fail("%s denied: a name that is not ours", rule->name);
+        fail("%s fails with %d: wrong result for a foreign name", rule->name, error);
     return 0;
 }
 
-/* What the module may need, and this program to end; everything else is death. But for setsockopt and madvise, it is what
- * getaddrinfo needs to ask a DNS server. */
+/* The system calls that the module may use, and those that this program needs to exit; any other kills the process.
+ * Except for setsockopt and madvise, getaddrinfo uses the same ones to query a DNS server. */
 static const int allowed[] = {
     SYS_socket, SYS_bind,   SYS_setsockopt, SYS_sendmsg, SYS_sendto,         SYS_recvmsg,       SYS_recvfrom,
     SYS_poll,   SYS_close,  SYS_getrandom,  SYS_mmap,    SYS_munmap,         SYS_madvise,       SYS_mprotect,

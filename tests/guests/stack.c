@@ -1,11 +1,11 @@
-/* stack [NAME]: how much of a thread's stack a call takes, by painting it; and calls from threads with the smallest stack there
- * is. With a name, just the lookup of that, and another one of it without netlink. */
+/* stack [NAME]: measures how much stack a call takes, by filling the stack with a pattern, and calls from threads with
+ * the smallest possible stack. With NAME, only measures the lookup of that name, with and without netlink. */
 #include "guest.h"
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-enum { SIZE = 256 * 1024, MOST = 6 * 1024, PAINT = 0x5a };
+enum { SIZE = 256 * 1024, LIMIT = 6 * 1024, PATTERN = 0x5a };
 
 static by_name4 *name4;
 static by_address *address;
@@ -13,7 +13,7 @@ static const char *name;
 
 static bool no_netlink;
 
-/* What the module calls: it then goes the older ways to the interfaces. */
+/* Called by the module. Without netlink it reads the interfaces through ioctl. */
 int socket(int domain, int type, int protocol)
 {
     if (no_netlink && domain == AF_NETLINK) {
@@ -43,20 +43,20 @@ static size_t used;
 
 static void *measure(void *argument)
 {
-    /* Everything below this frame is painted, but for what this very function may still need. */
+    /* Fills everything below this frame, except for what this function may still need itself. */
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    size_t painted = here - 512 - (uintptr_t)stack, rest = 0;
+    size_t filled = here - 512 - (uintptr_t)stack, rest = 0;
     volatile char *octets = stack;
-    for (size_t at = 0; at < painted; at++)
-        octets[at] = PAINT;
+    for (size_t at = 0; at < filled; at++)
+        octets[at] = PATTERN;
     call();
-    while (rest < painted && octets[rest] == PAINT)
+    while (rest < filled && octets[rest] == PATTERN)
         rest++;
     used = here - (uintptr_t)stack - rest;
     return argument;
 }
 
-static size_t measured(const char *what, const char *which)
+static size_t report(const char *what, const char *which)
 {
     name = which;
     pthread_attr_t attributes;
@@ -64,11 +64,11 @@ static size_t measured(const char *what, const char *which)
     pthread_attr_setstack(&attributes, stack, SIZE);
     pthread_t thread;
     if (pthread_create(&thread, &attributes, measure, NULL) != 0)
-        fail("no thread");
+        fail("cannot create a thread");
     pthread_join(thread, NULL);
     printf("%s %zu; ", what, used);
-    if (used > MOST)
-        fail("%s takes %zu octets of stack", what, used);
+    if (used > LIMIT)
+        fail("%s: %zu octets of stack", what, used);
     return used;
 }
 
@@ -78,16 +78,16 @@ static void *call_and_return(void *argument)
     return argument;
 }
 
-static void small(const char *which)
+static void call_on_small_stack(const char *which)
 {
     name = which;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     if (pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN) != 0)
-        fail("no small stack");
+        fail("cannot set the smallest stack size");
     pthread_t thread;
     if (pthread_create(&thread, &attributes, call_and_return, NULL) != 0)
-        fail("no small thread");
+        fail("cannot create a thread with a small stack");
     pthread_join(thread, NULL);
 }
 
@@ -98,27 +98,27 @@ int main(int count, char **arguments)
     address = module_function("gethostbyaddr_r");
     stack = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (count > 1) {
-        measured(arguments[1], arguments[1]);
-        /* What is remembered of it is forgotten. */
+        report(arguments[1], arguments[1]);
+        /* The child has an empty cache, so it queries again. */
         if (fork() == 0) {
             no_netlink = true;
-            measured("without netlink", arguments[1]);
+            report("without netlink", arguments[1]);
             return 0;
         }
         int status;
         wait(&status);
         return status != 0;
     }
-    measured("query", "first.local");
-    measured("50 addresses", "many50-first.local");
-    measured("500 addresses", "many500-first.local");
-    measured("hit", "first.local");
-    measured("reverse", NULL);
-    measured("silence", "nobody.local");
-    measured("not ours", "host.example");
-    measured("malformed", "a..local");
-    small("small.local");
-    small("small.local");
-    small(NULL);
+    report("query", "first.local");
+    report("50 addresses", "many50-first.local");
+    report("500 addresses", "many500-first.local");
+    report("hit", "first.local");
+    report("reverse", NULL);
+    report("no response", "nobody.local");
+    report("foreign name", "host.example");
+    report("malformed", "a..local");
+    call_on_small_stack("small.local");
+    call_on_small_stack("small.local");
+    call_on_small_stack(NULL);
     printf("and stacks of %ld\n", (long)PTHREAD_STACK_MIN);
 }

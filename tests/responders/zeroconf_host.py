@@ -1,7 +1,7 @@
 """Registers a host's addresses with python-zeroconf: zeroconf_host.py NAME.local ADDRESS...
 
-Says "ready" when the name has been probed and announced, then answers until it is killed.
-zeroconf only knows hosts as what a service runs on, so there is one, on the discard port.
+Prints "ready" when the name has been probed and announced, then answers until it is killed.
+python-zeroconf registers a host only as part of a service; this one is on the discard port.
 """
 
 import ipaddress

@@ -32,12 +32,12 @@ fn named_or_built() -> Result<PathBuf, String> {
 }
 
 fn built() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    // The way that install.sh and the packages build it.
+    let status = Command::new(workspace().join("packaging/cargo"))
         .args(["build", "--quiet", "--release", "--package", "nss_mdns"])
         .current_dir(workspace())
         .status()
-        .map_err(|why| format!("cargo cannot be run: {why}"))?;
+        .map_err(|why| format!("packaging/cargo cannot be run: {why}"))?;
     let module = target().join("release/libnss_mdns.so");
     if status.success() && module.is_file() { Ok(module) } else { Err("the module does not build".into()) }
 }

@@ -1,4 +1,5 @@
-//! The interface to glibc: every function of every service, in every buffer; and every outcome through glibc itself.
+//! The interface to glibc: every function of every service, with buffers of every size; and every outcome through glibc
+//! itself.
 
 use tests::deps::unpacked;
 use tests::guest::{Home, Kind, compile, module_that_panics};
@@ -7,7 +8,7 @@ use tests::sandbox::unprivileged;
 type Tested = Result<(), String>;
 
 #[test]
-fn every_function_keeps_to_its_interface() -> Tested {
+fn every_function_conforms_to_its_interface() -> Tested {
     let home = Home::new()?;
     let index = home.client.eth0().index.to_string();
     home.host("abi", &[&index])?;
@@ -15,15 +16,16 @@ fn every_function_keeps_to_its_interface() -> Tested {
     home.host("abi", &[&index, "any"]).map(drop)
 }
 
-/// What the service behind the module knows: everything that the module does not find.
+/// The data of the service that follows the module on the hosts line: everything that the module does not find.
 const FILES: &str = "\
 127.9.9.9 nobody.local\nfd99::9 nobody.local\n127.9.9.9 a..local\nfd99::9 a..local\n\
 127.9.9.9 host.example\nfd99::9 host.example\nfd99::9 many1-outcomes.local\n\
 127.9.9.9 failing.local\nfd99::9 failing.local\n\
 fe80::dead files.example\nfe80::f files.example\n10.1.2.3 files.example\n";
 
-/// The module in four places: last in the line, before a module that answers, and with two kinds of actions. Before it, who
-/// answers where it says NOTFOUND, UNAVAIL and TRYAGAIN: the files (F) or nobody (N).
+/// Four hosts lines: the module as the last service, in front of a service that answers, and with two kinds of actions.
+/// The letters say who answers if the module returns NOTFOUND, UNAVAIL and TRYAGAIN, in this order: the files (F) or
+/// nobody (N).
 const LINES: [[&str; 4]; 4] = [
     ["N", "N", "N", "mdns_minimal"],
     ["F", "F", "F", "mdns_minimal files"],
@@ -39,17 +41,17 @@ fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tes
             home.host_with(variables, "outcomes", &arguments)
         };
         let threads = LINES.map(|line| scope.spawn(move || run(line)));
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, as said above")?.map(drop))
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, see above")?.map(drop))
     })
 }
 
 #[test]
-fn every_outcome_has_its_effect_in_glibc() -> Tested {
+fn glibc_acts_on_every_outcome_as_the_hosts_line_says() -> Tested {
     outcomes(&Home::new()?, &[], None)
 }
 
 #[test]
-fn every_failure_has_its_effect_in_glibc() -> Tested {
+fn glibc_acts_on_every_failure_as_the_hosts_line_says() -> Tested {
     let home = Home::new()?;
     outcomes(&home, &[], Some("none"))?;
     outcomes(&home, &[], Some("refused"))?;
@@ -58,7 +60,7 @@ fn every_failure_has_its_effect_in_glibc() -> Tested {
 }
 
 #[test]
-fn a_panic_has_its_effect_in_glibc() -> Tested {
+fn glibc_acts_on_a_panic_as_the_hosts_line_says() -> Tested {
     let home = Home::new()?;
     let folder = home.install(&module_that_panics()?)?;
     outcomes(&home, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
@@ -73,10 +75,10 @@ fn a_static_program_finds_names() -> Tested {
     Ok(())
 }
 
-/// A set-user-id program of an ordinary user's. Where the tests themselves are run by one there is only one user, and the
-/// same program has no more rights than its caller.
+/// A set-user-id program, started by an unprivileged user. If an unprivileged user runs the tests, there is only one
+/// user, and the program has no more privileges than its caller.
 #[test]
-fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
+fn a_set_user_id_program_finds_names() -> Tested {
     let home = Home::new()?;
     let program = compile("plain", Kind::Program)?;
     home.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
@@ -89,7 +91,7 @@ fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
     Ok(())
 }
 
-/// nscd gives the first tuple itself and asks for times to live.
+/// nscd passes its own first `gaih_addrtuple`, and requests TTLs.
 #[test]
 fn nscd_finds_names() -> Tested {
     let home = Home::new()?;

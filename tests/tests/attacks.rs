@@ -1,5 +1,5 @@
-//! A hostile network: every attack of the table against live lookups through the real glibc, beside a responder that
-//! gives the truth 50 ms later. The table with its results is printed.
+//! A hostile network: runs every attack of the table against live lookups through the real glibc, while a genuine
+//! responder answers 50 ms later. Prints the table with the results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,20 +15,20 @@ use tests::lookups::{all, routable};
 use tests::responders::{avahi, scripted};
 use tests::run::Daemon;
 
-/// How late the truth is.
+/// The delay of the genuine response, in milliseconds.
 const DELAY: &str = "50";
 
-/// Lookups that go on at the same time. Most of them wait.
+/// The number of lookups that run at the same time. Most of them only wait.
 const AT_ONCE: usize = 16;
 
-/// The module's own bounds, and what a busy machine adds.
+/// How long the module waits if nobody responds, and the margin for a busy machine.
 const SILENCE: Duration = Duration::from_millis(2000);
 const REVERSE_SILENCE: Duration = Duration::from_millis(1000);
 const SLACK: Duration = Duration::from_millis(600);
 
-/// A client on two LANs, and on a third that has no multicast; on the first a printer, and a router behind which there
-/// is a second attacker. The first attacker is on all three.
-struct Battlefield {
+/// A client on two LANs and on a third one without multicast. On the first LAN are a printer and a router, behind which
+/// is a second attacker. The first attacker is on all three LANs.
+struct HostileNetwork {
     attacker: Daemon,
     _daemons: Vec<Daemon>,
     printer: Host,
@@ -37,8 +37,8 @@ struct Battlefield {
     _network: Network,
 }
 
-impl Battlefield {
-    fn new(start_truth: impl FnOnce(&Host) -> Result<Vec<Daemon>, String>) -> Result<Battlefield, String> {
+impl HostileNetwork {
+    fn new(start_truth: impl FnOnce(&Host) -> Result<Vec<Daemon>, String>) -> Result<HostileNetwork, String> {
         let network = Network::new()?;
         let lans = (1..=OFF_LINK).map(|_| network.lan(Families::Both)).collect::<Result<Vec<Lan>, _>>()?;
         let [first, second, third, behind] = lans.as_slice() else { return Err("four LANs".into()) };
@@ -49,7 +49,7 @@ impl Battlefield {
         let far = network.host("far", &[behind])?;
         client.use_services("files mdns [NOTFOUND=return] dns")?;
         let router_v4 = router.eth0().v4.ok_or("no IPv4")?;
-        // Nothing but the module itself is to keep anything out.
+        // The kernel must not filter packets: only the module may reject them.
         client.script(
             "for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$file; done
              ip link set eth2 multicast off
@@ -71,15 +71,18 @@ impl Battlefield {
         words.extend(victims.iter().map(String::as_str));
         let attacker = attacker(&near, &words)?;
         let others = vec![near, router, far];
-        Ok(Battlefield { attacker, _daemons: daemons, printer, client, _others: others, _network: network })
+        Ok(HostileNetwork { attacker, _daemons: daemons, printer, client, _others: others, _network: network })
     }
 
-    /// Looks names up, one after the other in one process.
+    /// Looks up names one after the other, in one process.
     fn ask(&self, names: &[&str]) -> Result<Vec<Answer>, String> {
         ask_on(&self.client, names)
     }
 
-    /// Looks up what the attack is tried on, and says what is wrong with the outcome.
+    /// Runs one lookup of an attack.
+    ///
+    /// # Errors
+    /// How the outcome differs from the expected one.
     fn try_one(&self, number: usize, attack: &Attack, lookup: Lookup) -> Result<(), String> {
         let names = match lookup {
             Lookup::Known => vec![format!("k{number}.local")],
@@ -107,7 +110,7 @@ impl Battlefield {
         }
     }
 
-    /// All addresses of the printer, and no others, under the name that was asked for.
+    /// Checks that the answer has all addresses of the printer and no others, under the name that was looked up.
     fn the_truth(&self, answer: &Answer) -> Result<(), String> {
         let wanted = all(&self.printer, self.client.eth0());
         let found: BTreeSet<_> = answer.addresses.iter().cloned().collect();
@@ -116,26 +119,26 @@ impl Battlefield {
     }
 }
 
-/// Not found, in due time: neither sooner nor later.
+/// Checks that nothing was found, after the timeout and neither earlier nor much later.
 fn nothing(answer: &Answer, wait: Duration) -> Result<(), String> {
     let least = wait - Duration::from_millis(50);
     let well = answer.code == libc::EAI_NONAME && answer.elapsed >= least && answer.elapsed < wait + SLACK;
-    if well { Ok(()) } else { Err(format!("{answer:?}, not silence of {wait:?}")) }
+    if well { Ok(()) } else { Err(format!("{answer:?}, wanted: not found, after {wait:?}")) }
 }
 
-/// The true name of an address.
+/// Checks that the answer has the genuine name of an address.
 fn named(answer: &Answer) -> Result<(), String> {
     if answer.code == 0 && answer.name == "truth.local" { Ok(()) } else { Err(format!("{answer:?}")) }
 }
 
-/// Just these addresses.
+/// Checks that the answer has exactly these addresses.
 fn just(answer: &Answer, addresses: &[&str]) -> Result<(), String> {
     let found: BTreeSet<_> = answer.addresses.iter().map(String::as_str).collect();
     let well = answer.code == 0 && found == addresses.iter().copied().collect() && answer.elapsed < SILENCE;
     if well { Ok(()) } else { Err(format!("{answer:?}, not {addresses:?}")) }
 }
 
-/// Some addresses, but no more than this.
+/// Checks that the answer has addresses, but at most `count`.
 fn at_most(answer: &Answer, count: usize) -> Result<(), String> {
     let well = answer.code == 0 && (1..=count).contains(&answer.addresses.len()) && answer.elapsed < SILENCE + SLACK;
     if well { Ok(()) } else { Err(format!("{} addresses, {:?}", answer.addresses.len(), answer.elapsed)) }
@@ -155,7 +158,7 @@ fn attacker(host: &Host, words: &[&str]) -> Result<Daemon, String> {
     Ok(daemon)
 }
 
-/// An interface in the form that the attacker takes.
+/// An interface as an argument of the attacker program.
 fn victim(host: &Host, interface: &Interface) -> Result<String, String> {
     let (Some(v4), Some(v6), Some(link_local)) = (interface.v4, interface.v6, interface.link_local) else {
         return Err("an interface without one of its addresses".into());
@@ -169,7 +172,7 @@ fn mac(host: &Host, interface: &str) -> Result<String, String> {
     mac.map(str::to_owned).ok_or(shown)
 }
 
-/// A responder for the names of all attacks, and one for the addresses.
+/// The genuine responders: one for the names of all attacks, and one for their addresses.
 fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
     move |printer| {
         let names: Vec<_> = (1..=count).flat_map(|number| ["k", "s"].map(|p| format!("{p}{number}.local"))).collect();
@@ -183,9 +186,9 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
     }
 }
 
-/// Every lookup of every attack, so many at a time, with what is wrong about it. Those in which it matters who is a few
-/// milliseconds faster come last, one at a time.
-fn try_all<'a>(field: &Battlefield, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
+/// Runs every lookup of every attack, [`AT_ONCE`] at a time, and returns the failures by the attack's number. Lookups
+/// whose outcome depends on a few milliseconds run last, one at a time.
+fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
     let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Truth);
@@ -194,7 +197,7 @@ fn try_all<'a>(field: &Battlefield, table: &'a [Attack]) -> BTreeMap<usize, Vec<
     let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
     let attempt = |job: Job<'a>| match try_one(field, job) {
         Ok(()) => {}
-        // The truth was late, or a part of it: a busy machine does that. Once more, then.
+        // The genuine response, or a part of it, was late. This happens on a busy machine: try again.
         Err(why) if !is_theirs(&why) => late.lock().unwrap().push(job),
         Err(why) => wrong.lock().unwrap().entry(job.0).or_default().push(why),
     };
@@ -211,19 +214,19 @@ fn try_all<'a>(field: &Battlefield, table: &'a [Attack]) -> BTreeMap<usize, Vec<
     wrong.into_inner().unwrap()
 }
 
-/// The number of an attack, the attack, and what it is tried on.
+/// The number of an attack, the attack, and the lookup that it targets.
 type Job<'a> = (usize, &'a Attack, Lookup);
 
-fn try_one(field: &Battlefield, (number, attack, lookup): Job<'_>) -> Result<(), String> {
+fn try_one(field: &HostileNetwork, (number, attack, lookup): Job<'_>) -> Result<(), String> {
     field.try_one(number, attack, lookup).map_err(|why| format!("{lookup:?}: {why}"))
 }
 
-/// True if something of the attacker's is in an outcome.
+/// True if an outcome contains data from the attacker.
 fn is_theirs(outcome: &str) -> bool {
     ["10.66.", "fd66:", "evil"].iter().any(|sign| outcome.contains(sign))
 }
 
-/// How many packets of each attack were sent.
+/// The number of packets that were sent for each attack.
 fn fired(attacker: &Daemon) -> BTreeMap<usize, usize> {
     let mut fired = BTreeMap::new();
     for line in attacker.lines() {
@@ -240,8 +243,8 @@ fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMa
     for (number, attack) in (1..).zip(table) {
         let result = match (wrong.contains_key(&number), attack.expected) {
             (true, _) => "WRONG",
-            (_, Expected::Truth) => "the truth",
-            (_, Expected::Theirs(_)) => "taken, as it must be",
+            (_, Expected::Truth) => "genuine answer",
+            (_, Expected::Theirs(_)) => "forged answer, as expected",
             (_, Expected::AtMost(_)) => "bounded",
         };
         let packets = fired.get(&number).copied().unwrap_or_default();
@@ -254,33 +257,33 @@ fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMa
     }
 }
 
-/// Each test by itself: one makes so many packets that another's would be late.
+/// Runs the tests of this file one at a time: each sends so many packets that those of another test would be late.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
-fn attacks_get_what_the_table_says() -> Result<(), String> {
+fn every_attack_has_the_outcome_that_the_table_expects() -> Result<(), String> {
     let _turn = alone();
     let table = table::all();
-    let field = Battlefield::new(truth(table.len()))?;
+    let field = HostileNetwork::new(truth(table.len()))?;
     let capture = capture(&field.client, "eth0")?;
     let wrong = try_all(&field, &table);
-    // Its last words are still on their way.
+    // The attacker's last lines of output have not arrived yet.
     std::thread::sleep(Duration::from_millis(300));
     let fired = fired(&field.attacker);
     print_table(&table, &fired, &wrong);
     let silent: Vec<_> = (1..=table.len()).filter(|number| fired.get(number).is_none_or(|count| *count == 0)).collect();
-    assert!(silent.is_empty(), "attacks that were not made: {silent:?}");
+    assert!(silent.is_empty(), "attacks that sent no packet: {silent:?}");
     ids_are_fresh(&field.attacker);
     packets_came_through_the_router(&capture);
     let failed: Vec<_> = wrong.keys().map(|number| table[number - 1].name).collect();
-    assert!(failed.is_empty(), "{} of {} went wrong: {failed:?}", failed.len(), table.len());
+    assert!(failed.is_empty(), "{} of {} attacks failed the test: {failed:?}", failed.len(), table.len());
     Ok(())
 }
 
-/// No question from an ephemeral port has the id 0, and no id is used again but by chance.
+/// Checks that no query from an ephemeral port has id 0, and that ids repeat no more often than random ones.
 fn ids_are_fresh(attacker: &Daemon) {
     let lines = attacker.lines();
     let queries = lines.iter().filter_map(|line| line.strip_prefix("query "));
@@ -288,14 +291,14 @@ fn ids_are_fresh(attacker: &Daemon) {
     let ids = fields.iter().filter(|fields| fields.get(4) != Some(&"5353")).filter_map(|fields| fields.get(3));
     let ids: Vec<&str> = ids.copied().collect();
     let different: BTreeSet<_> = ids.iter().collect();
-    println!("{} questions with {} ids", ids.len(), different.len());
+    println!("{} queries with {} different ids", ids.len(), different.len());
     assert!(ids.len() > 500 && !different.contains(&"0"), "{different:?}");
-    // Of n random ids, n²/131,072 are used a second time.
+    // Of n random ids, about n²/131,072 repeat an earlier one.
     let expected = ids.len() * ids.len() / 131_072;
     assert!(ids.len() - different.len() <= 2 * expected + 10, "{} of {}", different.len(), ids.len());
 }
 
-/// What was sent from behind the router did reach the client, by every way.
+/// Checks that packets from behind the router reached the client, over both families, by unicast and by multicast.
 fn packets_came_through_the_router(capture: &Capture) {
     let packets = capture.packets();
     for v6 in [false, true] {
@@ -305,22 +308,22 @@ fn packets_came_through_the_router(capture: &Capture) {
             (format!("{}:5353 ", off_link(v6)), "224.0.0.251:5353")
         };
         let ours: Vec<_> = packets.iter().filter_map(|packet| packet.strip_prefix(&source)).collect();
-        assert!(ours.iter().any(|packet| packet.starts_with(group)), "none to the group: {ours:?}");
-        assert!(ours.iter().any(|packet| !packet.starts_with(group)), "none to the client: {ours:?}");
+        assert!(ours.iter().any(|packet| packet.starts_with(group)), "no packet to the group: {ours:?}");
+        assert!(ours.iter().any(|packet| !packet.starts_with(group)), "no packet to the client: {ours:?}");
     }
 }
 
-/// Avahi answers truly while every attack of the table is made at once.
+/// The attacker runs every attack of the table at once, while Avahi answers.
 #[test]
-fn avahi_is_heard_among_all_attacks_at_once() -> Result<(), String> {
+fn avahi_is_found_during_all_attacks_at_once() -> Result<(), String> {
     let _turn = alone();
-    let field = Battlefield::new(|printer| Ok(vec![avahi(printer, "kiosk")?]))?;
+    let field = HostileNetwork::new(|printer| Ok(vec![avahi(printer, "kiosk")?]))?;
     for _ in 0..3 {
         let answers = field.ask(&[EVERYTHING])?;
         let found: BTreeSet<_> = answers.iter().flat_map(|answer| answer.addresses.iter().cloned()).collect();
         assert_eq!(found, routable(&field.printer), "{answers:?}");
     }
-    // On a busy machine the attacker's last words are still on their way.
+    // On a busy machine, the attacker's last lines of output arrive late.
     for _ in 0..50 {
         if fired(&field.attacker).len() > 60 {
             return Ok(());
@@ -330,7 +333,7 @@ fn avahi_is_heard_among_all_attacks_at_once() -> Result<(), String> {
     Err(format!("too few attacks: {:?}", fired(&field.attacker)))
 }
 
-/// A LAN with IPv4 alone, so that the flood and the truth share a socket.
+/// An IPv4-only LAN, so that the flood and the genuine response arrive on the same socket.
 struct Flooded {
     daemons: [Daemon; 2],
     client: Host,
@@ -339,7 +342,7 @@ struct Flooded {
     _network: Network,
 }
 
-/// The packets a second that a flood must have had to count as one.
+/// The rate that a flood must reach for the test to count, in packets per second.
 const FLOOD: u64 = 50_000;
 
 impl Flooded {
@@ -358,24 +361,25 @@ impl Flooded {
         Ok(Flooded { daemons: [truth, flood], client, truth: wanted, _others: [printer, near], _network: network })
     }
 
-    /// Looks a name up, which sets the flood going, and says how many packets a second there were.
+    /// Looks up a name, which starts the flood; returns the answer, and the rate of the flood in packets per second.
     fn ask(&self, name: &str) -> Result<(Answer, u64), String> {
         let mut answers = ask_on(&self.client, &[name])?;
         let [_, flood] = &self.daemons;
         let sign = format!("flooded {name} ");
         flood.wait_for(&sign, Duration::from_secs(10))?;
         let lines = flood.lines();
-        let line = lines.iter().find_map(|line| line.strip_prefix(&sign)).ok_or("no figures")?;
-        let (sent, micros) = line.split_once(' ').ok_or("no figures")?;
+        let line = lines.iter().find_map(|line| line.strip_prefix(&sign)).ok_or("the flood reported no figures")?;
+        let (sent, micros) = line.split_once(' ').ok_or("the flood reported no figures")?;
         let rate = sent.parse::<u64>().unwrap_or(0) * 1_000_000 / micros.parse::<u64>().unwrap_or(1);
         answers.pop().map(|answer| (answer, rate)).ok_or_else(|| "no answer at all".into())
     }
 }
 
-/// How often a flood is tried that the machine was too busy for. The answers must be right each time.
+/// How often a flood is repeated because the machine was too busy to reach the rate. The answers must be correct each
+/// time.
 const ATTEMPTS: usize = 6;
 
-/// How much later than 2 s a lookup may end under a flood.
+/// How much later than its timeout of 2 s a lookup may end under a flood.
 const LATE: Duration = Duration::from_millis(100);
 
 fn flood(kind: &str, truth_comes_through: bool) -> Result<(), String> {
@@ -398,27 +402,27 @@ fn flood(kind: &str, truth_comes_through: bool) -> Result<(), String> {
             strong[1] = rate >= FLOOD && answer.elapsed < SILENCE + LATE;
         }
     }
-    assert_eq!(strong, [true; 2], "too late each time, or never {FLOOD} packets a second");
+    assert_eq!(strong, [true; 2], "late each time, or never {FLOOD} packets per second");
     Ok(())
 }
 
 #[test]
-fn flood_of_other_answers_delays_nothing() -> Result<(), String> {
+fn a_flood_of_unrelated_responses_delays_no_lookup() -> Result<(), String> {
     flood("others", true)
 }
 
 #[test]
-fn flood_of_costly_packets_delays_nothing() -> Result<(), String> {
+fn a_flood_of_expensive_packets_delays_no_lookup() -> Result<(), String> {
     flood("heavy", true)
 }
 
 #[test]
-fn flood_of_garbage_delays_nothing() -> Result<(), String> {
+fn a_flood_of_garbage_delays_no_lookup() -> Result<(), String> {
     flood("garbage", true)
 }
 
-/// The victim cannot keep pace, and most of what is sent is lost, the truth too. It gives up in time.
+/// The victim cannot keep up, and most packets are lost, the genuine responses included. The lookup still ends in time.
 #[test]
-fn flood_that_is_too_much_does_not_put_off_the_end() -> Result<(), String> {
+fn a_flood_beyond_capacity_does_not_move_the_deadline() -> Result<(), String> {
     flood("crushing", false)
 }

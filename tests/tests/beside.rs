@@ -1,4 +1,5 @@
-//! On a host where daemons hold port 5353 of all addresses: the module hears what it must, and they keep what is theirs.
+//! Hosts on which daemons have bound port 5353 of all addresses: the module receives multicast responses, and the
+//! daemons still receive their unicast packets.
 
 use tests::helpers::capture;
 use tests::lan::{Families, Host};
@@ -24,7 +25,7 @@ fn with_daemons(starts: &[Start]) -> Result<Scenario, String> {
     Ok(lan)
 }
 
-/// Asks a host's own port 5353 twenty times over IPv4 and over IPv6, and prints how often it answered.
+/// Queries port 5353 of a host by unicast, twenty times over each family, and prints how often it answered.
 const ASK_DIRECTLY: &str = "import socket, sys, time
 answered = 0
 for address in sys.argv[1:]:
@@ -39,9 +40,9 @@ for address in sys.argv[1:]:
         time.sleep(0.02)
 print(answered)";
 
-fn keeps_its_unicast_packets(start: Start) -> Result<(), String> {
+fn receives_its_unicast_packets(start: Start) -> Result<(), String> {
     let mut lan = with_daemons(&[start])?;
-    // One lookup after the other listens on the groups and port 5353 meanwhile.
+    // Meanwhile one lookup after the other listens on the groups and port 5353.
     let mut lookups = lan.client.command("sh");
     lookups.args(["-c", "echo ready; for name in a b c d e f; do getent ahosts missing-$name.local; done"]);
     let lookups = lan.client.daemon("lookups", lookups)?;
@@ -55,18 +56,18 @@ fn keeps_its_unicast_packets(start: Start) -> Result<(), String> {
 }
 
 #[test]
-fn avahi_daemon_keeps_its_unicast_packets() -> Result<(), String> {
-    keeps_its_unicast_packets(avahi_daemon)
+fn avahi_daemon_receives_its_unicast_packets() -> Result<(), String> {
+    receives_its_unicast_packets(avahi_daemon)
 }
 
 #[test]
-fn systemd_resolved_keeps_its_unicast_packets() -> Result<(), String> {
-    keeps_its_unicast_packets(resolved)
+fn systemd_resolved_receives_its_unicast_packets() -> Result<(), String> {
+    receives_its_unicast_packets(resolved)
 }
 
-/// Of all packets to the groups only the module's first questions come from other ports than 5353: three of them, and
-/// three more for each attempt that follows silence.
-fn hears_multicast_at_the_first_attempt(starts: &[Start]) -> Result<(), String> {
+/// Among the packets to the groups, only the module's queries come from ports other than 5353: three in the first
+/// transmission, and three more in each retransmission.
+fn multicast_responses_arrive_without_retransmission(starts: &[Start]) -> Result<(), String> {
     let mut lan = with_daemons(starts)?;
     let options = ["--unicast", "never", "--other", "additional"];
     lan.daemons.push(scripted(&lan.printer, "printer.local", &options)?);
@@ -81,21 +82,21 @@ fn hears_multicast_at_the_first_attempt(starts: &[Start]) -> Result<(), String> 
 }
 
 #[test]
-fn multicast_is_heard_without_a_daemon() -> Result<(), String> {
-    hears_multicast_at_the_first_attempt(&[])
+fn multicast_responses_are_received_without_a_daemon() -> Result<(), String> {
+    multicast_responses_arrive_without_retransmission(&[])
 }
 
 #[test]
-fn multicast_is_heard_beside_avahi_daemon() -> Result<(), String> {
-    hears_multicast_at_the_first_attempt(&[avahi_daemon])
+fn multicast_responses_are_received_beside_avahi_daemon() -> Result<(), String> {
+    multicast_responses_arrive_without_retransmission(&[avahi_daemon])
 }
 
 #[test]
-fn multicast_is_heard_beside_systemd_resolved() -> Result<(), String> {
-    hears_multicast_at_the_first_attempt(&[resolved])
+fn multicast_responses_are_received_beside_systemd_resolved() -> Result<(), String> {
+    multicast_responses_arrive_without_retransmission(&[resolved])
 }
 
 #[test]
-fn multicast_is_heard_beside_both_daemons() -> Result<(), String> {
-    hears_multicast_at_the_first_attempt(&[resolved, avahi_daemon])
+fn multicast_responses_are_received_beside_both_daemons() -> Result<(), String> {
+    multicast_responses_arrive_without_retransmission(&[resolved, avahi_daemon])
 }

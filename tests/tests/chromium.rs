@@ -1,8 +1,9 @@
-//! Chromium has a DNS client of its own, which it uses only if it understands the hosts line: of this module's services it
-//! accepts the minimal ones in front of `dns`. `.local` names go to getaddrinfo, and so to the module, whatever the line.
+//! Chromium has its own DNS client, which it uses only if it understands the hosts line. Of this module's services, it
+//! understands the minimal ones in front of `dns`. With every line, it resolves `.local` names by getaddrinfo, and so
+//! by the module.
 //!
-//! Which resolver it took is in its log of network events. It also asks for names of its maker's, which the client's DNS
-//! server does not know; there is no way out of the namespace.
+//! The tests read from its log of network events which resolver it used. It also looks up names of its vendor, which
+//! the client's DNS server does not know; no packet can leave the namespace.
 
 use tests::clients::{DNS_NAME, PAGE, office, source};
 use tests::lan::Host;
@@ -11,7 +12,7 @@ const OPTIONS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no
     --disable-component-update --disable-sync --user-data-dir=/run/chromium/profile --log-net-log=/run/chromium/log \
     --dump-dom";
 
-/// Loads a host's page; returns the resolver that was taken.
+/// Loads a host's page; returns the resolver that Chromium used for the name.
 fn load(client: &Host, name: &str) -> Result<String, String> {
     client.script("mkdir -p /run/chromium")?;
     let start = ["env", "HOME=/run/chromium", "chromium"].into_iter().chain(OPTIONS.split_whitespace());
@@ -33,26 +34,26 @@ fn resolver(services: &str, name: &str) -> Result<String, String> {
 const RECOMMENDED: &str = "files mdns_minimal [NOTFOUND=return] dns";
 
 #[test]
-fn local_names_are_found_by_the_module() -> Result<(), String> {
+fn local_names_are_resolved_by_the_module() -> Result<(), String> {
     assert_eq!(resolver(RECOMMENDED, "printer.local")?, "system");
     Ok(())
 }
 
 #[test]
-fn other_names_are_left_to_chromiums_own_dns_client() -> Result<(), String> {
+fn other_names_are_resolved_by_chromiums_own_dns_client() -> Result<(), String> {
     assert_eq!(resolver(RECOMMENDED, DNS_NAME)?, "own");
     Ok(())
 }
 
 #[test]
-fn a_full_service_in_front_of_dns_takes_that_client_away() -> Result<(), String> {
+fn a_full_service_in_front_of_dns_disables_chromiums_own_dns_client() -> Result<(), String> {
     assert_eq!(resolver("files mdns [NOTFOUND=return] dns", DNS_NAME)?, "system");
     Ok(())
 }
 
-/// The line of a site whose DNS serves `.local`.
+/// The line is for a site whose DNS server serves `.local`.
 #[test]
-fn a_line_that_goes_on_to_dns_is_understood() -> Result<(), String> {
+fn a_line_that_continues_to_dns_is_understood() -> Result<(), String> {
     assert_eq!(resolver("files mdns_minimal dns", DNS_NAME)?, "own");
     Ok(())
 }

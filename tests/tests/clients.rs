@@ -1,4 +1,4 @@
-//! Programs in the languages that people use, each by its own way to glibc, find the printer and talk to it. getent, ping,
+//! Programs in common languages, which call glibc in different ways, find the printer and connect to it. getent, ping,
 //! curl and python are in `responders.rs`, Go in `go.rs`, a browser in `chromium.rs`.
 
 use std::sync::OnceLock;
@@ -27,9 +27,10 @@ fn java_finds_the_printer() {
     saw(&outcome, &routable(&lan().printer));
 }
 
-/// sshd separates privileges, for which an ordinary user's namespaces leave it none: it greets, and no more.
+/// In the namespaces of an unprivileged user, sshd has no privileges for its privilege separation: it sends its
+/// version, but nobody can log in.
 #[test]
-fn ssh_logs_in_on_the_printer() -> Result<(), String> {
+fn ssh_logs_in_to_the_printer() -> Result<(), String> {
     let (client, printer) = (&lan().client, &lan().printer);
     client.script("mkdir -p /run/ssh; ssh-keygen -q -t ed25519 -N '' -f /run/ssh/key")?;
     let own_key = client.script("cat /run/ssh/key.pub")?;
@@ -49,14 +50,14 @@ fn ssh_logs_in_on_the_printer() -> Result<(), String> {
     Ok(())
 }
 
-/// OpenSSH's server, which lets in whoever has this key; and its own public key.
+/// Starts OpenSSH's server, which accepts logins with the `authorized` key; returns it with its host key.
 fn sshd(host: &Host, authorized: &str) -> Result<(Daemon, String), String> {
     let config = "HostKey /run/ssh/host\nAuthorizedKeysFile /run/ssh/authorized\nPidFile none\n\
                   StrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin prohibit-password\n";
     host.write("/run/ssh/config", config)?;
     host.write("/run/ssh/authorized", authorized)?;
     if !unprivileged() {
-        // Some systems lock root's account, which keeps out the owner of a key, too.
+        // On some systems root's account is locked, and sshd then rejects logins by key as well.
         host.write("/etc/shadow", "root:*:19000:0:99999:7:::\n")?;
     }
     host.script("mkdir -p /run/sshd; chmod 755 /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /run/ssh/host")?;

@@ -1,5 +1,5 @@
-//! The Debian package: built by its one command, then installed, used, upgraded and purged by the real dpkg on a whole
-//! system, each test in a private root of its own, so that the machine stays as it was.
+//! The Debian package: built by its script, then installed, used, upgraded and purged by the real dpkg on a complete
+//! system. Each test has a private root, so the machine does not change.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,15 +12,15 @@ const BEFORE: &str = "# the administrator's own\nhosts:          files dns # as 
 const AFTER: &str = "# the administrator's own\nhosts:          files mdns_minimal [NOTFOUND=return] dns # as ever\nnetworks:       files\n";
 const NAME: &str = "libnss-mdns-nodaemon";
 
-/// Every file and folder but what dpkg and apt keep of their own work, and without the time of nsswitch.conf.
+/// All files and folders except the databases of dpkg and apt, without the modification time of nsswitch.conf.
 const SNAPSHOT: &str = r"snapshot | grep -v -E '/var/lib/(dpkg/(status|available|info)|apt)' |
     sed -E '\,/etc/nsswitch\.conf f ,s/ [0-9.]+ $//'";
 
-/// Two interfaces that are each other's network, for the machine's own name to be asked on.
+/// Two interfaces that are connected to each other, so that there is a link on which to query the machine's own name.
 const LINK: &str = "ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up &&
     ip addr add 192.0.2.7/24 dev lan0";
 
-/// The package, built once for all tests here.
+/// The path of the package, which is built once for all tests of this file.
 fn package() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -38,12 +38,12 @@ fn debian_package() -> PathBuf {
 fn prepared(conf: &str) -> Root {
     let mut root = Root::new();
     root.write(CONF, conf);
-    // The index of all manual pages takes longer than everything else.
+    // Rebuilding the index of the manual pages would take longer than the test.
     root.ok("file=/var/lib/dpkg/triggers/File; [ ! -e $file ] || sed -i '/ man-db/d' $file");
     root
 }
 
-/// Installs the package; what it says on standard error.
+/// Installs the package; returns what is printed on standard error.
 #[track_caller]
 fn install(root: &mut Root) -> String {
     let done = root.run(&format!("dpkg --install {}", package()));
@@ -65,7 +65,8 @@ fn purge(root: &mut Root) {
     );
 }
 
-/// A copy of a package whose control data and files a script has changed in the folder `it`; its path.
+/// Makes a copy of a package whose unpacked control data and files, in the folder `it`, are changed by a script;
+/// returns its path.
 #[track_caller]
 fn changed(root: &mut Root, package: &str, name: &str, script: &str) -> String {
     root.ok(&format!(
@@ -75,7 +76,7 @@ fn changed(root: &mut Root, package: &str, name: &str, script: &str) -> String {
     format!("/mnt/{name}.deb")
 }
 
-/// The newer version that an upgrade is to.
+/// A newer version of the package, to upgrade to.
 #[track_caller]
 fn newer(root: &mut Root) -> String {
     changed(
@@ -98,7 +99,7 @@ fn assert_failed(done: &Done, sentence: &str) {
     assert!(done.err.contains(sentence), "{sentence:?} is not in {:?}", done.err);
 }
 
-/// The paths in a package, without folders; compressed ones without `.gz`.
+/// The paths of all files in the package, those of compressed files without `.gz`.
 fn contents() -> Vec<String> {
     let output = Command::new("dpkg-deb").args(["--contents", package()]).output().expect("dpkg-deb");
     let listing = String::from_utf8(output.stdout).expect("names");
@@ -109,10 +110,10 @@ fn contents() -> Vec<String> {
 }
 
 #[test]
-fn it_holds_what_every_package_holds() {
+fn the_package_contains_the_files_of_every_package() {
     let libdir = library_folder();
     let multiarch = libdir.rsplit('/').next().expect("a folder");
-    // As the C library's own package spells the folder.
+    // The folder as the package of the C library spells it: /lib or /usr/lib.
     let spelling = String::from_utf8(
         Command::new("dpkg-query")
             .args(["--search", &format!("*/{multiarch}/libc.so.6")])
@@ -135,7 +136,7 @@ fn it_holds_what_every_package_holds() {
 }
 
 #[test]
-fn lintian_has_nothing_to_say() {
+fn lintian_reports_nothing() {
     let output = Command::new("lintian").args(["--allow-root", "--no-cfg", package()]).output();
     let output = output.expect("lintian is installed: run tests/deps");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -143,7 +144,7 @@ fn lintian_has_nothing_to_say() {
 }
 
 #[test]
-fn it_is_installed_used_upgraded_and_gone_without_a_trace() {
+fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
     for removal in ["--remove", "--purge"] {
         let mut root = prepared(BEFORE);
         root.ok(LINK);
@@ -160,7 +161,7 @@ fn it_is_installed_used_upgraded_and_gone_without_a_trace() {
         assert!(root.ok("ldconfig -p").contains("libnss_mdns4_minimal.so.2 "));
         let newer = newer(&mut root);
         root.ok(&format!("dpkg --install {newer} && rm -r /mnt/it {newer}"));
-        assert_eq!(root.read(CONF), AFTER, "an upgrade leaves the line");
+        assert_eq!(root.read(CONF), AFTER, "an upgrade must not change the line");
         assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
         root.ok(&format!("dpkg {removal} {NAME}"));
         assert_same(&before, &root.ok(SNAPSHOT), removal);
@@ -171,7 +172,7 @@ fn it_is_installed_used_upgraded_and_gone_without_a_trace() {
 }
 
 #[test]
-fn where_dpkg_replaces_debians_package_its_line_is_taken_over() {
+fn when_dpkg_replaces_debians_package_its_services_on_the_line_are_taken_over() {
     let mut root = prepared(BEFORE);
     install_debians(&mut root);
     let theirs = BEFORE.replace("files dns", "files mdns4_minimal [NOTFOUND=return] dns");
@@ -179,20 +180,21 @@ fn where_dpkg_replaces_debians_package_its_line_is_taken_over() {
     let said = install(&mut root);
     assert_the_six_are_ours(&mut root);
     assert!(said.contains("libnss-mdns is removed but not purged"), "{said}");
-    assert_eq!(root.read(CONF), theirs, "the line is what the administrator had");
+    assert_eq!(root.read(CONF), theirs, "the line must stay as the administrator had it");
     root.ok(LINK);
     assert!(root.ok("getent hosts workbench.local").contains("192.0.2.7"));
     purge(&mut root);
-    assert_eq!(root.read(CONF), BEFORE, "with the package go the services that it took over");
+    assert_eq!(root.read(CONF), BEFORE, "the purge must remove the services that the package took over");
 }
 
-/// apt that knows nothing of the network's packages, and keeps its files apart.
+/// apt without package sources on the network, with its files in a folder of its own.
 const APT: &str = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
     -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
 
-/// apt removes the one first. With `--purge` it purges that at the very end, which takes the service off the line again.
+/// apt removes the old package first. With `--purge` it purges that package at the very end, which takes the service
+/// off the line, so the new package has to put it there again.
 #[test]
-fn where_apt_replaces_debians_package_the_line_names_the_service() {
+fn when_apt_replaces_debians_package_the_service_is_put_on_the_line() {
     for purge in ["", "--purge"] {
         let mut root = prepared(BEFORE);
         root.ok("mkdir -p /mnt/apt/lists/partial /mnt/apt/archives/partial");
@@ -201,7 +203,7 @@ fn where_apt_replaces_debians_package_the_line_names_the_service() {
         assert_eq!(done.status, 0, "{done:?}");
         assert_the_six_are_ours(&mut root);
         assert_eq!(root.read(CONF), AFTER);
-        // apt gives the scripts a terminal, and shows what they say there.
+        // apt runs the scripts on a terminal and copies their messages to its own output.
         assert_eq!(done.out.contains("is removed but not purged"), purge.is_empty(), "{done:?}");
         let theirs = debian_package();
         let done = root.run(&format!("{APT} {purge} --no-install-recommends install {}", theirs.display()));
@@ -214,7 +216,7 @@ fn where_apt_replaces_debians_package_the_line_names_the_service() {
 }
 
 #[test]
-fn when_debians_package_was_removed_before_the_service_is_put_there() {
+fn when_debians_package_was_removed_before_the_service_is_put_on_the_line() {
     let mut root = prepared(BEFORE);
     install_debians(&mut root);
     root.ok("dpkg --remove libnss-mdns");
@@ -225,13 +227,13 @@ fn when_debians_package_was_removed_before_the_service_is_put_there() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// Debian's postrm cannot be kept from taking every mdns service off the line. The package has said so, knows the way back,
-/// and takes it by itself when it is upgraded.
+/// Debian's postrm takes every mdns service off the line, and nothing can prevent that. This package warns about it
+/// when it is installed. `dpkg-reconfigure` puts the service back, and so does the next upgrade.
 #[test]
-fn after_a_later_purge_of_debians_package_the_service_comes_back() {
+fn after_a_later_purge_of_debians_package_the_service_can_be_restored() {
     let mut root = prepared(BEFORE);
     let newer = newer(&mut root);
-    for way_back in
+    for restore in
         [&format!("DEBIAN_FRONTEND=noninteractive dpkg-reconfigure {NAME}"), &format!("dpkg --install {newer}")]
     {
         root.write(CONF, BEFORE);
@@ -241,18 +243,18 @@ fn after_a_later_purge_of_debians_package_the_service_comes_back() {
         root.ok("dpkg --purge libnss-mdns");
         assert_the_six_are_ours(&mut root);
         assert_eq!(root.read(CONF), BEFORE);
-        root.ok(way_back);
+        root.ok(restore);
         assert_eq!(root.read(CONF), AFTER);
         root.write(CONF, BEFORE);
         root.ok(&format!("dpkg --install {newer}"));
-        assert_eq!(root.read(CONF), BEFORE, "what the administrator does after that is kept");
+        assert_eq!(root.read(CONF), BEFORE, "a later change by the administrator must be kept");
         purge(&mut root);
         assert_eq!(root.read(CONF), BEFORE);
     }
 }
 
 #[test]
-fn debians_package_is_not_installed_over_it_by_accident() {
+fn debians_package_conflicts_with_the_installed_package() {
     let mut root = prepared(BEFORE);
     install(&mut root);
     let done = root.run(&format!("dpkg --install {}", debian_package().display()));
@@ -261,21 +263,22 @@ fn debians_package_is_not_installed_over_it_by_accident() {
     assert_eq!(root.read(CONF), AFTER);
 }
 
-/// Hosts lines that are left as they are, on the way in and on the way out.
+/// Neither installing nor purging the package changes such a line.
 #[test]
-fn a_line_that_names_a_service_already_stays_for_ever() {
+fn a_line_that_already_names_a_service_is_never_changed() {
     for service in ["mdns", "mdns4", "mdns6", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"] {
         let mut root = prepared(&BEFORE.replace("dns", &format!("{service} dns")));
         let before = root.read(CONF);
         assert_eq!(install(&mut root), "");
         assert_eq!(root.read(CONF), before);
         purge(&mut root);
-        assert_eq!(root.read(CONF), before, "it was the administrator's");
+        assert_eq!(root.read(CONF), before, "the administrator put the service there");
     }
 }
 
-/// Hosts lines with what becomes of them: the new text, or the reason why they stay. The functions are install.sh's, and
-/// `install/hosts_line.rs` tries all kinds of lines on them; these show that they are at work here.
+/// Hosts lines with the expected result: the new text, or the reason why the line is left alone. The package uses
+/// install.sh's functions, which `install/hosts_line.rs` tests with many lines; these few show that the package does
+/// use them.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
@@ -284,7 +287,7 @@ const LINES: &[(&str, Result<&str, &str>)] = &[
 ];
 
 #[test]
-fn odd_hosts_lines_are_kept_to_the_byte() {
+fn unusual_hosts_lines_are_preserved_byte_for_byte() {
     let mut root = prepared(BEFORE);
     for (text, expected) in LINES {
         root.write(CONF, text);
@@ -305,7 +308,7 @@ fn odd_hosts_lines_are_kept_to_the_byte() {
 }
 
 #[test]
-fn what_the_administrator_changed_since_is_kept() {
+fn later_changes_by_the_administrator_are_kept() {
     for (now, then) in [
         ("rpc: db\nhosts: files mdns_minimal dns # unicast .local\n", "rpc: db\nhosts: files dns # unicast .local\n"),
         ("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", "hosts: files mdns4_minimal [NOTFOUND=return] dns\n"),
@@ -317,15 +320,15 @@ fn what_the_administrator_changed_since_is_kept() {
         root.write(CONF, now);
         let newer = newer(&mut root);
         root.ok(&format!("dpkg --install {newer}"));
-        assert_eq!(root.read(CONF), now, "an upgrade puts nothing back");
+        assert_eq!(root.read(CONF), now, "an upgrade must not restore the line");
         purge(&mut root);
         assert_eq!(root.read(CONF), then);
     }
 }
 
-/// dpkg has removed the one to make room for the other, which then fails, and takes the removal back.
+/// dpkg removes this package in favour of a conflicting one, fails to install that, and reverts the removal.
 #[test]
-fn a_removal_that_is_taken_back_restores_what_was_there() {
+fn a_reverted_removal_restores_the_previous_line() {
     let mut root = prepared(BEFORE);
     install(&mut root);
     let rival = changed(
@@ -348,7 +351,7 @@ fn a_removal_that_is_taken_back_restores_what_was_there() {
 }
 
 #[test]
-fn a_symbolic_link_stays_one_and_a_missing_file_is_no_obstacle() {
+fn a_symbolic_link_is_preserved_and_a_missing_file_is_no_error() {
     let mut root = prepared(BEFORE);
     root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf");
     install(&mut root);
@@ -361,15 +364,15 @@ fn a_symbolic_link_stays_one_and_a_missing_file_is_no_obstacle() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_keeps_nobody_from_installing_or_removing() {
+fn an_unwritable_nsswitch_conf_prevents_neither_installation_nor_removal() {
     let mut root = prepared(BEFORE);
-    // A mount point cannot be renamed over.
+    // rename() cannot replace a mount point.
     let (pin, release) = ("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf", "umount /etc/nsswitch.conf");
     root.ok(pin);
     let said = install(&mut root);
     assert!(said.contains("/etc/nsswitch.conf cannot be written: put 'mdns_minimal"), "{said}");
     root.ok(release);
-    assert_eq!(root.ok("ls /etc | grep nsswitch"), "nsswitch.conf\n", "nothing half done stays");
+    assert_eq!(root.ok("ls /etc | grep nsswitch"), "nsswitch.conf\n", "no temporary file may be left");
     purge(&mut root);
     install(&mut root);
     root.ok(pin);
@@ -381,7 +384,7 @@ fn a_file_that_cannot_be_written_keeps_nobody_from_installing_or_removing() {
 }
 
 #[test]
-fn where_install_sh_has_put_the_module_the_package_is_refused() {
+fn the_package_is_refused_if_install_sh_has_installed_the_module() {
     let mut root = prepared(BEFORE);
     root.ok("sh $CHECKOUT/install.sh --module $MODULE --no-check");
     let before = root.ok(SNAPSHOT);
@@ -394,14 +397,14 @@ fn where_install_sh_has_put_the_module_the_package_is_refused() {
 }
 
 #[test]
-fn install_sh_may_come_over_the_package_and_go_again() {
+fn install_sh_can_install_over_the_package_and_uninstall_again() {
     let mut root = prepared(BEFORE);
     install(&mut root);
     let names = "find /mnt/upper -name '*mdns*' ! -path '*/dpkg/*' | sort";
     let before = root.ok(names);
     root.ok("cp $MODULE /mnt/other.so && printf newer >>/mnt/other.so && cp \"${MODULE%/*}/nss-mdns-check\" /mnt/");
     root.ok("sh $CHECKOUT/install.sh --module /mnt/other.so --no-check && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2");
-    // An upgrade of the package goes on beside it.
+    // The package can be upgraded in this state.
     root.ok(&format!("dpkg --install {} && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2", package()));
     root.ok("sh $CHECKOUT/install.sh --uninstall");
     assert_the_six_are_ours(&mut root);
@@ -412,9 +415,10 @@ fn install_sh_may_come_over_the_package_and_go_again() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// dpkg would remove the files of the one that goes after those of the other are there, and they are the same ones.
+/// dpkg would remove the files of the old package after it has unpacked those of the new one. Under two spellings of
+/// their folder, these are the same files.
 #[test]
-fn over_a_debian_package_whose_folder_is_spelled_otherwise_it_is_refused() {
+fn the_package_is_refused_over_a_debian_package_that_spells_its_folder_differently() {
     let mut root = prepared(BEFORE);
     let moved = changed(
         &mut root,
@@ -425,14 +429,14 @@ fn over_a_debian_package_whose_folder_is_spelled_otherwise_it_is_refused() {
     root.ok(&format!("dpkg --install {moved}"));
     let done = root.run(&format!("dpkg --install {}", package()));
     assert_failed(&done, "remove libnss-mdns first");
-    assert_eq!(root.ok("ls $LIBDIR/libnss_mdns*.so.2 | wc -l"), "6\n", "theirs are all there");
+    assert_eq!(root.ok("ls $LIBDIR/libnss_mdns*.so.2 | wc -l"), "6\n", "all files of libnss-mdns must still be there");
     root.ok("dpkg --remove libnss-mdns");
     install(&mut root);
     assert_the_six_are_ours(&mut root);
 }
 
 #[test]
-fn the_line_goes_with_the_last_architecture_and_the_command_works_to_the_end() {
+fn the_service_and_the_command_stay_until_the_last_architecture_is_purged() {
     let mut root = prepared(BEFORE);
     let foreign = changed(
         &mut root,
@@ -449,7 +453,7 @@ fn the_line_goes_with_the_last_architecture_and_the_command_works_to_the_end() {
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
     let native = root.ok("dpkg --print-architecture");
     root.ok(&format!("dpkg --purge {NAME}:{native}"));
-    assert_eq!(root.read(CONF), AFTER, "the other architecture still needs it");
+    assert_eq!(root.read(CONF), AFTER, "the other architecture still needs the service");
     assert_ne!(root.run("nss-mdns-check --help").status, 127);
     root.ok(&format!("dpkg --purge {NAME}:i386"));
     assert_eq!(root.read(CONF), BEFORE);

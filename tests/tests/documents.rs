@@ -1,5 +1,5 @@
-//! The documents say what the code does: the manual pages, the example of the settings, the hosts lines, the advice, the
-//! codes, and the files that are named.
+//! The documents agree with the code: the manual pages, the example of the settings, the hosts lines, the advised
+//! settings, the result codes, and the files that are named.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,9 +15,16 @@ const MODULE_PAGE: &str = "docs/man/nss-mdns.8";
 const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
 const CHECK_PAGE: &str = "docs/man/nss-mdns-check.1";
 const EXAMPLE: &str = "docs/nss-mdns.conf.example";
-/// What a newcomer reads.
-const MARKDOWN: [&str; 6] =
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/bench.md", "docs/responders.md"];
+/// The documents in Markdown whose links and paths are checked.
+const MARKDOWN: [&str; 7] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "RELEASING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/bench.md",
+    "docs/responders.md",
+];
 
 fn read(path: &str) -> String {
     fs::read_to_string(workspace().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
@@ -30,7 +37,7 @@ fn manual_pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The settings that a text gives, and what is wrong with it.
+/// Parses the text of a settings file; returns the settings and the problems.
 fn settings(text: &str) -> (Config, Vec<String>) {
     let mut problems = Vec::new();
     let config = config::parse(text.as_bytes(), &mut |problem| problems.push(problem.to_string()));
@@ -38,7 +45,7 @@ fn settings(text: &str) -> (Config, Vec<String>) {
 }
 
 #[test]
-fn the_manual_pages_are_clean() {
+fn mandoc_and_groff_report_nothing_about_the_manual_pages() {
     for (program, options) in [("mandoc", ["-Tlint", "-W", "warning"]), ("groff", ["-mandoc", "-ww", "-z"])] {
         for page in manual_pages() {
             let output = Command::new(program).args(options).arg(&page).output();
@@ -50,7 +57,7 @@ fn the_manual_pages_are_clean() {
 }
 
 #[test]
-fn the_manual_page_has_every_setting_with_its_default_and_its_values() {
+fn the_manual_page_lists_every_setting_with_its_default_and_values() {
     let page = read(SETTINGS_PAGE);
     let lines: Vec<_> = page.lines().collect();
     let rows = lines.windows(2).filter_map(|pair| {
@@ -65,7 +72,7 @@ fn the_manual_page_has_every_setting_with_its_default_and_its_values() {
 fn the_example_shows_the_defaults() {
     let example = read(EXAMPLE);
     assert_eq!(settings(&example), (Config::default(), vec![]), "as it is");
-    // Settings have the number sign right before the key, sentences a blank behind it.
+    // A setting has the number sign directly before its key; a sentence has a space after it.
     let is_setting = |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
     let uncommented: Vec<_> = example.lines().filter(is_setting).map(|line| &line[1..]).collect();
     let table: Vec<_> = SETTINGS.iter().map(|setting| format!("{} = {}", setting.key, setting.default)).collect();
@@ -73,14 +80,14 @@ fn the_example_shows_the_defaults() {
     assert_eq!(settings(&uncommented.join("\n")), (Config::default(), vec![]), "uncommented");
 }
 
-/// The displays of a manual page: what stands between `.Bd -literal` and `.Ed`, as it is shown.
+/// The displays of a manual page: the text between `.Bd -literal` and `.Ed`, as it is rendered.
 fn displays(page: &str) -> Vec<String> {
     let parts = page.split(".Bd -literal").skip(1).filter_map(|part| part.split_once('\n')?.1.split_once(".Ed"));
     parts.map(|(display, _)| display.replace("\\&", "")).collect()
 }
 
 #[test]
-fn the_manual_pages_examples_are_read_without_a_problem() {
+fn the_examples_in_the_manual_page_parse_without_problems() {
     let displays = displays(&read(SETTINGS_PAGE));
     let of = |file: &str| displays.iter().filter(|text| text.starts_with(&format!("# {file}"))).collect::<Vec<_>>();
     let of_settings = of("/etc/nss-mdns.conf");
@@ -101,7 +108,7 @@ fn the_manual_pages_examples_are_read_without_a_problem() {
 }
 
 #[test]
-fn the_manual_pages_show_messages_as_they_are() {
+fn the_manual_pages_quote_messages_exactly() {
     for (path, before, line) in [(SETTINGS_PAGE, "", "timeout = 2s"), (CHECK_PAGE, "settings: problem: ", "labels = 3")]
     {
         let (_, problems) = settings(&format!("\n\n{line}\n"));
@@ -114,7 +121,7 @@ fn the_manual_pages_show_messages_as_they_are() {
 /// A status, `errno` and `h_errno`, by their names.
 type Codes = [String; 3];
 
-/// The rows of the table in `abi.rs`, in the manual page's words.
+/// The rows of the table in `abi.rs`, with the names that the manual page uses.
 fn codes_of_the_code() -> BTreeSet<Codes> {
     let source = read("nss_mdns/src/abi.rs");
     let table = source.split_once("match self {").and_then(|(_, rest)| rest.split_once("};")).expect("the table").0;
@@ -125,12 +132,13 @@ fn codes_of_the_code() -> BTreeSet<Codes> {
         let errno = if *errno == "errno" { "the call's" } else { errno.trim_start_matches("libc::") };
         Some([status.to_uppercase(), errno.into(), (*h_errno).into()])
     };
-    // What the table has as EIO because glibc would take the call's ERANGE for something else is not worth a row.
+    // An ERANGE that a system call failed with becomes EIO. Its codes are those of a panic, so it needs no row in the
+    // page.
     table.lines().filter_map(row).collect()
 }
 
 #[test]
-fn the_manual_page_has_the_result_codes_of_the_code() {
+fn the_manual_page_lists_the_result_codes_of_the_code() {
     let page = read(MODULE_PAGE);
     let table = page.split_once(".Ss Result codes").and_then(|(_, rest)| rest.split_once(".El")).expect("the table").0;
     let rows = table.lines().filter_map(|line| {
@@ -147,14 +155,14 @@ fn the_manual_page_has_the_result_codes_of_the_code() {
     assert_eq!(rows, code);
 }
 
-/// The services of a hosts line, or None for another line.
+/// The services of a hosts line; None if the line is not a hosts line.
 fn services(line: &str) -> Option<String> {
     let services = line.trim_start_matches(['#', ' ']).strip_prefix("hosts:")?;
     Some(services.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[test]
-fn the_documents_have_the_hosts_lines_of_the_example() {
+fn the_hosts_lines_in_the_documents_are_those_of_the_example() {
     let lines = |path: &str| read(path).lines().filter_map(services).collect::<BTreeSet<_>>();
     let example = lines("nsswitch.conf.example");
     assert!(example.len() >= 5, "{example:?}");
@@ -172,9 +180,9 @@ fn settings_shown(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.trim_start_matches(['#', ' '])).filter(is_setting).collect()
 }
 
-/// Those of the manual page are read without a problem, as another test shows.
+/// Another test shows that the examples in the manual page parse without problems.
 #[test]
-fn the_settings_that_are_advised_elsewhere_are_an_example_of_the_manual_page() {
+fn settings_advised_elsewhere_are_an_example_in_the_manual_page() {
     let displays = displays(&read(SETTINGS_PAGE));
     for path in ["README.md", "nsswitch.conf.example"] {
         let text = read(path);
@@ -184,13 +192,14 @@ fn the_settings_that_are_advised_elsewhere_are_an_example_of_the_manual_page() {
     }
 }
 
-/// What stands between backquotes in a line.
+/// The parts of a line that are between backquotes.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// The files that the map names, from the top of the sources. Each of its tables names in its heading the folder that its
-/// paths start from; `names.rs` after `tests/tests/matrix.rs` is in the same folder as that.
+/// The files that the map names, relative to the root of the repository. The heading of each table names the folder
+/// that its paths are relative to. A path without a folder, such as `names.rs` after `tests/tests/matrix.rs`, is in the
+/// same folder as the path before it.
 fn files_in_the_map() -> Vec<PathBuf> {
     let contributing = read("CONTRIBUTING.md");
     let (_, map) = contributing.split_once("## The map").expect("the map");
@@ -215,12 +224,12 @@ fn files_in_the_map() -> Vec<PathBuf> {
 fn the_map_names_files_that_exist() {
     let files = files_in_the_map();
     for file in &files {
-        assert!(workspace().join(file).exists(), "{} of the map does not exist", file.display());
+        assert!(workspace().join(file).exists(), "{} is in the map but does not exist", file.display());
     }
     assert!(files.len() >= 50, "only {} files in the map", files.len());
 }
 
-/// `mod.rs` and `lib.rs` with nothing but a table of their modules need no row, nor do files of tests.
+/// `lib.rs` and `mod.rs` need no row, because many only list their modules; nor do unit tests and build scripts.
 #[test]
 fn the_map_names_every_source_file_of_the_module() {
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -246,8 +255,8 @@ fn the_map_names_every_source_file_of_the_module() {
     }
 }
 
-/// The paths in a text, from the top of the sources, that stand between backquotes. Others begin with none of its folders;
-/// `target` is not there before a build.
+/// The paths between backquotes in a text that are relative to the root of the repository: those that begin with one of
+/// its folders. Those in `target` are left out, because it does not exist before a build.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let begins_here = |path: &&str| {
         let top = path.split_once('/').map_or("", |(top, _)| top);
@@ -257,7 +266,7 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn paths_in_the_documents_lead_somewhere() {
+fn paths_in_the_documents_exist() {
     let mut named = 0;
     for document in MARKDOWN {
         for path in paths(&read(document)) {
@@ -269,7 +278,7 @@ fn paths_in_the_documents_lead_somewhere() {
 }
 
 #[test]
-fn links_between_the_documents_lead_somewhere() {
+fn targets_of_links_between_the_documents_exist() {
     for path in MARKDOWN {
         let text = read(path);
         let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
@@ -283,7 +292,7 @@ fn links_between_the_documents_lead_somewhere() {
     }
 }
 
-/// True if a text has a heading with this anchor, as forges make them.
+/// True if a text has a heading with this anchor, by the rules of the usual code-hosting sites.
 fn has_heading(text: &str, anchor: &str) -> bool {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
     let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');

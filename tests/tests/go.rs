@@ -1,6 +1,6 @@
-//! Go has a resolver of its own and chooses for each name between that and libc's. `.local` names it leaves to libc, and
-//! so to the module. A service that it does not know sends all other names there, too; services whose names begin with
-//! `mdns` do not, unless there is a file `/etc/mdns.allow`.
+//! Go has its own resolver, and chooses between it and libc's for each name. It resolves `.local` names by libc, and so
+//! by the module. If the hosts line has a service that Go does not know, it resolves all other names by libc as well.
+//! Services whose names begin with `mdns` have this effect only if `/etc/mdns.allow` exists.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -13,21 +13,21 @@ use tests::responders::scripted;
 use tests::run::Outcome;
 use tests::scenario::Scenario;
 
-/// Runs the program with cgo, and makes Go say which resolver it takes.
+/// Runs the program built with cgo. The variable makes Go print which resolver it chooses.
 fn run(host: &Host, name: &str) -> Outcome {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| build_go(true)).as_ref().unwrap_or_else(|why| panic!("{why}"));
     host.run(&["env", "GODEBUG=netdns=2", &program.to_string_lossy(), name])
 }
 
-/// What it said of a name: `cgo`, or the order of its own resolver.
+/// What Go chose for a name: `cgo`, or the sources of its own resolver in their order.
 fn choice<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
     let start = format!("go package net: hostLookupOrder({name}) = ");
     outcome.stderr.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{outcome:?}"))
 }
 
 #[test]
-fn local_names_go_to_libc_and_others_stay_in_go() -> Result<(), String> {
+fn local_names_are_resolved_by_libc_and_other_names_by_go() -> Result<(), String> {
     let lan = office()?;
     let printer = routable(&lan.printer);
     let outcome = run(&lan.client, "printer.local");
@@ -46,9 +46,9 @@ fn local_names_go_to_libc_and_others_stay_in_go() -> Result<(), String> {
     Ok(())
 }
 
-/// Go does not read the file: that it is there is enough.
+/// Go does not read the file; it checks only that it exists.
 #[test]
-fn all_names_go_to_libc_where_there_is_a_list_of_allowed_ones() -> Result<(), String> {
+fn all_names_are_resolved_by_libc_if_mdns_allow_exists() -> Result<(), String> {
     let lan = office()?;
     lan.client.write("/etc/mdns.allow", ".local\n.local.\n")?;
     for service in ["mdns_minimal", "mdns"] {
@@ -62,9 +62,9 @@ fn all_names_go_to_libc_where_there_is_a_list_of_allowed_ones() -> Result<(), St
     Ok(())
 }
 
-/// And so the names that the list allows are found on the LAN by Go programs, too.
+/// For this reason Go programs, too, find names on the LAN that `/etc/mdns.allow` lists.
 #[test]
-fn names_that_the_list_allows_are_found_on_the_lan() -> Result<(), String> {
+fn names_that_mdns_allow_lists_are_found_on_the_lan() -> Result<(), String> {
     let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.lan", &["--other", "additional"]))?;
     let _web = http(&lan.printer)?;
     lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;
@@ -73,9 +73,9 @@ fn names_that_the_list_allows_are_found_on_the_lan() -> Result<(), String> {
     Ok(())
 }
 
-/// There is no libc in it.
+/// Such a program does not contain libc.
 #[test]
-fn a_program_without_cgo_asks_dns_for_everything() -> Result<(), String> {
+fn a_program_without_cgo_resolves_all_names_by_dns() -> Result<(), String> {
     let lan = office()?;
     let program = build_go(false)?;
     let outcome = lan.client.run(&[&program.to_string_lossy(), "printer.local"]);

@@ -1,11 +1,11 @@
-//! The harness itself: its LANs carry packets, its responders answer a bare query, and it leaves nothing.
+//! The harness itself: its LANs carry packets, its responders answer a bare query, and it leaves no process behind.
 
 use std::time::Duration;
 use tests::helpers::{capture, query};
 use tests::lan::{Families, Network};
 use tests::responders::{avahi, scripted, zeroconf};
 
-/// Answers to a bare query, without the line that says how long it took.
+/// The answers to a bare query, without the line that shows the elapsed time.
 fn answers(outcome: &tests::run::Outcome) -> Vec<&str> {
     outcome.stdout.lines().filter(|line| !line.starts_with("after ")).collect()
 }
@@ -37,12 +37,12 @@ fn zeroconf_answers_a_bare_query() -> Result<(), String> {
 }
 
 #[test]
-fn scripted_responder_answers_a_bare_query() -> Result<(), String> {
+fn the_scripted_responder_answers_a_bare_query() -> Result<(), String> {
     responder_answers(|host| scripted(host, "printer.local", &[]))
 }
 
 #[test]
-fn scripted_responder_answers_in_reverse() -> Result<(), String> {
+fn the_scripted_responder_answers_a_reverse_lookup() -> Result<(), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
@@ -54,7 +54,7 @@ fn scripted_responder_answers_in_reverse() -> Result<(), String> {
 }
 
 #[test]
-fn capture_sees_a_query_and_its_answer() -> Result<(), String> {
+fn a_capture_contains_a_query_and_its_response() -> Result<(), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::V4)?;
     let printer = network.host("printer", &[&lan])?;
@@ -68,11 +68,11 @@ fn capture_sees_a_query_and_its_answer() -> Result<(), String> {
 }
 
 #[test]
-fn a_dropped_network_leaves_no_process() -> Result<(), String> {
+fn a_dropped_network_leaves_no_process_behind() -> Result<(), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
-    // A process that would outlive its own parent: only the end of the namespaces ends it.
+    // A process in a session of its own outlives its parent: only the end of the namespaces kills it.
     let mark = 100_000 + std::process::id();
     printer.script(&format!("setsid sleep {mark} >/dev/null 2>&1 </dev/null &"))?;
     let running = || {

@@ -1,4 +1,5 @@
-//! The hazards of living in other people's processes. Each guest (`tests/guests`) is such a process.
+//! What a host process may do that endangers a lookup: cancel threads, fork, close descriptors, run out of memory, and
+//! more. Each guest in `tests/guests` is such a process.
 
 use tests::deps::unpacked;
 use tests::guest::{Home, Kind, compile, module_that_panics};
@@ -9,44 +10,44 @@ use tests::scenario::Scenario;
 type Tested = Result<(), String>;
 
 #[test]
-fn cancelled_threads_leave_nothing_behind() -> Tested {
+fn cancelled_threads_leak_nothing() -> Tested {
     Home::new()?.host("cancel", &[]).map(drop)
 }
 
 #[test]
-fn a_signal_handler_may_jump_out() -> Tested {
+fn a_signal_handler_may_leave_a_lookup_by_longjmp() -> Tested {
     Home::new()?.host("longjmp", &[]).map(drop)
 }
 
 #[test]
-fn a_storm_of_signals_does_not_move_the_deadline() -> Tested {
+fn a_flood_of_signals_does_not_move_the_deadline() -> Tested {
     Home::new()?.host("storm", &[]).map(drop)
 }
 
 #[test]
-fn children_of_a_threaded_process_do_not_hang() -> Tested {
+fn forked_children_of_a_threaded_process_do_not_hang() -> Tested {
     let home = Home::new()?;
     home.host("forks", &["1", "300"])?;
     home.host("forks", &["8", "700"]).map(drop)
 }
 
-/// On kernels before Linux 4.14 nothing wipes the module's page in a child.
+/// Kernels before Linux 4.14 have no `MADV_WIPEONFORK`, which wipes the module's page in a child.
 #[test]
-fn children_start_afresh_where_the_kernel_does_not_see_to_it() -> Tested {
+fn forked_children_start_with_empty_state_without_madv_wipeonfork() -> Tested {
     Home::new()?.host("forks", &["8", "300", "unwiped"]).map(drop)
 }
 
 #[test]
-fn a_process_may_be_forked_inside_a_lookup() -> Tested {
+fn a_process_may_fork_inside_a_lookup() -> Tested {
     Home::new()?.host("fork_inside", &[]).map(drop)
 }
 
 #[test]
-fn asynchronous_lookups_work() -> Tested {
+fn getaddrinfo_a_works() -> Tested {
     Home::new()?.host("asynchronous", &[]).map(drop)
 }
 
-/// For guests: a full service, which has a list of domains to read.
+/// The environment of a guest that uses a full service. Writes `/etc/mdns.allow`, which full services read.
 fn full_service(home: &Home) -> Result<[(&'static str, String); 1], String> {
     home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
     Ok([("SERVICE", "mdns".into())])
@@ -59,9 +60,9 @@ fn a_small_stack_is_enough() -> Tested {
     home.host_with(&full_service(&home)?, "stack", &[]).map(drop)
 }
 
-/// The ways that a lookup may go beside the usual one: an answer that says what there is not, aliases, the host's own name.
+/// The code paths that an ordinary lookup does not take: negative answers, aliases, the host's own name.
 #[test]
-fn a_small_stack_is_enough_for_every_way() -> Tested {
+fn a_small_stack_is_enough_for_every_code_path() -> Tested {
     let program = compile("stack", Kind::Program)?;
     let printer: [(&str, &[&str]); 3] = [
         ("printer.local", &["--negative", "nsec"]),
@@ -91,12 +92,12 @@ fn another_thread_may_close_every_descriptor() -> Tested {
 }
 
 #[test]
-fn thousands_of_descriptors_do_not_matter() -> Tested {
+fn a_lookup_works_with_thousands_of_open_descriptors() -> Tested {
     Home::new()?.host("descriptors", &["many"]).map(drop)
 }
 
 #[test]
-fn without_descriptors_a_lookup_fails_and_the_next_works() -> Tested {
+fn a_lookup_without_free_descriptors_fails_and_the_next_one_works() -> Tested {
     Home::new()?.host("descriptors", &["none"]).map(drop)
 }
 
@@ -108,7 +109,7 @@ fn a_lookup_within_a_lookup_is_refused() -> Tested {
 }
 
 #[test]
-fn a_preloaded_library_may_look_up_names_itself() -> Tested {
+fn a_preloaded_library_may_look_up_names_in_its_socket_function() -> Tested {
     let home = Home::new()?;
     let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
     let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
@@ -117,27 +118,27 @@ fn a_preloaded_library_may_look_up_names_itself() -> Tested {
 }
 
 #[test]
-fn nothing_raises_sigpipe_or_blocks_or_is_inherited() -> Tested {
+fn no_system_call_raises_sigpipe_or_blocks_and_no_descriptor_is_inherited() -> Tested {
     Home::new()?.host("manners", &[]).map(drop)
 }
 
 #[test]
-fn it_survives_dlclose() -> Tested {
+fn the_module_survives_dlclose() -> Tested {
     Home::new()?.host("reload", &[]).map(drop)
 }
 
 #[test]
-fn it_works_in_an_empty_root() -> Tested {
+fn the_module_works_after_chroot_into_an_empty_folder() -> Tested {
     Home::new()?.host("chroot", &[]).map(drop)
 }
 
 #[test]
-fn it_works_in_sandboxes() -> Tested {
+fn the_module_works_in_sandboxes() -> Tested {
     Home::new()?.host("sandbox", &[]).map(drop)
 }
 
 #[test]
-fn it_survives_a_host_without_memory() -> Tested {
+fn a_lookup_returns_when_the_host_process_is_out_of_memory() -> Tested {
     let home = Home::new()?;
     home.host("memory", &[])?;
     home.host_with(&full_service(&home)?, "memory", &["13"])?;
@@ -146,7 +147,7 @@ fn it_survives_a_host_without_memory() -> Tested {
 }
 
 #[test]
-fn it_works_in_turkish() -> Tested {
+fn the_module_works_in_the_turkish_locale() -> Tested {
     let home = Home::new()?;
     let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
     let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
@@ -157,20 +158,20 @@ fn it_works_in_turkish() -> Tested {
 }
 
 #[test]
-fn a_panic_at_any_stage_is_caught_and_silent() -> Tested {
+fn a_panic_at_any_point_is_caught_and_prints_nothing() -> Tested {
     let home = Home::new()?;
     let folder = home.install(&module_that_panics()?)?;
     home.host_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]
-fn many_lookups_leave_nothing_behind() -> Tested {
+fn many_lookups_leak_nothing() -> Tested {
     let home = Home::new()?;
     home.host("lookups", &["200000", "5000"])?;
     home.host("lookups", &["100000", "4000", "8"]).map(drop)
 }
 
-/// What valgrind is told: any error is the guest's.
+/// Any error that valgrind finds makes the guest fail.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
 fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
@@ -184,50 +185,50 @@ fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]
 }
 
 #[test]
-fn memcheck_finds_nothing() -> Tested {
+fn memcheck_finds_no_error_and_no_leak() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
     under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
 }
 
-/// The long runs: `tests/soak`.
+/// Long runs, which `tests/soak` starts.
 mod soak {
     use super::*;
     use std::time::Duration;
 
-    fn patient_home() -> Result<Home, String> {
+    fn long_running_home() -> Result<Home, String> {
         let mut home = Home::new()?;
         home.limit = Duration::from_secs(900);
         Ok(home)
     }
 
     #[test]
-    #[ignore = "minutes; tests/soak runs it"]
-    fn a_million_lookups() -> Tested {
-        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
+    #[ignore = "takes minutes; tests/soak runs it"]
+    fn a_million_lookups_leak_nothing() -> Tested {
+        long_running_home()?.host("lookups", &["800000", "200000"]).map(drop)
     }
 
     #[test]
-    #[ignore = "minutes; tests/soak runs it"]
-    fn ten_thousand_forks() -> Tested {
-        let home = patient_home()?;
+    #[ignore = "takes minutes; tests/soak runs it"]
+    fn ten_thousand_forked_children_do_not_hang() -> Tested {
+        let home = long_running_home()?;
         home.host("forks", &["1", "2000"])?;
         home.host("forks", &["4", "4000"])?;
         home.host("forks", &["16", "4000"]).map(drop)
     }
 
-    /// The table of names grows at these numbers.
+    /// The cache's table grows at these numbers of names.
     #[test]
-    #[ignore = "minutes; tests/soak runs it"]
-    fn no_memory_at_any_size() -> Tested {
-        let home = patient_home()?;
+    #[ignore = "takes minutes; tests/soak runs it"]
+    fn a_lookup_returns_without_memory_at_every_size_of_the_cache() -> Tested {
+        let home = long_running_home()?;
         ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
     }
 
     #[test]
-    #[ignore = "minutes; tests/soak runs it"]
-    fn memcheck_over_many_threads() -> Tested {
+    #[ignore = "takes minutes; tests/soak runs it"]
+    fn memcheck_finds_no_error_in_many_threads() -> Tested {
         let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-        under_valgrind(&patient_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
-        under_valgrind(&patient_home()?, &leaks, "cancel", &[])
+        under_valgrind(&long_running_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&long_running_home()?, &leaks, "cancel", &[])
     }
 }

@@ -1,5 +1,5 @@
-//! Clients with two interfaces, with one that is down, with none; LANs of a single family; interfaces that are no LAN's;
-//! and the order of addresses, which depends on the interface.
+//! Clients with two interfaces, with one that is down, and with none; LANs with a single family; interfaces without a
+//! LAN; and the order of addresses, which depends on the interface.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn responders_on_both_interfaces_are_found_with_the_right_scope() -> Result<(), 
 }
 
 #[test]
-fn interface_that_is_down_does_not_keep_the_other_from_answering() -> Result<(), String> {
+fn a_host_is_found_when_the_other_interface_is_down() -> Result<(), String> {
     let lans = two_lans()?;
     lans.client.script("ip link set eth0 down")?;
     let outcome = lans.client.run(&["getent", "ahosts", "scanner.local"]);
@@ -53,9 +53,9 @@ fn interface_that_is_down_does_not_keep_the_other_from_answering() -> Result<(),
     Ok(())
 }
 
-/// The client's own DNS server is asked after the module, which has given up at once. (Not with getent:
-/// it asks for no addresses at all on a host that has none.)
-fn falls_through_at_once(client: &Host) -> Result<(), String> {
+/// Checks that the module fails immediately and that glibc then queries the DNS server, which runs on the client. Does
+/// not use getent, which looks up no addresses on a host that has none.
+fn next_service_is_tried_immediately(client: &Host) -> Result<(), String> {
     let server = dns(client, &["printer.local=192.0.2.5"])?;
     client.use_dns("127.0.0.1")?;
     let outcome = python_getaddrinfo(client, "printer.local");
@@ -68,26 +68,26 @@ fn falls_through_at_once(client: &Host) -> Result<(), String> {
 }
 
 #[test]
-fn without_interfaces_the_next_service_is_asked_at_once() -> Result<(), String> {
+fn without_interfaces_the_next_service_is_tried_immediately() -> Result<(), String> {
     let network = Network::new()?;
-    falls_through_at_once(&network.client("client", &[])?)
+    next_service_is_tried_immediately(&network.client("client", &[])?)
 }
 
 #[test]
-fn with_the_only_interface_down_the_next_service_is_asked_at_once() -> Result<(), String> {
+fn with_the_only_interface_down_the_next_service_is_tried_immediately() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.script("ip link set eth0 down")?;
-    falls_through_at_once(&lan.client)
+    next_service_is_tried_immediately(&lan.client)
 }
 
-/// Both responders on a LAN of one family, and what each is found with.
+/// Checks which addresses of two responders are found on a LAN with these families.
 fn one_family(families: Families) -> Result<(), String> {
     let mut lan = Scenario::with(families, |printer| avahi(printer, "printer"))?;
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
     lan.daemons.push(zeroconf(&scanner, "scanner")?);
     for host in [&lan.printer, &scanner] {
         let name = format!("{}.local", host.name);
-        // With AI_ADDRCONFIG, which getent sets, glibc asks for the one family there is: for a hostent.
+        // getent sets AI_ADDRCONFIG, so glibc looks up only the family that the client has, and requests a hostent.
         for database in ["ahosts", "hosts"] {
             let outcome = lan.client.run(&["getent", database, &name]);
             assert_eq!(found(&outcome), routable(host), "{outcome:?}");
@@ -102,17 +102,17 @@ fn one_family(families: Families) -> Result<(), String> {
 }
 
 #[test]
-fn lan_with_ipv4_alone() -> Result<(), String> {
+fn responders_are_found_on_an_ipv4_only_lan() -> Result<(), String> {
     one_family(Families::V4)
 }
 
 #[test]
-fn lan_with_ipv6_alone() -> Result<(), String> {
+fn responders_are_found_on_an_ipv6_only_lan() -> Result<(), String> {
     one_family(Families::V6)
 }
 
 #[test]
-fn responder_on_the_clients_own_host_is_found() -> Result<(), String> {
+fn a_responder_on_the_clients_own_host_is_found() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let _responder = scripted(&lan.client, "printer.local", &[])?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
@@ -121,7 +121,7 @@ fn responder_on_the_clients_own_host_is_found() -> Result<(), String> {
 }
 
 #[test]
-fn responders_that_only_multicast_are_heard_on_each_interface() -> Result<(), String> {
+fn multicast_responses_are_received_on_every_interface() -> Result<(), String> {
     let network = Network::new()?;
     let (first, second) = (network.lan(Families::Both)?, network.lan(Families::Both)?);
     let printer = network.host("printer", &[&first])?;
@@ -136,18 +136,18 @@ fn responders_that_only_multicast_are_heard_on_each_interface() -> Result<(), St
         assert_eq!(printed_addresses(&outcome), all(host, via), "{outcome:?}");
         let port = |packet: &&String| packet.split(' ').next().is_some_and(|from| !from.ends_with(":5353"));
         let packets = capture.to_group();
-        assert_eq!(packets.iter().filter(port).count(), 3, "the first attempt was heard: {packets:?}");
+        assert_eq!(packets.iter().filter(port).count(), 3, "there must be no retransmission: {packets:?}");
     }
     Ok(())
 }
 
-/// A printer that gives all its addresses at once, so that no busy machine makes them come apart.
+/// A printer that sends all its addresses in one packet, so that they arrive together even on a busy machine.
 fn with_whole_answers() -> Result<Scenario, String> {
     Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &["--other", "additional"]))
 }
 
-/// Looks the printer up, which must take no second attempt, and returns how many questions left by another interface.
-fn questions_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String> {
+/// Looks up the printer, which must need no retransmission; returns how many queries were sent on another interface.
+fn queries_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String> {
     let (on_lan, elsewhere) = (capture(&lan.client, "eth0")?, capture(&lan.client, interface)?);
     let outcome = python_getaddrinfo(&lan.client, "printer.local");
     assert_eq!(printed_addresses(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
@@ -158,7 +158,7 @@ fn questions_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String>
 }
 
 #[test]
-fn a_bridge_of_containers_costs_a_packet_for_each_question() -> Result<(), String> {
+fn every_query_is_also_sent_to_a_container_bridge() -> Result<(), String> {
     let lan = with_whole_answers()?;
     // One container, which does not answer.
     lan.client.script(
@@ -175,11 +175,11 @@ fn a_bridge_of_containers_costs_a_packet_for_each_question() -> Result<(), Strin
          done
          exit 1",
     )?;
-    assert_eq!(questions_elsewhere(&lan, "docker0")?, 3);
+    assert_eq!(queries_elsewhere(&lan, "docker0")?, 3);
     Ok(())
 }
 
-/// Holds a point-to-point link open, as a VPN does.
+/// Creates a point-to-point link and keeps it open, as a VPN does.
 const TUNNEL: &str = "import fcntl, struct, time
 tunnel = open('/dev/net/tun', 'r+b', buffering=0)
 fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', b'tun0', 0x1001))
@@ -187,7 +187,7 @@ print('ready', flush=True)
 time.sleep(60)";
 
 #[test]
-fn point_to_point_links_are_left_out() -> Result<(), String> {
+fn point_to_point_links_are_not_queried() -> Result<(), String> {
     let lan = with_whole_answers()?;
     let mut command = lan.client.command("/usr/bin/python3");
     command.args(["-c", TUNNEL]);
@@ -199,9 +199,9 @@ fn point_to_point_links_are_left_out() -> Result<(), String> {
          ip -o link show tun0",
     )?;
     for flag in ["POINTOPOINT", "MULTICAST", "LOWER_UP"] {
-        assert!(shown.contains(flag), "it is left out for another reason: {shown}");
+        assert!(shown.contains(flag), "there must be no other reason not to query it: {shown}");
     }
-    assert_eq!(questions_elsewhere(&lan, "tun0")?, 0);
+    assert_eq!(queries_elsewhere(&lan, "tun0")?, 0);
     Ok(())
 }
 
@@ -217,7 +217,7 @@ fn with_addresses(host: &Host, addresses: &[String]) -> Result<Daemon, String> {
     Ok(daemon)
 }
 
-/// Through functions that return a hostent, whose order nobody changes.
+/// Tested with functions that return a hostent, whose addresses glibc does not sort.
 #[test]
 fn addresses_on_the_link_come_first_and_link_local_ones_last() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
@@ -234,9 +234,9 @@ fn addresses_on_the_link_come_first_and_link_local_ones_last() -> Result<(), Str
         let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
         outcome.stdout.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect::<Vec<_>>()
     };
-    assert_eq!(in_order(), [v6, "fd99::1".into()], "link-local addresses are of no use without their scope");
+    assert_eq!(in_order(), [v6, "fd99::1".into()], "link-local addresses cannot be used without their scope");
     drop(daemon);
     let _daemon = with_addresses(&lan.printer, std::slice::from_ref(&link_local))?;
-    assert_eq!(in_order(), [link_local], "unless there are no others");
+    assert_eq!(in_order(), [link_local], "link-local addresses must be returned if there are no others");
     Ok(())
 }

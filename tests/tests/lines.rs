@@ -1,7 +1,8 @@
-//! The hosts lines that are in use, and each service alone: who is asked for which name, and who answers.
+//! Common hosts lines, and each service by itself: whether the LAN or DNS is queried for a name, and which of them
+//! answers.
 //!
-//! Every line has a client with a DNS server of its own, which knows other addresses for the LAN's names: an answer
-//! tells where it came from.
+//! Every line has a client with its own DNS server. The server has other addresses for the LAN's names, so an answer
+//! shows where it came from.
 
 use Way::{Dns, DnsNot, DnsNotLan, Lan, LanNot, LanNotDns, Nobody};
 use std::collections::BTreeSet;
@@ -15,37 +16,37 @@ use tests::run::Daemon;
 use tests::scenario::Scenario;
 use tests::wire::reverse_name;
 
-/// Which way a lookup goes: who is asked, and whether there is an answer.
+/// The course of a lookup: what is queried, and whether there is an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// The LAN is asked, and answers.
+    /// The LAN is queried, and answers.
     Lan,
-    /// The LAN is asked and stays silent, and that is the end.
+    /// The LAN is queried, nobody responds, and the lookup ends.
     LanNot,
-    /// The LAN is asked and stays silent, then DNS answers.
+    /// The LAN is queried, nobody responds, then DNS answers.
     LanNotDns,
-    /// DNS is asked, and answers.
+    /// DNS is queried, and answers.
     Dns,
-    /// DNS is asked, knows nothing, and that is the end.
+    /// DNS is queried, has no answer, and the lookup ends.
     DnsNot,
-    /// DNS is asked and knows nothing, then the LAN answers.
+    /// DNS is queried, has no answer, then the LAN answers.
     DnsNotLan,
     /// No packet is sent.
     Nobody,
 }
 
-/// A hosts line, the kinds of addresses that its services look up, and the ways of the lookups of [`Query::ALL`].
+/// A hosts line, the families that its services look up, and the course of each lookup of [`Query::ALL`].
 type Line = (&'static str, Families, [Way; 9]);
 
 /// The usual lines first, then each service by itself.
 #[rustfmt::skip]
 const LINES: [Line; 13] = [
-    // In front of DNS: .local never goes there, and everything else does at once.
+    // In front of DNS: .local names are never looked up there, and all other names immediately are.
     ("files mdns_minimal [NOTFOUND=return] dns", Families::Both,
         [Lan, LanNot, Dns, DnsNot, Lan, Lan, DnsNot, DnsNot, Dns]),
     ("files mdns4_minimal [NOTFOUND=return] dns", Families::V4,
         [Lan, LanNot, Dns, DnsNot, Lan, DnsNot, DnsNot, DnsNot, Dns]),
-    // In front of resolve, which asks nobody for the names of link-local addresses if it may not use multicast.
+    // In front of resolve, which does not look up the names of link-local addresses if multicast is switched off.
     ("files mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Families::Both,
         [Lan, LanNot, Dns, DnsNot, Lan, Lan, DnsNot, DnsNot, Dns]),
     ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Families::V4,
@@ -55,7 +56,7 @@ const LINES: [Line; 13] = [
         [Lan, LanNot, Dns, DnsNot, Lan, Lan, DnsNotLan, DnsNotLan, Dns]),
     ("files mdns4_minimal [NOTFOUND=return] dns mdns4", Families::V4,
         [Lan, LanNot, Dns, DnsNot, Lan, DnsNot, DnsNotLan, DnsNot, Dns]),
-    // Where DNS serves .local, too.
+    // For sites whose DNS server serves .local, too.
     ("files mdns_minimal dns", Families::Both,
         [Lan, LanNotDns, Dns, DnsNot, Lan, Lan, DnsNot, DnsNot, Dns]),
     ("files mdns_minimal", Families::Both, [Lan, LanNot, Nobody, Nobody, Lan, Lan, Nobody, Nobody, Nobody]),
@@ -113,7 +114,8 @@ impl Query {
 const PRINTER_LINK_LOCAL: &str = "169.254.7.1";
 const OFF_LINK: &str = "192.0.2.3";
 
-/// What the DNS servers know: the LAN's names with addresses that the LAN does not give, and a host of their own.
+/// The zone of the DNS servers: the LAN's names, with addresses that differ from those on the LAN, and a host that only
+/// DNS has.
 fn zone() -> Result<[String; 4], String> {
     let off_link = OFF_LINK.parse().map_err(|why| format!("{OFF_LINK}: {why}"))?;
     Ok([
@@ -124,7 +126,7 @@ fn zone() -> Result<[String; 4], String> {
     ])
 }
 
-/// A client with a hosts line of its own, and what is needed to see whom it asks.
+/// A client with its own hosts line, its DNS server, and a capture of its packets.
 struct Client<'host> {
     host: &'host Host,
     server: DnsServer<'host>,
@@ -147,7 +149,7 @@ impl<'host> Client<'host> {
         Ok((Client { host, server, capture: capture(host, "eth0")?, own }, resolved))
     }
 
-    /// How many questions this host has sent to port 5353 until now, by multicast or not.
+    /// The number of queries that this host has sent to port 5353 so far, by multicast or by unicast.
     fn asked_of_lan(&self) -> usize {
         let question = |packet: &String| {
             let own = self.own.iter().any(|address| packet.starts_with(address));
@@ -156,7 +158,10 @@ impl<'host> Client<'host> {
         self.capture.packets().into_iter().filter(question).count()
     }
 
-    /// Looks something up; what is wrong with it, if anything is.
+    /// Looks something up.
+    ///
+    /// # Errors
+    /// How the outcome differs from the expected one.
     fn check(&self, query: Query, wanted: Way, families: Families, printer: &Host) -> Result<(), String> {
         let (database, key) = query.words(printer);
         let before = (self.asked_of_lan(), self.server.names().len());
@@ -173,10 +178,10 @@ impl<'host> Client<'host> {
         if (asked, &found, outcome.code, at_once) == (wanted.asks(), &expected, status, true) {
             return Ok(());
         }
-        Err(format!("{key}: wanted {wanted:?} with {expected:?}; asked (LAN, DNS) = {asked:?}, {outcome:?}"))
+        Err(format!("{key}: wanted {wanted:?} with {expected:?}; queried (LAN, DNS) = {asked:?}, {outcome:?}"))
     }
 
-    /// The addresses or the name that come by this way.
+    /// The addresses or the name that a lookup with this course returns.
     fn answer(&self, query: Query, way: Way, families: Families, printer: &Host) -> BTreeSet<String> {
         let of_dns =
             ["192.0.2.1", "192.0.2.2", OFF_LINK, "web.example.test"].map(|answer| BTreeSet::from([answer.into()]));
@@ -201,7 +206,7 @@ impl<'host> Client<'host> {
 }
 
 impl Way {
-    /// Whether the LAN and DNS are asked.
+    /// Whether the LAN and DNS are queried.
     fn asks(self) -> (bool, bool) {
         match self {
             Lan | LanNot => (true, false),
@@ -212,7 +217,7 @@ impl Way {
     }
 }
 
-/// nss-resolve beside the module, and the daemon that it asks, which asks the DNS server in `/etc/resolv.conf`.
+/// Installs nss-resolve beside the module, and starts its daemon, which queries the DNS server in `/etc/resolv.conf`.
 fn put_resolve(host: &Host) -> Result<Daemon, String> {
     let (module, folder) = (peer_module("resolve")?, library_folder()?);
     host.script(&format!("cp {} {}/", module.display(), folder.display()))?;
@@ -223,7 +228,7 @@ fn put_resolve(host: &Host) -> Result<Daemon, String> {
 fn lan() -> Result<Scenario, String> {
     let mut lan = Scenario::silent(Families::Both)?;
     lan.printer.script(&format!("ip address add {PRINTER_LINK_LOCAL}/16 dev eth0"))?;
-    // Both families in one packet: on a busy machine the second of two may come too late.
+    // Both families in one packet: on a busy machine, the second of two packets may arrive too late.
     let options = ["--a", PRINTER_LINK_LOCAL, "--other", "additional"];
     lan.daemons.push(scripted(&lan.printer, "printer.local", &options)?);
     Ok(lan)
@@ -239,14 +244,14 @@ fn check_line(lan: &Scenario, number: usize, (services, families, ways): Line) -
         let log = resolved.lines().join("\n");
         let expected = [("web.example.test", true), ("printer.local", false), ("missing.local", false)];
         let unexpected = expected.into_iter().filter(|(name, asked)| log.contains(name) != *asked);
-        wrong.extend(unexpected.map(|(name, asked)| format!("resolved was asked for {name}: {}", !asked)));
+        wrong.extend(unexpected.map(|(name, asked)| format!("resolved was queried for {name}: {}", !asked)));
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{services}\n    {}", wrong.join("\n    "))) }
 }
 
-/// All lines at the same time: most of it is waiting for silence.
+/// Tests all lines at the same time, because most lookups only wait for their timeout.
 #[test]
-fn every_line_asks_those_it_should_in_its_order() -> Result<(), String> {
+fn every_line_queries_the_expected_services_in_order() -> Result<(), String> {
     let lan = lan()?;
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let check = |(number, line)| check_line(&lan, number, line);

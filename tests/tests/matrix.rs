@@ -1,8 +1,9 @@
-//! Every responder against every outcome: what getaddrinfo finds on a LAN with both families, with IPv4 or IPv6
-//! alone, with the responder on the client's own host, with one on each; and in reverse. Printed as a table at the end.
+//! Every responder in every situation: the addresses that getaddrinfo finds on a LAN with both families, with IPv4 only
+//! and with IPv6 only, with the responder on the client's host, and with one on each host; and reverse lookups. The
+//! last test to finish prints the table.
 //!
-//! What is expected of each is what it gives out, as seen in its packets: some give out less than their host has.
-//! Shapes in the second half are scripted ones, named after what they imitate.
+//! The expected addresses are those that the responder provides, as observed in its packets: some provide fewer than
+//! their host has. The rows whose names begin with "like" use the scripted responder, which imitates the named one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use tests::responders::{answered, avahi, libmdns, mdns_sd, mdnsd, node, resolved
 use tests::run::{Daemon, Outcome};
 use tests::scenario::Scenario;
 
-/// Kinds of addresses, as bits.
+/// A set of kinds of addresses, one bit for each.
 type Kinds = u8;
 const NONE: Kinds = 0;
 const V4: Kinds = 1;
@@ -23,38 +24,38 @@ const LINK_LOCAL: Kinds = 4;
 const ROUTABLE: Kinds = V4 | V6;
 const ALL: Kinds = ROUTABLE | LINK_LOCAL;
 
-/// What a responder gives out in each situation.
+/// The addresses that a responder provides in each situation.
 struct Gives {
     both: Kinds,
     v4_lan: Kinds,
     v6_lan: Kinds,
     own_host: Kinds,
-    /// The kinds of addresses that it names.
+    /// The kinds of addresses for which it answers reverse lookups.
     reverse: Kinds,
-    /// Those of its own host that it names at some times and not at others.
+    /// Of these, the kinds for which it answers only sometimes when the query comes from its own host.
     varying: Kinds,
 }
 
-/// One that gives out all it has everywhere.
+/// Provides every address in every situation.
 const EVERYTHING: Gives =
     Gives { both: ALL, v4_lan: V4, v6_lan: V6 | LINK_LOCAL, own_host: ALL, reverse: ROUTABLE, varying: NONE };
-/// It passes over what its own host asks, but for questions that are sent to an IPv4 address of it.
+/// Ignores queries from its own host, except those that are sent to one of its IPv4 addresses.
 const RESOLVED: Gives = Gives { varying: V6, ..EVERYTHING };
-/// One that does so, but knows no names of addresses.
+/// Provides every address, but answers no reverse lookups.
 const FORWARD_ONLY: Gives = Gives { reverse: NONE, ..EVERYTHING };
-/// One that gives out no link-local address where there is another.
+/// Provides a link-local address only if its host has no other.
 const NO_LINK_LOCAL: Gives = Gives { both: ROUTABLE, v6_lan: V6, own_host: ROUTABLE, ..EVERYTHING };
-/// Listens on IPv4 alone and knows one address of each family.
+/// Listens on IPv4 only, and provides one address of each family.
 const MDNSD: Gives = Gives { both: ROUTABLE, v6_lan: NONE, own_host: ROUTABLE, ..FORWARD_ONLY };
-/// Both responders for node listen on IPv4 alone.
+/// Both responders for node listen on IPv4 only.
 const NODE: Gives = Gives { v6_lan: NONE, ..FORWARD_ONLY };
 
-/// Rows of the table so far, each with its place.
+/// The rows of the table that are complete, each with its position.
 static TABLE: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
 
 type Start = fn(&Host) -> Result<Daemon, String>;
 
-/// The kinds of addresses that were found, and whether there was anything besides.
+/// The kinds of addresses that were found, and whether any other address was found.
 fn kinds(found: &BTreeSet<String>, host: &Host, via: &Interface) -> (Kinds, bool) {
     let known = [(V4, v4(host)), (V6, v6(host)), (LINK_LOCAL, link_local(host, via))];
     let has = |addresses: &BTreeSet<String>| !addresses.is_empty() && addresses.is_subset(found);
@@ -63,7 +64,7 @@ fn kinds(found: &BTreeSet<String>, host: &Host, via: &Interface) -> (Kinds, bool
     (kinds, !found.is_subset(&all))
 }
 
-/// A cell: what was found, and after how long.
+/// A cell of the table: what was found, and the time it took.
 fn cell(kinds: Kinds, outcome: &Outcome) -> String {
     let names = [(V4, "IPv4"), (V6, "IPv6"), (LINK_LOCAL, "link-local")];
     let found: Vec<_> = names.iter().filter(|(kind, _)| kinds & kind != 0).map(|(_, name)| *name).collect();
@@ -71,7 +72,7 @@ fn cell(kinds: Kinds, outcome: &Outcome) -> String {
     format!("{found}; {} ms", outcome.elapsed.as_millis())
 }
 
-/// One forward lookup; returns the cell and what is wrong with it.
+/// One forward lookup; returns the cell, and the failure if there is one.
 fn forward(lan: &Scenario, host: &Host, wanted: Kinds) -> (String, Option<String>) {
     let outcome = python_getaddrinfo(&lan.client, &format!("{}.local", host.name));
     let (found, more) = kinds(&printed_addresses(&outcome), host, lan.client.eth0());
@@ -80,7 +81,7 @@ fn forward(lan: &Scenario, host: &Host, wanted: Kinds) -> (String, Option<String
     (cell(found, &outcome), wrong)
 }
 
-/// Reverse lookups of a host's addresses, some of which may or may not be named.
+/// Reverse lookups of a host's addresses. For those of the kinds in `varying`, either result is accepted.
 fn reverse(lan: &Scenario, host: &Host, wanted: Kinds, varying: Kinds) -> Result<(String, Option<String>), String> {
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
     let (mut named, mut wrong) = (Vec::new(), None);
@@ -97,19 +98,19 @@ fn reverse(lan: &Scenario, host: &Host, wanted: Kinds, varying: Kinds) -> Result
     Ok((if named.is_empty() { "no".into() } else { named.join(", ") }, wrong))
 }
 
-/// A LAN on which the responder runs and has been seen to answer from elsewhere.
+/// A LAN on which the responder runs and has answered a query from the other host.
 fn lan_with(families: Families, start: Start, own_host: bool, wait_for: &[&str]) -> Result<Scenario, String> {
     let mut lan = Scenario::silent(families)?;
     let host = if own_host { &lan.client } else { &lan.printer };
     let daemon = start(host)?;
-    let witness = if own_host { &lan.printer } else { &lan.client };
+    let other_host = if own_host { &lan.printer } else { &lan.client };
     let name = format!("{}.local", host.name);
-    answered(witness, &name, wait_for, &daemon)?;
+    answered(other_host, &name, wait_for, &daemon)?;
     lan.daemons.push(daemon);
     Ok(lan)
 }
 
-/// A lookup of the printer, which runs the responder, while the client runs it, too.
+/// A lookup of the printer while the responder runs on both the printer and the client.
 fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> (String, Option<String>) {
     let second = start(&lan.printer)
         .and_then(|daemon| answered(&lan.client, "printer.local", wait_for, &daemon).map(|()| daemon));
@@ -120,7 +121,8 @@ fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> 
     forward(&lan, &lan.printer, wanted)
 }
 
-/// One row: all situations of a responder. `wait` says for what types a bare query has to be answered first.
+/// One row: a responder in all situations. With `wait`, a lookup starts only after the responder has answered a bare
+/// query.
 fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Result<(), String> {
     let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
     let mut add = |(cell, wrong): (String, Option<String>)| {
@@ -163,7 +165,7 @@ fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Res
     if wrongs.is_empty() { Ok(()) } else { Err(format!("{name}: {}", wrongs.join("\n"))) }
 }
 
-/// Adds a row to the table, and prints that when it is complete.
+/// Adds a row to the table, and prints the table when it is complete.
 fn finish(place: usize, line: String) {
     let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
     table.push((place, line));
@@ -176,15 +178,15 @@ fn finish(place: usize, line: String) {
          | reverse, on the client's own host |\n|---|---|---|---|---|---|---|---|\n",
     );
     table.iter().for_each(|(_, line)| text.extend([line, "\n"]));
-    // Not print!, which would be kept back: the table is wanted when all is well, too.
+    // Not print!, whose output the test harness shows only if the test fails.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 macro_rules! matrix {
     ($($test:ident: $name:expr, $start:expr, $gives:expr, $wait:expr;)*) => {
-        /// How many rows there are.
+        /// The number of rows.
         const ROWS: usize = [$(stringify!($test)),*].len();
-        /// The tests' names, in the table's order.
+        /// The names of the tests, in the order of the table.
         const ORDER: [&str; ROWS] = [$(stringify!($test)),*];
 
         $(#[test]

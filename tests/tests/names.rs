@@ -1,4 +1,4 @@
-//! Which names are asked for on the LAN, in what spelling, and what becomes of those that are not there.
+//! Which names are queried on the LAN, in which encoding, and what happens if a name does not exist.
 
 use std::time::Duration;
 use tests::helpers::{capture, dns, silent_dns};
@@ -16,7 +16,7 @@ fn with_scripted(name: &str, options: &[&str]) -> Result<Scenario, String> {
 }
 
 #[test]
-fn missing_name_takes_two_seconds_and_is_not_asked_of_dns() -> Result<(), String> {
+fn a_missing_name_takes_two_seconds_and_is_not_looked_up_in_dns() -> Result<(), String> {
     let lan = with_avahi()?;
     let server = dns(&lan.printer, &["missing.local=192.0.2.1"])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
@@ -24,12 +24,12 @@ fn missing_name_takes_two_seconds_and_is_not_asked_of_dns() -> Result<(), String
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{outcome:?}");
     let (least, most) = (Duration::from_millis(1900), Duration::from_millis(3500));
     assert!(outcome.elapsed > least && outcome.elapsed < most, "{outcome:?}");
-    assert_eq!(server.names(), [""; 0], "leaked to DNS");
+    assert_eq!(server.names(), [""; 0], "the name leaked to DNS");
     Ok(())
 }
 
 #[test]
-fn missing_name_is_asked_of_dns_where_the_hosts_line_says_so() -> Result<(), String> {
+fn a_missing_name_is_looked_up_in_dns_if_the_hosts_line_says_so() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let _server = dns(&lan.printer, &["missing.local=192.0.2.1"])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
@@ -40,7 +40,7 @@ fn missing_name_is_asked_of_dns_where_the_hosts_line_says_so() -> Result<(), Str
 }
 
 #[test]
-fn other_names_go_to_dns_and_not_to_the_lan() -> Result<(), String> {
+fn names_outside_local_are_looked_up_in_dns_and_not_on_the_lan() -> Result<(), String> {
     let lan = with_scripted("printer.example.test", &[])?;
     let server = dns(&lan.printer, &["printer.example.test=192.0.2.7"])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
@@ -53,7 +53,7 @@ fn other_names_go_to_dns_and_not_to_the_lan() -> Result<(), String> {
 }
 
 #[test]
-fn other_names_that_are_missing_are_missing_at_once() -> Result<(), String> {
+fn missing_names_outside_local_fail_immediately() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let _server = dns(&lan.printer, &[])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
@@ -64,18 +64,18 @@ fn other_names_that_are_missing_are_missing_at_once() -> Result<(), String> {
 }
 
 #[test]
-fn dns_that_never_answers_delays_nothing() -> Result<(), String> {
+fn a_dns_server_that_never_answers_delays_no_local_name() -> Result<(), String> {
     let lan = with_avahi()?;
     let server = silent_dns(&lan.printer)?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
-    assert_eq!(server.names(), [""; 0], "leaked to DNS");
+    assert_eq!(server.names(), [""; 0], "the name leaked to DNS");
     Ok(())
 }
 
 #[test]
-fn names_in_files_come_first() -> Result<(), String> {
+fn names_in_etc_hosts_take_precedence() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     lan.client.write("/etc/hosts", "192.0.2.9 printer.local\n")?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
@@ -84,7 +84,7 @@ fn names_in_files_come_first() -> Result<(), String> {
 }
 
 #[test]
-fn upper_case_and_trailing_dot_are_the_same_name() -> Result<(), String> {
+fn upper_case_and_a_trailing_dot_denote_the_same_name() -> Result<(), String> {
     let lan = with_avahi()?;
     for name in ["PRINTER.LOCAL", "Printer.Local", "printer.local.", "PRINTER.local."] {
         let outcome = lan.client.run(&["getent", "ahosts", name]);
@@ -94,7 +94,7 @@ fn upper_case_and_trailing_dot_are_the_same_name() -> Result<(), String> {
 }
 
 #[test]
-fn utf8_names_are_sent_as_they_are() -> Result<(), String> {
+fn utf8_names_are_sent_unchanged() -> Result<(), String> {
     let name = "drücker-im-büro.local";
     let lan = with_scripted(name, &[])?;
     let outcome = lan.client.run(&["getent", "--no-idn", "ahosts", name]);
@@ -104,7 +104,7 @@ fn utf8_names_are_sent_as_they_are() -> Result<(), String> {
 }
 
 #[test]
-fn mdns4_gives_ipv4_and_mdns6_gives_ipv6_alone() -> Result<(), String> {
+fn mdns4_returns_only_ipv4_and_mdns6_returns_only_ipv6() -> Result<(), String> {
     let lan = with_avahi()?;
     let (v4, v6) = (v4(&lan.printer), v6(&lan.printer));
     let both = &v4 | &v6;
@@ -119,7 +119,7 @@ fn mdns4_gives_ipv4_and_mdns6_gives_ipv6_alone() -> Result<(), String> {
 }
 
 #[test]
-fn host_with_many_addresses_is_found_with_all_of_them() -> Result<(), String> {
+fn all_of_a_hosts_many_addresses_are_returned() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let more: Vec<String> = (100..120).map(|number| format!("10.77.1.{number}")).collect();
     let more6: Vec<String> = (100..120).map(|number| format!("fd77:1::{number}")).collect();
@@ -133,9 +133,9 @@ fn host_with_many_addresses_is_found_with_all_of_them() -> Result<(), String> {
     Ok(())
 }
 
-/// Avahi gives out no link-local address where there is another.
+/// Avahi provides a link-local address only if there is no other.
 #[test]
-fn avahi_gives_two_ipv6_addresses_and_one_ipv4() -> Result<(), String> {
+fn two_ipv6_addresses_and_one_ipv4_address_from_avahi_are_returned() -> Result<(), String> {
     let mut lan = Scenario::silent(Families::Both)?;
     lan.printer.script("ip address add fd77:1::2:2/64 dev eth0 nodad")?;
     lan.daemons.push(avahi(&lan.printer, "printer")?);
@@ -147,7 +147,7 @@ fn avahi_gives_two_ipv6_addresses_and_one_ipv4() -> Result<(), String> {
 }
 
 #[test]
-fn canonical_name_is_given_to_those_who_ask() -> Result<(), String> {
+fn the_canonical_name_is_returned_on_request() -> Result<(), String> {
     let lan = with_avahi()?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     let first = outcome.stdout.lines().next().unwrap_or_default();

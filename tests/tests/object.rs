@@ -1,11 +1,12 @@
-//! The file that glibc loads: what it exports, what it drags in, what runs by itself, and what it gives away.
+//! The file that glibc loads: its exports and dependencies, code that runs by itself, hardening, and paths of the build
+//! machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use tests::module::{self, SERVICES};
 
-/// What the functions of one service are called, behind `_nss_<service>_`.
+/// The names of the functions of one service, without the prefix `_nss_<service>_`.
 const FUNCTIONS: [&str; 6] = [
     "gethostbyname_r",
     "gethostbyname2_r",
@@ -15,10 +16,10 @@ const FUNCTIONS: [&str; 6] = [
     "gethostbyaddr2_r",
 ];
 
-/// The size that the module may have at most.
+/// The maximum size of the module, in octets.
 const LARGEST: u64 = 330_000;
 
-/// What readelf says of the module.
+/// The output of readelf for the module.
 fn readelf(option: &str) -> Result<String, String> {
     let mut command = Command::new("readelf");
     command.args(["--wide", option]).arg(module::path()?).env("LC_ALL", "C");
@@ -27,7 +28,7 @@ fn readelf(option: &str) -> Result<String, String> {
     if output.status.success() && !text.is_empty() { Ok(text) } else { Err(format!("readelf: {output:?}")) }
 }
 
-/// The names of the dynamic symbols of which `wanted` is true, each without its version.
+/// The names of the dynamic symbols for which `wanted` is true, without their versions.
 fn dynamic_symbols(wanted: impl Fn(&[&str]) -> bool) -> Result<BTreeSet<String>, String> {
     let table = readelf("--dyn-syms")?;
     // Num: Value Size Type Bind Vis Ndx Name
@@ -37,7 +38,7 @@ fn dynamic_symbols(wanted: impl Fn(&[&str]) -> bool) -> Result<BTreeSet<String>,
 }
 
 #[test]
-fn it_exports_the_36_functions_and_nothing_else() -> Result<(), String> {
+fn the_module_exports_the_36_functions_and_nothing_else() -> Result<(), String> {
     let service = |service: &&str| FUNCTIONS.map(|function| format!("_nss_{service}_{function}"));
     let expected: BTreeSet<_> = SERVICES.iter().flat_map(service).collect();
     assert_eq!(expected.len(), 36);
@@ -46,24 +47,24 @@ fn it_exports_the_36_functions_and_nothing_else() -> Result<(), String> {
 }
 
 #[test]
-fn it_needs_libc_alone() -> Result<(), String> {
+fn the_module_depends_only_on_libc() -> Result<(), String> {
     let dynamic = readelf("--dynamic")?;
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
-    // ld-linux is there before any library; it has __tls_get_addr.
+    // ld-linux, which has __tls_get_addr, is in every process anyway.
     let others = needed.filter(|line| !line.contains("[libc.so.6]") && !line.contains("[ld-linux"));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
     Ok(())
 }
 
-/// With a SONAME ldconfig would leave the links of the other services out of its cache.
+/// If the module had a SONAME, ldconfig would leave the links of the other services out of its cache.
 #[test]
-fn it_has_no_name_of_its_own() -> Result<(), String> {
+fn the_module_has_no_soname() -> Result<(), String> {
     assert!(!readelf("--dynamic")?.contains("(SONAME)"));
     Ok(())
 }
 
 #[test]
-fn nothing_runs_when_it_is_loaded_or_unloaded() -> Result<(), String> {
+fn no_code_runs_when_the_module_is_loaded_or_unloaded() -> Result<(), String> {
     let dynamic = readelf("--dynamic")?;
     for tag in ["(INIT)", "(FINI)", "(INIT_ARRAY)", "(FINI_ARRAY)", "(PREINIT_ARRAY)"] {
         assert!(!dynamic.contains(tag), "{tag} in\n{dynamic}");
@@ -72,7 +73,7 @@ fn nothing_runs_when_it_is_loaded_or_unloaded() -> Result<(), String> {
 }
 
 #[test]
-fn it_is_never_unloaded() -> Result<(), String> {
+fn the_module_is_never_unloaded() -> Result<(), String> {
     let dynamic = readelf("--dynamic")?;
     let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)")).unwrap_or_default();
     assert!(flags.contains("NODELETE"), "{dynamic}");
@@ -80,11 +81,11 @@ fn it_is_never_unloaded() -> Result<(), String> {
 }
 
 #[test]
-fn it_is_hardened() -> Result<(), String> {
+fn the_module_is_hardened() -> Result<(), String> {
     let segments = readelf("--program-headers")?;
     let flags_of = |kind: &str| {
         let line = segments.lines().find(|line| line.trim_start().starts_with(kind));
-        // Type Offset VirtAddr PhysAddr FileSiz MemSiz Flg Align, where Flg may hold a space.
+        // Type Offset VirtAddr PhysAddr FileSiz MemSiz Flg Align, where Flg may contain a space.
         line.map(|line| line.split_whitespace().skip(6).filter(|word| !word.starts_with('0')).collect::<String>())
     };
     assert_eq!(flags_of("GNU_STACK").as_deref(), Some("RW"), "{segments}");
@@ -96,10 +97,10 @@ fn it_is_hardened() -> Result<(), String> {
     Ok(())
 }
 
-/// Functions that have no place in other people's processes. Each was a hazard of some module or other: what prints,
-/// what depends on the locale, what waits for a lock after a fork, what starts a thread.
+/// Functions that must not be called in a host process: they print, depend on the locale, wait for a lock after a fork
+/// or start a thread. Each of them was a hazard in some NSS module.
 #[test]
-fn it_calls_nothing_that_it_should_not() -> Result<(), String> {
+fn the_module_calls_no_function_that_endangers_the_host_process() -> Result<(), String> {
     let called = dynamic_symbols(|fields| fields[6] == "UND")?;
     assert!(called.contains("recvmsg"), "{called:?}");
     let unwanted = |name: &String| {
@@ -115,7 +116,7 @@ fn it_calls_nothing_that_it_should_not() -> Result<(), String> {
 }
 
 #[test]
-fn it_names_no_path_of_the_machine_that_built_it() -> Result<(), String> {
+fn the_module_contains_no_path_of_the_build_machine() -> Result<(), String> {
     let octets = std::fs::read(module::path()?).map_err(|why| why.to_string())?;
     let home = std::env::var("HOME").unwrap_or_default();
     let cargo_home = std::env::var("CARGO_HOME").unwrap_or_default();
@@ -123,13 +124,13 @@ fn it_names_no_path_of_the_machine_that_built_it() -> Result<(), String> {
     let fixed = ["/home/", "/root/", ".cargo", "registry/src", "index.crates.io", "/target/"];
     for path in fixed.into_iter().chain([&*home, &*cargo_home, &*workspace]).filter(|path| path.len() > 1) {
         let found = octets.windows(path.len()).any(|window| window == path.as_bytes());
-        assert!(!found, "the module holds {path}; a build made before .cargo/config.toml came? cargo clean");
+        assert!(!found, "the module contains {path}; was it built by packaging/cargo?");
     }
     Ok(())
 }
 
 #[test]
-fn it_is_small() -> Result<(), String> {
+fn the_module_is_within_its_maximum_size() -> Result<(), String> {
     let path: &Path = module::path()?;
     let size = std::fs::metadata(path).map_err(|why| why.to_string())?.len();
     println!("{size} octets");

@@ -1,5 +1,5 @@
-//! The packages of other distributions and the release archive: each is built by its one command. What can be tried of them
-//! here is tried, each test in a private root of its own, so that the machine stays as it was.
+//! The packages for other distributions and the release archive: each is built by its script and, as far as a Debian
+//! system allows, installed and used. Each test has a private root, so the machine does not change.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ const BEFORE: &str = "hosts:          files dns\n";
 const AFTER: &str = "hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
 const DOCS: &str = "/usr/share/doc/nss-mdns-nodaemon";
 
-/// Runs a script of `packaging`, no two at a time: each has one folder to work in.
+/// Runs a script of `packaging`, one at a time, because each script always uses the same working folder.
 #[track_caller]
 fn run(script: &mut Command) -> Output {
     static ONE: Mutex<()> = Mutex::new(());
@@ -22,7 +22,7 @@ fn run(script: &mut Command) -> Output {
     script.output().expect("the script starts")
 }
 
-/// The path that a script prints.
+/// Runs a script that builds a package; returns the path that it prints.
 #[track_caller]
 fn build(script: &str) -> String {
     let output = run(&mut Command::new(workspace().join("packaging").join(script)));
@@ -38,7 +38,7 @@ fn output(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The files among the paths of a listing, in order: absolute, compressed ones without `.gz`.
+/// The files in a listing as absolute paths in order, those of compressed files without `.gz`.
 fn files(listing: &str) -> Vec<String> {
     let paths = listing.lines().filter(|line| !line.ends_with('/'));
     let mut paths: Vec<_> =
@@ -54,7 +54,7 @@ fn with(mut paths: Vec<String>, more: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn all_name_the_version_of_the_workspace() {
+fn all_packages_have_the_version_of_the_workspace() {
     let version = version();
     for (file, line) in [
         ("packaging/debian/changelog", format!("nss-mdns-nodaemon ({version}-")),
@@ -66,19 +66,19 @@ fn all_name_the_version_of_the_workspace() {
     }
 }
 
-/// What stands behind a crate's name in a line of `LICENSE-crates`.
+/// The text that follows a crate's name on a line of `LICENSE-crates`.
 fn notice<'a>(notices: &'a str, name: &str) -> Option<&'a str> {
     notices.lines().find_map(|line| line.strip_prefix("    ")?.strip_prefix(name)?.strip_prefix(' '))
 }
 
 #[test]
-fn every_crate_in_the_binaries_is_named_with_a_licence_that_it_offers() {
+fn every_crate_in_the_binaries_is_listed_with_one_of_its_licences() {
     let notices = std::fs::read_to_string(workspace().join("LICENSE-crates")).expect("LICENSE-crates");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = ["tree", "--locked", "--package", "nss_mdns", "--edges", "normal", "--prefix", "none", "--no-dedupe"];
     let tree = Command::new(cargo).args(tree).args(["--format", "{p}|{l}"]).current_dir(workspace()).output();
     let tree = String::from_utf8(tree.expect("cargo tree").stdout).expect("text");
-    // The project's own are followed by their folder.
+    // cargo prints the folder of the project's own crates after their names.
     let foreign: BTreeSet<_> = tree.lines().filter(|line| !line.contains(" (/")).collect();
     assert!(foreign.len() >= 5, "{tree}");
     for line in foreign {
@@ -91,13 +91,13 @@ fn every_crate_in_the_binaries_is_named_with_a_licence_that_it_offers() {
     }
 }
 
-/// The targets of the links to other files.
+/// The targets of the links to other files in a Markdown text.
 fn links(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     targets.filter(|target| !target.contains(':')).map(|target| target.split('#').next().unwrap_or_default()).collect()
 }
 
-/// A stand-in for authselect, which knows the two features and keeps those that are on in /mnt/features.
+/// Installs a fake authselect, which supports the two features and stores the enabled ones in /mnt/features.
 const AUTHSELECT: &str = r#"mkdir /mnt/bin; touch /mnt/features; cat >/usr/bin/authselect <<'END'
 #!/bin/sh
 case $1 in
@@ -110,7 +110,7 @@ END
 chmod 755 /usr/bin/authselect"#;
 
 #[test]
-fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace() {
+fn the_rpm_package_configures_authselect_and_is_removed_without_residue() {
     let package = build("build-rpm");
     let libdir = output("rpm", &["--eval", "%{_libdir}"]);
     let licenses = format!("/usr/share/licenses/nss-mdns-nodaemon-{}", version());
@@ -118,7 +118,7 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
         output("rpm", &["--query", "--package", &package, "--queryformat", "[%{FILEMODES:perms} %{FILENAMES}\n]"]);
     let listed = listed.lines().filter(|line| !line.starts_with('d'));
     let listed: String = listed.filter_map(|line| line.split_once(' ')).map(|(_, path)| format!("{path}\n")).collect();
-    // Fedora's rpm names the folder of licences without the version.
+    // On Fedora, the name of the folder of licences has no version.
     let listed = listed.replace("/licenses/nss-mdns-nodaemon/", &format!("/licenses/nss-mdns-nodaemon-{}/", version()));
     let expected = expected(libdir.trim_end(), DOCS);
     let expected = with(expected, &[format!("{licenses}/LICENSE-APACHE"), format!("{licenses}/LICENSE-MIT")]);
@@ -131,7 +131,7 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
     root.write(CONF, BEFORE);
     root.ok(AUTHSELECT);
     let rpm = "rpm --dbpath /mnt/rpm";
-    // Folders that a package shares with others are nobody's to remove.
+    // Folders are left out: rpm does not remove those that other packages may use as well.
     let snapshot = "snapshot | grep -v ' d [0-7]* [0-9]*:[0-9]*$'";
     let before = root.ok(snapshot);
     for on in ["", "with-mdns4\n"] {
@@ -141,9 +141,9 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
         assert_eq!(root.read("/mnt/features"), "with-mdns4\nwith-mdns6\n");
         root.ok(&format!("{rpm} --verify --nodeps nss-mdns-nodaemon"));
         root.ok(&format!("{rpm} --upgrade --nodeps --replacepkgs {package}"));
-        assert_eq!(root.read("/mnt/features"), "with-mdns4\nwith-mdns6\n", "an upgrade changes nothing");
+        assert_eq!(root.read("/mnt/features"), "with-mdns4\nwith-mdns6\n", "an upgrade must not change the features");
         root.ok(&format!("{rpm} --erase nss-mdns-nodaemon"));
-        assert_eq!(root.read("/mnt/features"), on, "what was on before stays on");
+        assert_eq!(root.read("/mnt/features"), on, "features that were enabled before must stay enabled");
         assert_eq!(root.read(CONF), BEFORE);
         assert_same(&before, &root.ok(snapshot), "after the removal");
         root.ok(&format!("! ls -d {DOCS} /var/lib/nss-mdns-nodaemon 2>/dev/null"));
@@ -151,7 +151,7 @@ fn the_rpm_package_leaves_nsswitch_conf_to_authselect_and_goes_without_a_trace()
 }
 
 #[test]
-fn the_rpm_package_is_not_built_where_rpmbuild_would_stumble() {
+fn the_rpm_package_is_not_built_in_a_path_with_a_space() {
     let folder = target().join("a blank");
     let _ = std::fs::remove_file(&folder);
     std::os::unix::fs::symlink(workspace(), &folder).expect("a link");
@@ -163,16 +163,16 @@ fn the_rpm_package_is_not_built_where_rpmbuild_would_stumble() {
 }
 
 #[test]
-fn the_arch_package_holds_what_every_package_holds_and_says_what_to_do() {
+fn the_arch_package_contains_the_files_of_every_package_and_prints_instructions() {
     let package = build("build-arch");
     let listed = output("bsdtar", &["-tf", &package]);
     let listed: Vec<_> = files(&listed).into_iter().filter(|path| !path.starts_with("/.")).collect();
     let licenses = ["APACHE", "MIT"].map(|name| format!("/usr/share/licenses/nss-mdns-nodaemon/LICENSE-{name}"));
     assert_eq!(listed, with(expected("/usr/lib", DOCS), &licenses));
     let readme = output("bsdtar", &["-xOf", &package, &format!("{}/README.md", DOCS.trim_start_matches('/'))]);
-    assert_eq!(links(&readme), Vec::<&str>::new(), "the sources are not there");
+    assert_eq!(links(&readme), Vec::<&str>::new(), "a package has no sources to link to");
     assert!(readme.starts_with("# nss_mdns\n\nThis is the README of the sources"), "{readme}");
-    assert!(!readme.contains(".conf.example"), "the examples are called otherwise in a package");
+    assert!(!readme.contains(".conf.example"), "in a package, the examples have other names");
     let about = output("bsdtar", &["-xOf", &package, ".PKGINFO"]);
     for line in ["pkgname = nss-mdns-nodaemon\n", "conflict = nss-mdns\n", "provides = nss-mdns\n", "depend = glibc\n"]
     {
@@ -192,13 +192,13 @@ fn the_arch_package_holds_what_every_package_holds_and_says_what_to_do() {
 }
 
 #[test]
-fn the_release_archive_installs_without_cargo_and_goes_without_a_trace() {
+fn the_release_archive_installs_without_cargo_and_is_removed_without_residue() {
     let archive = build("archive");
     let mut root = Root::new();
     root.write(CONF, BEFORE);
     root.ok("ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up &&
         ip addr add 192.0.2.7/24 dev lan0");
-    assert_ne!(root.run("command -v cargo").status, 0, "there is no cargo in the private root");
+    assert_ne!(root.run("command -v cargo").status, 0, "the private root must have no cargo");
     root.ok(&format!("mkdir /mnt/archive && tar -C /mnt/archive -xf {archive} && mv /mnt/archive/*/* /mnt/archive/"));
     let before = root.snapshot();
     let done = root.run("sh /mnt/archive/install.sh");
@@ -213,7 +213,7 @@ fn the_release_archive_installs_without_cargo_and_goes_without_a_trace() {
 }
 
 #[test]
-fn the_documents_in_the_release_archive_link_to_nothing_that_is_not_there() {
+fn links_in_the_documents_of_the_release_archive_have_targets() {
     let archive = build("archive");
     let listed = output("tar", &["-tf", &archive]);
     let there: BTreeSet<_> = listed.lines().collect();
@@ -230,7 +230,7 @@ fn the_documents_in_the_release_archive_link_to_nothing_that_is_not_there() {
 }
 
 #[test]
-fn without_cargo_the_archive_is_packed_of_what_was_built_before_and_says_so() {
+fn without_cargo_the_archive_is_made_of_existing_binaries_and_a_message_says_so() {
     build("archive");
     let mut script = Command::new(workspace().join("packaging/archive"));
     script.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent").env("CARGO_HOME", "/nonexistent");
@@ -245,10 +245,10 @@ fn without_cargo_the_archive_is_packed_of_what_was_built_before_and_says_so() {
 }
 
 #[test]
-fn the_same_sources_make_the_same_packages_to_the_byte() {
+fn packages_are_reproducible_byte_for_byte() {
     for script in ["build-deb", "archive"] {
         let first = std::fs::read(build(script)).expect("the package");
         let again = std::fs::read(build(script)).expect("the package");
-        assert!(first == again, "{script} made two that differ");
+        assert!(first == again, "{script} built two different packages");
     }
 }

@@ -1,4 +1,5 @@
-//! How the querier asks and what it can do without: firewalls, loss, other holders of port 5353, aliases, own names.
+//! The querier under difficult conditions: stateful firewalls, packet loss, port 5353 held by another process, aliases,
+//! the host's own name, bridge ports, a stopped process.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ fn with_scripted(options: &[&str]) -> Result<Scenario, String> {
     Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", options))
 }
 
-/// What ufw and firewalld let in by default: answers of known connections, and multicast DNS to its groups.
+/// What ufw and firewalld accept by default: packets of established connections, and multicast DNS sent to its groups.
 const STATEFUL: &str = "
 table inet filter {
     chain input {
@@ -26,15 +27,15 @@ table inet filter {
 }";
 
 #[test]
-fn a_stateful_firewall_lets_the_second_attempt_through() -> Result<(), String> {
+fn a_retransmission_is_answered_through_a_stateful_firewall() -> Result<(), String> {
     let mut lan = with_scripted(&[])?;
     lan.client.firewall(STATEFUL)?;
     let bare = query(&lan.client, "printer.local", "a");
-    assert!(!bare.success(), "a unicast answer passes this firewall, so it shows nothing: {bare:?}");
+    assert!(!bare.success(), "the firewall accepts unicast responses, so this test proves nothing: {bare:?}");
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     assert!(outcome.elapsed > Duration::from_millis(240), "{outcome:?}");
-    // One that announces itself may be heard sooner.
+    // Avahi also announces its records by multicast, so this lookup may end before the retransmission.
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
     lan.daemons.push(avahi(&scanner, "scanner")?);
     let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
@@ -42,14 +43,14 @@ fn a_stateful_firewall_lets_the_second_attempt_through() -> Result<(), String> {
     Ok(())
 }
 
-/// Each family's ear lets its own group's answers in.
+/// The multicast listener of each family receives the responses that are sent to that family's group.
 #[test]
-fn a_stateful_firewall_lets_either_family_through() -> Result<(), String> {
+fn a_name_is_found_through_a_stateful_firewall_over_either_family() -> Result<(), String> {
     for (families, rtype) in [(Families::V4, "a"), (Families::V6, "aaaa")] {
         let lan = Scenario::with(families, |printer| scripted(printer, "printer.local", &[]))?;
         lan.client.firewall(STATEFUL)?;
         let bare = query(&lan.client, "printer.local", rtype);
-        assert!(!bare.success(), "a unicast answer passes this firewall, so it shows nothing: {bare:?}");
+        assert!(!bare.success(), "the firewall accepts unicast responses, so this test proves nothing: {bare:?}");
         let outcome = python_getaddrinfo(&lan.client, "printer.local");
         assert_eq!(printed_addresses(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     }
@@ -57,8 +58,8 @@ fn a_stateful_firewall_lets_either_family_through() -> Result<(), String> {
 }
 
 #[test]
-fn lost_packets_are_made_up_for() -> Result<(), String> {
-    // A lookup asks three questions at first, and then six.
+fn lost_queries_are_retransmitted() -> Result<(), String> {
+    // A lookup sends three queries at first, and six in each retransmission.
     for (lost, least) in [("3", 240), ("9", 1240)] {
         let lan = with_scripted(&["--ignore-first", lost])?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
@@ -68,9 +69,9 @@ fn lost_packets_are_made_up_for() -> Result<(), String> {
     Ok(())
 }
 
-/// Drops the first packet that asks for printer.local's addresses of one type, over IPv4 and over IPv6: `TYPE` is the
-/// 27th and 28th octet of the message, behind the eight of the UDP header.
-const FIRST_IS_LOST: &str = "
+/// Drops the first query for `printer.local` with the record type `TYPE`, once over IPv4 and once over IPv6. The type
+/// is in octets 27 and 28 of the message, which follows the 8 octets of the UDP header.
+const DROP_FIRST_QUERY: &str = "
 table inet filter {
     chain output {
         type filter hook output priority 0;
@@ -80,20 +81,20 @@ table inet filter {
 }";
 
 #[test]
-fn one_lost_question_does_not_cost_a_family() -> Result<(), String> {
+fn both_families_are_found_when_one_query_is_lost() -> Result<(), String> {
     for rtype in ["1", "28"] {
         let lan = with_scripted(&[])?;
-        lan.client.firewall(&FIRST_IS_LOST.replace("TYPE", rtype))?;
+        lan.client.firewall(&DROP_FIRST_QUERY.replace("TYPE", rtype))?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
         assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "type {rtype}: {outcome:?}");
         let dropped = lan.client.script("nft list ruleset")?;
-        assert!(dropped.contains("used"), "the rule counts what it drops: {dropped}");
+        assert!(dropped.contains("used"), "the rule dropped nothing: {dropped}");
     }
     Ok(())
 }
 
 #[test]
-fn an_answered_lookup_sends_three_packets_and_a_remembered_one_none() -> Result<(), String> {
+fn an_answered_lookup_sends_three_packets_and_a_cached_one_sends_none() -> Result<(), String> {
     let lan = with_scripted(&[])?;
     let capture = capture(&lan.client, "eth0")?;
     let twice = "import socket; [socket.getaddrinfo('printer.local', 80) for _ in (1, 2)]";
@@ -104,10 +105,10 @@ fn an_answered_lookup_sends_three_packets_and_a_remembered_one_none() -> Result<
 }
 
 #[test]
-fn the_absence_of_a_family_is_remembered() -> Result<(), String> {
+fn the_absence_of_a_family_is_cached() -> Result<(), String> {
     let lan = Scenario::with(Families::Both, |printer| avahi_v4(printer, "printer"))?;
     let capture = capture(&lan.client, "eth0")?;
-    // First for IPv6, then for IPv4: three questions, and two more for the missing family.
+    // getent looks up IPv6 first, then IPv4: three queries, and two more for the missing family.
     let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
     assert_eq!(found(&outcome), v4(&lan.printer), "{outcome:?}");
     std::thread::sleep(Duration::from_millis(100));
@@ -115,8 +116,8 @@ fn the_absence_of_a_family_is_remembered() -> Result<(), String> {
     Ok(())
 }
 
-/// Holds port 5353 of all addresses without letting anyone share it.
-const SELFISH: &str = "import socket, time
+/// Binds port 5353 of all addresses without `SO_REUSEADDR` or `SO_REUSEPORT`, so that no other socket can share it.
+const EXCLUSIVE_5353: &str = "import socket, time
 for family, address in (socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::'):
     holder = socket.socket(family, socket.SOCK_DGRAM)
     if family == socket.AF_INET6: holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -126,16 +127,16 @@ print('ready', flush=True)
 time.sleep(60)";
 
 #[test]
-fn without_port_5353_the_lookup_goes_on() -> Result<(), String> {
+fn a_lookup_succeeds_when_port_5353_is_in_use() -> Result<(), String> {
     let mut lan = with_scripted(&[])?;
     let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", SELFISH]);
+    command.args(["-c", EXCLUSIVE_5353]);
     let holder = lan.client.daemon("holder of port 5353", command)?;
     holder.wait_for("ready", Duration::from_secs(5))?;
     lan.daemons.push(holder);
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
-    // And only the unicast answer that the third attempt asks for is heard from one that prefers to multicast.
+    // From a responder that prefers multicast, only a unicast response arrives, which the retransmission requests.
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
     lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "asked"])?);
     let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
@@ -144,7 +145,7 @@ fn without_port_5353_the_lookup_goes_on() -> Result<(), String> {
 }
 
 #[test]
-fn a_reverse_lookup_is_asked_where_the_address_is() -> Result<(), String> {
+fn a_reverse_lookup_is_sent_only_on_the_link_of_the_address() -> Result<(), String> {
     let network = Network::new()?;
     let (first, second) = (network.lan(Families::Both)?, network.lan(Families::Both)?);
     let printer = network.host("printer", &[&first])?;
@@ -160,7 +161,7 @@ fn a_reverse_lookup_is_asked_where_the_address_is() -> Result<(), String> {
 }
 
 #[test]
-fn aliases_lead_to_the_canonical_name() -> Result<(), String> {
+fn aliases_are_followed_to_the_canonical_name() -> Result<(), String> {
     let chain = ["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"];
     let lan = with_scripted(&chain)?;
     let outcome = lan.client.run(&["getent", "ahosts", "alias.local"]);
@@ -175,7 +176,7 @@ print(socket.gethostbyname_ex('alias.local')[:2])";
 }
 
 #[test]
-fn a_circle_of_aliases_ends() -> Result<(), String> {
+fn a_loop_of_aliases_ends_as_not_found() -> Result<(), String> {
     let lan = with_scripted(&["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
     let outcome = lan.client.run(&["getent", "ahosts", "a.local"]);
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -184,13 +185,13 @@ fn a_circle_of_aliases_ends() -> Result<(), String> {
 }
 
 #[test]
-fn the_hosts_own_name_needs_no_responder() -> Result<(), String> {
+fn the_hosts_own_name_resolves_without_a_responder() -> Result<(), String> {
     let mut lan = Scenario::silent(Families::Both)?;
     let own = all(&lan.client, lan.client.eth0());
     let outcome = lan.client.run(&["getent", "ahosts", "client.local"]);
     assert_eq!(found(&outcome), own, "{outcome:?}");
-    assert!(outcome.elapsed > Duration::from_millis(240), "the network is asked first: {outcome:?}");
-    // With a responder, on whichever host, the network's answer wins.
+    assert!(outcome.elapsed > Duration::from_millis(240), "the network must be queried first: {outcome:?}");
+    // If a host on the network responds for the name, its answer is used.
     lan.daemons.push(scripted(&lan.printer, "client.local", &[])?);
     let outcome = lan.client.run(&["getent", "ahosts", "client.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
@@ -198,10 +199,10 @@ fn the_hosts_own_name_needs_no_responder() -> Result<(), String> {
 }
 
 #[test]
-fn members_of_a_bridge_are_left_to_the_bridge() -> Result<(), String> {
+fn bridge_ports_are_not_queried_in_addition_to_the_bridge() -> Result<(), String> {
     let lan = with_scripted(&[])?;
     let address = lan.client.eth0().v4.ok_or("no IPv4")?;
-    // As virtualisation hosts have it: the addresses are on the bridge. The member keeps its link-local one.
+    // As on virtualisation hosts: the addresses move to the bridge, and the port keeps only its link-local address.
     lan.client.script(&format!(
         "ip link add br0 type bridge mcast_snooping 0
          ip address del {address}/24 dev eth0
@@ -217,8 +218,8 @@ fn members_of_a_bridge_are_left_to_the_bridge() -> Result<(), String> {
     Ok(())
 }
 
-/// A process that is stopped before the answers come, and goes on when its time is up. The ear has heard others' questions
-/// meanwhile.
+/// Stops a process in its lookup before the responses arrive, and resumes it after the lookup's deadline. Meanwhile
+/// another process sends queries, which the multicast listener receives as well.
 const STOPPED: &str = "
 import os, signal, socket, subprocess, sys, time
 script = \"import socket; print(len({a[4][0] for a in socket.getaddrinfo('printer.local', 80)}))\"
@@ -239,8 +240,9 @@ sys.exit(child.wait())
 ";
 
 #[test]
-fn a_process_that_did_not_run_takes_what_has_come_in_time() -> Result<(), String> {
-    // By unicast, and all through the one ear that the others' questions fill, the IPv6 address behind them.
+fn a_process_resumed_after_its_deadline_uses_responses_that_arrived_in_time() -> Result<(), String> {
+    // First with unicast responses. Then with multicast responses alone: these are in the receive buffer of the only
+    // listener, together with the other process's queries, and the IPv6 address comes after those.
     for like in [&[][..], &["--like", "zephyr"]] {
         let options = [like, &["--aaaa", "fd77:1::77", "--delay", "800", "--delay-aaaa", "400"]].concat();
         let lan = Scenario::with(Families::V4, |printer| scripted(printer, "printer.local", &options))?;

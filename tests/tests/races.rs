@@ -1,5 +1,5 @@
-//! Threads that are in the module at once, watched by ThreadSanitizer: it sees every access to memory that the module makes,
-//! atomic ones among them, and what orders them. (valgrind's helgrind does not know Rust's atomics.)
+//! Concurrent lookups under ThreadSanitizer, which checks that every memory access of the module is ordered, and which
+//! knows atomic accesses. (valgrind's helgrind does not know Rust's atomics.)
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,13 +10,13 @@ use tests::module::{target, workspace};
 type Tested = Result<(), String>;
 
 #[test]
-fn threads_never_meet_without_order() -> Tested {
+fn concurrent_lookups_have_no_data_race() -> Tested {
     race("4")
 }
 
 #[test]
-#[ignore = "minutes; tests/soak runs it"]
-fn threads_never_meet_without_order_at_length() -> Tested {
+#[ignore = "takes minutes; tests/soak runs it"]
+fn many_concurrent_lookups_have_no_data_race() -> Tested {
     race("40")
 }
 
@@ -25,21 +25,21 @@ fn race(rounds: &str) -> Tested {
     home.limit = Duration::from_secs(600);
     let folder = home.install(&instrumented_module()?)?;
     home.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
-    // A report ends the process with a status of its own.
+    // A report ends the process with a distinct exit status.
     let options = format!("halt_on_error=1 exitcode=66 suppressions={folder}/suppressions");
     let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options)];
     home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
 }
 
-/// The last owner of an `Arc` frees it behind a fence, which the sanitizer does not know. (A standard library that is built
-/// for the sanitizer has a load in its place; with that there is nothing to suppress.)
+/// The last owner of an `Arc` frees it after a fence, which the sanitizer does not support. (A standard library that is
+/// built for the sanitizer has a load instead, and would need no suppression.)
 const SUPPRESSED: &str = "race:alloc::sync::Arc*drop_slow\n";
 
-/// A build of the module, and of the crates that it stands on, that reports to ThreadSanitizer. The standard library is as
-/// it comes: nothing in the module leaves it to that to order threads.
+/// Builds the module and its dependencies with ThreadSanitizer. The standard library is not instrumented: the module
+/// does not rely on it for synchronisation between threads.
 ///
-/// The compiler's option is not a stable one yet, hence the variable that lets a stable compiler take it. The functions that
-/// are reported to are in the guest, so that they are missing when the module is linked.
+/// The compiler option is unstable; `RUSTC_BOOTSTRAP` makes a stable compiler accept it. The sanitizer's runtime is in
+/// the guest, so its functions are unresolved when the module is linked.
 fn instrumented_module() -> Result<PathBuf, String> {
     let about = ask_rustc(&["-vV"])?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
@@ -59,13 +59,13 @@ fn instrumented_module() -> Result<PathBuf, String> {
     ]);
     command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let mut flags = "-Zsanitizer=thread -Clink-arg=-Wl,--warn-unresolved-symbols".to_owned();
-    // Newer compilers want to be told that the standard library is another matter.
+    // Newer compilers reject a standard library that is not instrumented, unless told otherwise.
     if ask_rustc(&["-Chelp"])?.contains("unsafe-allow-abi-mismatch") {
         flags.push_str(" -Cunsafe-allow-abi-mismatch=sanitizer");
     }
-    // With names, for the reports.
+    // Symbols and line numbers, for the reports.
     command.env("CARGO_PROFILE_RELEASE_STRIP", "none").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     let status = command.env("RUSTFLAGS", flags).status().map_err(|why| why.to_string())?;
     let module = folder.join(host).join("release/libnss_mdns.so");
-    if status.success() { Ok(module) } else { Err("it does not build".into()) }
+    if status.success() { Ok(module) } else { Err("the instrumented module does not build".into()) }
 }

@@ -1,5 +1,5 @@
-//! The programs people use, against real responders: Avahi and zeroconf, with both families and with IPv4
-//! alone. Every address is found, with its scope, without waiting.
+//! Common programs against real responders: Avahi and zeroconf, with both families and with IPv4 only. Every address is
+//! found, with its scope, without waiting for the timeout.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -17,14 +17,14 @@ fn scenario(start: fn(&Host, &str) -> Result<Daemon, String>) -> Result<Scenario
     Ok(scenario)
 }
 
-/// What a responder gives out.
+/// The addresses that a responder provides.
 #[derive(Clone, Copy, PartialEq)]
 enum Gives {
-    /// IPv4 alone.
+    /// IPv4 addresses only.
     V4,
-    /// All that needs no scope.
+    /// All addresses that need no scope.
     Routable,
-    /// Link-local addresses besides.
+    /// All addresses, link-local ones included.
     All,
 }
 
@@ -48,8 +48,8 @@ fn getent_ahostsv4(lan: &Scenario, _: Gives) {
     assert_eq!(found(&outcome), v4(&lan.printer), "{outcome:?}");
 }
 
-/// For one family glibc asks for a hostent, which has no scope: a link-local address is of no use there
-/// beside another. getent wants IPv4 addresses in IPv6's form where there are no others.
+/// For a single family, glibc requests a hostent, which has no room for a scope id, so the module omits link-local
+/// addresses if there are others. getent requests IPv4-mapped addresses if there are no IPv6 addresses.
 fn getent_ahostsv6(lan: &Scenario, gives: Gives) {
     let outcome = lan.client.run(&["getent", "ahostsv6", "printer.local"]);
     let mapped = || v4(&lan.printer).iter().map(|address| format!("::ffff:{address}")).collect();
@@ -57,7 +57,7 @@ fn getent_ahostsv6(lan: &Scenario, gives: Gives) {
     assert_eq!(found(&outcome), wanted, "{outcome:?}");
 }
 
-/// getent asks for IPv6 first and, only if there is none, for IPv4.
+/// getent looks up IPv6 addresses first, and IPv4 addresses only if there are none.
 fn getent_hosts(lan: &Scenario, gives: Gives) {
     let outcome = lan.client.run(&["getent", "hosts", "printer.local"]);
     let wanted = if gives == Gives::V4 { v4(&lan.printer) } else { v6(&lan.printer) };
@@ -86,7 +86,7 @@ fn python(lan: &Scenario, gives: Gives) {
     assert_eq!(outcome.stdout.lines().map(str::to_owned).collect::<BTreeSet<_>>(), wanted, "{outcome:?}");
 }
 
-/// One LAN for each responder, shared by its tests: a responder takes two seconds to start.
+/// One LAN for each responder, shared by its tests, because a responder takes two seconds to start.
 macro_rules! against {
     ($responder:ident, $start:expr, $gives:expr, [$($program:ident),*]) => {
         mod $responder {
@@ -112,7 +112,7 @@ macro_rules! against {
 
 against! {
     avahi_with_both_families: avahi, Gives::Routable;
-    avahi_with_ipv4_alone: avahi_v4, Gives::V4;
+    avahi_with_ipv4_only: avahi_v4, Gives::V4;
     zeroconf_with_both_families: zeroconf, Gives::All;
-    zeroconf_with_ipv4_alone: zeroconf_v4, Gives::V4;
+    zeroconf_with_ipv4_only: zeroconf_v4, Gives::V4;
 }

@@ -1,4 +1,5 @@
-//! Names of addresses: link-local ones by every service, on-link ones by the full services, others by none.
+//! Reverse lookups: every service handles link-local addresses, the full services also handle on-link addresses, and no
+//! service handles other addresses.
 
 use tests::helpers::{capture, dns};
 use tests::lan::Families;
@@ -11,7 +12,7 @@ fn with_avahi() -> Result<Scenario, String> {
     Scenario::with(Families::Both, |printer| avahi(printer, "printer"))
 }
 
-/// Checks that a lookup printed the printer's name without waiting for silence.
+/// Checks that a lookup printed the printer's name without waiting for the timeout.
 fn is_printer(outcome: &Outcome) {
     let names: Vec<_> = outcome.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
     assert_eq!((outcome.code, names.as_slice()), (Some(0), ["printer.local"].as_slice()), "{outcome:?}");
@@ -19,8 +20,8 @@ fn is_printer(outcome: &Outcome) {
 }
 
 #[test]
-fn link_local_ipv6_address_has_a_name() -> Result<(), String> {
-    // Avahi gives out a link-local address only where it is the only one.
+fn the_name_of_a_link_local_ipv6_address_is_found() -> Result<(), String> {
+    // Avahi provides a link-local address only if there is no other.
     let mut lan = Scenario::silent(Families::Both)?;
     lan.printer.script("ip -6 address flush dev eth0 scope global")?;
     lan.daemons.push(avahi(&lan.printer, "printer")?);
@@ -32,7 +33,7 @@ fn link_local_ipv6_address_has_a_name() -> Result<(), String> {
 }
 
 #[test]
-fn link_local_ipv4_address_has_a_name() -> Result<(), String> {
+fn the_name_of_a_link_local_ipv4_address_is_found() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.printer.script("ip address add 169.254.7.1/16 dev eth0")?;
     lan.client.script("ip address add 169.254.7.2/16 dev eth0")?;
@@ -43,7 +44,7 @@ fn link_local_ipv4_address_has_a_name() -> Result<(), String> {
 }
 
 #[test]
-fn on_link_addresses_have_names_by_the_full_services() -> Result<(), String> {
+fn the_full_services_find_the_names_of_on_link_addresses() -> Result<(), String> {
     let lan = with_avahi()?;
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
     let printer = lan.printer.eth0();
@@ -52,8 +53,9 @@ fn on_link_addresses_have_names_by_the_full_services() -> Result<(), String> {
     Ok(())
 }
 
-/// What reaches the responder: the question to the group, or the one to the address itself.
-fn is_named_where_only(arrives: &str) -> Result<(), String> {
+/// Checks that the name is found if only one of the two queries arrives: that to the group, or that to the address
+/// itself.
+fn is_found_if_only(arrives: &str) -> Result<(), String> {
     let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
     lan.printer.firewall(&format!(
@@ -72,52 +74,52 @@ fn is_named_where_only(arrives: &str) -> Result<(), String> {
 }
 
 #[test]
-fn the_address_itself_is_asked() -> Result<(), String> {
-    is_named_where_only("unicast")
+fn a_reverse_query_is_sent_to_the_address_itself() -> Result<(), String> {
+    is_found_if_only("unicast")
 }
 
 #[test]
-fn the_group_is_asked_besides() -> Result<(), String> {
-    is_named_where_only("multicast")
+fn a_reverse_query_is_also_sent_to_the_group() -> Result<(), String> {
+    is_found_if_only("multicast")
 }
 
 #[test]
-fn on_link_addresses_are_left_to_dns_by_the_minimal_services() -> Result<(), String> {
+fn the_minimal_services_do_not_handle_on_link_addresses() -> Result<(), String> {
     let lan = with_avahi()?;
     let server = dns(&lan.printer, &[])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
     let capture = capture(&lan.client, "eth0")?;
     let address = lan.printer.eth0().v4.ok_or("no IPv4")?.to_string();
     not_found_at_once(&lan.client.run(&["getent", "hosts", &address]));
-    assert!(!server.names().is_empty(), "DNS was not asked");
+    assert!(!server.names().is_empty(), "DNS was not queried");
     let own = lan.client.eth0().v4.ok_or("no IPv4")?.to_string();
     let asked: Vec<_> = capture.to_group().into_iter().filter(|packet| packet.starts_with(&own)).collect();
-    assert_eq!(asked, [""; 0], "the LAN was asked");
+    assert_eq!(asked, [""; 0], "the LAN was queried");
     Ok(())
 }
 
 #[test]
-fn off_link_addresses_are_left_to_dns_by_every_service() -> Result<(), String> {
+fn no_service_handles_off_link_addresses() -> Result<(), String> {
     let lan = with_avahi()?;
     let server = dns(&lan.printer, &[])?;
     lan.client.use_dns(lan.printer.eth0().v4.ok_or("no IPv4")?)?;
     for (count, service) in (1..).zip(["mdns", "mdns_minimal"]) {
         lan.client.use_services(&format!("files {service} [NOTFOUND=return] dns"))?;
         not_found_at_once(&lan.client.run(&["getent", "hosts", "192.0.2.1"]));
-        assert!(server.names().len() >= count, "{service}: DNS was not asked");
+        assert!(server.names().len() >= count, "{service}: DNS was not queried");
     }
     Ok(())
 }
 
 #[test]
-fn address_without_a_name_is_given_up_within_a_second() -> Result<(), String> {
+fn a_reverse_lookup_that_nobody_answers_ends_after_a_second() -> Result<(), String> {
     let lan = with_avahi()?;
     not_found_at_once(&lan.client.run(&["getent", "hosts", "fe80::dead:beef"]));
     Ok(())
 }
 
 #[test]
-fn number_is_printed_for_an_address_without_a_name() -> Result<(), String> {
+fn getnameinfo_returns_the_number_of_an_address_without_a_name() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let script = "import socket; print(socket.getnameinfo(('169.254.9.9', 0), 0)[0])";
     let outcome = tests::lookups::python(&lan.client, script, &[]);

@@ -1,5 +1,5 @@
-//! What an administrator can change: every setting of `/etc/nss-mdns.conf` and the list in `/etc/mdns.allow`, each seen to
-//! have its effect on real lookups; when the files are looked at; and what `nss-mdns-check` says of them.
+//! Configuration: the effect on real lookups of every setting of `/etc/nss-mdns.conf` and of the list in
+//! `/etc/mdns.allow`; when these files are read; and what `nss-mdns-check` reports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn ahosts(client: &Host, name: &str) -> Outcome {
     client.run(&["getent", "ahosts", name])
 }
 
-/// How many questions a lookup of this name, which nobody has, sends.
+/// The number of queries that a lookup of this name sends. No host has the name.
 fn questions(client: &Host, name: &str) -> Result<usize, String> {
     let capture = capture(client, "eth0")?;
     let outcome = ahosts(client, name);
@@ -30,9 +30,10 @@ fn questions(client: &Host, name: &str) -> Result<usize, String> {
     Ok(capture.to_group().len())
 }
 
-/// Three for the first attempt, and for each of the later ones three from the group's sockets and three for a unicast answer.
+/// The first transmission is three queries. Each retransmission is three from the multicast listeners, and three that
+/// request a unicast response.
 #[test]
-fn timeout_and_retries_say_how_often_is_asked() -> Result<(), String> {
+fn timeout_and_retries_set_the_number_of_queries() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     for (number, (settings, expected)) in [
         ("", 3 + 6 + 6),
@@ -51,14 +52,14 @@ fn timeout_and_retries_say_how_often_is_asked() -> Result<(), String> {
     Ok(())
 }
 
-/// The second family comes 400 ms late: later than is waited for, but not than can be.
+/// The second family arrives 400 ms late: after the default grace period, but within the longest one that can be set.
 #[test]
-fn grace_says_how_long_the_other_family_is_waited_for() -> Result<(), String> {
+fn grace_sets_how_long_a_lookup_waits_for_the_other_family() -> Result<(), String> {
     let lan = with_scripted("printer.local", &["--delay-aaaa", "400"])?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), v4(&lan.printer));
     lan.client.write(SETTINGS, "grace-min = 1000\ngrace-max = 1000\n")?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), all(&lan.printer, lan.client.eth0()));
-    // Between the two it is twice the first answer's own delay.
+    // Between the minimum and the maximum, the grace period is twice the delay of the first response.
     let lan = with_scripted("printer.local", &["--delay", "200", "--delay-aaaa", "200"])?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), v4(&lan.printer));
     lan.client.write(SETTINGS, "grace-max = 1000\n")?;
@@ -67,7 +68,7 @@ fn grace_says_how_long_the_other_family_is_waited_for() -> Result<(), String> {
 }
 
 #[test]
-fn interfaces_are_allowed_and_denied() -> Result<(), String> {
+fn allow_interfaces_and_deny_interfaces_select_the_interfaces_to_query() -> Result<(), String> {
     let network = Network::new()?;
     let (first, second) = (network.lan(Families::Both)?, network.lan(Families::Both)?);
     let client = network.client("client", &[&first, &second])?;
@@ -94,7 +95,7 @@ fn interfaces_are_allowed_and_denied() -> Result<(), String> {
     Ok(())
 }
 
-/// Holds a tunnel, which without a program at its end has no carrier.
+/// Creates a tunnel and keeps it open, because it has no carrier without a program at its end.
 const TUNNEL: &str = "
 import fcntl, os, struct, time
 tunnel = os.open('/dev/net/tun', os.O_RDWR)
@@ -105,7 +106,7 @@ time.sleep(60)
 ";
 
 #[test]
-fn a_point_to_point_link_is_asked_on_if_it_is_named() -> Result<(), String> {
+fn a_point_to_point_link_is_queried_only_if_it_is_named() -> Result<(), String> {
     let lan = Scenario::silent(Families::V4)?;
     let mut command = lan.client.command("/usr/bin/python3");
     command.args(["-c", TUNNEL]);
@@ -126,7 +127,7 @@ fn a_point_to_point_link_is_asked_on_if_it_is_named() -> Result<(), String> {
 }
 
 #[test]
-fn labels_say_which_names_under_local_are_ours() -> Result<(), String> {
+fn labels_set_which_names_under_local_are_handled() -> Result<(), String> {
     let lan = with_scripted("printer.office.local", &[])?;
     not_found_at_once(&ahosts(&lan.client, "printer.office.local"));
     lan.client.write(SETTINGS, "labels = any\n")?;
@@ -139,7 +140,7 @@ fn labels_say_which_names_under_local_are_ours() -> Result<(), String> {
 }
 
 #[test]
-fn reverse_says_which_addresses_have_names() -> Result<(), String> {
+fn reverse_sets_which_addresses_are_looked_up() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let (global, link_local) = (lan.printer.eth0().v4.ok_or("no IPv4")?, lan.printer.eth0().link_local.ok_or("none")?);
     lan.client.use_services("files mdns")?;
@@ -159,7 +160,7 @@ fn reverse_says_which_addresses_have_names() -> Result<(), String> {
 }
 
 #[test]
-fn without_the_listener_those_that_only_multicast_are_not_heard() -> Result<(), String> {
+fn without_the_listener_multicast_only_responders_are_not_found() -> Result<(), String> {
     let lan = with_scripted("printer.local", &["--like", "zephyr"])?;
     lan.client.write(SETTINGS, "timeout = 400\n")?;
     assert!(ahosts(&lan.client, "printer.local").success());
@@ -169,7 +170,7 @@ fn without_the_listener_those_that_only_multicast_are_not_heard() -> Result<(), 
 }
 
 #[test]
-fn the_own_name_is_known_or_not() -> Result<(), String> {
+fn own_name_sets_whether_the_hosts_own_name_is_answered() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     assert!(ahosts(&lan.client, "client.local").success());
     lan.client.write(SETTINGS, "timeout = 400\nown-name = off\n")?;
@@ -178,13 +179,13 @@ fn the_own_name_is_known_or_not() -> Result<(), String> {
 }
 
 #[test]
-fn link_local_answers_are_given_or_not() -> Result<(), String> {
+fn ipv6_link_local_sets_whether_link_local_addresses_are_returned() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), all(&lan.printer, lan.client.eth0()));
     lan.client.write(SETTINGS, "ipv6-link-local = off\n")?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), routable(&lan.printer));
     assert!(ahosts(&lan.client, "client.local").stdout.lines().all(|line| !line.starts_with("fe80")));
-    // A host that has no other IPv6 address has none.
+    // A host whose only IPv6 address is link-local is found with its IPv4 address only.
     let (v4, link_local) = (lan.printer.eth0().v4.ok_or("none")?, lan.printer.eth0().link_local.ok_or("none")?);
     let mut command = lan.printer.command(binary("responder")?);
     command.args(["--name", "second.local", "--a", &v4.to_string(), "--aaaa", &link_local.to_string()]);
@@ -197,8 +198,8 @@ fn link_local_answers_are_given_or_not() -> Result<(), String> {
     Ok(())
 }
 
-/// Looks these names up in one process, the last of them after a while, and tells how many of the lookups ask the LAN.
-fn asking(lan: &Scenario, names: &[&str]) -> Result<usize, String> {
+/// Looks up these names in one process, the last of them 2.2 s later; returns how many of the lookups query the LAN.
+fn uncached(lan: &Scenario, names: &[&str]) -> Result<usize, String> {
     let capture = capture(&lan.client, "eth0")?;
     let script = "
 import socket, sys, time
@@ -213,7 +214,7 @@ socket.getaddrinfo(sys.argv[-1], 80)
 }
 
 #[test]
-fn what_is_remembered_is_bounded_by_number_and_time() -> Result<(), String> {
+fn cache_size_and_ttl_max_limit_the_cache() -> Result<(), String> {
     let lan = with_scripted("a.local", &["--name", "b.local"])?;
     let (same, both) = (["a.local", "a.local", "a.local"], ["a.local", "b.local", "a.local"]);
     for (settings, of_same, of_both) in [
@@ -224,14 +225,14 @@ fn what_is_remembered_is_bounded_by_number_and_time() -> Result<(), String> {
         ("ttl-max = 2\n", 2, 3),
     ] {
         lan.client.write(SETTINGS, settings)?;
-        assert_eq!((asking(&lan, &same)?, asking(&lan, &both)?), (of_same, of_both), "{settings}");
+        assert_eq!((uncached(&lan, &same)?, uncached(&lan, &both)?), (of_same, of_both), "{settings}");
     }
     Ok(())
 }
 
-/// How many questions a reverse lookup of an address that nobody has sends: one to the group, and one to the address itself.
+/// Each transmission of a reverse lookup is one query to the group, and one to the address itself.
 #[test]
-fn reverse_timeout_says_how_long_an_addresss_name_is_asked_for() -> Result<(), String> {
+fn reverse_timeout_limits_a_reverse_lookup() -> Result<(), String> {
     let lan = Scenario::silent(Families::V4)?;
     lan.client.use_services("files mdns")?;
     for (settings, expected) in [("", 1 + 2), ("reverse-timeout = 200\n", 1), ("reverse-timeout = 2000\n", 1 + 2 + 2)] {
@@ -243,9 +244,9 @@ fn reverse_timeout_says_how_long_an_addresss_name_is_asked_for() -> Result<(), S
     Ok(())
 }
 
-/// The host's other IPv6 address comes a moment after the link-local one, in a packet of its own.
+/// The host's other IPv6 address arrives shortly after the link-local one, in another packet.
 #[test]
-fn a_link_local_answer_that_is_left_out_is_not_the_end() -> Result<(), String> {
+fn a_lookup_does_not_end_at_a_link_local_address_that_is_omitted() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.write(SETTINGS, "ipv6-link-local = off\n")?;
     let (v6, link_local) = (lan.printer.eth0().v6.ok_or("none")?, lan.printer.eth0().link_local.ok_or("none")?);
@@ -271,9 +272,9 @@ fn the_own_name_takes_no_longer_without_retries() -> Result<(), String> {
     Ok(())
 }
 
-/// A lookup that is under way while the settings change is not remembered: it was made by the old ones.
+/// The answer of a lookup during which the settings change is not cached, because it was made with the old settings.
 #[test]
-fn what_was_begun_by_old_settings_is_not_remembered() -> Result<(), String> {
+fn a_lookup_that_started_with_old_settings_is_not_cached() -> Result<(), String> {
     let lan = with_scripted("slow.local", &["--delay", "600"])?;
     let _quick = scripted(&lan.printer, "quick.local", &[])?;
     let script = "
@@ -299,11 +300,11 @@ print(found('slow.local'))
 }
 
 #[test]
-fn a_bad_line_breaks_nothing_and_good_ones_beside_it_hold() -> Result<(), String> {
+fn invalid_lines_are_ignored_and_valid_lines_take_effect() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     lan.client.write(SETTINGS, "[server]\ntimeout = 2s\nipv6-link-local = off\n\u{1}\u{2}=\ngrace-min = 999\n")?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), routable(&lan.printer));
-    // Nor does anything that is no file at all.
+    // Nor does anything that is not a regular file, or a file that is too large.
     for script in [
         "rm /etc/nss-mdns.conf; mkfifo /etc/nss-mdns.conf",
         "rm /etc/nss-mdns.conf; mkdir /etc/nss-mdns.conf",
@@ -316,9 +317,9 @@ fn a_bad_line_breaks_nothing_and_good_ones_beside_it_hold() -> Result<(), String
     Ok(())
 }
 
-/// A long-lived process: what is remembered by the old settings is forgotten with them.
+/// A long-lived process reloads changed settings, and then drops the answers that it cached with the old ones.
 #[test]
-fn a_change_is_seen_by_the_next_lookup_that_asks() -> Result<(), String> {
+fn the_next_lookup_that_queries_the_network_sees_changed_settings() -> Result<(), String> {
     let lan = with_scripted("printer.local", &["--name", "second.local"])?;
     let script = "
 import os, socket
@@ -337,13 +338,13 @@ os.remove('/etc/nss-mdns.conf')
 count('printer.local')
 ";
     let outcome = python(&lan.client, script, &[]);
-    // Remembered, and so not looked at; then another name is asked for, and the file with it.
+    // A cached answer does not look at the file. The lookup of another name does.
     assert_eq!(outcome.stdout, "3 3 2 2 2 ", "{outcome:?}");
     Ok(())
 }
 
 #[test]
-fn programs_with_more_rights_than_their_callers_read_the_same_file() -> Result<(), String> {
+fn privileged_programs_read_the_same_settings() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let ping = || lan.client.run(&["ping", "-c", "1", "-W", "2", "printer.local"]);
     assert!(ping().success());
@@ -352,8 +353,8 @@ fn programs_with_more_rights_than_their_callers_read_the_same_file() -> Result<(
     Ok(())
 }
 
-/// The system calls with a path of ours that a process makes, in order.
-fn looks_at_files(client: &Host, script: &str) -> Vec<String> {
+/// The system calls of a process with the path of a configuration file, in order.
+fn file_accesses(client: &Host, script: &str) -> Vec<String> {
     let outcome = client.run(&["strace", "-f", "-qq", "-e", "trace=%file", "/usr/bin/python3", "-c", script]);
     assert!(outcome.success(), "{:?}", outcome.stderr.lines().last());
     let ours = |line: &&str| line.contains(SETTINGS) || line.contains(ALLOW);
@@ -367,14 +368,15 @@ fn looks_at_files(client: &Host, script: &str) -> Vec<String> {
 }
 
 #[test]
-fn files_are_looked_at_only_where_the_lookup_depends_on_them() -> Result<(), String> {
+fn files_are_accessed_only_if_the_lookup_depends_on_them() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let lookups = |names: &[&str]| {
         let lookup = |name: &&str| format!("try: socket.getaddrinfo(b'{name}', 80)\nexcept OSError: pass\n");
         format!("import socket\n{}", names.iter().map(lookup).collect::<String>())
     };
     for (service, files, names, expected) in [
-        // Read once, for the lookup that asks; not for the one that is remembered, nor for a name that is not ours.
+        // Read once, for the lookup that sends queries: neither for a cached answer nor for names that the service does
+        // not handle.
         (
             "mdns_minimal",
             true,
@@ -399,29 +401,29 @@ fn files_are_looked_at_only_where_the_lookup_depends_on_them() -> Result<(), Str
             lan.client.write(SETTINGS, "timeout = 500\n")?;
             lan.client.write(ALLOW, ".local\n")?;
         }
-        let looks = looks_at_files(&lan.client, &lookups(names));
-        assert_eq!(looks, expected, "{service} {names:?}");
+        let accesses = file_accesses(&lan.client, &lookups(names));
+        assert_eq!(accesses, expected, "{service} {names:?}");
     }
     Ok(())
 }
 
-/// Whether each of the names is asked for on the LAN.
-fn asked(client: &Host, names: &[&str]) -> Result<Vec<bool>, String> {
+/// Whether each of the names is queried on the LAN.
+fn queried(client: &Host, names: &[&str]) -> Result<Vec<bool>, String> {
     names.iter().map(|name| questions(client, name).map(|count| count > 0)).collect()
 }
 
 #[test]
-fn the_full_services_ask_for_what_mdns_allow_lists() -> Result<(), String> {
+fn the_full_services_query_the_names_that_mdns_allow_lists() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.write(SETTINGS, "timeout = 100\n")?;
     let names = ["a.local", "a.local.", "a.b.local", "a.example", "A.B.EXAMPLE", "a.test"];
     for service in ["mdns", "mdns4", "mdns6", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"] {
         lan.client.use_services(&format!("files {service}"))?;
         lan.client.script(&format!("rm -f {ALLOW}"))?;
-        assert_eq!(asked(&lan.client, &names)?, [true, true, false, false, false, false], "{service}");
+        assert_eq!(queried(&lan.client, &names)?, [true, true, false, false, false, false], "{service}");
         if service.ends_with("minimal") {
             lan.client.write(ALLOW, "*\n")?;
-            assert_eq!(asked(&lan.client, &names)?, [true, true, false, false, false, false], "{service} ignores it");
+            assert_eq!(queried(&lan.client, &names)?, [true, true, false, false, false, false], "{service} ignores it");
         }
     }
     lan.client.use_services("files mdns")?;
@@ -435,13 +437,13 @@ fn the_full_services_ask_for_what_mdns_allow_lists() -> Result<(), String> {
         (&format!("{}.local\n.test\n", "x".repeat(300)), [false, false, false, false, false, true]),
     ] {
         lan.client.write(ALLOW, list)?;
-        assert_eq!(asked(&lan.client, &names)?, expected, "{list:?}");
+        assert_eq!(queried(&lan.client, &names)?, expected, "{list:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_name_that_mdns_allow_lists_is_found_outside_of_local() -> Result<(), String> {
+fn a_name_outside_local_is_found_if_mdns_allow_lists_it() -> Result<(), String> {
     let lan = with_scripted("printer.example", &[])?;
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
     lan.client.write(ALLOW, ".example\n")?;
@@ -449,12 +451,12 @@ fn a_name_that_mdns_allow_lists_is_found_outside_of_local() -> Result<(), String
     Ok(())
 }
 
-/// It is built together with the module.
+/// The path of `nss-mdns-check`, which is built together with the module.
 fn check_program() -> Result<PathBuf, String> {
     Ok(tests::module::path()?.with_file_name("nss-mdns-check"))
 }
 
-/// The lines of `nss-mdns-check`, and its exit status.
+/// Runs `nss-mdns-check`; returns the lines that it prints, and its exit status.
 fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i32>), String> {
     let program = check_program()?;
     let outcome = host.run(&[&[&*program.to_string_lossy()], arguments].concat());
@@ -463,7 +465,7 @@ fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i3
 }
 
 #[test]
-fn the_check_finds_no_problem_where_there_is_none() -> Result<(), String> {
+fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let (lines, status) = check(&lan.client, &[])?;
     let expected = [
@@ -489,7 +491,7 @@ fn the_check_finds_no_problem_where_there_is_none() -> Result<(), String> {
 }
 
 #[test]
-fn the_check_says_which_services_a_name_is_for() -> Result<(), String> {
+fn the_check_says_which_services_handle_a_name() -> Result<(), String> {
     let lan = with_scripted("printer.local", &["--name", "printer.example"])?;
     lan.client.write(ALLOW, ".example\n")?;
     let (lines, status) = check(&lan.client, &["printer.local", "printer.example"])?;
@@ -504,7 +506,7 @@ fn the_check_says_which_services_a_name_is_for() -> Result<(), String> {
 }
 
 #[test]
-fn the_check_names_each_problem() -> Result<(), String> {
+fn the_check_reports_each_problem() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let drops = |rule: &str| {
         format!(
@@ -564,9 +566,9 @@ fn the_check_names_each_problem() -> Result<(), String> {
     Ok(())
 }
 
-/// A firewall that admits what is established, and multicast DNS, is none that drops it.
+/// The firewall accepts packets of established connections, and multicast DNS.
 #[test]
-fn a_stateful_firewall_that_admits_multicast_dns_is_no_problem() -> Result<(), String> {
+fn a_stateful_firewall_that_admits_multicast_dns_is_not_reported() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.firewall(
         "table inet t { chain c { type filter hook input priority 0; policy drop;
@@ -601,7 +603,7 @@ fn the_check_says_why_an_interface_is_not_queried() -> Result<(), String> {
         ),
     ] {
         lan.client.script(situation)?;
-        // The kernel tells of a carrier some time after it is there.
+        // The kernel reports a carrier some time after it has appeared.
         let looks = (0..50).map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
             check(&lan.client, &[]).map(|(lines, _)| lines)
@@ -613,7 +615,7 @@ fn the_check_says_why_an_interface_is_not_queried() -> Result<(), String> {
 }
 
 #[test]
-fn the_check_takes_no_options_that_it_does_not_know() -> Result<(), String> {
+fn the_check_rejects_unknown_options() -> Result<(), String> {
     let program = check_program()?;
     let run = |argument: &str| {
         let mut command = std::process::Command::new(&program);
@@ -631,7 +633,7 @@ fn the_check_takes_no_options_that_it_does_not_know() -> Result<(), String> {
 }
 
 #[test]
-fn a_missing_name_makes_the_check_say_so() -> Result<(), String> {
+fn the_check_reports_names_that_do_not_resolve() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.write(SETTINGS, "timeout = 100\n")?;
     let (lines, status) = check(&lan.client, &["nobody.local", "www.example.org"])?;

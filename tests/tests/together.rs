@@ -1,5 +1,5 @@
-//! Many lookups of one name at the same time, each in a process of its own: every one of them hears what the
-//! others are answered by multicast, and none takes a part for the whole.
+//! Many lookups of one name at the same time, each in its own process: all of them receive the multicast responses to
+//! the others, and none may take a partial response for the complete answer.
 
 use tests::lan::{Families, Host};
 use tests::lookups::{all, found};
@@ -21,17 +21,17 @@ fn all_find_everything(start: fn(&Host) -> Result<Daemon, String>) -> Result<(),
         let threads: Vec<_> = (0..PROCESSES).map(|_| scope.spawn(partial)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or(LOOKUPS)).sum()
     });
-    assert_eq!(partial, 0, "of {} lookups, so many were partial or failed", PROCESSES * LOOKUPS);
+    assert_eq!(partial, 0, "number of lookups that failed or had a partial answer, of {}", PROCESSES * LOOKUPS);
     Ok(())
 }
 
-/// zeroconf answers by multicast besides, and leaves out there what it sent within the last second.
+/// zeroconf also responds by multicast, where it omits records that it has sent within the last second.
 #[test]
-fn zeroconf_is_found_with_all_addresses_by_everyone() -> Result<(), String> {
+fn every_process_finds_all_addresses_of_zeroconf() -> Result<(), String> {
     all_find_everything(|printer| zeroconf(printer, "printer"))
 }
 
 #[test]
-fn responder_that_only_multicasts_is_found_by_everyone() -> Result<(), String> {
+fn every_process_finds_all_addresses_of_a_multicast_only_responder() -> Result<(), String> {
     all_find_everything(|printer| scripted(printer, "printer.local", &["--like", "zephyr"]))
 }

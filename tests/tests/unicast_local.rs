@@ -1,5 +1,6 @@
-//! A site whose DNS server serves `.local`, beside hosts that answer by multicast: the line without `[NOTFOUND=return]`,
-//! and a shorter timeout, which is what every name of the DNS server's waits for first.
+//! A site whose DNS server serves `.local`, with hosts that answer by multicast as well: the hosts line without
+//! `[NOTFOUND=return]`, and a shorter timeout, because each lookup of a name that only DNS has waits for the timeout
+//! first.
 
 use tests::helpers::{Capture, Dns, capture, dns};
 use tests::lan::{Families, Host};
@@ -10,7 +11,7 @@ use tests::scenario::Scenario;
 
 const LINE: &str = "files mdns_minimal dns";
 
-/// What the site's server knows: a domain, hosts of two labels and of three, and an address that the printer has not.
+/// The zone of the site's server: a domain, hosts with two and three labels, and an address that is not the printer's.
 const ZONE: [&str; 4] =
     ["site.local=192.0.2.7", "intranet.local=192.0.2.8", "pc.site.local=192.0.2.9", "printer.local=192.0.2.1"];
 
@@ -20,21 +21,21 @@ fn site() -> Result<Scenario, String> {
     Ok(lan)
 }
 
-/// Looks a name up; also returns how many questions that took on the LAN.
+/// Looks up a name; also returns how many queries that sent on the LAN.
 fn look_up(client: &Host, capture: &Capture, name: &str) -> (Outcome, usize) {
     let before = capture.to_group().len();
     let outcome = client.run(&["getent", "ahosts", name]);
     (outcome, capture.to_group().len() - before)
 }
 
-/// Checks that DNS gave this address and no other.
+/// Checks that DNS provided this address and no other.
 fn is_from_dns(server: &Dns, outcome: &Outcome, name: &str, address: &str) {
     assert_eq!(addresses(outcome), [address.to_owned()].into(), "{outcome:?}");
     assert!(server.names().iter().any(|asked| asked == name), "{:?}", server.names());
 }
 
 #[test]
-fn mdns_hosts_and_dns_hosts_are_found_and_the_latter_sooner_with_a_shorter_timeout() -> Result<(), String> {
+fn hosts_on_the_lan_and_in_dns_are_found_and_those_in_dns_sooner_with_a_shorter_timeout() -> Result<(), String> {
     let lan = site()?;
     let server = dns(&lan.client, &ZONE)?;
     let capture = capture(&lan.client, "eth0")?;
@@ -43,19 +44,19 @@ fn mdns_hosts_and_dns_hosts_are_found_and_the_latter_sooner_with_a_shorter_timeo
     lan.client.write("/etc/nss-mdns.conf", "timeout = 300\n")?;
     let (quick, fewer) = look_up(&lan.client, &capture, "intranet.local");
     is_from_dns(&server, &quick, "intranet.local", "192.0.2.8");
-    // The last round of questions, after 1,250 ms, is not reached.
-    assert!(0 < fewer && fewer < questions, "{fewer} of {questions} questions");
+    // The last retransmission, after 1,250 ms, is not reached.
+    assert!(0 < fewer && fewer < questions, "{fewer} of {questions} queries");
     assert!(quick.elapsed * 2 < slow.elapsed, "{quick:?} {slow:?}");
-    // The LAN's own host has nothing to wait for, and is not asked of DNS.
+    // The host on the LAN is found without waiting for the timeout, and is not looked up in DNS.
     let (printer, _) = look_up(&lan.client, &capture, "printer.local");
     assert_eq!(found(&printer), all(&lan.printer, lan.client.eth0()), "{printer:?}");
     assert!(!server.names().iter().any(|name| name == "printer.local"), "{:?}", server.names());
     Ok(())
 }
 
-/// The hosts of a domain `site.local` have three labels.
+/// The names of hosts in a domain `site.local` have three labels.
 #[test]
-fn names_of_three_labels_go_to_dns_at_once() -> Result<(), String> {
+fn names_with_three_labels_are_looked_up_in_dns_immediately() -> Result<(), String> {
     let lan = site()?;
     let server = dns(&lan.client, &ZONE)?;
     let capture = capture(&lan.client, "eth0")?;

@@ -1,4 +1,5 @@
-//! Any sequence of reservations from any buffer: apart, aligned, inside, and refused only where they do not fit.
+//! Random sequences of reservations from random buffers: inside the buffer, aligned, disjoint, and refused only if they do
+//! not fit.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,18 +7,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::abi::GaihAddrTuple;
 
-const MOST: usize = 512;
+/// The longest buffer, in octets.
+const MAX_LENGTH: usize = 512;
 
-/// A type that the encoder reserves room for.
+/// The type of a reserved array.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum Element {
     Octet,
     Word,
     Pointer,
     Tuple,
 }
 
-impl Kind {
+impl Element {
     fn size_and_alignment(self) -> (usize, usize) {
         match self {
             Self::Octet => (1, 1),
@@ -27,27 +29,27 @@ impl Kind {
         }
     }
 
-    /// Reserves, checks the places behind the last, and returns where the first is.
+    /// Reserves an array, checks the addresses of its elements and of some out of range, and returns that of the first.
     fn reserve(self, buffer: &mut Buffer<'_>, count: usize) -> Result<usize, Failure> {
-        fn first<T: Copy>(mut place: Place<'_, T>, count: usize, value: T) -> usize {
-            assert!(place.at(count).is_null() && place.at(usize::MAX).is_null());
-            assert!(!place.write(count, value) && !place.write(usize::MAX, value));
-            assert!((0..count).all(|index| place.at(index) == place.start.wrapping_add(index)));
-            place.start.addr()
+        fn first<T: Copy>(mut reserved: Reserved<'_, T>, count: usize, value: T) -> usize {
+            assert!(reserved.at(count).is_null() && reserved.at(usize::MAX).is_null());
+            assert!(!reserved.write(count, value) && !reserved.write(usize::MAX, value));
+            assert!((0..count).all(|index| reserved.at(index) == reserved.start.wrapping_add(index)));
+            reserved.start.addr()
         }
         let null = std::ptr::null_mut();
         let tuple = GaihAddrTuple { next: null, name: null.cast(), family: 0, addr: [0; 4], scopeid: 0 };
         match self {
-            Self::Octet => buffer.reserve(count).map(|place| first(place, count, 0u8)),
-            Self::Word => buffer.reserve(count).map(|place| first(place, count, 0u32)),
-            Self::Pointer => buffer.reserve(count).map(|place| first(place, count, null)),
-            Self::Tuple => buffer.reserve(count).map(|place| first(place, count, tuple)),
+            Self::Octet => buffer.reserve(count).map(|reserved| first(reserved, count, 0u8)),
+            Self::Word => buffer.reserve(count).map(|reserved| first(reserved, count, 0u32)),
+            Self::Pointer => buffer.reserve(count).map(|reserved| first(reserved, count, null)),
+            Self::Tuple => buffer.reserve(count).map(|reserved| first(reserved, count, tuple)),
         }
     }
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Octet), Just(Kind::Word), Just(Kind::Pointer), Just(Kind::Tuple)]
+fn element() -> impl Strategy<Value = Element> {
+    prop_oneof![Just(Element::Octet), Just(Element::Word), Just(Element::Pointer), Just(Element::Tuple)]
 }
 
 fn count() -> impl Strategy<Value = usize> {
@@ -60,27 +62,27 @@ proptest! {
     #[test]
     fn reservations_are_inside_aligned_and_apart(
         offset in 0..16usize,
-        length in 0..=MOST,
-        wanted in vec((kind(), count()), 0..12),
+        length in 0..=MAX_LENGTH,
+        wanted in vec((element(), count()), 0..12),
     ) {
-        let mut memory = [0u128; MOST / 16 + 2];
+        let mut memory = [0u128; MAX_LENGTH / 16 + 2];
         let start = memory.as_mut_ptr().cast::<c_char>().wrapping_add(offset);
         // SAFETY: the memory is longer than offset and length together.
         let mut buffer = unsafe { Buffer::new(start, length) };
         let (mut at, end) = (start.addr(), start.addr() + length);
-        for (kind, count) in wanted {
-            let (size, alignment) = kind.size_and_alignment();
-            // The first place that will do.
+        for (element, count) in wanted {
+            let (size, alignment) = element.size_and_alignment();
+            // The lowest aligned address.
             let expected = at.next_multiple_of(alignment);
             let behind = count.checked_mul(size).and_then(|size| size.checked_add(expected));
             match behind.filter(|&behind| behind <= end) {
                 Some(behind) => {
-                    prop_assert_eq!(kind.reserve(&mut buffer, count), Ok(expected));
+                    prop_assert_eq!(element.reserve(&mut buffer, count), Ok(expected));
                     at = behind;
                 }
                 None => {
-                    prop_assert_eq!(kind.reserve(&mut buffer, count), Err(Failure::ShortBuffer));
-                    // That is the end of the encoder's affair.
+                    prop_assert_eq!(element.reserve(&mut buffer, count), Err(Failure::ShortBuffer));
+                    // The encoder gives up here.
                     break;
                 }
             }
@@ -89,25 +91,25 @@ proptest! {
     }
 
     #[test]
-    fn a_name_fills_its_place_to_the_last_octet(labels in vec("[a-z0-9_\u{e4}\u{df}-]{1,12}", 1..5), short in 1..100usize) {
+    fn a_name_fills_its_space_exactly(labels in vec("[a-z0-9_\u{e4}\u{df}-]{1,12}", 1..5), short in 1..100usize) {
         let text = labels.join(".");
         let name = Name::from_text(text.as_bytes()).expect("a name");
         let mut memory = [0x55u8; 256];
         let start = memory.as_mut_ptr().cast::<c_char>();
-        // SAFETY: within the memory.
+        // SAFETY: the text is shorter than the memory.
         let mut buffer = unsafe { Buffer::new(start, text.len() + 1) };
-        prop_assert!(buffer.reserve_text(&name).is_ok_and(|place| place.write(&name) == start));
+        prop_assert!(buffer.reserve_text(&name).is_ok_and(|reserved| reserved.write(&name) == start));
         prop_assert_eq!(&memory[..text.len()], text.as_bytes());
         prop_assert_eq!((memory[text.len()], memory[text.len() + 1]), (0, 0x55));
-        // SAFETY: as above.
+        // SAFETY: it is shorter still.
         let mut buffer = unsafe { Buffer::new(start, (text.len() + 1).saturating_sub(short)) };
         prop_assert!(buffer.reserve_text(&name).is_err());
     }
 }
 
 #[test]
-fn there_is_no_room_at_null() {
-    // SAFETY: a null pointer is allowed.
+fn a_null_buffer_has_no_space() {
+    // SAFETY: null is allowed.
     let mut buffer = unsafe { Buffer::new(std::ptr::null_mut(), 1024) };
     assert!(buffer.reserve::<u8>(1).is_err());
 }

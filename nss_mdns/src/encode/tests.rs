@@ -1,5 +1,5 @@
-//! Every length of the caller's buffer, at every alignment: one octet too few changes nothing, enough is enough, and no
-//! pointer leads out of the buffer.
+//! Every length of the caller's buffer, at every alignment: a buffer that is one octet too short stays unchanged, one that
+//! is just long enough is enough, and no pointer leads out of the buffer.
 
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,13 +11,13 @@ use super::*;
 
 const CANARY: u8 = 0xa5;
 
-/// Octets around the buffer that nobody may write to.
+/// The octets before and after the buffer, which must stay unchanged.
 const MARGIN: usize = 64;
 
-/// How many addresses the answers have.
+/// The numbers of addresses in the answers.
 const COUNTS: [u16; 4] = [1, 2, 50, 500];
 
-/// Memory in which a buffer of any length can stand at any alignment.
+/// Memory that holds a buffer of any length at any alignment.
 struct Arena {
     octets: Vec<u8>,
 }
@@ -27,18 +27,18 @@ impl Arena {
         Self { octets: vec![CANARY; longest + 2 * MARGIN + 8] }
     }
 
-    /// Where a buffer with this alignment starts.
+    /// The offset at which a buffer with this alignment starts.
     fn start(&self, alignment: usize) -> usize {
         MARGIN + self.octets[MARGIN..].as_ptr().align_offset(8) + alignment
     }
 
     fn is_untouched(&self) -> bool {
-        // In pieces, which are compared as a whole.
+        // Chunks are compared faster than single octets.
         let canaries = [CANARY; 256];
         self.octets.chunks(256).all(|chunk| *chunk == canaries[..chunk.len()])
     }
 
-    /// True if nothing but the buffer has been written to; makes all as new.
+    /// True if only the buffer has been written to. Restores the buffer.
     fn margins_are_untouched(&mut self, start: usize, length: usize) -> bool {
         self.octets[start..start + length].fill(CANARY);
         self.is_untouched()
@@ -50,15 +50,15 @@ impl Arena {
         pointer.addr() >= first && pointer.addr() + size <= first + length
     }
 
-    /// The entries of a list that ends in a null pointer; all of it must be in the buffer.
+    /// The entries of a list that ends with a null pointer. All of it must be inside the buffer.
     fn entries(&self, list: *mut *mut c_char, start: usize, length: usize) -> Vec<*mut c_char> {
         assert!(list.is_aligned());
         let mut entries = Vec::new();
         loop {
-            let place = list.wrapping_add(entries.len());
-            assert!(self.contains(place, start, length));
-            // SAFETY: the place has been checked.
-            let entry = unsafe { *place };
+            let position = list.wrapping_add(entries.len());
+            assert!(self.contains(position, start, length));
+            // SAFETY: the position has been checked.
+            let entry = unsafe { *position };
             if entry.is_null() {
                 return entries;
             }
@@ -96,12 +96,12 @@ fn answer(canonical: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Answe
     Answer { canonical: name(canonical), addresses, absent: Families::default(), expires: Instant::now() }
 }
 
-/// So many addresses, of three kinds by turns.
+/// `count` addresses: IPv4, IPv6 and IPv6 link-local in turn.
 fn mixed(count: u16) -> impl Iterator<Item = IpAddr> {
     (0..count).map(|number| [v4(number), v6(number), link_local(number)][usize::from(number % 3)])
 }
 
-/// The octets that come before the first place of eight octets.
+/// The octets before the first aligned pointer.
 fn padding(alignment: usize) -> usize {
     (8 - alignment) % 8
 }
@@ -124,7 +124,7 @@ fn tuples_of_every_length(canonical: &str, count: u16, with_first: bool) {
         for length in 0..=size(alignment) + 8 {
             let mut first = UNTOUCHED;
             let given = if with_first { &raw mut first } else { ptr::null_mut() };
-            // SAFETY: the arena has room for the buffer, and `first` is ours.
+            // SAFETY: the arena contains the buffer, and `first` is a local variable.
             let head = unsafe {
                 let buffer = Buffer::new(arena.octets.as_mut_ptr().add(start).cast(), length);
                 addr_tuples(&answer, Families::BOTH, given, buffer)
@@ -149,16 +149,17 @@ fn tuples_of_every_length(canonical: &str, count: u16, with_first: bool) {
 fn check_tuples(
     answer: &Answer,
     mut tuple: *mut GaihAddrTuple,
-    check_place: impl Fn(*mut GaihAddrTuple),
+    check_tuple: impl Fn(*mut GaihAddrTuple),
     check_name: impl Fn(*mut c_char),
 ) {
     for address in &answer.addresses {
         assert!(!tuple.is_null());
-        check_place(tuple);
-        // SAFETY: the place has been checked.
+        check_tuple(tuple);
+        // SAFETY: the tuple has been checked.
         let GaihAddrTuple { next, name, family, addr, scopeid } = unsafe { *tuple };
         check_name(name);
-        // SAFETY: the string's start has been checked, its end by the canaries, which are no NULs.
+        // SAFETY: the string starts inside the buffer and ends with a NUL. Without that, the comparison would fail on the
+        // canaries behind the string, which are not NUL.
         assert_eq!(unsafe { CStr::from_ptr(name) }.to_string_lossy(), text_of(&answer.canonical));
         let octets: Vec<u8> = addr.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let expected = match address.ip {
@@ -182,7 +183,7 @@ fn tuples_in_every_buffer() {
 }
 
 #[test]
-fn tuples_behind_the_callers_own() {
+fn tuples_after_the_callers_own() {
     for count in COUNTS {
         tuples_of_every_length("printer.local", count, true);
     }
@@ -191,7 +192,7 @@ fn tuples_behind_the_callers_own() {
 #[test]
 fn tuples_with_names_of_every_size() {
     let label = "x".repeat(63);
-    // 253 octets in all, which are 255 in wire form.
+    // 253 octets, the longest: 255 in wire form.
     let longest = format!("{label}.{label}.{label}.{}.local", "y".repeat(55));
     assert_eq!(longest.len(), 253);
     for canonical in ["a.local", "bücher.local", &longest] {
@@ -205,14 +206,14 @@ fn tuples_of_one_family() {
     let answer = answer("printer.local", mixed(9));
     let mut octets = [0u8; 1024];
     for (family, number, count) in [(Family::V4, libc::AF_INET, 3), (Family::V6, libc::AF_INET6, 6)] {
-        // SAFETY: the buffer is ours.
+        // SAFETY: the buffer is a local array.
         let mut tuple = unsafe {
             let buffer = Buffer::new(octets.as_mut_ptr().cast(), octets.len());
             addr_tuples(&answer, Families::only(family), ptr::null_mut(), buffer).unwrap()
         };
         let mut seen = 0;
         while !tuple.is_null() {
-            // SAFETY: a list that was just made, in a buffer that is still there.
+            // SAFETY: the list was just written to a buffer that is still alive.
             unsafe {
                 assert_eq!((*tuple).family, number);
                 tuple = (*tuple).next;
@@ -223,9 +224,9 @@ fn tuples_of_one_family() {
     }
 }
 
-fn host_entry_of_every_length(asked: &str, answer: &Answer, family: Family, expected: &[IpAddr]) {
+fn host_entry_of_every_length(queried: &str, answer: &Answer, family: Family, expected: &[IpAddr]) {
     let canonical = text_of(&answer.canonical);
-    let alias = (!asked.eq_ignore_ascii_case(&canonical)).then_some(asked);
+    let alias = (!queried.eq_ignore_ascii_case(&canonical)).then_some(queried);
     let (number, length_of_address) = if family == Family::V4 { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
     let pointers = usize::from(alias.is_some()) + 1 + expected.len() + 1;
     let texts = canonical.len() + 1 + alias.map_or(0, |alias| alias.len() + 1);
@@ -234,9 +235,9 @@ fn host_entry_of_every_length(asked: &str, answer: &Answer, family: Family, expe
     for alignment in 0..8 {
         let start = arena.start(alignment);
         for length in 0..=size(alignment) + 8 {
-            // SAFETY: the arena has room for the buffer.
+            // SAFETY: the arena contains the buffer.
             let buffer = unsafe { Buffer::new(arena.octets.as_mut_ptr().add(start).cast(), length) };
-            let entry = host_entry(&name(asked), answer, family, buffer);
+            let entry = host_entry(&name(queried), answer, family, buffer);
             if length < size(alignment) {
                 assert_eq!(entry.err(), Some(Failure::ShortBuffer), "{length} octets at {alignment}");
                 assert!(arena.is_untouched());
@@ -259,7 +260,8 @@ fn host_entry_of_every_length(asked: &str, answer: &Answer, family: Family, expe
                     .map(String::as_str),
                 alias
             );
-            // SAFETY: h_length octets at each, the last of which the canaries check.
+            // SAFETY: each entry points to h_length octets. If one were outside the buffer, it would be an overwritten
+            // canary, which is checked below.
             let octets =
                 |ip: &*mut c_char| unsafe { std::slice::from_raw_parts(ip.cast::<u8>(), length_of_address) }.to_vec();
             let addresses: Vec<_> = arena.entries(entry.h_addr_list, start, length).iter().map(octets).collect();
@@ -296,9 +298,9 @@ fn host_entries_with_an_alias() {
     }
 }
 
-/// They have no place for a scope, without which a link-local address cannot be used.
+/// A host entry has no field for the scope id, without which a link-local address cannot be used.
 #[test]
-fn host_entries_leave_link_local_addresses_out_where_there_are_others() {
+fn host_entries_omit_link_local_addresses_if_there_are_others() {
     let both = answer("printer.local", [link_local(1), v6(1), v4(1), link_local(2), v6(2)]);
     host_entry_of_every_length("printer.local", &both, Family::V6, &[v6(1), v6(2)]);
     let alone = answer("printer.local", [link_local(1), v4(1), link_local(2)]);
@@ -307,12 +309,12 @@ fn host_entries_leave_link_local_addresses_out_where_there_are_others() {
 }
 
 #[test]
-fn a_null_buffer_is_a_short_one() {
+fn a_null_buffer_is_too_short() {
     let answer = answer("printer.local", [v4(1)]);
     // SAFETY: null is allowed.
     let buffer = || unsafe { Buffer::new(ptr::null_mut(), 4096) };
     assert_eq!(host_entry(&answer.canonical, &answer, Family::V4, buffer()).err(), Some(Failure::ShortBuffer));
-    // SAFETY: as above.
+    // SAFETY: null is allowed.
     let tuples = unsafe { addr_tuples(&answer, Families::BOTH, ptr::null_mut(), buffer()) };
     assert_eq!(tuples, Err(Failure::ShortBuffer));
 }

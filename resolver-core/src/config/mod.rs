@@ -133,8 +133,8 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.timeout, Duration::from_millis(2000));
         assert_eq!(
-            [0, 1, 2].map(|index| config.retries.get(index)),
-            [Some(250), Some(1250), None].map(|ms| ms.map(Duration::from_millis))
+            [0, 1, 2, 3].map(|index| config.retries.get(index)),
+            [Some(30), Some(250), Some(1250), None].map(|ms| ms.map(Duration::from_millis))
         );
         assert_eq!((config.grace_min, config.grace_max), (Duration::from_millis(20), Duration::from_millis(100)));
         assert_eq!(config.reverse_timeout, Duration::from_secs(1));

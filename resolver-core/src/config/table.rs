@@ -128,53 +128,55 @@ macro_rules! settings {
 }
 
 settings! {
-    /// the slowest responders answer within a second of the third question; where DNS is asked next, a shorter time spares
-    /// its hosts the wait
+    /// leaves the slowest responders three quarters of a second after the last retransmission; if the hosts line continues
+    /// with DNS, a shorter time finds its hosts sooner
     "timeout" timeout = "2000", milliseconds(50..=MAX_TIMEOUT);
 
-    /// the first makes up for a lost packet and passes firewalls; the second comes after the second in which a responder need
-    /// not multicast a record again (RFC 6762, section 6), and as long after the first, which asked from port 5353 too
-    /// (section 5.2)
+    /// nearly every responder answers before the first, which passes firewalls; the second recovers from another loss, after
+    /// the 120 ms by which many responders delay; the third comes after the second within which a responder need not
+    /// multicast a record again (RFC 6762, section 6)
     "retries" retries = "30 250 1250", times(20..=10_000);
 
-    /// an answer for the other address family that was sent together with the first comes within milliseconds
+    /// an answer for the other address family that was sent together with the first arrives within milliseconds
     "grace-min" grace_min = "20", milliseconds(0..=1000);
 
-    /// between the two the grace is twice the first answer's own delay; a slow network wants more
+    /// between the two limits the grace is twice the first answer's own delay; a slow network needs more
     "grace-max" grace_max = "100", milliseconds(0..=2000);
 
-    /// sshd and traceroute look up the name of every address that they meet
+    /// sshd and traceroute look up the name of every address that they encounter
     "reverse-timeout" reverse_timeout = "1000", milliseconds(50..=MAX_TIMEOUT);
 
-    /// a host may be on any link; a point-to-point link is asked on only if its name stands here without a pattern
+    /// a host may be on any link; a point-to-point link is queried only if its exact name is listed
     "allow-interfaces" allow_interfaces = "*", patterns();
 
-    /// wins over allow-interfaces: for links that are not trusted, or where a question costs something
+    /// takes precedence over allow-interfaces: for links that are not trusted, or on which traffic is charged
     "deny-interfaces" deny_interfaces = "none", patterns();
 
-    /// names of three and more labels are those of sites that serve .local by DNS; nss-mdns draws the same line
+    /// names of three or more labels usually belong to sites that serve .local by DNS; nss-mdns has the same limit
     "labels" labels = "2", word("2": Labels::Two, "any": Labels::Any);
 
-    /// nobody off the link answers; the minimal services never go beyond link-local addresses
+    /// no host off the link answers; the minimal services never go beyond link-local addresses
     "reverse" reverse = "on-link", word(
         "on-link": ReverseRange::OnLink,
         "link-local": ReverseRange::LinkLocal,
         "off": ReverseRange::Nothing
     );
 
-    /// hears responders that only multicast, and passes firewalls; off keeps the process out of the multicast group
+    /// receives the responses of responders that only multicast, and passes firewalls; off keeps the process out of the
+    /// multicast groups
     "listener" listener = "on", switch();
 
-    /// a machine should know its own name though no responder runs on it
+    /// a machine should know its own name even if no responder runs on it
     "own-name" own_name = "on", switch();
 
-    /// names that a process remembers, of some 700 octets each; 0 remembers nothing
+    /// names that a process caches, of about 700 octets each; 0 disables the cache
     "cache-size" cache_size = "256", number(0..=4096);
 
-    /// goodbyes are not heard between lookups, which is why RFC 6762, section 6.7, has such queriers told ten seconds at most
+    /// goodbye packets are not received between lookups, which is why RFC 6762, section 6.7, limits the TTL that such
+    /// queriers receive to ten seconds
     "ttl-max" ttl_max = "10", seconds(0..=3600);
 
-    /// some hosts have no other IPv6 address; off for programs that cannot cope with a scope
+    /// some hosts have no other IPv6 address; off for programs that do not support a scope id
     "ipv6-link-local" ipv6_link_local = "on", switch();
 }
 

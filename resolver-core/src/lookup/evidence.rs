@@ -17,8 +17,7 @@
 //!
 //! | what is known | given up after |
 //! |---|---|
-//! | an NSEC record over IPv4 denies it, IPv6 is silent | two questions over IPv6, and [`NSEC_WAIT`] or twice the first response's delay |
-//! | a response over IPv4 omits it, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
+//! | it is denied over IPv4, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
 //! | nothing denies it | five questions over each transport, one of them from the multicast listener, in at least [`UNDENIED_WAIT`] and twice the first response's delay |
 //!
 //! No I/O; reads no clock.
@@ -32,11 +31,8 @@ use crate::validate::Source;
 /// The most sources whose evidence is kept. That of further sources is ignored.
 const MAX_SOURCES: usize = 16;
 
-/// How long IPv6 may stay silent at least, after an NSEC record over IPv4 has denied an IPv6 address.
-pub(crate) const NSEC_WAIT: Duration = Duration::from_millis(1);
-
 /// How long a missing IPv6 address that nothing denies is asked for at least.
-pub(crate) const UNDENIED_WAIT: Duration = Duration::from_millis(60);
+const UNDENIED_WAIT: Duration = Duration::from_millis(60);
 
 /// What may be concluded about a family that has no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +44,6 @@ pub(crate) enum Conclusion {
     Unanswered,
     /// Nothing, at present. May change at this time, if no packet arrives.
     Open(Option<Instant>),
-}
-
-/// How a family is denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Denial {
-    /// By an NSEC record.
-    Nsec,
-    /// By a response to a question for it that has only the other family.
-    Omission,
 }
 
 /// What a lookup has sent, and what the sources of accepted responses have said.
@@ -174,9 +161,15 @@ impl Evidence {
         self.providers(interface, transport).next().map(|evidence| evidence.source)
     }
 
-    /// True if `family` is denied over `transport` on this interface.
+    /// True if `family` is denied over `transport` on this interface, by an NSEC record or by omission.
     pub(crate) fn is_denied(&self, interface: u32, transport: Family, family: Family) -> bool {
-        self.denial(interface, transport, family).is_some()
+        self.speakers(interface, transport, family)
+            .any(|evidence| evidence.denied.contains(family) || evidence.omitted.contains(family))
+    }
+
+    /// True if an NSEC record that arrived over `transport` on this interface rules out `family`.
+    pub(crate) fn is_denied_by_nsec(&self, interface: u32, transport: Family, family: Family) -> bool {
+        self.speakers(interface, transport, family).any(|evidence| evidence.denied.contains(family))
     }
 
     /// The table at the head of this file.
@@ -209,21 +202,15 @@ impl Evidence {
     /// When a missing IPv6 address is given up, if the questions that this takes have been sent.
     fn given_up_at(&self, host: &HostContext) -> Option<Instant> {
         let family = Family::V6;
-        let patience = host.first_delay * 2;
         let is_silent = self.providers(host.interface, Family::V6).next().is_none();
         let over_v6 = self.sent(host.interface, Family::V6, family);
         let listened = |transport| {
             let path = self.paths.iter().find(|path| path.is(host.interface, transport));
             path.is_some_and(|path| path.has_no_listener || path.sent(family).by_listener)
         };
-        match self.denial(host.interface, Family::V4, family) {
-            Some(Denial::Nsec) if is_silent && over_v6.count >= 2 => {
-                return Some(host.first_at + patience.max(NSEC_WAIT));
-            }
-            Some(Denial::Omission) if is_silent && over_v6.count >= 3 && listened(Family::V6) => {
-                return Some(host.first_at + host.grace_min);
-            }
-            _ => {}
+        let is_denied_over_v4 = self.is_denied(host.interface, Family::V4, family);
+        if is_denied_over_v4 && is_silent && over_v6.count >= 3 && listened(Family::V6) {
+            return Some(host.first_at + host.grace_min);
         }
         let mut latest = None;
         for transport in host.transports.iter() {
@@ -232,23 +219,15 @@ impl Evidence {
             }
             let sent = self.sent(host.interface, transport, family);
             let first = sent.first.filter(|_| sent.count >= 5 && listened(transport))?;
-            latest = latest.max(Some(first + patience.max(UNDENIED_WAIT)));
+            latest = latest.max(Some(first + UNDENIED_WAIT.max(host.first_delay * 2)));
         }
         latest
     }
 
-    fn denial(&self, interface: u32, transport: Family, family: Family) -> Option<Denial> {
-        // Only a source that provided the other family is the host, or speaks for it, and can say what the host lacks.
-        let providers = || {
-            self.providers(interface, transport).filter(|evidence| evidence.provided.contains(family.other()))
-        };
-        if providers().any(|evidence| evidence.denied.contains(family)) {
-            Some(Denial::Nsec)
-        } else if providers().any(|evidence| evidence.omitted.contains(family)) {
-            Some(Denial::Omission)
-        } else {
-            None
-        }
+    /// The sources that can say that the host lacks `family`: only one that provided the other family is the host, or speaks
+    /// for it.
+    fn speakers(&self, interface: u32, transport: Family, family: Family) -> impl Iterator<Item = &SourceEvidence> {
+        self.providers(interface, transport).filter(move |evidence| evidence.provided.contains(family.other()))
     }
 
     fn providers(&self, interface: u32, transport: Family) -> impl Iterator<Item = &SourceEvidence> {

@@ -38,6 +38,10 @@ const DELAYED_PAIR: Duration = Duration::from_millis(160);
 /// to ephemeral ports there, so that only a repeat from the multicast listener is answered.
 const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
 
+/// How long a missing IPv6 address is waited for at least, if an NSEC record over IPv4 rules it out and nothing has arrived
+/// over IPv6.
+const NSEC_PATIENCE: Duration = Duration::from_millis(1);
+
 /// How long the absence of a response is cached: a family that is unknown, or an answer that only a daemon has given.
 pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 
@@ -190,10 +194,15 @@ impl HostLookup {
     /// How long a caller that has one family is kept waiting for `missing`, from the first response.
     fn patience(&self, first: FirstResponse, missing: Family) -> Duration {
         let grace = self.grace(first);
-        let is_unproven = missing == Family::V4
-            && self.transports(first.interface).contains(Family::V4)
-            && self.evidence.provider(first.interface, Family::V4).is_none();
-        if is_unproven { grace.max(UNPROVEN_PATIENCE) } else { grace }
+        let is_silent = self.transports(first.interface).contains(missing)
+            && self.evidence.provider(first.interface, missing).is_none();
+        match missing {
+            Family::V4 if is_silent => grace.max(UNPROVEN_PATIENCE),
+            Family::V6 if is_silent && self.evidence.is_denied_by_nsec(first.interface, Family::V4, missing) => {
+                grace.min(NSEC_PATIENCE.max(first.delay * 2))
+            }
+            _ => grace,
+        }
     }
 
     /// Twice the delay of the first response, within the bounds of the settings.

@@ -1,5 +1,5 @@
 // Registers this machine's addresses under a name with bonjour-service: bonjour_service.js NAME.local
-// Says "ready" once it has announced itself, then answers until it is killed.
+// Prints "ready" once the host has been announced, then answers until it is killed.
 "use strict";
 
 const { Bonjour } = require("bonjour-service");

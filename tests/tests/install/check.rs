@@ -1,10 +1,10 @@
-//! `install.sh --check`: each finding has its line, and the exit status tells whether something is to mend.
+//! `install.sh --check`: each finding is one line, and the exit status shows whether there is a problem.
 
 use super::resolving::LINK;
 use super::*;
 
-/// Everything well: installed, with a link on which the machine's own name is found.
-fn well() -> Root {
+/// A root without problems: the module is installed, and the machine's own name resolves on a link.
+fn working_root() -> Root {
     let mut root = Root::new();
     root.ok("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad");
     root.ok(LINK);
@@ -12,12 +12,12 @@ fn well() -> Root {
     root
 }
 
-/// The lines that name a problem.
+/// The lines that report a problem.
 fn problems(done: &Done) -> Vec<&str> {
     done.out.lines().filter(|line| line.contains(": problem: ")).collect()
 }
 
-/// One of the lines, word for word, with LIBDIR for the library folder.
+/// Checks that one line of the output is exactly this one, with LIBDIR in place of the library folder.
 #[track_caller]
 fn assert_says(done: &Done, line: &str) {
     let said = done.out.lines().any(|other| other.replace(library_folder(), "LIBDIR") == line);
@@ -25,8 +25,8 @@ fn assert_says(done: &Done, line: &str) {
 }
 
 #[test]
-fn all_is_well_after_an_installation() {
-    let mut root = well();
+fn the_check_reports_no_problem_after_an_installation() {
+    let mut root = working_root();
     let done = root.install("--check");
     assert_eq!((done.status, problems(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
     for line in [
@@ -54,8 +54,8 @@ fn all_is_well_after_an_installation() {
 }
 
 #[test]
-fn every_line_begins_with_what_it_is_about() {
-    let mut root = well();
+fn every_line_begins_with_its_subject() {
+    let mut root = working_root();
     root.write(CONF, "hosts: files dns mdns\n");
     let done = root.install("--check --check-name nobody.local");
     for line in done.out.lines() {
@@ -67,7 +67,7 @@ fn every_line_begins_with_what_it_is_about() {
     }
 }
 
-/// Hosts lines; whether they are well or "problem", what is said of them, and the line that is proposed.
+/// Hosts lines, each with the kind of the finding (empty if there is none), its text, and the line that it proposes.
 #[rustfmt::skip]
 const LINES: &[(&str, &str, &str, &str)] = &[
     ("files mdns4_minimal [NOTFOUND=return] dns", "", "", ""),
@@ -111,8 +111,8 @@ const LINES: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_hosts_line_is_explained_and_what_to_write_instead_is_well() {
-    let mut root = well();
+fn problems_of_hosts_lines_are_reported_and_the_proposed_lines_have_none() {
+    let mut root = working_root();
     for (line, kind, sentence, instead) in LINES {
         root.write(CONF, &format!("hosts: {line}\n"));
         let done = root.install("--check");
@@ -133,7 +133,7 @@ fn kind_of(finding: &str) -> &str {
     ["problem: ", "note: "].into_iter().find(|kind| finding.starts_with(kind)).unwrap_or_default()
 }
 
-/// The files of `nsswitch.conf` that are no line at all: what is done to it, and what is said.
+/// Changes to `nsswitch.conf`, and the line that reports the problem.
 #[rustfmt::skip]
 const FILES_OF_LINES: &[(&str, &str)] = &[
     ("rm /etc/nsswitch.conf", "hosts: problem: /etc/nsswitch.conf is not there, or no regular file; nsswitch.conf.example beside this script is one"),
@@ -144,7 +144,7 @@ const FILES_OF_LINES: &[(&str, &str)] = &[
         "hosts: problem: none of the services of the module is on the line: it is authselect that writes it (features with-mdns4, with-mdns6); wanted is: hosts: files mdns_minimal [NOTFOUND=return] dns"),
 ];
 
-/// What is done to an installation, and what is said of it. All but the last are to mend.
+/// Damage to an installation, and the line that reports it.
 #[rustfmt::skip]
 const FILES: &[(&str, &str)] = &[
     ("rm $LIBDIR/libnss_mdns.so.2", "files: problem: LIBDIR/libnss_mdns.so.2 is not there: install the module again"),
@@ -162,9 +162,9 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_wrong_with_the_files_is_named() {
+fn damage_to_the_files_is_reported() {
     for (damage, line) in FILES_OF_LINES.iter().chain(FILES) {
-        let mut root = well();
+        let mut root = working_root();
         root.ok(damage);
         let done = root.install("--check");
         assert_says(&done, line);
@@ -173,7 +173,7 @@ fn what_is_wrong_with_the_files_is_named() {
 }
 
 #[test]
-fn what_is_only_worth_knowing_is_not_problems() {
+fn mere_information_is_not_a_problem() {
     let mut root = Root::with_debian_package();
     root.ok(LINK);
     root.installed();
@@ -197,7 +197,7 @@ fn what_is_only_worth_knowing_is_not_problems() {
 }
 
 #[test]
-fn another_module_and_none_are_told_from_this_one() {
+fn another_module_and_a_missing_module_are_reported() {
     let mut root = Root::with_debian_package();
     root.ok(LINK);
     let done = root.install("--check");
@@ -216,7 +216,7 @@ fn another_module_and_none_are_told_from_this_one() {
         "lookup: problem: workbench.local does not resolve: LIBDIR/libnss_mdns_minimal.so.2 is not there",
     );
     assert_eq!(done.status, 1, "{done:#?}");
-    // By hand, or by a package of a manager that is not here.
+    // Installed by hand, or by a package manager that this system does not have.
     root.ok("cp $MODULE $LIBDIR/libnss_mdns.so.2; cd $LIBDIR
          for name in mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do ln -s libnss_mdns.so.2 libnss_$name.so.2; done");
     root.write(CONF, NSSWITCH_AFTER);
@@ -226,8 +226,8 @@ fn another_module_and_none_are_told_from_this_one() {
 }
 
 #[test]
-fn an_object_of_another_architecture_is_named() {
-    let mut root = well();
+fn a_module_for_another_architecture_is_reported() {
+    let mut root = working_root();
     root.ok("printf '\\003\\000' | dd of=/mnt/archive/machine bs=1 status=none
          { head -c 4 $MODULE; printf '\\001'; head -c 18 $MODULE | tail -c +6; cat /mnt/archive/machine; tail -c +21 $MODULE; } \
              >$LIBDIR/libnss_mdns.so.2
@@ -280,7 +280,7 @@ fn settings_interfaces_firewall_and_lookup_are_reported() {
             &["lookup: problem: nobody.local does not resolve: the module was loaded and asked, but nobody answered"],
         ),
     ] {
-        let mut root = well();
+        let mut root = working_root();
         root.ok(preparation);
         let done = root.install(&format!("--check {arguments}"));
         for beginning in beginnings {
@@ -291,8 +291,8 @@ fn settings_interfaces_firewall_and_lookup_are_reported() {
 }
 
 #[test]
-fn it_needs_no_root_and_changes_nothing() {
-    let mut root = well();
+fn the_check_needs_no_root_and_changes_nothing() {
+    let mut root = working_root();
     let before = root.traces();
     let done = root.run(&format!("unshare -U sh {INSTALL} --check"));
     assert_eq!((done.status, problems(&done).len(), &*done.err), (0, 0, ""), "{done:#?}");
@@ -304,8 +304,8 @@ fn it_needs_no_root_and_changes_nothing() {
 }
 
 #[test]
-fn where_nothing_can_be_said_the_status_is_another_one() {
-    let mut root = well();
+fn a_check_that_cannot_run_has_a_different_exit_status() {
+    let mut root = working_root();
     root.ok("mkdir /mnt/few; ln -s $(command -v sh dirname) /mnt/few/");
     let done =
         root.run(&format!("PATH=/mnt/few; mount() {{ :; }}; sh -c 'PATH=/mnt/few . {INSTALL}' {INSTALL} --check"));

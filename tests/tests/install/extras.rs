@@ -1,9 +1,10 @@
-//! The program `nss-mdns-check`, the manual pages and the example: where they go, and that nothing of others is overwritten.
+//! The program `nss-mdns-check`, the manual pages and the example: where they are installed, and that files of other
+//! origin are not overwritten.
 
 use super::*;
 
 #[test]
-fn the_program_the_pages_and_the_example_appear_and_vanish_without_a_trace() {
+fn the_program_the_pages_and_the_example_are_installed_and_removed_without_residue() {
     let mut root = Root::new();
     let before = root.snapshot();
     let done = root.installed();
@@ -25,14 +26,14 @@ fn the_installed_pages_are_found_and_readable() {
     for (section, page) in [("1", "nss-mdns-check"), ("5", "nss-mdns.conf"), ("8", "nss-mdns")] {
         let place = format!("/usr/local/share/man/man{section}/{page}.{section}");
         assert_eq!(root.ok(&format!("man -w {section} {page}")).trim(), place);
-        // As a user who owns nothing of it.
+        // As a user who does not own the file.
         let text = root.ok(&format!("unshare -U mandoc -T ascii {place}"));
         assert!(text.contains(page), "{text}");
     }
 }
 
 #[test]
-fn the_administrators_settings_are_never_touched() {
+fn the_administrators_settings_are_never_changed() {
     let mut root = Root::new();
     root.ok("printf 'timeout = 500\\n' >/etc/nss-mdns.conf; chmod 640 /etc/nss-mdns.conf");
     let before = root.ok("stat -c '%a %s %Y %Z %i' /etc/nss-mdns.conf");
@@ -42,7 +43,7 @@ fn the_administrators_settings_are_never_touched() {
 }
 
 #[test]
-fn what_others_have_put_there_is_left_alone() {
+fn existing_files_of_other_origin_are_left_alone() {
     let mut root = Root::new();
     root.ok("echo theirs >/usr/local/bin/nss-mdns-check; mkdir -p /usr/local/share/man/man8 /usr/local/share/man/man5
          ln -s /mnt/elsewhere /usr/local/share/man/man8/nss-mdns.8; mkdir /usr/local/share/man/man5/nss-mdns.conf.5");
@@ -59,7 +60,7 @@ fn what_others_have_put_there_is_left_alone() {
 }
 
 #[test]
-fn what_was_changed_since_stays_when_the_rest_goes() {
+fn a_file_that_was_changed_after_the_installation_is_not_removed() {
     let mut root = Root::new();
     let (_, _, example) = EXTRAS[4];
     root.installed();
@@ -74,7 +75,7 @@ fn what_was_changed_since_stays_when_the_rest_goes() {
 }
 
 #[test]
-fn newer_ones_replace_the_older_by_renaming() {
+fn newer_files_replace_older_ones_by_rename() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -89,14 +90,14 @@ fn newer_ones_replace_the_older_by_renaming() {
     for version in 0..3 {
         root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns-check"));
         root.installed();
-        assert!(root.ok(noted).trim().starts_with("2 "), "what is noted down does not grow: {}", root.ok(noted));
+        assert!(root.ok(noted).trim().starts_with("2 "), "the list must not grow: {}", root.ok(noted));
     }
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
 
 #[test]
-fn another_prefix_takes_the_place_of_the_first() {
+fn another_prefix_replaces_the_first_one() {
     let mut root = Root::new();
     let before = root.ok("MORE=/mnt/opt; snapshot; ls /mnt");
     root.installed();
@@ -120,7 +121,7 @@ fn assert_all_there(root: &mut Root, what: &str) {
 }
 
 #[test]
-fn another_spelling_of_the_prefix_is_no_other_prefix() {
+fn another_spelling_of_the_prefix_is_the_same_prefix() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -137,9 +138,10 @@ fn another_spelling_of_the_prefix_is_no_other_prefix() {
     assert_same(&before, &root.snapshot(), "after the removal");
 }
 
-/// Whatever is noted down, by whatever script: the file that was just put in place is not an outdated one.
+/// Another version of the script may have spelled the paths in the list of installed files differently. A file that has
+/// just been installed must not be removed as an outdated one.
 #[test]
-fn what_is_noted_down_in_another_spelling_is_the_same_file() {
+fn another_spelling_of_a_path_in_the_list_is_the_same_file() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -155,7 +157,7 @@ fn what_is_noted_down_in_another_spelling_is_the_same_file() {
 }
 
 #[test]
-fn an_installation_by_an_earlier_script_that_had_none_of_them_gets_them() {
+fn an_installation_by_an_older_script_without_these_files_gets_them() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -187,7 +189,7 @@ fn a_missing_program_or_page_is_refused_before_anything_is_changed() {
 }
 
 #[test]
-fn read_only_and_full_prefixes_are_refused_and_nothing_changed() {
+fn read_only_and_full_prefixes_are_refused_without_changes() {
     let mut root = Root::new();
     root.installed();
     root.ok("mount --bind /usr/local /usr/local && mount -o remount,bind,ro /usr/local");
@@ -224,11 +226,11 @@ fn read_only_and_full_prefixes_are_refused_and_nothing_changed() {
         assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot"), &format!("{pages} pages left: {done:?}"));
         root.ok("umount /mnt/opt");
     }
-    assert!((4..choices.len()).contains(&refused), "both outcomes must be seen; {refused} refusals");
+    assert!((4..choices.len()).contains(&refused), "both outcomes must occur; {refused} refusals");
 }
 
 #[test]
-fn a_newer_one_that_has_no_room_leaves_the_older() {
+fn an_upgrade_without_disk_space_keeps_the_older_files() {
     let mut root = Root::new();
     root.ok("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt");
     assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
@@ -248,7 +250,7 @@ fn a_newer_one_that_has_no_room_leaves_the_older() {
 }
 
 #[test]
-fn a_second_architecture_brings_no_second_program() {
+fn a_second_architecture_installs_no_second_program() {
     let mut root = Root::new();
     root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/other");
     let done = root.install("--no-check --module /mnt/other --libdir /usr/lib64");

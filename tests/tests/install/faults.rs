@@ -1,4 +1,4 @@
-//! What goes wrong in the midst: read-only folders, full disks, a kill at any moment.
+//! Faults during an installation: read-only folders, full disks, a kill at any moment.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn read_only_folders_are_refused_before_anything_is_changed() {
 }
 
 #[test]
-fn a_read_only_etc_is_no_obstacle_where_the_service_is_on_the_line() {
+fn a_read_only_etc_is_accepted_if_the_service_is_already_on_the_line() {
     let mut root = Root::new();
     root.write(CONF, NSSWITCH_AFTER);
     root.ok("mount --bind /etc /etc && mount -o remount,bind,ro /etc");
@@ -24,10 +24,10 @@ fn a_read_only_etc_is_no_obstacle_where_the_service_is_on_the_line() {
 }
 
 #[test]
-fn an_nsswitch_conf_that_cannot_be_replaced_takes_the_whole_installation_back() {
+fn the_installation_is_rolled_back_if_nsswitch_conf_cannot_be_replaced() {
     let mut root = Root::with_debian_package();
     let before = root.snapshot();
-    // A mount point cannot be renamed over.
+    // rename() cannot replace a mount point.
     root.ok("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf");
     let done = root.install("--no-check");
     assert_eq!(done.status, 1, "{done:?}");
@@ -37,7 +37,7 @@ fn an_nsswitch_conf_that_cannot_be_replaced_takes_the_whole_installation_back() 
 }
 
 #[test]
-fn a_full_etc_is_refused_and_nothing_changed() {
+fn a_full_etc_is_refused_without_changes() {
     let mut refused = 0;
     for pages in 0..5 {
         let mut root = Root::new();
@@ -58,11 +58,11 @@ fn a_full_etc_is_refused_and_nothing_changed() {
         }
         assert_same(&before, &root.snapshot(), &format!("with {pages} pages left: {done:?}"));
     }
-    assert!((1..5).contains(&refused), "both outcomes must be seen; {refused} refusals");
+    assert!((1..5).contains(&refused), "both outcomes must occur; {refused} refusals");
 }
 
 #[test]
-fn a_full_library_folder_is_refused_and_nothing_changed() {
+fn a_full_library_folder_is_refused_without_changes() {
     let size = std::fs::metadata(module()).expect("the module").len().div_ceil(4096);
     let mut refused = 0;
     let choices = [0, 1, size / 2, size - 1, size, size + 4];
@@ -84,11 +84,11 @@ fn a_full_library_folder_is_refused_and_nothing_changed() {
         }
         assert_same(&before, &root.ok("MORE=/mnt/lib; snapshot"), &format!("{pages} pages left: {done:?}"));
     }
-    assert!((4..choices.len()).contains(&refused), "both outcomes must be seen; {refused} refusals");
+    assert!((4..choices.len()).contains(&refused), "both outcomes must occur; {refused} refusals");
 }
 
 #[test]
-fn a_dpkg_database_that_cannot_be_written_is_refused() {
+fn a_read_only_dpkg_database_is_refused() {
     let mut root = Root::with_debian_package();
     root.ok("mount --bind /var/lib/dpkg /var/lib/dpkg && mount -o remount,bind,ro /var/lib/dpkg");
     let before = root.snapshot();
@@ -98,7 +98,8 @@ fn a_dpkg_database_that_cannot_be_written_is_refused() {
     assert_same(&before, &root.snapshot(), "after the failure");
 }
 
-/// Kills the installation before each of its changes, one after the other, then tries to go on from there and back.
+/// Kills the installation before each of its changes in turn, and uninstalls after each kill; after every fourth kill,
+/// first completes the installation. Returns the number of kills.
 #[track_caller]
 fn kill_at_each_moment_of_the_installation(root: &mut Root, killer: &str) -> u32 {
     root.ok(killer);
@@ -108,7 +109,7 @@ fn kill_at_each_moment_of_the_installation(root: &mut Root, killer: &str) -> u32
     while moments < 200 && root.killed_at(moments + 1, "--no-check") {
         moments += 1;
         let what = format!("killed before change {moments}");
-        root.assert_sound(&what);
+        root.assert_consistent(&what);
         if moments % 4 == 0 {
             root.installed();
             assert_eq!(root.read(CONF), NSSWITCH_AFTER, "{what}");
@@ -123,15 +124,15 @@ fn kill_at_each_moment_of_the_installation(root: &mut Root, killer: &str) -> u32
 }
 
 #[test]
-fn a_kill_at_any_moment_of_the_installation_leaves_a_sound_system() {
-    // dpkg is slow, and what goes below /usr/local does not concern it: the next test has those moments.
+fn a_kill_at_any_moment_of_the_installation_leaves_a_consistent_system() {
+    // dpkg is slow, and changes below /usr/local do not involve it: the next test covers those.
     let killer = KILLER.replace("*--test*", "*--test* | */usr/local/*");
     let moments = kill_at_each_moment_of_the_installation(&mut Root::with_debian_package(), &killer);
-    assert!((40..200).contains(&moments), "{moments} moments were tried");
+    assert!((40..200).contains(&moments), "{moments} kills were tried");
 }
 
 #[test]
-fn a_kill_at_any_moment_over_a_package_with_the_same_links_leaves_a_sound_system() {
+fn a_kill_at_any_moment_over_a_package_with_the_same_links_leaves_a_consistent_system() {
     let mut root = Root::new();
     root.ok("mount --bind /dev/null /var/lib/dpkg/status; cd $LIBDIR; echo theirs >libnss_mdns.so.2");
     for link in &NAMES[1..] {
@@ -139,11 +140,11 @@ fn a_kill_at_any_moment_over_a_package_with_the_same_links_leaves_a_sound_system
     }
     root.ok("ldconfig");
     let moments = kill_at_each_moment_of_the_installation(&mut root, KILLER);
-    assert!((20..200).contains(&moments), "{moments} moments were tried");
+    assert!((20..200).contains(&moments), "{moments} kills were tried");
 }
 
 #[test]
-fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
+fn a_kill_at_any_moment_of_the_removal_leaves_a_consistent_system() {
     let mut root = Root::with_debian_package();
     root.ok(KILLER);
     root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
@@ -153,7 +154,7 @@ fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
     while moments < 200 && root.killed_at(moments + 1, "--uninstall") {
         moments += 1;
         let what = format!("killed before change {moments}");
-        root.assert_sound(&what);
+        root.assert_consistent(&what);
         if moments % 4 == 0 {
             root.installed();
         }
@@ -161,7 +162,7 @@ fn a_kill_at_any_moment_of_the_removal_leaves_a_sound_system() {
         assert_same(&before, &root.snapshot(), &what);
         root.installed();
     }
-    assert!((20..200).contains(&moments), "{moments} moments were tried");
+    assert!((20..200).contains(&moments), "{moments} kills were tried");
 }
 
 #[test]
@@ -195,11 +196,11 @@ fn a_kill_at_any_moment_of_an_upgrade_leaves_each_file_old_or_new() {
         }
         moments += 1;
     }
-    assert!((15..200).contains(&moments), "{moments} moments were tried");
+    assert!((15..200).contains(&moments), "{moments} kills were tried");
 }
 
 #[test]
-fn a_kill_after_any_delay_leaves_a_sound_system() {
+fn a_kill_after_any_delay_leaves_a_consistent_system() {
     let mut root = Root::with_debian_package();
     root.ok("mkdir /mnt/theirs && cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
     let before = root.snapshot();
@@ -207,14 +208,14 @@ fn a_kill_after_any_delay_leaves_a_sound_system() {
         let what = format!("killed after {centiseconds}0 ms");
         root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"));
         root.ok("flock -w 10 /etc true");
-        root.assert_sound(&what);
+        root.assert_consistent(&what);
         root.uninstalled();
         assert_same(&before, &root.snapshot(), &what);
     }
 }
 
 #[test]
-fn an_interrupted_installation_takes_itself_back() {
+fn an_interrupted_installation_is_rolled_back() {
     let mut root = Root::with_debian_package();
     let before = root.snapshot();
     root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nkill -TERM $PPID\nexec /usr/sbin/ldconfig\n' >/mnt/bin/ldconfig
@@ -225,7 +226,7 @@ fn an_interrupted_installation_takes_itself_back() {
 }
 
 #[test]
-fn two_runs_at_once_are_refused() {
+fn a_second_run_at_the_same_time_is_refused() {
     let mut root = Root::new();
     let before = root.traces();
     let done = root.run(&format!("exec 8</etc; flock -n 8; sh {INSTALL} --no-check"));

@@ -1,9 +1,9 @@
-//! `/etc/nsswitch.conf`: what is added to the hosts line, what it means to glibc, and how it comes back.
+//! `/etc/nsswitch.conf`: what is added to the hosts line, how glibc reads the result, and how the line is restored.
 
 use super::module::root_of_another_distribution;
 use super::*;
 
-/// Hosts lines (or files), and what becomes of them: the new text, or the sentence of the refusal.
+/// Contents of nsswitch.conf with the expected result: the new content, or a part of the message that refuses it.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     ("hosts: files dns\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\n")),
@@ -44,7 +44,7 @@ const LINES: &[(&str, Result<&str, &str>)] = &[
 ];
 
 #[test]
-fn odd_hosts_lines_are_kept_to_the_byte_or_refused() {
+fn unusual_hosts_lines_are_preserved_byte_for_byte_or_refused() {
     let mut root = Root::new();
     for (text, expected) in LINES {
         root.write(CONF, text);
@@ -64,8 +64,9 @@ fn odd_hosts_lines_are_kept_to_the_byte_or_refused() {
     }
 }
 
-/// Files, and the services that the real glibc asks by them, before and after the installation: `None` where it is
-/// refused. No service in them is there, so glibc goes on to the next (UNAVAIL) and shows them all.
+/// Contents of nsswitch.conf, with the services that the real glibc tries before and after the installation; `None` if
+/// the installation is refused. None of these services has a module, so each of them is UNAVAIL and glibc tries the
+/// next.
 const MEANINGS: &[(&str, &str, Option<&str>)] = &[
     ("hosts:\talpha\tresolve\t\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
     (" \thosts : alpha   resolve\nrpc: db", "alpha resolve", Some("alpha mdns_minimal resolve")),
@@ -73,7 +74,7 @@ const MEANINGS: &[(&str, &str, Option<&str>)] = &[
     ("hosts: alpha[SUCCESS=return]resolve\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
     ("# hosts: old\r\nhosts: alpha resolve\r\nrpc: db\r\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
     ("hosts: alpha\r\n", "alpha", Some("alpha mdns_minimal")),
-    // glibc from 2.33 on knows no remarks behind the services, glibc before did.
+    // Since version 2.33, glibc reads a comment after the services as more services.
     ("hosts: alpha # not resolve\n", "alpha # not resolve", Some("alpha mdns_minimal # not resolve")),
     ("hosts: alpha resolve#x\n", "alpha resolve#x", Some("alpha mdns_minimal resolve#x")),
     (
@@ -83,14 +84,14 @@ const MEANINGS: &[(&str, &str, Option<&str>)] = &[
     ),
     ("hosts: alpha [UNAVAIL=RETURN] resolve\n", "alpha", Some("alpha")),
     ("hosts: alpha resolve [UNAVAIL=merge] omega\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    // A backslash continues nothing: it is a service, and the next line none of the hosts line.
+    // A backslash does not continue the line: it is a service, and the next line is not part of the hosts line.
     ("hosts: alpha \\\n  resolve\n", "alpha \\", None),
     ("hosts: alpha \\\n  networks: omega\n", "alpha \\", None),
-    // A second database on a line is a service too.
+    // A second database on the line is read as a service.
     ("hosts: alpha networks: omega\n", "alpha networks: omega", None),
-    // A last line without its newline is not read.
+    // A last line without a newline is not read.
     ("rpc: db\nhosts: alpha", "", None),
-    // Of two hosts lines the last one holds.
+    // Of two hosts lines, the last one takes effect.
     ("hosts: alpha\nhosts: omega\n", "omega", None),
     ("hosts: alpha [SUCCESS=return] [NOTFOUND=continue] omega\n", "alpha", None),
     ("hosts: alpha [NOTFOUND=stop] omega\n", "", None),
@@ -98,7 +99,7 @@ const MEANINGS: &[(&str, &str, Option<&str>)] = &[
 ];
 
 #[test]
-fn to_glibc_the_edited_line_is_the_old_one_and_the_modules_words() {
+fn glibc_reads_the_edited_line_as_the_old_one_with_the_service_added() {
     let services = "LD_DEBUG=files LC_ALL=C getent ahosts nobody.local 2>&1 | sed -n 's/.*file=libnss_\\([^ ]*\\)\\.so\\.2 .*/\\1/p' |
         awk '!seen[$0]++' | tr '\\n' ' '";
     let mut root = Root::new();
@@ -127,7 +128,7 @@ fn a_missing_nsswitch_conf_is_refused() {
 }
 
 #[test]
-fn what_the_administrator_changed_since_is_kept() {
+fn later_changes_by_the_administrator_are_kept() {
     let mut root = Root::new();
     for (now, then) in [
         ("rpc: db\nhosts: files mdns_minimal [NOTFOUND=return] resolve\n", "rpc: db\nhosts: files resolve\n"),
@@ -142,12 +143,12 @@ fn what_the_administrator_changed_since_is_kept() {
         root.write(CONF, now);
         root.uninstalled();
         assert_eq!(root.read(CONF), then);
-        assert_eq!(root.ok("ls -a /etc | grep nsswitch"), "nsswitch.conf\n", "no backup stays");
+        assert_eq!(root.ok("ls -a /etc | grep nsswitch"), "nsswitch.conf\n", "no backup may be left");
     }
 }
 
 #[test]
-fn where_nsswitch_conf_has_vanished_the_backup_stays_and_is_named() {
+fn if_nsswitch_conf_has_been_deleted_the_backup_is_kept_and_reported() {
     let mut root = Root::new();
     root.installed();
     root.ok("rm /etc/nsswitch.conf");
@@ -158,7 +159,7 @@ fn where_nsswitch_conf_has_vanished_the_backup_stays_and_is_named() {
 }
 
 #[test]
-fn a_symbolic_link_stays_one_and_its_target_is_edited() {
+fn a_symbolic_link_is_preserved_and_its_target_is_edited() {
     let mut root = Root::new();
     root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s site/switch /etc/nsswitch.conf");
     let before = root.snapshot();
@@ -183,7 +184,7 @@ fn mode_and_owner_of_nsswitch_conf_are_kept() {
 }
 
 #[test]
-fn a_change_by_someone_else_in_the_meantime_is_not_overwritten() {
+fn a_concurrent_change_by_another_program_is_not_overwritten() {
     let mut root = Root::new();
     let before = root.snapshot();
     let meanwhile = "hosts: files dns # meanwhile\n";
@@ -194,11 +195,11 @@ fn a_change_by_someone_else_in_the_meantime_is_not_overwritten() {
     assert_refused(&done, "/etc/nsswitch.conf was changed by someone else meanwhile");
     assert_eq!(root.read(CONF), meanwhile);
     let strip = |text: &str| -> String { text.lines().filter(|line| !line.contains(CONF)).collect() };
-    assert_eq!(strip(&before), strip(&root.snapshot()), "nothing else is different");
+    assert_eq!(strip(&before), strip(&root.snapshot()), "nothing else may differ");
 }
 
 #[test]
-fn a_file_that_authselect_writes_is_left_to_authselect() {
+fn a_file_that_authselect_generates_is_not_edited() {
     let mut root = root_of_another_distribution("/usr/lib64");
     root.ok("mkdir /etc/authselect; mv /etc/nsswitch.conf /etc/authselect/");
     for preparation in [

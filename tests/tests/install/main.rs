@@ -1,5 +1,5 @@
-//! `install.sh` on a whole system: the real dpkg, ldconfig, loader, library folder and `/etc/nsswitch.conf`, each test in
-//! a private root of its own, so that the machine stays as it was.
+//! `install.sh` on a complete system, with the real dpkg, ldconfig, loader, library folder and `/etc/nsswitch.conf`.
+//! Each test has a private root, so the machine does not change.
 
 mod check;
 mod extras;
@@ -15,13 +15,13 @@ use tests::module::workspace;
 use tests::root::{Done, assert_same, library_folder};
 use tests::sandbox::unprivileged;
 
-/// Debian's own default, reduced to what matters here.
+/// Debian's default, reduced to the lines that matter here.
 const NSSWITCH: &str =
     "# the administrator's own words\npasswd:         files\n\nhosts:          files dns\nnetworks:       files\n";
 const NSSWITCH_AFTER: &str = "# the administrator's own words\npasswd:         files\n\nhosts:          files mdns_minimal [NOTFOUND=return] dns\nnetworks:       files\n";
 const CONF: &str = "/etc/nsswitch.conf";
 
-/// As in the archive of a release: the script, what is built, and the pages, without the sources.
+/// The script in an unpacked release archive, which has the binaries and the manual pages, but not the sources.
 const INSTALL: &str = "/mnt/archive/install.sh";
 
 const NAMES: [&str; 6] = [
@@ -33,7 +33,8 @@ const NAMES: [&str; 6] = [
     "libnss_mdns6_minimal.so.2",
 ];
 
-/// What is installed besides the module: its mode, where it is in the archive, its place.
+/// The files that are installed besides the module: their mode, their path in the archive, and where they are
+/// installed.
 const EXTRAS: [(&str, &str, &str); 5] = [
     ("755", "nss-mdns-check", "/usr/local/bin/nss-mdns-check"),
     ("644", "docs/man/nss-mdns-check.1", "/usr/local/share/man/man1/nss-mdns-check.1"),
@@ -42,8 +43,9 @@ const EXTRAS: [(&str, &str, &str); 5] = [
     ("644", "docs/nss-mdns.conf.example", "/usr/local/share/doc/nss-mdns/nss-mdns.conf.example"),
 ];
 
-/// A folder of stand-ins for the commands that change something. Each counts, and before the one whose number
-/// is in /mnt/kill_at it kills the whole run, as a power cut would. One name stands for all six that are diverted.
+/// Makes a folder with wrappers of the commands that change something. The wrappers count their calls; at the call
+/// whose number is in /mnt/kill_at, the wrapper kills the whole run, as a power failure would. Of the six names that
+/// are diverted, only the diversion of one counts.
 const KILLER: &str = r#"
 mkdir -p /mnt/killer
 for name in mv cp ln rm mkdir rmdir chmod sync dpkg-divert ldconfig head tail; do
@@ -65,12 +67,12 @@ fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Debian's own module, which `tests/deps` fetches.
+/// Debian's package libnss-mdns, which `tests/deps` fetches.
 fn debian_package() -> PathBuf {
     tests::deps::package("libnss-mdns").expect("the package")
 }
 
-/// A private root with a hosts line and, in /mnt/archive, the archive of a release.
+/// A private root with an nsswitch.conf and, in /mnt/archive, an unpacked release archive.
 struct Root(tests::root::Root);
 
 impl Root {
@@ -83,7 +85,7 @@ impl Root {
         Root(root)
     }
 
-    /// With Debian's libnss-mdns installed by the real dpkg, and a hosts line that does not name it.
+    /// A root in which dpkg has installed Debian's libnss-mdns, with a hosts line that does not name it.
     fn with_debian_package() -> Root {
         let mut root = Root::new();
         root.ok(&format!("dpkg --install {}", debian_package().display()));
@@ -91,7 +93,12 @@ impl Root {
         root
     }
 
-    /// install.sh with these arguments.
+    /// Turns a folder with `install.sh` into a source tree, from which the module can be built.
+    fn source_tree(&mut self, folder: &str) {
+        self.ok(&format!("cd \"$CHECKOUT\" && cp --parents packaging/cargo {folder}/ && touch {folder}/Cargo.toml"));
+    }
+
+    /// Runs install.sh with these arguments.
     fn install(&mut self, arguments: &str) -> Done {
         self.run(&format!("sh {INSTALL} {arguments}"))
     }
@@ -110,33 +117,33 @@ impl Root {
         done
     }
 
-    /// Runs install.sh and kills it before its n-th change. Whether it came that far.
+    /// Runs install.sh and kills it before its n-th change. Returns false if the run ended before that.
     #[track_caller]
     fn killed_at(&mut self, n: u32, arguments: &str) -> bool {
         let done = self.run(&format!(
             "echo 0 >/mnt/count; echo {n} >/mnt/kill_at; PATH=/mnt/killer:$PATH setsid -w sh {INSTALL} {arguments}"
         ));
         assert!([0, 137].contains(&done.status), "{arguments} killed at {n}: {done:?}");
-        // The last of its processes to die holds the lock until then.
+        // The lock is held until the last process of the run has died.
         self.ok("flock -w 10 /etc true");
         done.status == 137
     }
 
-    /// nsswitch.conf is the old or the new one, each of the six files is theirs or ours, and each of the others is ours or
-    /// not there: all of them whole.
+    /// Checks that nsswitch.conf is the old or the new one, that each of the six files is the other package's or ours,
+    /// and that each of the further files is ours or absent; and that none of them is incomplete.
     #[track_caller]
-    fn assert_sound(&mut self, what: &str) {
+    fn assert_consistent(&mut self, what: &str) {
         let conf = self.read(CONF);
         assert!([NSSWITCH, NSSWITCH_AFTER].contains(&&*conf), "{what}: {conf:?}");
         let intact = self.run(&format!(
             "for name in {}; do cmp -s $LIBDIR/$name $MODULE || cmp -s $LIBDIR/$name /mnt/theirs/$name || exit 1; done",
             NAMES.join(" ")
         ));
-        assert_eq!(intact.status, 0, "{what}: a file is neither theirs nor ours");
+        assert_eq!(intact.status, 0, "{what}: a file is neither the other package's nor ours");
         for (mode, file, place) in EXTRAS {
             let whole = format!("cmp /mnt/archive/{file} {place} && [ $(stat -c %a {place}) = {mode} ]");
             let done = self.run(&format!("[ ! -e {place} ] || {{ {whole}; }}"));
-            assert_eq!(done.status, 0, "{what}: {place} is not whole");
+            assert_eq!(done.status, 0, "{what}: {place} is incomplete");
         }
     }
 }
@@ -154,7 +161,7 @@ impl std::ops::DerefMut for Root {
     }
 }
 
-/// One sentence on standard error, exit status 1.
+/// Checks for exit status 1, and for a single line with this sentence on standard error.
 #[track_caller]
 fn assert_refused(done: &Done, sentence: &str) {
     assert_eq!(done.status, 1, "{done:?}");

@@ -1,9 +1,9 @@
-//! The object and its five links: where they go, and what becomes of the files of other packages.
+//! The module and its five links: where they are installed, and what happens to the files of other packages.
 
 use super::*;
 
 #[test]
-fn one_object_and_five_links_appear_and_vanish_without_a_trace() {
+fn the_module_and_its_links_are_installed_and_removed_without_residue() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -34,7 +34,7 @@ fn a_second_run_changes_nothing() {
 }
 
 #[test]
-fn a_newer_object_is_a_new_file_beside_the_one_in_use() {
+fn a_newer_module_is_a_new_file_and_leaves_the_one_in_use_intact() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
@@ -48,7 +48,7 @@ fn a_newer_object_is_a_new_file_beside_the_one_in_use() {
 }
 
 #[test]
-fn debians_package_comes_back_byte_for_byte() {
+fn the_files_of_debians_package_are_restored_byte_for_byte() {
     let mut root = Root::with_debian_package();
     let before = root.snapshot();
     let theirs = root.ok("cksum <$LIBDIR/libnss_mdns4_minimal.so.2");
@@ -64,7 +64,7 @@ fn debians_package_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn the_line_that_debians_package_wrote_stays() {
+fn the_line_that_debians_package_wrote_is_kept() {
     let mut root = Root::new();
     root.ok(&format!("dpkg --install {}", debian_package().display()));
     let line = "hosts:          files mdns4_minimal [NOTFOUND=return] dns\n";
@@ -77,7 +77,7 @@ fn the_line_that_debians_package_wrote_stays() {
 }
 
 #[test]
-fn debians_package_may_come_later_be_upgraded_and_go() {
+fn debians_package_can_be_installed_later_upgraded_and_purged() {
     let mut root = Root::new();
     root.installed();
     for _ in 0..2 {
@@ -88,10 +88,10 @@ fn debians_package_may_come_later_be_upgraded_and_go() {
     }
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
     root.uninstalled();
-    assert_eq!(root.ok("dpkg --verify libnss-mdns"), "", "all the package's files are in their places");
+    assert_eq!(root.ok("dpkg --verify libnss-mdns"), "", "all files of the package must be in place");
     root.installed();
     root.ok("dpkg --purge libnss-mdns");
-    assert!(!root.read(CONF).contains("mdns"), "the package's own removal takes every mdns service off the line");
+    assert!(!root.read(CONF).contains("mdns"), "the purge of the package takes every mdns service off the line");
     root.installed();
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
     root.uninstalled();
@@ -101,7 +101,7 @@ fn debians_package_may_come_later_be_upgraded_and_go() {
 }
 
 #[test]
-fn somebody_elses_diversion_is_refused() {
+fn another_diversion_of_a_name_is_refused() {
     let mut root = Root::new();
     root.ok("dpkg-divert --quiet --local --no-rename --divert /mnt/elsewhere --add $LIBDIR/libnss_mdns6.so.2");
     let before = root.snapshot();
@@ -111,7 +111,7 @@ fn somebody_elses_diversion_is_refused() {
     assert_same(&before, &root.snapshot(), "after the refusal");
 }
 
-/// A system whose libc is in `folder`, without dpkg, and with a ldconfig that says so.
+/// A system without dpkg and with a fake ldconfig, which lists the libc in `folder`.
 pub(crate) fn root_of_another_distribution(folder: &str) -> Root {
     let mut root = Root::new();
     root.ok(&format!("mkdir -p {folder} /mnt/bin; cp $LIBDIR/libc.so.6 {folder}/libc.so.6"));
@@ -131,7 +131,7 @@ pub(crate) fn root_of_another_distribution(folder: &str) -> Root {
 }
 
 #[test]
-fn fedoras_and_archs_folders_are_found_and_foreign_files_kept_without_dpkg() {
+fn the_folders_of_fedora_and_arch_are_found_and_other_packages_files_are_kept() {
     for folder in ["/usr/lib64", "/usr/lib"] {
         let mut root = root_of_another_distribution(folder);
         let install = format!("PATH=/mnt/bin:$PATH sh {INSTALL}");
@@ -145,7 +145,7 @@ fn fedoras_and_archs_folders_are_found_and_foreign_files_kept_without_dpkg() {
         for name in NAMES {
             root.ok(&format!("cmp $MODULE {folder}/{name}"));
         }
-        // Other package managers ask nobody: what they put over ours is kept as well.
+        // Other package managers have no diversions. A file that one of them puts over ours is kept as well.
         root.ok(&format!("cd {folder}; rm libnss_mdns_minimal.so.2; echo newer >libnss_mdns_minimal.so.2"));
         root.ok(&format!("{install} --no-check; cmp $MODULE {folder}/libnss_mdns_minimal.so.2"));
         root.ok(&format!("{install} --uninstall"));
@@ -156,7 +156,7 @@ fn fedoras_and_archs_folders_are_found_and_foreign_files_kept_without_dpkg() {
 }
 
 #[test]
-fn what_another_package_put_over_ours_stays_when_ours_goes() {
+fn a_file_that_another_package_put_over_ours_is_not_removed() {
     let mut root = root_of_another_distribution("/usr/lib64");
     root.ok("echo older >/usr/lib64/libnss_mdns.so.2");
     root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
@@ -170,7 +170,7 @@ fn what_another_package_put_over_ours_stays_when_ours_goes() {
 fn a_second_architecture_has_its_own_folder() {
     let mut root = Root::new();
     let i386 = "/usr/lib/i386-linux-gnu";
-    // The headers are all that tells the two apart: class 1, machine 3.
+    // Only the ELF headers differ: class 1 (32-bit), machine 3 (i386).
     root.ok(&format!(
         "mkdir -p {i386}; for file in /mnt/archive/libnss_mdns.so $LIBDIR/libc.so.6; do
              {{ printf '\\177ELF\\001'; head -c 18 $file | tail -c +6; printf '\\003\\000'; tail -c +21 $file; }} \
@@ -185,14 +185,14 @@ fn a_second_architecture_has_its_own_folder() {
     let out = root.ok(&format!("sh {INSTALL} --no-check --module /mnt/libnss_mdns.so"));
     assert!(out.contains(&format!("install {i386}/libnss_mdns.so.2\n")), "{out}");
     root.ok(&format!("sh {INSTALL} --uninstall --libdir {i386}"));
-    assert_eq!(root.read(CONF), NSSWITCH_AFTER, "the other folder's module still needs it");
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER, "the other folder's module still needs the service");
     root.ok(&format!("sh {INSTALL} --no-check --module /mnt/libnss_mdns.so"));
     root.uninstalled();
     assert_same(&before, &root.ok(&snapshot), "after the removal of both");
 }
 
 #[test]
-fn a_damaged_module_is_refused_before_every_program_crashes_of_it() {
+fn a_damaged_module_is_refused_before_it_can_crash_programs() {
     let mut root = Root::new();
     root.ok("head -c 8192 $MODULE >/mnt/archive/libnss_mdns.so");
     let before = root.traces();

@@ -1,9 +1,9 @@
-//! The options, and what they refuse.
+//! The options of `install.sh`, and the arguments that it refuses.
 
 use super::*;
 
 #[test]
-fn destdir_holds_what_a_package_needs_and_the_system_is_untouched() {
+fn destdir_receives_the_files_for_a_package_and_the_system_is_unchanged() {
     let mut root = Root::new();
     let before = root.traces();
     root.ok(&format!("cd /mnt && mkdir stage && sh {INSTALL} --destdir stage --libdir=/usr/lib64"));
@@ -19,7 +19,7 @@ fn destdir_holds_what_a_package_needs_and_the_system_is_untouched() {
     assert_eq!(root.ok("find /mnt/stage -type d | wc -l"), "9\n");
     root.ok("cmp $MODULE /mnt/stage/usr/lib64/libnss_mdns.so.2");
     root.ok("cmp /mnt/archive/nss-mdns-check /mnt/stage/usr/bin/nss-mdns-check");
-    // Again over what is there, with something newer, into another prefix, and of another architecture.
+    // Again over the existing files: a newer program, another prefix, and a module for another architecture.
     root.ok(&format!(
         "{{ printf '\\177ELF\\001'; tail -c +6 $MODULE; }} >/mnt/libnss_mdns.so; echo newer >/mnt/nss-mdns-check
          sh {INSTALL} --destdir /mnt/stage --libdir /usr/lib64 --prefix /opt --module /mnt/libnss_mdns.so
@@ -47,7 +47,7 @@ fn destdir_needs_no_root_and_builds_with_cargo() {
 }
 
 #[test]
-fn a_dry_run_shows_the_change_and_makes_none() {
+fn a_dry_run_prints_the_changes_and_makes_none() {
     let mut root = Root::with_debian_package();
     let before = root.traces();
     let done = root.run(&format!("unshare -U sh {INSTALL} --dry-run"));
@@ -71,7 +71,7 @@ fn a_dry_run_shows_the_change_and_makes_none() {
 }
 
 #[test]
-fn without_root_it_says_so() {
+fn without_root_the_script_refuses_to_run() {
     let mut root = Root::new();
     let before = root.traces();
     for arguments in ["", "--uninstall"] {
@@ -81,7 +81,7 @@ fn without_root_it_says_so() {
 }
 
 #[test]
-fn without_cargo_and_without_a_built_module_it_says_so() {
+fn without_cargo_and_without_a_built_module_the_script_refuses_to_run() {
     let mut root = Root::new();
     root.ok("rm /mnt/archive/libnss_mdns.so; touch /mnt/archive/Cargo.toml");
     let before = root.traces();
@@ -91,12 +91,13 @@ fn without_cargo_and_without_a_built_module_it_says_so() {
     assert_same(&before, &root.traces(), "after the refusals");
 }
 
-/// As a `build.target` in somebody's configuration has it: what lies in target/release is an older one.
+/// If `build.target` is set in the user's configuration of cargo, the files in target/release are from an older build.
 #[test]
-fn what_is_installed_is_what_cargo_says_that_it_built() {
+fn the_files_that_cargo_reports_as_built_are_installed() {
     let mut root = Root::new();
+    root.source_tree("/mnt/archive");
     root.ok("mkdir -p /mnt/bin /mnt/archive/target/release /mnt/archive/target/host/release; cd /mnt/archive
-         touch Cargo.toml; for file in libnss_mdns.so nss-mdns-check; do
+         for file in libnss_mdns.so nss-mdns-check; do
              mv $file target/host/release/; { cat target/host/release/$file; echo older; } >target/release/$file
          done");
     root.ok(r#"cat >/mnt/bin/cargo <<'END'
@@ -112,7 +113,7 @@ chmod 755 /mnt/bin/cargo"#);
 }
 
 #[test]
-fn called_by_a_link_or_from_an_odd_folder_it_finds_what_lies_beside_it() {
+fn the_script_finds_the_files_beside_it_through_a_link_and_in_an_unusual_folder() {
     let mut root = Root::new();
     root.ok("cd /mnt; cp -r archive ./-a; ln -s archive/install.sh link");
     let from = root.ok("cd /mnt; sh -- -a/install.sh --dry-run --no-check");
@@ -124,7 +125,8 @@ fn called_by_a_link_or_from_an_odd_folder_it_finds_what_lies_beside_it() {
 #[test]
 fn a_failing_build_changes_nothing() {
     let mut root = Root::new();
-    root.ok("touch /mnt/archive/Cargo.toml; mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
+    root.source_tree("/mnt/archive");
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     let before = root.traces();
     assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build the module");
@@ -132,14 +134,15 @@ fn a_failing_build_changes_nothing() {
 }
 
 #[test]
-fn under_sudo_the_calling_user_builds() {
+fn under_sudo_the_build_runs_as_the_calling_user() {
     let mut root = Root::new();
-    root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/; touch /mnt/tree/Cargo.toml
+    root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/
          printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so nss-mdns-check target/release/\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
+    root.source_tree("/mnt/tree");
     let run = "PATH=/mnt/bin:$PATH SUDO_USER=nobody sh /mnt/tree/install.sh --no-check";
     if unprivileged() {
-        // One user is all that an ordinary user's namespace has, so here the change of user can only be watched.
+        // An unprivileged user's namespace has only one user, so a fake runuser records how it is called.
         root.ok("printf '#!/bin/sh\necho \"$@\" >>/mnt/watched; shift 3; exec \"$@\"\n' >/mnt/bin/runuser
              chmod 755 /mnt/bin/runuser");
         assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns-check as nobody\n"));
@@ -151,11 +154,11 @@ fn under_sudo_the_calling_user_builds() {
     assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "nobody\n");
     root.ok("rm -r /mnt/tree/target; chown -R root /mnt/tree");
     root.ok(run);
-    assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "root\n", "the tree is root's");
+    assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "root\n", "root owns the tree");
 }
 
 #[test]
-fn wrong_usage_is_one_sentence_and_status_2() {
+fn wrong_usage_prints_one_line_and_exits_with_status_2() {
     let mut root = Root::new();
     for arguments in [
         "--frobnicate",
@@ -177,12 +180,12 @@ fn wrong_usage_is_one_sentence_and_status_2() {
     let options: Vec<_> = options.map(|word| word.trim_end_matches(')')).collect();
     assert_eq!(options.len(), 11, "{options:?}");
     for option in options {
-        assert!(help.out.contains(option), "--help names {option}");
+        assert!(help.out.contains(option), "--help must name {option}");
     }
 }
 
 #[test]
-fn arguments_that_lead_nowhere_are_refused() {
+fn invalid_paths_are_refused() {
     let mut root = Root::new();
     let before = root.traces();
     assert_refused(&root.install("--module /etc/passwd"), "/etc/passwd is not the module");

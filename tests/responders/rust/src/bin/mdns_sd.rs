@@ -1,15 +1,15 @@
 //! Registers a host's addresses with the crate mdns-sd: `mdns_sd NAME.local ADDRESS...`
 //!
-//! Says `ready` once it has announced itself, then answers until it is killed. The crate only knows hosts as
-//! what a service runs on, so there is one, on the discard port.
+//! Prints `ready` once the host has been announced, then answers until it is killed. The crate registers a host only as
+//! part of a service; this one is on the discard port.
 
 use mdns_sd::{DaemonEvent, ServiceDaemon, ServiceInfo};
 use std::net::IpAddr;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut words = std::env::args().skip(1);
-    let name = words.next().ok_or("mdns_sd NAME.local ADDRESS...")?;
-    let addresses = words.map(|word| word.parse()).collect::<Result<Vec<IpAddr>, _>>()?;
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().ok_or("mdns_sd NAME.local ADDRESS...")?;
+    let addresses = arguments.map(|argument| argument.parse()).collect::<Result<Vec<IpAddr>, _>>()?;
     let daemon = ServiceDaemon::new()?;
     let events = daemon.monitor()?;
     let host = format!("{name}.");
