@@ -1,8 +1,9 @@
-//! Gives the fuzz targets in `fuzz/` access to the internal parts that do no I/O. Compiled only with `--cfg fuzzing`, never in
-//! what ships.
+//! Gives the fuzz targets in `fuzz/` access to internal parts that do no I/O. Compiled only with `--cfg fuzzing`, which
+//! no release has.
 //!
-//! A [`Lookup`] is the querier without its sockets: a target says what was sent, what arrived and when, and the packets pass
-//! through the same validation and the same lookup code as in a real lookup. Times are durations since its start.
+//! A [`Lookup`] is the querier without its sockets. The target reports which queries were sent, which datagrams
+//! arrived, and when. Datagrams pass through the same validation and the same lookup code as in a real lookup. Times
+//! are durations since the start of the lookup.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,186 +12,128 @@ use std::time::{Duration, Instant};
 use crate::address::{Families, Family};
 use crate::config::Config;
 use crate::lookup::answer::{Answer, Pointer};
-use crate::lookup::host;
-use crate::lookup::reverse;
+use crate::lookup::host::HostLookup;
+use crate::lookup::reverse::ReverseLookup;
 use crate::lookup::{self, Progress};
 use crate::net::interfaces::Interfaces;
-use crate::net::links::{Link, LinkName, LocalAddress, Tables as KernelTables};
-use crate::net::socket::{Datagram, Received, SocketKind};
+use crate::net::links::{Link, LocalAddress, Tables};
+use crate::net::socket::Datagram;
 use crate::net::{ifioctl, netlink};
 use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
 
-/// A packet with all that the kernel says of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// It came by one of the group's sockets, not by an ephemeral one.
-    pub group: bool,
-    /// The family of that socket.
-    pub transport: Family,
-    /// Longer than the buffer.
-    pub truncated: bool,
-    /// The sender's address.
-    pub source: IpAddr,
-    /// The sender's port.
-    pub port: u16,
-    /// The address it was sent to, where known.
-    pub destination: Option<IpAddr>,
-    /// The index of the interface.
-    pub interface: u32,
-    /// The hop limit, where known.
-    pub hop_limit: Option<u8>,
-    /// What is in it.
-    pub octets: &'a [u8],
-}
-
-/// Whether a lookup has what it wants: what [`Progress`] is to the querier.
+/// How far a lookup has come: a [`Progress`] whose time is a duration since the start of the lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing has arrived.
+    /// No usable response has arrived.
     NoResponse,
-    /// The rest is awaited until then.
+    /// A response has arrived. The lookup waits for more until this time.
     WaitUntil(Duration),
-    /// Nothing to wait for.
+    /// There is nothing to wait for.
     Done,
 }
 
-/// A link as the kernel describes it: index, flags, and whether it is a member of another.
-pub type LinkFacts = (u32, i32, bool);
-
-/// One of the host's own addresses: interface, address, prefix length.
-pub type OwnFacts = (u32, IpAddr, u8);
-
 /// A lookup without a network.
 #[derive(Debug)]
-pub struct Lookup<C> {
-    lookup: C,
+pub struct Lookup {
+    lookup: HostOrReverse,
     pending: PendingQueries,
     interfaces: Interfaces,
     start: Instant,
 }
 
-/// A lookup of a host's addresses.
-pub type HostLookup = Lookup<AddressesOf>;
-
-/// A lookup of an address's name.
-pub type PointerLookup = Lookup<PointerOf>;
-
-/// The lookup of a [`HostLookup`].
 #[derive(Debug)]
-pub struct AddressesOf(host::HostLookup);
-
-/// The lookup of a [`PointerLookup`].
-#[derive(Debug)]
-pub struct PointerOf(reverse::ReverseLookup);
-
-/// A lookup, by a name that may leave the crate.
-#[allow(private_interfaces, missing_docs)]
-pub trait Inner {
-    fn get(&self) -> &dyn lookup::Lookup;
-    fn get_mut(&mut self) -> &mut dyn lookup::Lookup;
+enum HostOrReverse {
+    Host(HostLookup),
+    Reverse(ReverseLookup),
 }
 
-#[allow(private_interfaces)]
-impl Inner for AddressesOf {
-    fn get(&self) -> &dyn lookup::Lookup {
-        &self.0
-    }
-    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
-        &mut self.0
-    }
-}
-
-#[allow(private_interfaces)]
-impl Inner for PointerOf {
-    fn get(&self) -> &dyn lookup::Lookup {
-        &self.0
-    }
-    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
-        &mut self.0
-    }
-}
-
-impl HostLookup {
-    /// For the addresses of `name`, on a machine with these links and addresses.
-    pub fn of_host(name: &Name, wanted: Families, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
-        Self::with(AddressesOf(host::HostLookup::new(name, wanted, &Config::default())), links, own)
+impl Lookup {
+    /// A lookup of the addresses of `name`, on a machine with these links and addresses.
+    pub fn of_host(name: &Name, wanted: Families, tables: &Tables) -> Self {
+        Self::new(HostOrReverse::Host(HostLookup::new(name, wanted, &Config::default())), tables)
     }
 
-    /// The answer, when the lookup has ended.
-    pub fn finish(mut self, at: Duration) -> Option<Answer> {
-        self.lookup.0.finish(&self.interfaces, self.start + at)
-    }
-}
-
-impl PointerLookup {
-    /// For the name of `ip`.
-    pub fn of_address(ip: IpAddr, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
-        Self::with(PointerOf(reverse::ReverseLookup::new(&Name::of_address(ip), ip, &Config::default())), links, own)
+    /// A lookup of the name of `ip`, on a machine with these links and addresses.
+    pub fn of_address(ip: IpAddr, tables: &Tables) -> Self {
+        let lookup = ReverseLookup::new(&Name::of_address(ip), ip, &Config::default());
+        Self::new(HostOrReverse::Reverse(lookup), tables)
     }
 
-    /// The name and when it expires, once the lookup has ended.
-    pub fn finish(self, at: Duration) -> Option<Pointer> {
-        self.lookup.0.finish(self.start + at)
-    }
-}
-
-impl<C: Inner> Lookup<C> {
-    fn with(lookup: C, links: &[LinkFacts], own: &[OwnFacts]) -> Self {
-        let interfaces = interfaces(links, own);
+    fn new(lookup: HostOrReverse, tables: &Tables) -> Self {
+        let mut tables = Tables { links: tables.links.clone(), addresses: tables.addresses.clone() };
+        tables.links.sort_unstable_by_key(|link| link.index);
+        let interfaces = Interfaces::select(tables, &Config::default());
         Self { lookup, pending: PendingQueries::default(), interfaces, start: Instant::now() }
     }
 
-    /// When the lookup began: what the times of an [`Answer`] are relative to.
+    fn get(&self) -> &dyn lookup::Lookup {
+        match &self.lookup {
+            HostOrReverse::Host(lookup) => lookup,
+            HostOrReverse::Reverse(lookup) => lookup,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
+        match &mut self.lookup {
+            HostOrReverse::Host(lookup) => lookup,
+            HostOrReverse::Reverse(lookup) => lookup,
+        }
+    }
+
+    /// When the lookup started.
     pub fn start(&self) -> Instant {
         self.start
     }
 
-    /// The name that is asked for at present.
+    /// The name that the lookup currently asks for.
     pub fn name(&self) -> &Name {
-        self.lookup.get().name()
+        self.get().name()
     }
 
     /// The record types that are still to be asked for over `transport`.
     pub fn question_types(&self, transport: Family, has_other_family: bool) -> &'static [RecordType] {
-        self.lookup.get().question_types(transport, has_other_family)
+        self.get().question_types(transport, has_other_family)
     }
 
-    /// The interfaces that would be queried: index and families.
+    /// The interfaces to query: index and families.
     pub fn queried_interfaces(&self) -> impl Iterator<Item = (u32, Families)> {
         self.interfaces.iter().map(|interface| (interface.index, interface.families))
     }
 
-    /// A query was sent from an ephemeral port.
+    /// Reports that a query was sent from an ephemeral port.
     pub fn on_query_sent(&mut self, id: u16, interface: u32, transport: Family, rtype: RecordType, at: Duration) {
         let at = self.start + at;
-        self.pending.add(SentQuery { id, interface, transport, rtype, at }, self.lookup.get().name());
-        self.lookup.get_mut().on_query_sent(transport, at);
+        let name = self.name().clone();
+        self.pending.add(SentQuery { id, interface, transport, rtype, at }, &name);
+        self.get_mut().on_query_sent(transport, at);
     }
 
-    /// A query was sent by a multicast listener.
+    /// Reports that a query was sent by a multicast listener.
     pub fn on_query_sent_by_listener(&mut self, interface: u32, transport: Family, at: Duration) {
+        let at = self.start + at;
         self.pending.expect_multicast(interface, transport);
-        self.lookup.get_mut().on_query_sent(transport, self.start + at);
+        self.get_mut().on_query_sent(transport, at);
     }
 
-    /// True, once, if another name is to be asked for.
+    /// True, once, if another name must be asked for.
     pub fn take_new_name(&mut self) -> bool {
-        self.lookup.get_mut().take_new_name()
+        self.get_mut().take_new_name()
     }
 
-    /// A packet arrived; true if it was accepted.
-    pub fn on_packet(&mut self, packet: &Packet<'_>, at: Duration) -> bool {
-        let response = validate::validate(&datagram(packet), packet.octets, &self.pending, &self.interfaces);
+    /// Delivers a datagram. True if it is accepted as a response.
+    pub fn on_datagram(&mut self, datagram: &Datagram, octets: &[u8], at: Duration) -> bool {
+        let at = self.start + at;
+        let response = validate::validate(datagram, octets, &self.pending, &self.interfaces);
         if let Some(response) = &response {
-            self.lookup.get_mut().on_response(response, self.start + at);
+            self.get_mut().on_response(response, at);
         }
         response.is_some()
     }
 
     /// How far the lookup has come.
     pub fn state(&self, at: Duration) -> State {
-        match self.lookup.get().poll(self.start + at) {
+        match self.get().poll(self.start + at) {
             Progress::NoResponse => State::NoResponse,
             Progress::WaitUntil(until) => State::WaitUntil(until.saturating_duration_since(self.start)),
             Progress::Done => State::Done,
@@ -199,68 +142,56 @@ impl<C: Inner> Lookup<C> {
 
     /// The time at which a missing family is asked for once more.
     pub fn ask_again_at(&self) -> Option<Duration> {
-        self.lookup.get().ask_again_at().map(|again| again.saturating_duration_since(self.start))
+        self.get().ask_again_at().map(|again| again.saturating_duration_since(self.start))
+    }
+
+    /// Ends a lookup of a host. None if there is no answer, or for a lookup of an address.
+    pub fn finish_host(self, at: Duration) -> Option<Answer> {
+        match self.lookup {
+            HostOrReverse::Host(mut lookup) => lookup.finish(&self.interfaces, self.start + at),
+            HostOrReverse::Reverse(_) => None,
+        }
+    }
+
+    /// Ends a lookup of an address. None if no name was found, or for a lookup of a host.
+    pub fn finish_reverse(self, at: Duration) -> Option<Pointer> {
+        match self.lookup {
+            HostOrReverse::Reverse(lookup) => lookup.finish(self.start + at),
+            HostOrReverse::Host(_) => None,
+        }
     }
 }
 
-fn datagram(packet: &Packet<'_>) -> Datagram {
-    Datagram {
-        socket: if packet.group { SocketKind::MulticastListener } else { SocketKind::Ephemeral },
-        transport: packet.transport,
-        received: Received {
-            length: packet.octets.len(),
-            truncated: packet.truncated,
-            source: packet.source,
-            port: packet.port,
-            destination: packet.destination,
-            interface: packet.interface,
-            hop_limit: packet.hop_limit,
-        },
-    }
+/// What a netlink message describes. None if the message is malformed, or if the address cannot be used.
+#[derive(Debug)]
+pub enum NetlinkMessage {
+    /// A message of type RTM_NEWLINK.
+    Link(Option<Link>),
+    /// A message of type RTM_NEWADDR.
+    Address(Option<LocalAddress>),
 }
 
-fn interfaces(links: &[LinkFacts], own: &[OwnFacts]) -> Interfaces {
-    let link = |&(index, flags, is_port): &LinkFacts| Link { index, name: LinkName::default(), flags, is_port };
-    let mut links: Vec<_> = links.iter().map(link).collect();
-    links.sort_unstable_by_key(|link| link.index);
-    let addresses = own.iter().map(|&(interface, ip, prefix_length)| LocalAddress { interface, ip, prefix_length });
-    Interfaces::select(KernelTables { links, addresses: addresses.collect() }, &Config::default())
-}
-
-/// What a netlink datagram says. A message that describes nothing of use leaves a None.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Tables {
-    /// Of its messages that describe a link.
-    pub links: Vec<Option<LinkFacts>>,
-    /// Of those that describe an address.
-    pub addresses: Vec<Option<OwnFacts>>,
-    /// The last message of the table was among them.
-    pub ended: bool,
-}
-
-/// Reads a netlink datagram.
+/// Parses a netlink datagram: the messages about links and addresses, and true if the datagram ends the dump.
 ///
 /// # Errors
-/// If it is not understood.
-pub fn netlink_tables(datagram: &[u8], sequence: u32) -> io::Result<Tables> {
-    let (mut links, mut addresses) = (Vec::new(), Vec::new());
-    let ended = netlink::messages(datagram, sequence, &mut |kind, body| match kind {
-        netlink::RTM_NEWLINK => links.push(netlink::link(body).map(|link| (link.index, link.flags, link.is_port))),
-        netlink::RTM_NEWADDR => {
-            addresses.push(netlink::address(body).map(|own| (own.interface, own.ip, own.prefix_length)));
-        }
+/// `EPROTO` if the datagram is malformed or has an error message.
+pub fn parse_netlink(datagram: &[u8], sequence: u32) -> io::Result<(Vec<NetlinkMessage>, bool)> {
+    let mut messages = Vec::new();
+    let ended = netlink::messages(datagram, sequence, &mut |message_type, body| match message_type {
+        netlink::RTM_NEWLINK => messages.push(NetlinkMessage::Link(netlink::link(body))),
+        netlink::RTM_NEWADDR => messages.push(NetlinkMessage::Address(netlink::address(body))),
         _ => {}
     })?;
-    Ok(Tables { links, addresses, ended })
+    Ok((messages, ended))
 }
 
-/// What a line of `/proc/net/if_inet6` says: address, prefix length and name, padded with zeros.
+/// Parses a line of `/proc/net/if_inet6`: address, prefix length, and the interface's name padded with NULs.
 pub fn ipv6_line(line: &str) -> Option<(IpAddr, u8, [u8; libc::IFNAMSIZ])> {
     let (ip, prefix_length, name) = ifioctl::ipv6_line(line)?;
     Some((ip, prefix_length, name.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes()))))
 }
 
-/// [`Answer::adopt`], by which a lookup keeps what an older one found.
+/// [`Answer::adopt`], which adds to an answer what an older one has.
 pub fn adopt(answer: &mut Answer, older: &Answer) {
     answer.adopt(older);
 }

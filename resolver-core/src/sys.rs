@@ -1,6 +1,6 @@
-//! The system calls that no crate wraps: the only unsafe code of this library.
+//! System calls that no crate wraps: the only unsafe code of this library.
 //!
-//! Nothing here blocks but [`poll`], and nothing waits for more than it is told to.
+//! Only [`poll`] blocks, and for no longer than its timeout.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -13,25 +13,26 @@ use std::time::Duration;
 use libc::{c_int, c_ulong, c_void};
 use socket2::{SockAddr, Socket};
 
-/// Fills `buffer` with random octets of the kernel's; false if it would not give them.
+/// Fills `buffer` with random octets from the kernel. False if it does not provide them at once.
 pub(crate) fn random(buffer: &mut [u8]) -> bool {
     // SAFETY: the pointer and the length are those of `buffer`.
     let filled = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), libc::GRND_NONBLOCK) };
     usize::try_from(filled).is_ok_and(|filled| filled == buffer.len())
 }
 
-/// The sixteen random octets that the kernel gave the process when it began (`getauxval(3)`).
+/// The sixteen random octets that the kernel provides to each process at its start (`AT_RANDOM`, `getauxval(3)`). Zeros
+/// if there are none.
 pub(crate) fn random_at_start() -> [u8; 16] {
-    // SAFETY: getauxval only looks into a table of the process.
+    // SAFETY: getauxval only reads the auxiliary vector of the process.
     let address = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const [u8; 16];
     if address.is_null() {
         return [0; 16];
     }
-    // SAFETY: AT_RANDOM, where present, is the address of sixteen octets that stay for the life of the process.
+    // SAFETY: AT_RANDOM, if present, is the address of sixteen octets that remain valid for the life of the process.
     unsafe { address.read_unaligned() }
 }
 
-/// The machine's host name, in `buffer`; empty if it cannot be had.
+/// The machine's host name, in `buffer`. Empty if it is unavailable.
 pub(crate) fn host_name(buffer: &mut [u8; 65]) -> &[u8] {
     // SAFETY: the pointer and the length are those of `buffer`.
     let failed = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) } != 0;
@@ -39,10 +40,10 @@ pub(crate) fn host_name(buffer: &mut [u8; 65]) -> &[u8] {
     if failed { &[] } else { buffer.get(..end).unwrap_or_default() }
 }
 
-/// Waits until one of `descriptors` is ready or `timeout` is over, whichever is first, rounded up to the millisecond.
+/// Waits until one of `descriptors` is ready or `timeout`, rounded up to a millisecond, has passed.
 ///
 /// # Errors
-/// Those of `poll(2)`; `EINTR` among them.
+/// Those of `poll(2)`, including `EINTR`.
 pub(crate) fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
     let timeout = c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX);
     // SAFETY: the pointer and the count are those of `descriptors`.
@@ -61,7 +62,8 @@ pub(crate) fn set_option(socket: &Socket, level: c_int, option: c_int, value: c_
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Moves a socket away from the descriptors 0 to 2, which a host that closed them may open and write to.
+/// Moves a file to a descriptor above 2. A host process that has closed its standard streams may still write to the
+/// descriptors 0 to 2, or open them again.
 ///
 /// # Errors
 /// Those of `fcntl(2)`.
@@ -75,7 +77,7 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
     if copy < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is new and nobody else's.
+    // SAFETY: the descriptor is new, and nothing else owns it.
     Ok(T::from(unsafe { OwnedFd::from_raw_fd(copy) }))
 }
 
@@ -91,7 +93,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// None for what is no regular file.
+    /// None for anything but a regular file.
     fn of(status: &libc::stat64) -> Option<Self> {
         (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self {
             device: status.st_dev,
@@ -124,10 +126,10 @@ pub(crate) fn stamp(path: &CStr) -> Option<Stamp> {
     }
 }
 
-/// Opens a regular file for reading, and tells its stamp. Waits for nothing, whatever is there in its place.
+/// Opens a regular file for reading, and returns its stamp too. Never blocks, whatever type of file is at `path`.
 ///
 /// # Errors
-/// Those of `open(2)`; `EINVAL` if it is no regular file.
+/// Those of `open(2)`; `EINVAL` for anything but a regular file.
 pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     const FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     // SAFETY: the path ends in NUL.
@@ -135,7 +137,7 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is new and nobody else's.
+    // SAFETY: the descriptor is new, and nothing else owns it.
     let file = above_stdio(unsafe { File::from_raw_fd(descriptor) })?;
     let mut status = MaybeUninit::uninit();
     // SAFETY: `status` is large enough, and only read if it was filled.
@@ -149,7 +151,7 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     Ok((file, stamp))
 }
 
-/// What `recvmsg(2)` returned of one datagram.
+/// What `recvmsg(2)` returned for one datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceivedMessage {
     /// The number of octets in the buffer.
@@ -158,29 +160,30 @@ pub(crate) struct ReceivedMessage {
     pub(crate) truncated: bool,
     /// The sender's address and port.
     pub(crate) source: SocketAddr,
-    /// The number of octets of control messages.
+    /// The size of the control messages, in octets.
     pub(crate) control_length: usize,
 }
 
 /// Receives a datagram, if one has arrived, and its control messages.
 ///
 /// # Errors
-/// Those of `recvmsg(2)`; [`io::ErrorKind::WouldBlock`] if none has arrived, [`io::ErrorKind::InvalidData`] if its source is
-/// no IP address.
+/// Those of `recvmsg(2)`; [`io::ErrorKind::WouldBlock`] if none has arrived, [`io::ErrorKind::InvalidData`] if its
+/// source is not an IP address.
 pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut [u8]) -> io::Result<ReceivedMessage> {
-    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: all zeroes are a valid msghdr.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_iov = &raw mut part;
+    header.msg_iov = &raw mut vector;
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast::<c_void>();
     header.msg_controllen = control.len() as _;
-    // SAFETY: the closure has the address written to the storage that try_init provides, and its length with it.
+    // SAFETY: recvmsg writes the source address to the storage that try_init provides, and the closure stores its
+    // length.
     let (length, source) = unsafe {
         SockAddr::try_init(|storage, storage_length| {
             header.msg_name = storage.cast();
             header.msg_namelen = *storage_length;
-            // SAFETY: every pointer in the header is to memory of the stated length that outlives the call.
+            // SAFETY: every pointer in the header leads to memory of the stated length that outlives the call.
             let length = libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT);
             *storage_length = header.msg_namelen;
             usize::try_from(length).map_err(|_| io::Error::last_os_error())
@@ -194,38 +197,38 @@ pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut 
     })
 }
 
-/// An interface's name, padded with zeros, as `netdevice(7)` has it.
+/// The name of an interface, padded with NULs, as in an ifreq (`netdevice(7)`).
 pub(crate) type InterfaceName = [libc::c_char; libc::IFNAMSIZ];
 
-/// The names and addresses of the interfaces with IPv4, by `SIOCGIFCONF`.
+/// Passes the name and the address of each interface with an IPv4 address to `each` (`SIOCGIFCONF`). Reads at most 64.
 ///
 /// # Errors
 /// Those of `ioctl(2)`.
 pub(crate) fn ipv4_interfaces(socket: &Socket, mut each: impl FnMut(InterfaceName, Ipv4Addr)) -> io::Result<()> {
-    const MOST: usize = 64;
+    const MAX_INTERFACES: usize = 64;
     let mut requests: Vec<MaybeUninit<libc::ifreq>> = Vec::new();
-    requests.try_reserve_exact(MOST).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
-    requests.resize_with(MOST, MaybeUninit::zeroed);
-    let capacity = MOST * mem::size_of::<libc::ifreq>();
+    requests.try_reserve_exact(MAX_INTERFACES).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    requests.resize_with(MAX_INTERFACES, MaybeUninit::zeroed);
+    let capacity = MAX_INTERFACES * mem::size_of::<libc::ifreq>();
     // SAFETY: all zeroes are a valid ifconf.
     let mut list: libc::ifconf = unsafe { mem::zeroed() };
     list.ifc_len = c_int::try_from(capacity).unwrap_or(0);
     list.ifc_ifcu.ifcu_req = requests.as_mut_ptr().cast();
-    // SAFETY: the list says where its memory is and how much there is.
+    // SAFETY: `list` holds the address and the size of the memory that the kernel may fill.
     if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFCONF as _, &raw mut list) } != 0 {
         return Err(io::Error::last_os_error());
     }
     let count = usize::try_from(list.ifc_len).unwrap_or(0) / mem::size_of::<libc::ifreq>();
     for request in requests.iter().take(count) {
-        // SAFETY: zeroed when made, all zeroes being a valid ifreq, and then filled by the kernel.
+        // SAFETY: it was initialised with zeroes, which are a valid ifreq, and then filled by the kernel.
         let request = unsafe { request.assume_init_ref() };
         each(request.ifr_name, ipv4_of(request));
     }
     Ok(())
 }
 
-/// What one of the `SIOCGIF…` requests says of an interface.
-pub(crate) enum InterfaceFact {
+/// A property of an interface that a `SIOCGIF…` request reads.
+pub(crate) enum InterfaceProperty {
     /// `SIOCGIFINDEX`.
     Index,
     /// `SIOCGIFFLAGS`.
@@ -234,35 +237,39 @@ pub(crate) enum InterfaceFact {
     Netmask,
 }
 
-/// Asks for one fact of an interface, as a number: the netmask's bits are in host order.
+/// Reads one property of an interface as a number. A netmask is in host byte order.
 ///
 /// # Errors
 /// Those of `ioctl(2)`.
-pub(crate) fn interface_fact(socket: &Socket, name: InterfaceName, fact: &InterfaceFact) -> io::Result<c_int> {
+pub(crate) fn interface_property(
+    socket: &Socket,
+    name: InterfaceName,
+    property: &InterfaceProperty,
+) -> io::Result<c_int> {
     // SAFETY: all zeroes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     request.ifr_name = name;
-    let number: c_ulong = match fact {
-        InterfaceFact::Index => libc::SIOCGIFINDEX as _,
-        InterfaceFact::Flags => libc::SIOCGIFFLAGS as _,
-        InterfaceFact::Netmask => libc::SIOCGIFNETMASK as _,
+    let number: c_ulong = match property {
+        InterfaceProperty::Index => libc::SIOCGIFINDEX as _,
+        InterfaceProperty::Flags => libc::SIOCGIFFLAGS as _,
+        InterfaceProperty::Netmask => libc::SIOCGIFNETMASK as _,
     };
-    // SAFETY: these requests read the name from the ifreq and write to the ifreq, nothing else.
+    // SAFETY: these requests read the name in the ifreq, and write to the ifreq only.
     if unsafe { libc::ioctl(socket.as_raw_fd(), number as _, &raw mut request) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(match fact {
+    Ok(match property {
         // SAFETY: SIOCGIFINDEX filled this member of the union.
-        InterfaceFact::Index => unsafe { request.ifr_ifru.ifru_ifindex },
+        InterfaceProperty::Index => unsafe { request.ifr_ifru.ifru_ifindex },
         // SAFETY: SIOCGIFFLAGS filled this member of the union.
-        InterfaceFact::Flags => c_int::from(unsafe { request.ifr_ifru.ifru_flags }),
-        InterfaceFact::Netmask => c_int::from_ne_bytes(ipv4_of(&request).to_bits().to_ne_bytes()),
+        InterfaceProperty::Flags => c_int::from(unsafe { request.ifr_ifru.ifru_flags }),
+        InterfaceProperty::Netmask => c_int::from_ne_bytes(ipv4_of(&request).to_bits().to_ne_bytes()),
     })
 }
 
-/// The IPv4 address in an ifreq that holds a socket address.
+/// The IPv4 address in an ifreq that contains a socket address.
 fn ipv4_of(request: &libc::ifreq) -> Ipv4Addr {
-    // SAFETY: the requests that this is used for fill this member of the union, and any octets are valid in it.
+    // SAFETY: the requests before each call fill this member of the union, and any octets are valid in it.
     let [_, _, a, b, c, d, ..] = unsafe { request.ifr_ifru.ifru_addr.sa_data };
     Ipv4Addr::from([a, b, c, d].map(|octet| u8::from_ne_bytes(octet.to_ne_bytes())))
 }
@@ -272,20 +279,20 @@ pub(crate) mod tests {
     use super::*;
     use socket2::{Domain, Type};
 
-    /// The same socket under a number that no other test of this process gets.
+    /// The same socket on a descriptor of 500 or above, which no other test in this process uses.
     pub(crate) fn set_apart(socket: &Socket) -> Socket {
-        // SAFETY: F_DUPFD_CLOEXEC touches no memory, and the descriptor is new and nobody else's.
+        // SAFETY: F_DUPFD_CLOEXEC touches no memory. The descriptor is new, and nothing else owns it.
         unsafe { Socket::from_raw_fd(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 500)) }
     }
 
-    /// Makes `number` another descriptor of `file`, as a host does that closes and opens.
+    /// Makes the descriptor `number` refer to `file`, as if the host process had closed it and opened another file.
     pub(crate) fn replace(number: RawFd, file: &impl AsRawFd) {
-        // SAFETY: descriptors are numbers; what was open under this one is the test's.
+        // SAFETY: dup2 touches no memory, and the test owns the file that it closes.
         assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
     }
 
     pub(crate) fn close(number: RawFd) {
-        // SAFETY: as above.
+        // SAFETY: close touches no memory, and the test owns the file.
         assert_eq!(unsafe { libc::close(number) }, 0);
     }
 
@@ -294,9 +301,9 @@ pub(crate) mod tests {
         unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
     }
 
-    /// Whether the C library's `fnmatch(3)` says that the pattern matches.
+    /// True if the pattern matches according to the C library's `fnmatch(3)`.
     pub(crate) fn fnmatch(pattern: &CStr, name: &CStr) -> bool {
-        // SAFETY: both end in NUL.
+        // SAFETY: both strings end in NUL.
         unsafe { libc::fnmatch(pattern.as_ptr(), name.as_ptr(), libc::FNM_NOESCAPE) == 0 }
     }
 
@@ -310,14 +317,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_host_has_a_name() {
+    fn the_machine_has_a_host_name() {
         let mut buffer = [0xff; 65];
         let name = host_name(&mut buffer);
         assert!(!name.is_empty() && !name.contains(&0));
     }
 
     #[test]
-    fn descriptors_above_stdio_stay() {
+    fn a_descriptor_above_2_is_kept() {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
         let before = socket.as_raw_fd();
         assert_eq!(above_stdio(socket).unwrap().as_raw_fd(), before);

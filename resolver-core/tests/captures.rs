@@ -1,4 +1,4 @@
-//! What real responders sent (`testdata/`) is read to the last record.
+//! Parses the packets of real responders in `testdata/`, whose README describes them.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -6,8 +6,9 @@ use std::path::Path;
 
 use resolver_core::wire::{Message, Name, Record, RecordType};
 
-/// The packets of a responder, with their names, that answer one of these questions.
-fn packets(responder: &str, asked: &[&str]) -> Vec<(String, Vec<u8>)> {
+/// The packets of a responder that answer one of these questions, with their file names. If `responder` is empty: of
+/// all responders. If `questions` is empty: to all questions.
+fn packets(responder: &str, questions: &[&str]) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mut packets = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -15,7 +16,9 @@ fn packets(responder: &str, asked: &[&str]) -> Vec<(String, Vec<u8>)> {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let mut parts = name.split('-');
         let is_of = parts.next().is_some_and(|part| part == responder || responder.is_empty() && part != "kernel");
-        if is_of && name.ends_with(".bin") && parts.next().is_some_and(|part| asked.is_empty() || asked.contains(&part))
+        if is_of
+            && name.ends_with(".bin")
+            && parts.next().is_some_and(|part| questions.is_empty() || questions.contains(&part))
         {
             packets.push((name.clone(), fs::read(&path).unwrap()));
         }
@@ -24,13 +27,13 @@ fn packets(responder: &str, asked: &[&str]) -> Vec<(String, Vec<u8>)> {
     packets
 }
 
-/// The name that a CNAME or PTR record leads to.
+/// The name that a CNAME or PTR record points to.
 fn target(record: &Record<'_>) -> Option<Name> {
     let mut target = Name::root();
     record.read_target(&mut target).then_some(target)
 }
 
-/// Every address that the packets give a name.
+/// The addresses of a name in the packets.
 fn addresses(packets: &[(String, Vec<u8>)], name: &str) -> Vec<IpAddr> {
     let name = Name::from_text(name.as_bytes()).unwrap();
     let mut found = Vec::new();
@@ -45,7 +48,7 @@ fn addresses(packets: &[(String, Vec<u8>)], name: &str) -> Vec<IpAddr> {
 }
 
 #[test]
-fn every_packet_is_read_whole() {
+fn every_question_and_record_is_parsed() {
     let packets = packets("", &[]);
     assert!(packets.len() > 150, "{}", packets.len());
     for (name, octets) in packets {
@@ -56,20 +59,20 @@ fn every_packet_is_read_whole() {
         assert_eq!(message.records().count(), count(6) + count(8) + count(10), "{name}");
         for record in message.records() {
             assert!(record.owner().is_some(), "{name}");
-            let read = [record.address().is_some(), target(&record).is_some(), record.nsec().is_some()];
+            let parsed = [record.address().is_some(), target(&record).is_some(), record.nsec().is_some()];
             let expected = match record.rtype {
                 RecordType::A | RecordType::AAAA => [true, false, false],
                 RecordType::CNAME | RecordType::PTR => [false, true, false],
                 RecordType::NSEC => [false, false, true],
                 _ => [false; 3],
             };
-            assert_eq!(read, expected, "{name}: {record:?}");
+            assert_eq!(parsed, expected, "{name}: {record:?}");
         }
     }
 }
 
 #[test]
-fn every_responder_gives_the_addresses_it_has() {
+fn every_responder_provides_the_addresses_of_its_host() {
     let v4 = IpAddr::from(Ipv4Addr::new(10, 77, 1, 1));
     for (responder, families) in [
         ("avahi_dual", "46"),
@@ -100,7 +103,7 @@ fn every_responder_gives_the_addresses_it_has() {
 }
 
 #[test]
-fn zeroconf_says_by_nsec_that_there_is_no_ipv6_address() {
+fn zeroconf_denies_an_ipv6_address_with_an_nsec_record() {
     let packets = packets("zeroconf_ipv4", &["aaaa"]);
     assert!(packets.len() > 1);
     for (name, octets) in packets {
@@ -114,7 +117,7 @@ fn zeroconf_says_by_nsec_that_there_is_no_ipv6_address() {
 }
 
 #[test]
-fn reverse_answers_point_to_the_printer() {
+fn responses_to_reverse_lookups_point_to_the_printer() {
     for responder in ["avahi_dual", "avahi_ipv4", "resolved", "scripted_apple"] {
         for (name, octets) in packets(responder, &["ptr4"]) {
             let message = Message::read(&octets).unwrap();

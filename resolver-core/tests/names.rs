@@ -1,4 +1,4 @@
-//! Names of every rtype, as text and on the wire: what is written is read again, and what is broken is not.
+//! Properties of names as text and in wire form: encoded names are parsed, malformed ones are rejected.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,19 +8,19 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use resolver_core::wire::{InvalidName, MAX_NAME, Message, Name, Reader, WireError};
 
-/// Labels as the wire allows them: any octets.
+/// Labels as wire form allows them: any octets.
 fn labels() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(vec(any::<u8>(), 1..=63), 0..8).prop_filter("too long", |labels| wire(labels).len() <= MAX_NAME)
 }
 
-/// Labels as text allows them: no dots, no control characters.
+/// Labels as text allows them: without dots and control characters.
 fn text_labels() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let octet = any::<u8>().prop_filter("of text", |octet| !octet.is_ascii_control() && *octet != b'.');
+    let octet = any::<u8>().prop_filter("not allowed in text", |octet| !octet.is_ascii_control() && *octet != b'.');
     vec(vec(octet, 1..=63), 1..8)
 }
 
-/// Labels from few, so that names share their ends.
-fn alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
+/// Labels from a small set, so that names have suffixes in common.
+fn similar_labels() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(prop_oneof![Just(b"a".to_vec()), Just(b"bb".to_vec()), Just(b"local".to_vec())], 0..6)
 }
 
@@ -46,7 +46,8 @@ fn text(name: &Name) -> Vec<u8> {
     text
 }
 
-/// Writes a name behind `message`, its end as a pointer to an earlier name where there is one and `compress` says so.
+/// Appends a name to `message`. If `compress` is true, a suffix that an earlier name has is written as a pointer to it.
+/// `known` has the offsets of the suffixes written so far.
 fn write_compressed(
     message: &mut Vec<u8>,
     labels: &[Vec<u8>],
@@ -54,12 +55,12 @@ fn write_compressed(
     compress: bool,
 ) {
     for (index, label) in labels.iter().enumerate() {
-        let end = labels[index..].to_vec();
-        let earlier = known.get(&end).filter(|_| compress);
+        let suffix = labels[index..].to_vec();
+        let earlier = known.get(&suffix).filter(|_| compress);
         if let Some(&earlier) = earlier {
             return message.extend_from_slice(&(0xc000 | u16::try_from(earlier).unwrap()).to_be_bytes());
         }
-        known.entry(end).or_insert(message.len());
+        known.entry(suffix).or_insert(message.len());
         message.push(u8::try_from(label.len()).unwrap());
         message.extend_from_slice(label);
     }
@@ -70,9 +71,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_on_the_wire_is_read_and_no_more(labels in labels(), behind in vec(any::<u8>(), 0..4)) {
+    fn a_name_is_parsed_up_to_its_end(labels in labels(), rest in vec(any::<u8>(), 0..4)) {
         let wire = wire(&labels);
-        let octets = [&wire[..], &behind].concat();
+        let octets = [&wire[..], &rest].concat();
         let mut reader = Reader::new(&octets);
         let name = Name::read(&mut reader).unwrap();
         prop_assert_eq!(reader.offset(), wire.len());
@@ -86,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn a_part_of_a_name_is_none(labels in labels(), part in any::<prop::sample::Index>()) {
+    fn a_truncated_name_is_rejected(labels in labels(), part in any::<prop::sample::Index>()) {
         let wire = wire(&labels);
         let part = &wire[..part.index(wire.len())];
         prop_assert_eq!(read(part, 0).err(), Some(WireError::Truncated));
@@ -94,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn text_and_wire_say_the_same(labels in text_labels(), dot in any::<bool>()) {
+    fn text_and_wire_form_are_the_same_name(labels in text_labels(), dot in any::<bool>()) {
         let mut written = labels.join(&b'.');
         written.extend_from_slice(if dot { b"." } else { b"" });
         let name = Name::from_text(&written);
@@ -109,20 +110,20 @@ proptest! {
     }
 
     #[test]
-    fn compressed_names_are_the_same_names(names in vec((alike(), any::<bool>()), 1..12)) {
-        let (mut message, mut known, mut places) = (vec![0; 12], HashMap::new(), Vec::new());
+    fn compressed_names_are_the_same_names(names in vec((similar_labels(), any::<bool>()), 1..12)) {
+        let (mut message, mut known, mut offsets) = (vec![0; 12], HashMap::new(), Vec::new());
         for (labels, compress) in &names {
-            places.push(message.len());
+            offsets.push(message.len());
             write_compressed(&mut message, labels, &mut known, *compress);
         }
-        for ((labels, _), &place) in names.iter().zip(&places) {
-            let name = read(&message, place).unwrap();
+        for ((labels, _), &offset) in names.iter().zip(&offsets) {
+            let name = read(&message, offset).unwrap();
             prop_assert_eq!(name.as_wire(), wire(labels));
         }
     }
 
     #[test]
-    fn case_makes_no_difference(labels in labels(), upper in any::<bool>()) {
+    fn names_that_differ_in_case_are_equal(labels in labels(), upper in any::<bool>()) {
         let fold = |label: &Vec<u8>| if upper { label.to_ascii_uppercase() } else { label.to_ascii_lowercase() };
         let folded: Vec<_> = labels.iter().map(fold).collect();
         let (name, folded) = (read(&wire(&labels), 0).unwrap(), read(&wire(&folded), 0).unwrap());
@@ -133,19 +134,19 @@ proptest! {
     }
 
     #[test]
-    fn other_octets_make_another_name(labels in labels(), at in any::<prop::sample::Index>(), bit in 0..8u8) {
+    fn names_that_differ_in_an_octet_are_unequal(labels in labels(), at in any::<prop::sample::Index>(), bit in 0..8u8) {
         prop_assume!(!labels.is_empty());
         let mut changed = labels.clone();
         let label = at.index(labels.len());
         let octet = at.index(labels[label].len());
         changed[label][octet] ^= 1 << bit;
-        let (one, other) = (labels[label][octet], changed[label][octet]);
-        let same = one.eq_ignore_ascii_case(&other);
+        let (before, after) = (labels[label][octet], changed[label][octet]);
+        let same = before.eq_ignore_ascii_case(&after);
         prop_assert_eq!(read(&wire(&labels), 0).unwrap() == read(&wire(&changed), 0).unwrap(), same);
     }
 
     #[test]
-    fn addresses_in_reverse_notation_are_read_back(ip in any::<IpAddr>()) {
+    fn an_address_can_be_read_from_its_reverse_notation(ip in any::<IpAddr>()) {
         let name = Name::of_address(ip);
         let labels: Vec<_> = name.labels().map(|label| std::str::from_utf8(label).unwrap()).collect();
         let (digits, end) = labels.split_at(labels.len() - 2);
@@ -160,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_end_soon(octets in vec(any::<u8>(), 0..300)) {
+    fn any_octets_are_parsed_within_bounds(octets in vec(any::<u8>(), 0..300)) {
         if let Ok(message) = Message::read(&octets) {
             prop_assert!(message.records().count() <= octets.len() / 11);
             prop_assert!(message.questions().count() <= octets.len() / 5);

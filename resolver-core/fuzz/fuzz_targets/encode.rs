@@ -1,4 +1,4 @@
-//! Any answer into any buffer, in glibc's forms.
+//! Answers and buffers for the module's encoder: see `resolver_core_fuzz::encoding`.
 
 #![no_main]
 

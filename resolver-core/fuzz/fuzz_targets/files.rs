@@ -1,4 +1,4 @@
-//! An administrator's files: any octets.
+//! The settings and `/etc/mdns.allow`: see `resolver_core_fuzz::files`.
 
 #![no_main]
 

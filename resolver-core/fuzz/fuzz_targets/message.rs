@@ -1,4 +1,4 @@
-//! Any octets as a message, and as the text of a name.
+//! Messages, and names as text: see `resolver_core_fuzz::message`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any octets as the kernel's tables of links and addresses.
+//! The kernel's tables of links and addresses: see `resolver_core_fuzz::netlink`.
 
 #![no_main]
 

@@ -1,5 +1,6 @@
-//! Any answer into any buffer, in glibc's forms, through the module's own encoder: read back as a C program would, with
-//! every pointer inside the buffer and nothing written past it.
+//! Target `encode`: an arbitrary answer and an arbitrary buffer, encoded in each of glibc's forms by the module's
+//! encoder. The result is read back as a C program would. Every pointer must lead into the buffer, and nothing may be
+//! written outside it.
 
 use std::ffi::c_char;
 use std::net::IpAddr;
@@ -14,52 +15,53 @@ use crate::abi::{Failure, GaihAddrTuple};
 use crate::buffer::Buffer;
 use crate::encode;
 use crate::input::Input;
-use crate::scene;
+use crate::script;
 
-/// The longest buffer tried, in octets.
-const MOST: usize = 4096;
+/// The maximum size of the buffer, in octets.
+const MAX_BUFFER: usize = 4096;
 
-/// What surrounds it, in octets, on either side.
+/// The minimum distance of the buffer from both ends of the arena, in octets.
 const MARGIN: usize = 64;
 
-/// The most octets that alignment may cost.
-const MOST_PADDING: usize = 15;
+/// The most octets that alignment may take.
+const MAX_PADDING: usize = 15;
 
-/// Encodes what `data` says, in each of glibc's forms.
+/// Encodes the answer in `data` in each of glibc's forms.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
-    let (length, placing) = (usize::from(input.u16()) % (MOST + 1), input.u8());
-    let given = input.u8() & 1 != 0;
-    let Some((asked, answer)) = names_and_addresses(&mut input) else { return };
-    let mut memory = Memory::new(length, placing);
+    let (length, placement) = (usize::from(input.u16()) % (MAX_BUFFER + 1), input.u8());
+    let has_first_tuple = input.u8() & 1 != 0;
+    let Some((name, answer)) = names_and_addresses(&mut input) else { return };
+    let mut memory = Memory::new(length, placement);
     for families in [Families::BOTH, Families::only(Family::V4), Families::only(Family::V6)] {
-        // Whoever calls has looked: without an address of the families there is nothing to encode.
+        // The module encodes only answers that have an address of these families.
         if families.iter().any(|family| answer.has(family)) {
-            check_tuples(&answer, families, given, &mut memory);
+            check_tuples(&answer, families, has_first_tuple, &mut memory);
         }
     }
     for family in Family::ALL {
-        let result = encode::host_entry(&asked, &answer, family, memory.buffer());
-        let alias = (asked != answer.canonical).then_some(&asked);
+        let result = encode::host_entry(&name, &answer, family, memory.buffer());
+        let alias = (name != answer.canonical).then_some(&name);
         check_entry(result, &answer.canonical, alias, family, &for_entry(&answer, family), &memory);
     }
     if let Some(&Address { ip, .. }) = answer.addresses.first() {
-        let result = encode::host_entry_of_address(&asked, ip, memory.buffer());
-        check_entry(result, &asked, None, Family::of(ip), &[ip], &memory);
+        let result = encode::host_entry_of_address(&name, ip, memory.buffer());
+        check_entry(result, &name, None, Family::of(ip), &[ip], &memory);
     }
 }
 
+/// The name that was asked for, and the answer.
 fn names_and_addresses(input: &mut Input<'_>) -> Option<(Name, Answer)> {
     let (count, repeat, same) = (input.u8() % 64, input.u8(), input.u8() > 127);
-    let asked = name(input)?;
-    let canonical = if same { asked.clone() } else { name(input)? };
+    let name_asked_for = name(input)?;
+    let canonical = if same { name_asked_for.clone() } else { name(input)? };
     let mut addresses: Vec<_> =
-        (0..count).map(|_| Address { ip: scene::address(input), interface: input.u8().into() }).collect();
-    // Up to some five hundred.
+        (0..count).map(|_| Address { ip: script::address(input), interface: input.u8().into() }).collect();
+    // Up to about five hundred.
     for _ in 0..repeat % 4 {
         addresses.extend_from_within(..);
     }
-    Some((asked, Answer { canonical, addresses, absent: Families::default(), expires: Instant::now() }))
+    Some((name_asked_for, Answer { canonical, addresses, absent: Families::default(), expires: Instant::now() }))
 }
 
 fn name(input: &mut Input<'_>) -> Option<Name> {
@@ -70,21 +72,21 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
     Name::from_text(input.take(length.into())).ok()
 }
 
-/// How much memory there is in all, and what is in it at first.
-const ARENA: usize = (MOST + 3 * MARGIN) / 16;
+/// The size of the arena, in elements, and its initial content.
+const ARENA: usize = (MAX_BUFFER + 3 * MARGIN) / 16;
 static BLANK: [u128; ARENA] = [0xa5a4_a3a2_a1a0_9f9e_9d9c_9b9a_9998_9796; ARENA];
 
-/// A caller's buffer between margins, all of known content.
+/// A caller's buffer inside an arena with known content.
 struct Memory {
     arena: Vec<u128>,
-    /// The buffer's first octet in the arena; None for a null pointer.
+    /// The offset of the buffer in the arena. None for a null pointer.
     at: Option<usize>,
     length: usize,
 }
 
 impl Memory {
-    fn new(length: usize, placing: u8) -> Self {
-        let at = (placing != 255).then(|| MARGIN + usize::from(placing % 16));
+    fn new(length: usize, placement: u8) -> Self {
+        let at = (placement != 255).then(|| MARGIN + usize::from(placement % 16));
         Self { arena: BLANK.to_vec(), at, length }
     }
 
@@ -92,29 +94,35 @@ impl Memory {
         self.at.map_or(ptr::null_mut(), |at| self.arena.as_mut_ptr().cast::<c_char>().wrapping_add(at))
     }
 
-    /// The buffer, all memory being as at first.
+    /// The buffer. The arena has its initial content again.
     fn buffer(&mut self) -> Buffer<'static> {
         self.arena.copy_from_slice(&BLANK);
         let (start, length) = (self.start(), self.length);
-        // SAFETY: so many octets of the arena are there, which lives until the encoder is done.
+        // SAFETY: `start` is null, or the arena has this many octets from there. It outlives the encoder.
         unsafe { Buffer::new(start, length) }
     }
 
-    /// Nothing was written outside the buffer, or, if the encoder failed, anywhere.
+    /// Checks that nothing was written outside the buffer or, if the encoder failed, anywhere.
     fn check_untouched(&self, failed: bool) {
         let start = self.at.unwrap_or(0);
         let end = if failed || self.at.is_none() { start } else { start + self.length };
         let (octets, blank) = (octets_of(&self.arena), octets_of(&BLANK));
-        assert!(octets[..start] == blank[..start] && octets[end..] == blank[end..], "written where it must not be");
+        assert!(
+            octets[..start] == blank[..start] && octets[end..] == blank[end..],
+            "written outside the buffer, or in spite of a failure"
+        );
     }
 
-    /// What `pointer` points to, which must be inside the buffer and aligned.
+    /// The value that `pointer` leads to. Checks that it is aligned and inside the buffer.
     fn get<T: Copy>(&self, pointer: *const T) -> T {
         let offset = (pointer as usize).wrapping_sub(self.arena.as_ptr() as usize);
-        let start = self.at.expect("there is a buffer");
-        assert!(offset >= start && offset + size_of::<T>() <= start + self.length, "a pointer leads out of the buffer");
+        let start = self.at.expect("the buffer is not null");
+        assert!(
+            offset >= start && offset + size_of::<T>() <= start + self.length,
+            "a pointer leads outside the buffer"
+        );
         assert!(pointer.is_aligned());
-        // SAFETY: inside the arena and aligned; the types read here are valid whatever their octets are.
+        // SAFETY: it is aligned and inside the arena, and any octets are valid for the types that are read.
         unsafe { pointer.read() }
     }
 
@@ -124,25 +132,29 @@ impl Memory {
         octets.take_while(|&octet| octet != 0).collect()
     }
 
-    /// The pointers of the list at `pointer`, up to the null that ends it.
+    /// The pointers in the list at `pointer`, without the null pointer at its end.
     fn list(&self, pointer: *const *mut c_char) -> Vec<*mut c_char> {
         (0..).map(|at| self.get(pointer.wrapping_add(at))).take_while(|item| !item.is_null()).collect()
     }
 
-    /// The encoder fails only where the buffer is too small, and then for that reason.
+    /// Checks that the encoder failed because the buffer is too small, and for no other reason.
     fn check_failure(&self, failure: Failure, needed: usize) {
         assert_eq!(failure, Failure::ShortBuffer);
-        assert!(self.at.is_none() || self.length < needed + MOST_PADDING, "{} would do for {needed}", self.length);
+        assert!(
+            self.at.is_none() || self.length < needed + MAX_PADDING,
+            "{} octets are enough for {needed}",
+            self.length
+        );
         self.check_untouched(true);
     }
 }
 
 fn octets_of(memory: &[u128]) -> &[u8] {
-    // SAFETY: the memory's own octets, all initialised.
+    // SAFETY: these are the octets of the slice, all initialised.
     unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), size_of_val(memory)) }
 }
 
-fn check_tuples(answer: &Answer, families: Families, given: bool, memory: &mut Memory) {
+fn check_tuples(answer: &Answer, families: Families, has_first_tuple: bool, memory: &mut Memory) {
     let unwritten = GaihAddrTuple {
         next: ptr::dangling_mut(),
         name: ptr::dangling_mut(),
@@ -150,34 +162,34 @@ fn check_tuples(answer: &Answer, families: Families, given: bool, memory: &mut M
         addr: [0x5555; 4],
         scopeid: 0x5555,
     };
-    let mut own = unwritten;
-    let first = if given { &raw mut own } else { ptr::null_mut() };
-    // SAFETY: `first` is null or leads to `own`.
+    let mut first_tuple = unwritten;
+    let first = if has_first_tuple { &raw mut first_tuple } else { ptr::null_mut() };
+    // SAFETY: `first` is null or leads to `first_tuple`.
     let result = unsafe { encode::addr_tuples(answer, families, first, memory.buffer()) };
-    let wanted: Vec<_> = answer.addresses.iter().filter(|own| families.contains(Family::of(own.ip))).collect();
+    let wanted: Vec<_> = answer.addresses.iter().filter(|address| families.contains(Family::of(address.ip))).collect();
     let text = text(&answer.canonical);
-    let needed = (wanted.len() - usize::from(given)) * size_of::<GaihAddrTuple>() + text.len() + 1;
+    let needed = (wanted.len() - usize::from(has_first_tuple)) * size_of::<GaihAddrTuple>() + text.len() + 1;
     let mut at = match result {
         Ok(head) => head,
         Err(failure) => {
-            assert_eq!(format!("{own:?}"), format!("{unwritten:?}"), "the caller's tuple is left alone");
+            assert_eq!(format!("{first_tuple:?}"), format!("{unwritten:?}"), "the caller's tuple was changed");
             return memory.check_failure(failure, needed);
         }
     };
     assert!(memory.length >= needed);
     memory.check_untouched(false);
     for (index, address) in wanted.iter().enumerate() {
-        let is_own = given && index == 0;
-        assert_eq!(is_own, at == &raw mut own);
-        let tuple = if is_own { own } else { memory.get(at) };
+        let is_first_tuple = has_first_tuple && index == 0;
+        assert_eq!(is_first_tuple, at == &raw mut first_tuple);
+        let tuple = if is_first_tuple { first_tuple } else { memory.get(at) };
         assert_eq!(memory.text(tuple.name), text);
-        assert_eq!(tuple.family, number_of(Family::of(address.ip)));
+        assert_eq!(tuple.family, family_number(Family::of(address.ip)));
         assert!(octets(tuple.addr).starts_with(&wire(address.ip)));
-        let scoped = address.ip.is_ipv6() && scene::is_link_local(address.ip);
-        assert_eq!(tuple.scopeid, if scoped { address.interface } else { 0 });
+        let needs_scope = address.ip.is_ipv6() && script::is_link_local(address.ip);
+        assert_eq!(tuple.scopeid, if needs_scope { address.interface } else { 0 });
         at = tuple.next;
     }
-    assert!(at.is_null(), "the list ends");
+    assert!(at.is_null(), "the list has more tuples than addresses");
 }
 
 fn check_entry(
@@ -197,7 +209,7 @@ fn check_entry(
         Ok(entry) => {
             assert!(memory.length >= needed);
             memory.check_untouched(false);
-            assert_eq!((entry.h_addrtype, usize::try_from(entry.h_length)), (number_of(family), Ok(size)));
+            assert_eq!((entry.h_addrtype, usize::try_from(entry.h_length)), (family_number(family), Ok(size)));
             assert_eq!(memory.text(entry.h_name), text(name));
             let aliases = memory.list(entry.h_aliases).into_iter().map(|alias| memory.text(alias));
             assert!(aliases.eq(alias.map(text)));
@@ -209,20 +221,21 @@ fn check_entry(
                     Family::V6 => memory.get::<[u8; 16]>(pointer.cast()).to_vec(),
                 };
                 assert_eq!(found, wire(ip));
-                assert!(pointer.cast::<u32>().is_aligned(), "programs read them as words");
+                assert!(pointer.cast::<u32>().is_aligned(), "programs read addresses as words");
             }
         }
     }
 }
 
-/// A host entry has no scopes: link-local IPv6 addresses are there only where no others are.
+/// The addresses in a host entry. It cannot have scopes, so it has link-local IPv6 addresses only if there are no
+/// others.
 fn for_entry(answer: &Answer, family: Family) -> Vec<IpAddr> {
     let all = || answer.addresses.iter().map(|address| address.ip).filter(|&ip| Family::of(ip) == family);
-    let plain: Vec<_> = all().filter(|&ip| ip.is_ipv4() || !scene::is_link_local(ip)).collect();
-    if plain.is_empty() { all().collect() } else { plain }
+    let without_scope: Vec<_> = all().filter(|&ip| ip.is_ipv4() || !script::is_link_local(ip)).collect();
+    if without_scope.is_empty() { all().collect() } else { without_scope }
 }
 
-fn number_of(family: Family) -> i32 {
+fn family_number(family: Family) -> i32 {
     if family == Family::V4 { libc::AF_INET } else { libc::AF_INET6 }
 }
 

@@ -1,5 +1,5 @@
-//! An administrator's files: `nss-mdns.conf` and `mdns.allow`, with any octets in them. Read as a second reader of each,
-//! written the plain way, reads them; every setting within its range; every problem on a line that has one.
+//! Target `files`: arbitrary octets as `nss-mdns.conf` or as `mdns.allow`. A second, independent parser of each file
+//! must give the same result: the same settings, all in their ranges, and problems on the same lines.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use resolver_core::policy::{Labels, ReverseRange};
 
 use crate::input::Input;
 
-/// Reads one of the files.
+/// Parses one of the files.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     match input.u8() % 2 {
@@ -27,7 +27,7 @@ fn check_settings(text: &[u8]) {
         lines_with_problems.push(problem.line);
     });
     check_ranges(&config);
-    let (expected, expected_problems) = plain_settings(text);
+    let (expected, expected_problems) = parse_settings(text);
     lines_with_problems.sort_unstable();
     assert_eq!(lines_with_problems, expected_problems);
     for setting in SETTINGS {
@@ -48,8 +48,8 @@ fn check_ranges(config: &Config) {
     );
 }
 
-/// The values that hold, in the form that [`is_set`] takes, and the lines that are passed over.
-fn plain_settings(text: &[u8]) -> (HashMap<&'static str, String>, Vec<usize>) {
+/// The settings, with values in the form that [`is_set`] takes, and the numbers of the invalid lines.
+fn parse_settings(text: &[u8]) -> (HashMap<&'static str, String>, Vec<usize>) {
     let (mut values, mut set_on, mut problems) = (HashMap::new(), HashMap::new(), Vec::new());
     let text: String =
         text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).iter().map(|&octet| char::from(octet)).collect();
@@ -61,7 +61,7 @@ fn plain_settings(text: &[u8]) -> (HashMap<&'static str, String>, Vec<usize>) {
         let setting = line.split_once('=').and_then(|(key, value)| {
             let key = key.trim_matches(is_blank).to_ascii_lowercase();
             let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
-            let value = plain_value(&setting.kind, &value.trim_matches(is_blank).to_ascii_lowercase())?;
+            let value = parse_value(&setting.kind, &value.trim_matches(is_blank).to_ascii_lowercase())?;
             Some((setting.key, value)).filter(|(key, _)| !values.contains_key(key))
         });
         match setting {
@@ -87,8 +87,8 @@ fn is_blank(char: char) -> bool {
     char.is_ascii_whitespace()
 }
 
-/// A value in its shortest form, if the setting takes it.
-fn plain_value(kind: &Kind, value: &str) -> Option<String> {
+/// A value in its shortest form, if the setting accepts it.
+fn parse_value(kind: &Kind, value: &str) -> Option<String> {
     let number = |text: &str, range: &std::ops::RangeInclusive<u16>| {
         let digits = text.trim_start_matches('0');
         let valid = !text.is_empty() && digits.len() <= 5 && text.chars().all(|char| char.is_ascii_digit());
@@ -110,13 +110,13 @@ fn plain_value(kind: &Kind, value: &str) -> Option<String> {
             (ascending && times.len() <= 4).then(|| if text.is_empty() { "none".into() } else { text.join(" ") })
         }
         Kind::Switch => matches!(value, "on" | "off").then(|| value.into()),
-        Kind::Patterns => items().into_iter().all(is_plain_pattern).then(|| value.into()),
+        Kind::Patterns => items().into_iter().all(is_pattern).then(|| value.into()),
         Kind::Word(words) => words.iter().find(|word| **word == value).map(|word| (*word).into()),
     }
 }
 
-/// True if the item has nothing in it that no name has, and every bracket is closed.
-fn is_plain_pattern(item: &str) -> bool {
+/// True if every bracket is closed, and there is no character that interface names cannot have.
+fn is_pattern(item: &str) -> bool {
     let chars: Vec<char> = item.chars().collect();
     let mut at = 0;
     while at < chars.len() {
@@ -146,7 +146,7 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
                 (0..).map_while(|index| config.retries.get(index)).map(|time| time.as_millis().to_string()).collect();
             value == if times.is_empty() { "none".into() } else { times.join(" ") }
         }
-        // What they match is a test's affair, beside the C library's fnmatch.
+        // Unit tests compare what the patterns match with fnmatch.
         "allow-interfaces" => is_none(value) == (config.allow_interfaces == InterfacePatterns::default()),
         "deny-interfaces" => is_none(value) == (config.deny_interfaces == InterfacePatterns::default()),
         "labels" => config.labels == if value == "any" { Labels::Any } else { Labels::Two },
@@ -167,7 +167,7 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
     }
 }
 
-/// True for a list without an item.
+/// True for an empty list.
 fn is_none(value: &str) -> bool {
     value == "none" || value.chars().all(|char| matches!(char, ' ' | '\t' | ','))
 }
@@ -178,15 +178,16 @@ fn check_allowed(input: &mut Input<'_>) {
     let text = input.take(usize::MAX);
     let mut problems = Vec::new();
     let suffixes = Suffixes::parse(text, &mut |problem| problems.push(problem.line));
-    let (mut allowed, mut expected_problems) = (false, Vec::new());
+    let (mut is_allowed, mut expected_problems) = (false, Vec::new());
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
         let line: Vec<u8> = line.iter().copied().take_while(|&octet| octet != b'#').collect();
         let mut words = line.split(|octet| octet.is_ascii_whitespace()).filter(|word| !word.is_empty());
         let entry = words.next().unwrap_or_default();
-        match plain_entry(entry) {
-            Some(end) => {
-                allowed |= end.is_empty() || name.len() > end.len() && name.to_ascii_lowercase().ends_with(&end);
+        match parse_entry(entry) {
+            Some(suffix) => {
+                let ends_in_it = name.len() > suffix.len() && name.to_ascii_lowercase().ends_with(&suffix);
+                is_allowed |= suffix.is_empty() || ends_in_it;
             }
             None if entry.is_empty() => {}
             None => expected_problems.push(index + 1),
@@ -194,12 +195,13 @@ fn check_allowed(input: &mut Input<'_>) {
     }
     assert_eq!(problems, expected_problems);
     if let Ok(host) = HostName::from_text(&name) {
-        assert_eq!(suffixes.contain(&host), allowed, "{name:?} in {text:?}");
+        assert_eq!(suffixes.contain(&host), is_allowed, "{name:?} in {text:?}");
     }
 }
 
-/// What a name that the entry allows ends in, nothing for every name; None if it is no entry.
-fn plain_entry(entry: &[u8]) -> Option<Vec<u8>> {
+/// The suffix, with its leading dot, of the names that an entry allows; empty for all names. None if the entry is
+/// invalid.
+fn parse_entry(entry: &[u8]) -> Option<Vec<u8>> {
     if entry == b"*" {
         return Some(Vec::new());
     }
@@ -208,8 +210,8 @@ fn plain_entry(entry: &[u8]) -> Option<Vec<u8>> {
         suffix.insert(0, b'.');
     }
     let labels = suffix[1..].strip_suffix(b".").unwrap_or(&suffix[1..]);
-    let bad = |octet: &u8| *octet <= b' ' || matches!(octet, b'*' | 0x7f);
-    let empty_label = labels.split(|&octet| octet == b'.').any(<[u8]>::is_empty);
-    let valid = entry.len() <= 255 && !empty_label && !labels.iter().any(bad);
+    let is_invalid = |octet: &u8| *octet <= b' ' || matches!(octet, b'*' | 0x7f);
+    let has_empty_label = labels.split(|&octet| octet == b'.').any(<[u8]>::is_empty);
+    let valid = entry.len() <= 255 && !has_empty_label && !labels.iter().any(is_invalid);
     valid.then_some(suffix)
 }

@@ -1,20 +1,20 @@
-//! Takes a fuzzer's octets apart. Where they end, zeros follow, so that every input is a valid one.
+//! Reads values from the fuzzer's input. Zeros follow its end, so every input is valid.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What is left of an input.
+/// The rest of an input.
 #[derive(Clone, Debug)]
 pub struct Input<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Input<'a> {
-    /// The whole of an input.
+    /// A whole input.
     pub fn new(data: &'a [u8]) -> Self {
         Self { rest: data }
     }
 
-    /// True when only zeros would follow.
+    /// True at the end of the input, where only zeros follow.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
         array
     }
 
-    /// The next octets, `count` of them if there are so many.
+    /// The next `count` octets, or all that are left if there are fewer.
     pub fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
         self.rest = rest;
@@ -55,12 +55,12 @@ impl<'a> Input<'a> {
         items[usize::from(self.u8()) % items.len()]
     }
 
-    /// Any IPv4 address.
+    /// An arbitrary IPv4 address.
     pub fn v4(&mut self) -> IpAddr {
         Ipv4Addr::from(self.array::<4>()).into()
     }
 
-    /// Any IPv6 address.
+    /// An arbitrary IPv6 address.
     pub fn v6(&mut self) -> IpAddr {
         Ipv6Addr::from(self.array::<16>()).into()
     }

@@ -1,28 +1,29 @@
-//! What the fuzz targets check, each in a function of its own, so that any program can replay an input.
+//! The checks of the fuzz targets, each in a function of its own, so that any program can replay an input.
 //!
-//! | module | target | what goes in, and what must hold |
-//! |---|---|---|
-//! | [`message`] | `message` | any octets; read as [`plain`] reads them, names valid and back again as text |
-//! | [`answers`] | `answers` | a script of a lookup; nothing in the answer that the rules forbid or no packet holds |
-//! | [`pointer`] | `pointer` | the same for reverse lookups |
-//! | [`encoding`] | `encode` | an answer and a buffer; every pointer inside, all there, nothing written past the end |
-//! | [`netlink`] | `netlink` | the kernel's tables; read as they are written |
-//! | [`files`] | `files` | an administrator's files; read as a second reader reads them, every value within its range |
+//! | module | target | input | what is checked |
+//! |---|---|---|---|
+//! | [`message`] | `message` | arbitrary octets | parsed as by [`reference_parser`]; names are valid |
+//! | [`host_lookup`] | `host_lookup` | a script of a lookup | the answer follows from accepted responses |
+//! | [`reverse_lookup`] | `reverse_lookup` | a script of a lookup | the same for the name of an address |
+//! | [`encoding`] | `encode` | an answer, a buffer | the result is complete and inside the buffer |
+//! | [`netlink`] | `netlink` | the kernel's tables | parsed as by an independent parser |
+//! | [`files`] | `files` | both settings files | parsed as by an independent parser |
 //!
-//! [`plain`] reads messages a second time, with no code in common; [`scene`] plays scripts; [`input`] takes them apart.
+//! [`reference_parser`] parses messages and shares no code with the resolver's parser. [`script`] plays scripts.
+//! [`input`] reads values from an input.
 //!
-//! The module is a cdylib alone, which no crate can depend on, and making it an rlib besides would change how it is
-//! built for the sake of its tests. Its encoder needs nothing of it but three files, so those are compiled in here.
+//! The C interface is only a cdylib, which no crate can depend on. An rlib beside it would change how the module is
+//! built. The encoder needs just three files, so they are compiled into this crate.
 
-pub mod answers;
 pub mod encoding;
 pub mod files;
+pub mod host_lookup;
 pub mod input;
 pub mod message;
 pub mod netlink;
-pub mod plain;
-pub mod pointer;
-pub mod scene;
+pub mod reference_parser;
+pub mod reverse_lookup;
+pub mod script;
 
 #[allow(dead_code)]
 #[path = "../../../nss_mdns/src"]
@@ -32,5 +33,5 @@ mod module {
     pub(crate) mod encode;
 }
 
-// They know each other by the names that they have in the module.
+// These files refer to each other by their paths in the module's own crate.
 use module::{abi, buffer, encode};

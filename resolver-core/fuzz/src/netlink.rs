@@ -1,21 +1,55 @@
-//! Any octets as the kernel's tables of links and addresses, and as a line of `/proc/net/if_inet6`.
+//! Target `netlink`: arbitrary octets as a datagram of the kernel's tables of links and addresses, and as lines of
+//! `/proc/net/if_inet6`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use resolver_core::fuzzing::{self, LinkFacts, OwnFacts, Tables};
+use resolver_core::fuzzing::{self, NetlinkMessage};
+use resolver_core::net::links::LocalAddress;
 
-/// Reads `data` both ways.
+/// What a netlink message describes, as [`NetlinkMessage`] has it.
+#[derive(Debug, PartialEq, Eq)]
+enum Message {
+    Link(Option<Link>),
+    Address(Option<LocalAddress>),
+}
+
+/// A link whose name is plain octets, so that the name is compared too.
+#[derive(Debug, PartialEq, Eq)]
+struct Link {
+    index: u32,
+    name: Vec<u8>,
+    flags: i32,
+    is_port: bool,
+}
+
+impl From<NetlinkMessage> for Message {
+    fn from(message: NetlinkMessage) -> Self {
+        match message {
+            NetlinkMessage::Address(address) => Self::Address(address),
+            NetlinkMessage::Link(link) => Self::Link(link.map(|link| Link {
+                index: link.index,
+                name: link.name.octets().to_vec(),
+                flags: link.flags,
+                is_port: link.is_port,
+            })),
+        }
+    }
+}
+
+/// Parses `data` in both formats.
 pub fn check(data: &[u8]) {
     let sequence = data.get(8..12).map_or(0, |field| u32::from_ne_bytes(field.try_into().expect("four octets")));
     for sequence in [sequence, 18, 22] {
-        assert_eq!(fuzzing::netlink_tables(data, sequence).ok(), tables(data, sequence));
+        let parsed = fuzzing::parse_netlink(data, sequence).ok();
+        let parsed = parsed.map(|(messages, ended)| (messages.into_iter().map(Message::from).collect(), ended));
+        assert_eq!(parsed, parse(data, sequence));
     }
     data.split(|&octet| octet == b'\n').filter_map(|line| std::str::from_utf8(line).ok()).for_each(check_line);
 }
 
-/// The messages of a datagram as `netlink(7)` lays them out, read a second time.
-fn tables(data: &[u8], sequence: u32) -> Option<Tables> {
-    let mut tables = Tables::default();
+/// An independent parser of a netlink datagram (`netlink(7)`). Returns its messages, and true if it ends the dump.
+fn parse(data: &[u8], sequence: u32) -> Option<(Vec<Message>, bool)> {
+    let mut messages = Vec::new();
     let mut at = 0;
     while at < data.len() {
         let length = u32_at(data, at)? as usize;
@@ -26,31 +60,33 @@ fn tables(data: &[u8], sequence: u32) -> Option<Tables> {
         }
         match u16_at(message, 4)? {
             2 => return None,
-            3 => {
-                tables.ended = true;
-                return Some(tables);
-            }
-            16 => tables.links.push(link(&message[16..])),
-            20 => tables.addresses.push(address(&message[16..])),
+            3 => return Some((messages, true)),
+            16 => messages.push(Message::Link(link(&message[16..]))),
+            20 => messages.push(Message::Address(address(&message[16..]))),
             _ => {}
         }
     }
-    Some(tables)
+    Some((messages, false))
 }
 
-fn link(body: &[u8]) -> Option<LinkFacts> {
+fn link(body: &[u8]) -> Option<Link> {
     let attributes = attributes(body.get(16..)?);
-    let nested = attributes.iter().filter(|(kind, _)| *kind == 18).flat_map(|(_, info)| self::attributes(info));
-    let master = nested.into_iter().find(|(kind, _)| *kind == 4).map(|(_, name)| name);
-    let ports: [&[u8]; 4] = [b"bridge", b"bond", b"team", b"openvswitch"];
-    let is_port = master.is_some_and(|name| ports.contains(&name.strip_suffix(&[0]).unwrap_or(name)));
-    Some((u32_at(body, 4)?, u32_at(body, 8)? as i32, is_port))
+    let nested = attributes.iter().filter(|(number, _)| *number == 18).flat_map(|(_, info)| self::attributes(info));
+    let port_kind = nested.into_iter().find(|(number, _)| *number == 4).map(|(_, kind)| kind);
+    let port_kinds: [&[u8]; 4] = [b"bridge", b"bond", b"team", b"openvswitch"];
+    let name = attributes.iter().rfind(|(number, _)| *number == 3).map_or(&[][..], |(_, name)| name);
+    Some(Link {
+        index: u32_at(body, 4)?,
+        name: name.iter().copied().take(15).take_while(|&octet| octet != 0).collect(),
+        flags: u32_at(body, 8)? as i32,
+        is_port: port_kind.is_some_and(|kind| port_kinds.contains(&kind.strip_suffix(&[0]).unwrap_or(kind))),
+    })
 }
 
-fn address(body: &[u8]) -> Option<OwnFacts> {
+fn address(body: &[u8]) -> Option<LocalAddress> {
     let attributes = attributes(body.get(8..)?);
-    let last = |number| attributes.iter().rev().find(|(kind, _)| *kind == number).map(|(_, value)| *value);
-    if attributes.iter().any(|(kind, value)| *kind == 8 && value.len() < 4) {
+    let last = |wanted| attributes.iter().rfind(|(number, _)| *number == wanted).map(|(_, value)| *value);
+    if attributes.iter().any(|(number, value)| *number == 8 && value.len() < 4) {
         return None;
     }
     let flags = last(8).map_or(Some(u32::from(body[2])), |value| u32_at(value, 0))?;
@@ -64,30 +100,31 @@ fn address(body: &[u8]) -> Option<OwnFacts> {
         _ => None,
     };
     let ip = last(2).and_then(ip).or_else(|| last(1).and_then(ip))?;
-    Some((u32_at(body, 4)?, ip, body[1]))
+    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix_length: body[1] })
 }
 
+/// The number and the value of each attribute.
 fn attributes(octets: &[u8]) -> Vec<(u16, &[u8])> {
     let (mut list, mut at) = (Vec::new(), 0);
-    while let (Some(length), Some(kind)) = (u16_at(octets, at), u16_at(octets, at + 2)) {
+    while let (Some(length), Some(number)) = (u16_at(octets, at), u16_at(octets, at + 2)) {
         let Some(value) = octets.get(at + 4..at + usize::from(length)) else { break };
-        list.push((kind & 0x3fff, value));
+        list.push((number & 0x3fff, value));
         at += usize::from(length).div_ceil(4) * 4;
     }
     list
 }
 
-/// Fields are hexadecimal: what was read is what is written there.
+/// Checks that a line that is accepted has the fields that were read from it.
 fn check_line(line: &str) {
     let Some((ip, prefix_length, name)) = fuzzing::ipv6_line(line) else { return };
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
-    let number = |field: usize| u128::from_str_radix(fields[field], 16).expect("it was read");
+    let number = |field: usize| u128::from_str_radix(fields[field], 16).expect("the field was read as a number");
     assert_eq!(ip, Ipv6Addr::from(number(0)));
     assert_eq!(u128::from(prefix_length), number(2));
-    assert_eq!(number(4) & 0x48, 0, "tentative, or a duplicate");
+    assert_eq!(number(4) & 0x48, 0, "the address is tentative or a duplicate");
     let length = fields[5].len().min(15);
     assert_eq!(name[..length], fields[5].as_bytes()[..length]);
-    assert_eq!(name[15], 0, "it ends in NUL");
+    assert_eq!(name[15], 0, "the name ends in NUL");
 }
 
 fn u16_at(octets: &[u8], at: usize) -> Option<u16> {

@@ -1,13 +1,13 @@
-//! `/etc/mdns.allow`: nss-mdns's list of the domains that the full services look up.
+//! `/etc/mdns.allow`: the list of the domains that the full services look up. The format is that of nss-mdns.
 //!
 //! ```text
-//! # one suffix a line; what follows it is a comment
+//! # one suffix per line; the rest of the line is a comment
 //! .local     our printers
 //! .local.
 //! .example
 //! ```
-//! A suffix is compared with the text of a name: `.local.` matches only names written with a dot at the end, such as
-//! `printer.local.`, and `.local` only names without. `*` matches every name. A file that lists nothing allows nothing.
+//! A suffix is compared with the text of a name: `.local.` matches only names that are written with a dot at the end,
+//! such as `printer.local.`, and `.local` only names without it. `*` matches every name. An empty list allows no name.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -20,20 +20,20 @@ use crate::try_alloc;
 /// The path of the list. The file is optional.
 pub const FILE: &CStr = c"/etc/mdns.allow";
 
-/// The longest suffix, in octets: no name is longer. A longer line is ignored as a whole.
+/// The maximum length of a suffix, in octets: no name is longer. A line with a longer suffix is invalid.
 const MAX_SUFFIX: usize = 255;
 
 /// The domains that the full services look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
-    /// There is no list: `.local`.
+    /// There is no list: names under `.local`.
     Local,
-    /// Those on the list.
+    /// The names that the list allows.
     Listed(Suffixes),
 }
 
 impl Allowed {
-    /// True if a service with this range looks up `host`. `labels` is called only if the answer depends on it.
+    /// True if a service with this range looks up `host`. `labels` is called only if the result depends on it.
     pub(crate) fn contains(&self, range: NameRange, host: &HostName, labels: impl FnOnce() -> Labels) -> bool {
         match (range, self) {
             (NameRange::Allowed, Self::Listed(suffixes)) => suffixes.contain(host),
@@ -46,7 +46,7 @@ impl Allowed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suffixes {
     all: bool,
-    // Each suffix with a newline before it, and without its leading dot: one allocation for all.
+    // Each suffix without its leading dot, after a newline: one allocation for the whole list.
     text: Vec<u8>,
 }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lists_allow() {
+    fn a_list_allows_names_that_end_in_a_suffix() {
         for (text, allowed, others) in [
             ("", &[][..], &["printer.local", "a.example"][..]),
             ("# .local\n\n  \r\n", &[], &["printer.local"]),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_not_valid_are_ignored_as_a_whole() {
+    fn an_invalid_line_is_reported_and_allows_nothing() {
         let long = format!("{}.local", "a.".repeat(200));
         for line in [&long, ".", "..", "a..b", "*.local", "a\x07b"] {
             let mut problems = Vec::new();
@@ -159,9 +159,9 @@ mod tests {
         }
     }
 
-    /// nss-mdns reads lines of at most 127 octets, and takes the rest of a longer line for another entry.
+    /// Unlike in nss-mdns, which reads at most 127 octets of a line and parses the rest as another entry.
     #[test]
-    fn a_long_line_is_never_two_entries() {
+    fn a_long_line_is_one_entry() {
         for padding in 100..300 {
             let suffixes = Suffixes::parse(format!("{}.local", "x".repeat(padding)).as_bytes(), &mut |_| {});
             assert!(!suffixes.contain(&HostName::from_text(b"printer.local").unwrap()), "{padding}");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_service_looks_up() {
+    fn the_range_of_a_service_decides_whether_the_list_applies() {
         let listed = |text: &str| Allowed::Listed(Suffixes::parse(text.as_bytes(), &mut |_| {}));
         let (none, empty, example, all) = (Allowed::Local, listed(""), listed(".example"), listed("*"));
         for (text, range, labels, allowed, expected) in [

@@ -1,7 +1,7 @@
 //! The settings file, `nss-mdns.conf(5)`: lines of `key = value`, and comments that begin with `#`.
 //!
-//! A line that is not valid is ignored, and earlier settings stay: a typo must never break name resolution. Each problem is
-//! passed to the caller's `report`; `nss-mdns-check` prints them.
+//! An invalid line is ignored, and the other lines still apply: a typo must never break name resolution. Each problem
+//! is passed to the caller's `report`; `nss-mdns-check` prints them.
 
 use std::fmt;
 
@@ -19,14 +19,14 @@ pub struct Problem<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Reason<'a> {
-    NoSetting { found: &'a [u8] },
+    NotASetting { found: &'a [u8] },
     UnknownKey { key: &'a [u8] },
     BadValue { row: Row, found: &'a [u8] },
-    SetBefore { row: Row, line: usize },
-    GracesCrossed,
+    AlreadySet { row: Row, line: usize },
+    GraceRangeEmpty,
 }
 
-/// Reads the file's text. Each problem is passed to `report`.
+/// Parses the text of the file. Each problem is passed to `report`.
 ///
 /// If `grace-min` is greater than `grace-max`, both keep their defaults.
 pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
@@ -35,7 +35,7 @@ pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
     let mut set_on = [0; Row::COUNT];
     for (index, line) in without_byte_order_mark(text).split(|&octet| octet == b'\n').enumerate() {
         let line_number = index + 1;
-        if let Err(reason) = take_line(line, line_number, &mut config, &mut set_on) {
+        if let Err(reason) = apply_line(line, line_number, &mut config, &mut set_on) {
             report(Problem { line: line_number, reason });
         }
     }
@@ -43,12 +43,13 @@ pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
         let graces = [Row::grace_min, Row::grace_max];
         graces.into_iter().for_each(|row| row.reset(&mut config));
         let line = graces.into_iter().filter_map(|row| set_on.get(row as usize).copied()).max();
-        report(Problem { line: line.unwrap_or(0), reason: Reason::GracesCrossed });
+        report(Problem { line: line.unwrap_or(0), reason: Reason::GraceRangeEmpty });
     }
     config
 }
 
-fn take_line<'a>(
+/// Sets what a line sets. `set_on` has, for each setting, the number of the line that set it, or 0.
+fn apply_line<'a>(
     line: &'a [u8],
     line_number: usize,
     config: &mut Config,
@@ -61,11 +62,11 @@ fn take_line<'a>(
     }
     let mut parts = line.splitn(2, |&octet| octet == b'=').map(<[u8]>::trim_ascii);
     let (Some(key @ [_, ..]), Some(value)) = (parts.next(), parts.next()) else {
-        return Err(Reason::NoSetting { found: line });
+        return Err(Reason::NotASetting { found: line });
     };
     let row = Row::of(key).ok_or(Reason::UnknownKey { key })?;
     match set_on.get_mut(row as usize) {
-        Some(&mut line) if line > 0 => Err(Reason::SetBefore { row, line }),
+        Some(&mut line) if line > 0 => Err(Reason::AlreadySet { row, line }),
         _ if !row.set(config, value) => Err(Reason::BadValue { row, found: value }),
         set_on => {
             set_on.into_iter().for_each(|set_on| *set_on = line_number);
@@ -79,7 +80,7 @@ impl fmt::Display for Problem<'_> {
         write!(out, "{}: ", self.line)?;
         let text = String::from_utf8_lossy;
         match self.reason {
-            Reason::NoSetting { found } => write!(out, "expected `key = value`, found {:?}", text(found)),
+            Reason::NotASetting { found } => write!(out, "expected `key = value`, found {:?}", text(found)),
             Reason::UnknownKey { key } => {
                 let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
                 write!(out, "{}: no such key, expected one of: {}", text(key).escape_debug(), keys.join(", "))
@@ -88,10 +89,10 @@ impl fmt::Display for Problem<'_> {
                 let setting = row.setting();
                 write!(out, "{}: expected {}, found {:?}", setting.key, setting.kind, text(found))
             }
-            Reason::SetBefore { row, line } => {
-                write!(out, "{}: set on line {line} already, expected once; that line holds", row.setting().key)
+            Reason::AlreadySet { row, line } => {
+                write!(out, "{}: already set on line {line}; this line is ignored", row.setting().key)
             }
-            Reason::GracesCrossed => {
+            Reason::GraceRangeEmpty => {
                 write!(out, "grace-max: expected at least grace-min; both keep their defaults")
             }
         }
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
     use crate::policy::Labels;
 
-    /// The settings and the problems, as text.
+    /// The settings, and the problems as text.
     fn read(text: &[u8]) -> (Config, Vec<String>) {
         let mut problems = Vec::new();
         let config = parse(text, &mut |problem| problems.push(problem.to_string()));
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_as_people_write_them() {
+    fn blanks_case_comments_and_a_byte_order_mark_are_accepted() {
         let text =
             "\u{feff}timeout=300\r\n  Labels = any  # three, too\r\nown-name\t=\toff\nallow-interfaces = eth0, wlan*";
         let (config, problems) = read(text.as_bytes());
@@ -165,7 +166,7 @@ mod tests {
             problems,
             [
                 "1: expected `key = value`, found \"nonsense\"",
-                "3: timeout: set on line 2 already, expected once; that line holds",
+                "3: timeout: already set on line 2; this line is ignored",
                 "4: listener: expected on or off, found \"no\"",
             ]
         );
@@ -178,7 +179,8 @@ mod tests {
         fn settings_are_within_their_ranges_whatever_the_file_says(
             lines in prop::collection::vec((0..SETTINGS.len(), "[ -~]{0,12}"), 0..20),
         ) {
-            let text: String = lines.iter().map(|(index, value)| format!("{} = {value}\n", SETTINGS[*index].key)).collect();
+            let text: String =
+                lines.iter().map(|(index, value)| format!("{} = {value}\n", SETTINGS[*index].key)).collect();
             let (config, _) = read(text.as_bytes());
             prop_assert!(config.grace_min <= config.grace_max && config.grace_max <= Duration::from_secs(2));
             prop_assert!(config.timeout >= Duration::from_millis(50) && config.timeout <= Duration::from_secs(10));

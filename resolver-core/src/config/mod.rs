@@ -35,14 +35,15 @@ pub struct Config {
     pub retries: Retries,
     /// The shortest time to wait for the second family once addresses of the first have arrived.
     pub grace_min: Duration,
-    /// The longest time to wait for it, at least [`Config::grace_min`]. Between the two, the wait is twice the delay of the
-    /// first response. (Multicast responses that are delayed at random, as in RFC 6762, section 6, may arrive further apart.)
+    /// The longest time to wait for it, at least [`Config::grace_min`]. Between the two, the wait is twice the delay of
+    /// the first response. (Multicast responses that are delayed at random, as in RFC 6762, section 6, may arrive
+    /// further apart.)
     pub grace_max: Duration,
     /// How long a reverse lookup waits for a response, from its first query.
     pub reverse_timeout: Duration,
     /// The interfaces that may be queried.
     pub allow_interfaces: InterfacePatterns,
-    /// Interfaces among them that may not.
+    /// The interfaces that must not be queried, even if [`Config::allow_interfaces`] matches them.
     pub deny_interfaces: InterfacePatterns,
     /// How many labels a name under `.local` may have, `local` included.
     pub labels: Labels,
@@ -50,7 +51,7 @@ pub struct Config {
     pub reverse: ReverseRange,
     /// Whether lookups open multicast listeners on port 5353.
     pub listener: bool,
-    /// Whether this machine's own name is answered when no responder answers it.
+    /// Whether a lookup of this machine's own name succeeds when no responder answers.
     pub own_name: bool,
     /// How many names are cached.
     pub cache_size: usize,
@@ -60,16 +61,16 @@ pub struct Config {
     pub ipv6_link_local: bool,
 }
 
-/// The times at which a query is repeated, from the first query: a few, ascending.
+/// The times at which a query is repeated, in ascending order, relative to the first query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
-    // In milliseconds, in two octets each: every lookup has a copy on its stack.
+    // Milliseconds, in two octets each because every lookup has a copy on its stack.
     times: [u16; Self::MAX],
     count: u8,
 }
 
 impl Retries {
-    /// The most times that a query can be repeated.
+    /// The maximum number of times that a query is repeated.
     pub const MAX: usize = 4;
 
     /// The time of repeat number `index`, from 0; None if there are fewer.
@@ -78,7 +79,7 @@ impl Retries {
         times.get(index).map(|&time| Duration::from_millis(time.into()))
     }
 
-    /// Adds a time in milliseconds; false if there are too many, or if it is not later than the last.
+    /// Adds a time in milliseconds. False if there are too many, or if it is not later than the last one.
     pub(crate) fn push(&mut self, time: u16) -> bool {
         let count = usize::from(self.count);
         let last = count.checked_sub(1).and_then(|last| self.times.get(last)).copied().unwrap_or(0);
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_are_few_and_ascending() {
+    fn retries_are_limited_and_ascending() {
         let mut retries = Retries::default();
         assert_eq!(retries.get(0), None);
         assert!(retries.push(250) && !retries.push(250) && !retries.push(249));
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_that_were_measured() {
+    fn the_defaults_are_the_measured_values() {
         let config = Config::default();
         assert_eq!(config.timeout, Duration::from_millis(2000));
         assert_eq!(

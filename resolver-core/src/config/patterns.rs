@@ -1,22 +1,22 @@
-//! Patterns of interfaces' names, as a shell has them: `*` for any octets, `?` for one, `[a-f]` for one of several, `[!a-f]`
-//! or `[^a-f]` for one of all others.
+//! Interface name patterns, in the syntax of the shell: `*` matches any octets, `?` one octet, `[a-f]` one octet of a
+//! set, and `[!a-f]` or `[^a-f]` one octet that is not in the set.
 
 use crate::try_alloc;
 
-/// The longest pattern, in octets: a name has 15, and patterns hardly more.
+/// The maximum length of a pattern, in octets. Names have at most 15, and patterns are rarely longer.
 const MAX_PATTERN: usize = 64;
 
-/// A list of patterns.
+/// A list of interface name patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterfacePatterns {
-    // Each with a NUL before it: a list of lists would be an allocation for each.
+    // Each pattern after a NUL: one allocation for the whole list.
     text: Vec<u8>,
 }
 
 impl InterfacePatterns {
-    /// Adds a pattern; false if it is none, or there is no memory for it.
+    /// Adds a pattern. False if it is invalid, or if there is no memory for it.
     pub(crate) fn push(&mut self, pattern: &[u8]) -> bool {
-        let valid = !pattern.is_empty() && pattern.len() <= MAX_PATTERN && is_pattern(pattern);
+        let valid = !pattern.is_empty() && pattern.len() <= MAX_PATTERN && is_valid(pattern);
         valid
             && try_alloc::reserve(&mut self.text, pattern.len() + 1)
             && try_alloc::push(&mut self.text, 0)
@@ -28,7 +28,7 @@ impl InterfacePatterns {
         self.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// True if `name` itself is in the list.
+    /// True if the list has `name` itself, not just a wildcard pattern that matches it.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
         self.iter().any(|pattern| pattern == name)
     }
@@ -38,38 +38,39 @@ impl InterfacePatterns {
     }
 }
 
-/// True if every bracket is closed, and what stands there could be in a name.
-fn is_pattern(pattern: &[u8]) -> bool {
-    let is_in_no_name = |octet: &u8| *octet <= b' ' || matches!(octet, b'/' | b',' | 0x7f);
+/// True if every bracket is closed, and no octet is one that interface names cannot have.
+fn is_valid(pattern: &[u8]) -> bool {
+    let is_never_in_a_name = |octet: &u8| *octet <= b' ' || matches!(octet, b'/' | b',' | 0x7f);
     let mut rest = pattern;
-    while let Some((_, behind)) = Element::first(rest) {
-        rest = behind;
+    while let Some((_, tail)) = Element::first(rest) {
+        rest = tail;
     }
-    rest.is_empty() && !pattern.iter().any(is_in_no_name)
+    rest.is_empty() && !pattern.iter().any(is_never_in_a_name)
 }
 
-/// What stands at one place of a pattern.
+/// One element of a pattern.
 #[derive(Clone, Copy)]
 enum Element<'a> {
-    Any,
-    One,
+    AnyOctets,
+    AnyOctet,
     Set { members: &'a [u8], negated: bool },
     Octet(u8),
 }
 
 impl<'a> Element<'a> {
-    /// The first element of a pattern, and what stands behind it; None at its end, or for a bracket that is not closed.
+    /// The first element of a pattern, and the rest. None at the end of the pattern, or for a bracket that is not
+    /// closed.
     fn first(pattern: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&octet, rest) = pattern.split_first()?;
         match octet {
-            b'*' => Some((Self::Any, rest)),
-            b'?' => Some((Self::One, rest)),
+            b'*' => Some((Self::AnyOctets, rest)),
+            b'?' => Some((Self::AnyOctet, rest)),
             b'[' => {
                 let (negated, rest) = match rest.split_first() {
                     Some((b'!' | b'^', rest)) => (true, rest),
                     _ => (false, rest),
                 };
-                // A closing bracket at the first place is a member.
+                // A closing bracket in the first position is a member.
                 let end = rest.iter().skip(1).position(|&octet| octet == b']')? + 1;
                 let (members, rest) = rest.split_at_checked(end)?;
                 Some((Self::Set { members, negated }, rest.get(1..)?))
@@ -78,17 +79,18 @@ impl<'a> Element<'a> {
         }
     }
 
-    fn takes(self, octet: u8) -> bool {
+    /// True if this element matches one octet. The function `matches` handles `*`.
+    fn matches(self, octet: u8) -> bool {
         match self {
-            Self::Any => false,
-            Self::One => true,
+            Self::AnyOctets => false,
+            Self::AnyOctet => true,
             Self::Set { members, negated } => contains(members, octet) != negated,
             Self::Octet(own) => own == octet,
         }
     }
 }
 
-/// True if `octet` is among the members of a set, some of which are ranges.
+/// True if `octet` is in a set of octets and ranges of octets.
 fn contains(mut members: &[u8], octet: u8) -> bool {
     loop {
         match *members {
@@ -109,29 +111,29 @@ fn contains(mut members: &[u8], octet: u8) -> bool {
     }
 }
 
-/// True if `pattern` matches the whole of `name`. Only the last `*` is ever gone back to, so the time is bounded by the
+/// True if `pattern` matches the whole of `name`. It backtracks to the last `*` only, so the time is bounded by the
 /// product of the lengths.
 fn matches(mut pattern: &[u8], mut name: &[u8]) -> bool {
     let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {
         let element = Element::first(pattern);
         match (element, name.split_first()) {
-            (Some((Element::Any, behind)), _) => {
-                last_star = Some((behind, name));
-                pattern = behind;
+            (Some((Element::AnyOctets, tail)), _) => {
+                last_star = Some((tail, name));
+                pattern = tail;
             }
             (None, None) => return pattern.is_empty(),
-            (Some((element, behind)), Some((&octet, rest))) if element.takes(octet) => {
-                pattern = behind;
+            (Some((element, tail)), Some((&octet, rest))) if element.matches(octet) => {
+                pattern = tail;
                 name = rest;
             }
             _ => {
-                // Let the last star take one octet more.
-                let Some((behind, from)) = last_star else { return false };
-                let Some(from) = from.get(1..) else { return false };
-                last_star = Some((behind, from));
-                pattern = behind;
-                name = from;
+                // Let the last `*` match one octet more.
+                let Some((tail, start)) = last_star else { return false };
+                let Some(start) = start.get(1..) else { return false };
+                last_star = Some((tail, start));
+                pattern = tail;
+                name = start;
             }
         }
     }
@@ -147,7 +149,7 @@ mod tests {
     use crate::sys::tests::fnmatch;
 
     #[test]
-    fn what_patterns_match() {
+    fn a_pattern_matches_whole_names() {
         for (pattern, matching, others) in [
             ("eth0", &["eth0"][..], &["eth", "eth00", "ETH0", "xeth0"][..]),
             ("*", &["", "eth0"], &[]),
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn invalid_patterns_are_rejected() {
         let long = "a".repeat(MAX_PATTERN + 1);
         for pattern in ["", "[", "[]", "[a", "[!]", "[^]", "a b", "a/b", "a,b", "a\0", "[a\0]", &long] {
             assert!(!InterfacePatterns::default().push(pattern.as_bytes()), "{pattern:?}");
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_pattern_are_known() {
+    fn names_are_distinguished_from_wildcard_patterns() {
         let mut patterns = InterfacePatterns::default();
         assert!(!patterns.matches(b"") && !patterns.matches(b"wg0"));
         assert!(patterns.push(b"wg*") && patterns.push(b"tun0"));
@@ -193,9 +195,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// The C library's fnmatch is of the same opinion.
         #[test]
-        fn patterns_are_the_shells(pattern in "([ab*?-]|\\[[!^]?[ab-][ab!^-]{0,2}\\]){1,6}", name in "[ab!^-]{0,8}") {
+        fn patterns_match_as_in_fnmatch(
+            pattern in "([ab*?-]|\\[[!^]?[ab-][ab!^-]{0,2}\\]){1,6}",
+            name in "[ab!^-]{0,8}",
+        ) {
             let mut patterns = InterfacePatterns::default();
             prop_assert!(patterns.push(pattern.as_bytes()), "{}", pattern);
             let text = |text: &str| CString::new(text).unwrap();

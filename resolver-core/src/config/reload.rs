@@ -1,6 +1,6 @@
-//! A file that an administrator writes: read once, and again when its `stat(2)` has changed.
+//! A file that an administrator edits: read once, and again when `stat(2)` reports a change.
 //!
-//! Nothing stays open and nothing blocks: a thread that cannot take the lock reads the file for itself.
+//! No descriptor stays open, and nothing blocks: a thread that cannot take the lock reads the file itself.
 
 use std::ffi::CStr;
 use std::io::{self, Read};
@@ -12,13 +12,13 @@ use crate::lock;
 use crate::sys::{self, Stamp};
 use crate::try_alloc;
 
-/// The most that is read, in octets. Of a longer file, only the complete lines up to there are read.
+/// The most that is read of a file, in octets. Of a longer file, only the complete lines up to there are used.
 pub const MAX_OCTETS: usize = 64 * 1024;
 
-/// The smallest buffer to read into, in octets, whatever size the file reports.
+/// The minimum size of the read buffer, in octets, whatever size the file reports.
 const MIN_BUFFER: usize = 4096;
 
-/// A file, and the value that was last made of it.
+/// A file, and the value that was last made from its text.
 pub(crate) struct ReloadedFile<T> {
     path: &'static CStr,
     kept: Mutex<Option<Kept<T>>>,
@@ -36,8 +36,8 @@ impl<T: PartialEq> ReloadedFile<T> {
         Self { path, kept: Mutex::new(None) }
     }
 
-    /// The value that `make` makes of the file's text, or of None if there is no readable file; and true if it replaces
-    /// another value.
+    /// The value that `make` returns for the file's text, or for None if there is no readable file. The flag is true if
+    /// the value replaces a different one.
     #[inline(never)]
     pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
         let stamp = sys::stamp(self.path);
@@ -47,7 +47,7 @@ impl<T: PartialEq> ReloadedFile<T> {
             Some((value, true)) => return (value, false),
             older => older,
         };
-        // Checked before anything is allocated: a value that is kept must not lie in the allocator's reserve.
+        // Checked before anything is allocated: a value that is kept must not occupy the allocator's reserve.
         let plenty = try_alloc::is_plenty(0);
         let (text, stamp) = match stamp.map(|_| read(self.path)) {
             None => (None, None),
@@ -66,7 +66,7 @@ impl<T: PartialEq> ReloadedFile<T> {
         (value, changed)
     }
 
-    /// Keeps a value, unless the lock cannot be taken; true if it replaces another value.
+    /// Keeps a value, unless the lock cannot be taken. True if it replaces a different value.
     fn keep(&self, stamp: Option<Stamp>, value: &Arc<T>) -> bool {
         let new = Kept { stamp, value: Arc::clone(value) };
         // The old value is dropped here, after the lock is released.
@@ -75,23 +75,25 @@ impl<T: PartialEq> ReloadedFile<T> {
     }
 }
 
-/// True for errors that say nothing about the file: the process or the machine ran out of something, or a signal arrived.
+/// True for errors that do not depend on the file: the process or the machine has run out of a resource, or a signal
+/// arrived.
 fn is_temporary(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN))
 }
 
-/// The text without the byte order mark that some editors put before UTF-8.
+/// The text without the byte order mark that some editors write at the start of a UTF-8 file.
 pub(crate) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// The text of a file, cut after the last complete line if it is longer than [`MAX_OCTETS`]; and its stamp.
+/// The text of a file and its stamp. A text longer than [`MAX_OCTETS`] is cut after its last complete line.
 ///
 /// # Errors
 /// Those of `open(2)` and `read(2)`; `EINVAL` for anything but a regular file.
 pub fn read(path: &CStr) -> io::Result<(Vec<u8>, Stamp)> {
     let (file, stamp) = sys::open(path)?;
-    // One octet more than the file should have, to detect its end. (Some file systems report size 0 for files with content.)
+    // One octet more than the expected size, to detect the end of the file. (Some file systems report 0 for files with
+    // content.)
     let size = stamp.size().clamp(MIN_BUFFER, MAX_OCTETS) + 1;
     let mut text = try_alloc::zeroed(size).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
     let mut length = 0;
@@ -144,7 +146,7 @@ mod tests {
         }
     }
 
-    /// What is in the file, and whether it replaces another value; counts in `read` how often the file was read.
+    /// The file's text, and whether it replaces a different value. Counts in `read` how often the file is read.
     fn text(file: &ReloadedFile<Option<String>>, read: &mut u32) -> (Option<String>, bool) {
         let (value, changed) = file.get(|text| {
             *read += 1;
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_once_and_again_when_it_changes_appears_or_disappears() {
+    fn a_file_is_read_once_and_again_when_it_changes_appears_or_disappears() {
         let scratch = Scratch::new("changes");
         let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
         for (content, changed) in [(None, false), (Some("one"), true), (Some("two"), true), (None, true)] {
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn while_another_thread_holds_the_lock_it_is_read_again() {
+    fn a_file_is_read_again_while_another_thread_holds_the_lock() {
         let scratch = Scratch::new("locked");
         scratch.write("one");
         let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn rewriting_the_same_content_is_no_change() {
+    fn rewriting_the_same_content_is_not_a_change() {
         let scratch = Scratch::new("touched");
         let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
         for _ in 0..2 {

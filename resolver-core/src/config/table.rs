@@ -1,4 +1,4 @@
-//! The one table of the settings: key, values, default and reason. The manual page `nss-mdns.conf(5)` has the same rows,
+//! The table of the settings: key, values, default and reason. The manual page `nss-mdns.conf(5)` has the same rows,
 //! and a test compares them.
 
 use std::fmt;
@@ -12,17 +12,17 @@ use crate::policy::{Labels, ReverseRange};
 /// A setting.
 #[derive(Debug)]
 pub struct Setting {
-    /// What stands before the `=`.
+    /// The key, before the `=`.
     pub key: &'static str,
-    /// What may stand behind it.
+    /// The values that it accepts, after the `=`.
     pub kind: Kind,
-    /// What holds where the file does not say.
+    /// The value if the file does not set it.
     pub default: &'static str,
-    /// Why that is the default, or why one would want another.
+    /// Why this is the default, or when another value is useful.
     pub reason: &'static str,
 }
 
-/// What values a setting has. Displayed, it says what is expected.
+/// The values that a setting accepts. Its `Display` form describes them in messages and in the manual page.
 #[derive(Debug)]
 pub enum Kind {
     /// A time in milliseconds.
@@ -31,21 +31,21 @@ pub enum Kind {
     Seconds(RangeInclusive<u16>),
     /// A number.
     Number(RangeInclusive<u16>),
-    /// Several times in milliseconds, ascending, or `none`.
+    /// Times in milliseconds, in ascending order, or `none`.
     Times(RangeInclusive<u16>),
     /// `on` or `off`.
     Switch,
-    /// Patterns of names, or `none`.
+    /// Interface name patterns, or `none`.
     Patterns,
     /// One of several words.
     Word(&'static [&'static str]),
 }
 
-/// The longest time that a lookup can be told to wait, in milliseconds.
+/// The maximum value of a timeout, in milliseconds.
 pub const MAX_TIMEOUT: u16 = 10_000;
 
-/// Makes of the table the data in [`SETTINGS`], for those who explain, and the code that reads values. The module has the
-/// code alone: each pointer in the data would be one more for the loader to relocate in every process.
+/// Expands the table to [`SETTINGS`], the data for programs that explain settings, and to code that parses values. The
+/// module contains the code only: each pointer in the data would be a relocation at load time in every process.
 macro_rules! settings {
     ($( $(#[doc = $reason:literal])+ $key:literal $field:ident = $default:literal, $kind:ident $values:tt; )+) => {
         /// The settings, in the order of the manual page.
@@ -57,7 +57,7 @@ macro_rules! settings {
         pub(crate) enum Row { $($field),+ }
 
         impl Row {
-            /// How many there are.
+            /// The number of rows.
             pub(crate) const COUNT: usize = [$($key),+].len();
 
             /// The row with this key.
@@ -68,12 +68,14 @@ macro_rules! settings {
                 }
             }
 
-            /// Its row in [`SETTINGS`].
+            /// The same data as in [`SETTINGS`].
             pub(crate) fn setting(self) -> &'static Setting {
-                match self { $(Self::$field => &const { settings!(@row $key, $kind $values, $default, $($reason)+) },)+ }
+                match self {
+                    $(Self::$field => &const { settings!(@row $key, $kind $values, $default, $($reason)+) },)+
+                }
             }
 
-            /// Sets it to what `value` says; false, and nothing is changed, if that says nothing valid.
+            /// Sets it to `value`. False if the value is invalid; nothing is changed then.
             pub(crate) fn set(self, config: &mut Config, value: &[u8]) -> bool {
                 match self {
                     $(Self::$field => settings!(@set $kind $values, &mut config.$field, value),)+
@@ -88,7 +90,7 @@ macro_rules! settings {
         }
 
         impl Config {
-            /// Sets everything to its default.
+            /// Sets every setting to its default.
             pub(super) fn reset(&mut self) {
                 $(Row::$field.reset(self);)+
             }
@@ -110,18 +112,20 @@ macro_rules! settings {
     (@kind patterns ()) => { Kind::Patterns };
     (@kind word ($($word:literal: $choice:expr),+)) => { Kind::Word(&[$($word),+]) };
     (@set milliseconds ($range:expr), $place:expr, $value:expr) => {
-        put($place, number($value, &$range).map(|time| Duration::from_millis(time.into())))
+        store($place, number($value, &$range).map(|time| Duration::from_millis(time.into())))
     };
     (@set seconds ($range:expr), $place:expr, $value:expr) => {
-        put($place, number($value, &$range).map(|time| Duration::from_secs(time.into())))
+        store($place, number($value, &$range).map(|time| Duration::from_secs(time.into())))
     };
-    (@set number ($range:expr), $place:expr, $value:expr) => { put($place, number($value, &$range).map(usize::from)) };
-    (@set times ($range:expr), $place:expr, $value:expr) => { put($place, times($value, &$range)) };
-    (@set switch (), $place:expr, $value:expr) => { put($place, switch($value)) };
-    (@set patterns (), $place:expr, $value:expr) => { put($place, patterns($value)) };
+    (@set number ($range:expr), $place:expr, $value:expr) => {
+        store($place, number($value, &$range).map(usize::from))
+    };
+    (@set times ($range:expr), $place:expr, $value:expr) => { store($place, times($value, &$range)) };
+    (@set switch (), $place:expr, $value:expr) => { store($place, switch($value)) };
+    (@set patterns (), $place:expr, $value:expr) => { store($place, patterns($value)) };
     (@set word ($($word:literal: $choice:expr),+), $place:expr, $value:expr) => {
         match () {
-            $(() if $value.eq_ignore_ascii_case($word.as_bytes()) => put($place, Some($choice)),)+
+            $(() if $value.eq_ignore_ascii_case($word.as_bytes()) => store($place, Some($choice)),)+
             () => false,
         }
     };
@@ -197,11 +201,12 @@ impl fmt::Display for Kind {
     }
 }
 
-fn put<T>(place: &mut T, value: Option<T>) -> bool {
+/// Stores a value, if there is one. True if there is.
+fn store<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
 
-/// A number within the range, in digits alone: no sign, no unit.
+/// Parses a number within the range: digits only, without a sign or a unit.
 fn number(text: &[u8], range: &RangeInclusive<u16>) -> Option<u16> {
     let add = |number: u16, &octet: &u8| {
         let digit = char::from(octet).to_digit(10)?;
@@ -219,7 +224,7 @@ fn switch(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// The items of a list, which blanks or commas stand between; none of the word `none`.
+/// The items of a list, separated by blanks or commas. `none` is the empty list.
 fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let text = if text.eq_ignore_ascii_case(b"none") { &[] } else { text };
     text.split(|octet| matches!(octet, b' ' | b'\t' | b',')).filter(|item| !item.is_empty())
@@ -239,17 +244,17 @@ fn patterns(text: &[u8]) -> Option<InterfacePatterns> {
 mod tests {
     use super::*;
 
-    /// The setting with this key, and whether it takes this value.
-    fn takes(key: &str, value: &str) -> bool {
+    /// True if the setting with this key accepts this value.
+    fn accepts(key: &str, value: &str) -> bool {
         let (before, mut config) = (Config::default(), Config::default());
-        let taken = Row::of(key.as_bytes()).unwrap().set(&mut config, value.as_bytes());
-        assert!(taken || config == before, "{key} = {value} changes something");
-        taken
+        let accepted = Row::of(key.as_bytes()).unwrap().set(&mut config, value.as_bytes());
+        assert!(accepted || config == before, "{key} = {value} is rejected but changes the settings");
+        accepted
     }
 
     #[test]
-    fn values_that_are_taken_and_that_are_not() {
-        for (key, good, bad) in [
+    fn only_values_of_the_documented_form_are_accepted() {
+        for (key, valid, invalid) in [
             (
                 "timeout",
                 &["50", "10000", "0300"][..],
@@ -268,21 +273,21 @@ mod tests {
             ("reverse", &["on-link", "link-local", "off"], &["on", "none", ""]),
             ("allow-interfaces", &["*", "none", "eth0", "eth* wlan?,br-[a-f]*"], &["eth0 [a", "a/b"]),
         ] {
-            for value in good {
-                assert!(takes(key, value), "{key} = {value}");
+            for value in valid {
+                assert!(accepts(key, value), "{key} = {value}");
             }
-            for value in bad {
-                assert!(!takes(key, value), "{key} = {value}");
+            for value in invalid {
+                assert!(!accepts(key, value), "{key} = {value}");
             }
         }
     }
 
     #[test]
-    fn every_default_is_a_value_and_every_row_has_a_reason() {
+    fn every_default_is_valid_and_every_row_has_a_reason() {
         assert_eq!(SETTINGS.len(), Row::COUNT);
         for setting in SETTINGS {
             assert_eq!(Row::of(setting.key.as_bytes()).map(|row| SETTINGS[row as usize].key), Some(setting.key));
-            assert!(takes(setting.key, setting.default), "{}", setting.key);
+            assert!(accepts(setting.key, setting.default), "{}", setting.key);
             assert!(!setting.reason.is_empty() && setting.reason.is_ascii());
             assert!(
                 setting.key.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-')
@@ -291,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_what_it_expects() {
+    fn accepted_values_are_described() {
         let expected = |key| SETTINGS.iter().find(|setting| setting.key == key).unwrap().kind.to_string();
         assert_eq!(expected("timeout"), "50 to 10000 milliseconds");
         assert_eq!(expected("retries"), "at most 4 ascending times of 20 to 10000 milliseconds, or none");

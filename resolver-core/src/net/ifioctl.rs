@@ -1,6 +1,7 @@
-//! The kernel's tables of links and addresses where netlink is denied, as in many sandboxes: IPv4 by the ioctls of
-//! `netdevice(7)` on a socket of the kind that a lookup opens anyway, IPv6 from `/proc/net/if_inet6`. What cannot be read is
-//! left out.
+//! Reads the kernel's tables of links and addresses without netlink, which many sandboxes deny.
+//!
+//! IPv4 addresses come from the ioctls of `netdevice(7)` on a UDP socket, which a lookup needs anyway. IPv6 addresses
+//! come from `/proc/net/if_inet6`. Entries that cannot be read are omitted.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,25 +10,25 @@ use std::net::{IpAddr, Ipv6Addr};
 use socket2::{Domain, Socket, Type};
 
 use crate::net::links::{Link, LocalAddress, Tables};
-use crate::sys::{self, InterfaceFact, InterfaceName};
+use crate::sys::{self, InterfaceName, InterfaceProperty};
 use crate::try_alloc;
 
-/// The most of `/proc/net/if_inet6` that is read, in octets: some seven hundred addresses.
+/// The most that is read of `/proc/net/if_inet6`, in octets: about seven hundred addresses.
 const MAX_OCTETS: usize = 40 * 1024;
 
 /// Reads the links and their addresses.
 ///
 /// # Errors
-/// What the system call said that made all others useless: no socket of either family can be had.
+/// Those of `socket(2)` and `fcntl(2)`, if neither an IPv4 nor an IPv6 socket is available.
 pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
     let Tables { links, addresses } = tables;
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)
         .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None))
         .and_then(sys::above_stdio)?;
-    // Either family alone will do.
+    // If one family cannot be read, the other one is still useful.
     let _ = sys::ipv4_interfaces(&socket, |name, ip| {
         let Some(interface) = add_link(&socket, name, links) else { return };
-        let Ok(netmask) = sys::interface_fact(&socket, name, &InterfaceFact::Netmask) else { return };
+        let Ok(netmask) = sys::interface_property(&socket, name, &InterfaceProperty::Netmask) else { return };
         let prefix_length = u8::try_from(netmask.leading_ones()).unwrap_or(32);
         try_alloc::push(addresses, LocalAddress { interface, ip: ip.into(), prefix_length });
     });
@@ -35,12 +36,13 @@ pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
     Ok(())
 }
 
-/// Adds the link called `name`, unless it is there already, and returns its index.
+/// Adds the link with this name if it is missing, and returns its index. None if its index or flags cannot be read.
 fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Option<u32> {
-    let index = sys::interface_fact(socket, name, &InterfaceFact::Index).ok()?.try_into().ok()?;
+    let index = sys::interface_property(socket, name, &InterfaceProperty::Index).ok()?.try_into().ok()?;
     if !links.iter().any(|link| link.index == index) {
-        let flags = sys::interface_fact(socket, name, &InterfaceFact::Flags).ok()?;
-        // Bonds mark their members; a bridge's members have no address as a rule, and are asked on if they do.
+        let flags = sys::interface_property(socket, name, &InterfaceProperty::Flags).ok()?;
+        // Ports of a bond have this flag. Ports of a bridge do not, but they rarely have an address; those that have
+        // one are queried.
         let is_port = flags & libc::IFF_SLAVE != 0;
         try_alloc::push(links, Link { index, name: name.into(), flags, is_port });
     }
@@ -67,8 +69,8 @@ fn read_ipv6(socket: &Socket, tables: &mut Tables) -> io::Result<()> {
     Ok(())
 }
 
-/// A line of `/proc/net/if_inet6`: address, index, prefix length, scope and flags in hexadecimal, and the name. None also
-/// for an address that cannot be used yet, or ever.
+/// Parses a line of `/proc/net/if_inet6`: address, index, prefix length, scope and flags in hexadecimal, then the
+/// interface's name. Also None for an address that is tentative or has failed duplicate address detection.
 pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
     const TENTATIVE_OR_FAILED: u8 = 0x48;
     let mut fields = line.split_ascii_whitespace();
@@ -77,7 +79,7 @@ pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
     let flags = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
     let mut name: InterfaceName = [0; libc::IFNAMSIZ];
     let text = fields.next()?;
-    // The last octet stays zero.
+    // The last octet remains NUL.
     for (place, octet) in name.iter_mut().take(libc::IFNAMSIZ - 1).zip(text.bytes()) {
         *place = octet as libc::c_char;
     }
@@ -90,7 +92,7 @@ mod tests {
     use crate::net::netlink;
 
     #[test]
-    fn it_finds_what_netlink_finds_of_the_loopback_interface() {
+    fn the_loopback_interface_is_described_as_by_netlink() {
         let (mut tables, mut expected_tables) = (Tables::default(), Tables::default());
         read(&mut tables).unwrap();
         netlink::read(&mut expected_tables).unwrap();
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_if_inet6() {
+    fn lines_of_if_inet6_are_parsed() {
         let line = "fe800000000000000000000000000001 02 40 20 80     eth0";
         let (ip, prefix_length, name) = ipv6_line(line).unwrap();
         assert_eq!((ip, prefix_length), ("fe80::1".parse().unwrap(), 64));

@@ -15,7 +15,7 @@ use super::name::Name;
 use super::reader::{Reader, WireError};
 use super::{CLASS_IN, CLASS_TOP_BIT, RecordType};
 
-/// A message whose header was read; the rest is read when it is asked for.
+/// A message whose header has been parsed. Its questions and records are parsed on demand.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     id: u16,
@@ -26,10 +26,10 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the header.
+    /// Parses the header.
     ///
     /// # Errors
-    /// [`WireError::Truncated`] if there are fewer than 12 octets.
+    /// [`WireError::Truncated`] if `octets` has fewer than 12 octets.
     pub fn read(octets: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(octets);
         let (id, flags, question_count) = (reader.u16()?, reader.u16()?, reader.u16()?);
@@ -42,8 +42,8 @@ impl<'a> Message<'a> {
         self.id
     }
 
-    /// True for a response (QR set) to a standard query (opcode 0) without an error (rcode 0). All others are to be
-    /// ignored (RFC 6762, sections 18.3 and 18.11). The TC and AA bits do not matter (sections 18.4 and 18.5).
+    /// True for a response (QR set) to a standard query (opcode 0) without an error (rcode 0). Other messages must be
+    /// ignored (RFC 6762, sections 18.3 and 18.11). The AA and TC bits may have either value (sections 18.4 and 18.5).
     pub fn is_valid_response(&self) -> bool {
         const QR: u16 = 0x8000;
         const OPCODE: u16 = 0x7800;
@@ -51,35 +51,36 @@ impl<'a> Message<'a> {
         self.flags & (QR | OPCODE | RCODE) == QR
     }
 
-    /// The questions that parse, up to the first that does not.
+    /// The questions, up to the first that does not parse.
     pub fn questions(&self) -> impl Iterator<Item = Question> + use<'a> {
         let mut reader = self.body;
         (0..self.question_count).map_while(move |_| Question::read(&mut reader).ok())
     }
 
-    /// True if every question it claims to have is there and asks about `name`; so also if it has none.
+    /// True if every question that the header counts is present and asks about `name`. Also true if there are none.
     pub fn asks_only_about(&self, name: &Name) -> bool {
         let mut reader = self.body;
         (0..self.question_count).all(|_| name.is_at(reader) && skip_question(&mut reader).is_ok())
     }
 
-    /// The records of all three sections, up to the first whose end cannot be found.
+    /// The records of all three sections, up to the first whose end cannot be found. None at all if the end of the
+    /// questions cannot be found.
     ///
-    /// Bounded by the size of the message, whatever its header claims: a record takes eleven octets at least.
+    /// The size of the message bounds their number, whatever the header claims: a record takes at least eleven octets.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let mut reader = self.body;
-        let whole = (0..self.question_count).all(|_| skip_question(&mut reader).is_ok());
-        let count = if whole { self.record_count } else { 0 };
+        let has_all_questions = (0..self.question_count).all(|_| skip_question(&mut reader).is_ok());
+        let count = if has_all_questions { self.record_count } else { 0 };
         (0..count).map_while(move |_| Record::read(&mut reader).ok())
     }
 }
 
-/// A question, as some responders echo it (RFC 6762, section 6.7).
+/// A question. Some responders echo it in a response (RFC 6762, section 6.7).
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// The name asked for.
+    /// The name that it asks about.
     pub name: Name,
-    /// The type asked for.
+    /// The record type that it asks for.
     pub rtype: RecordType,
 }
 
@@ -97,24 +98,24 @@ fn skip_question(reader: &mut Reader<'_>) -> Result<(), WireError> {
     reader.octets(4).map(|_| ())
 }
 
-/// A resource record. Its owner and its data are read only when they are asked for.
+/// A resource record. Its owner and its data are parsed on demand.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The record's type.
     pub rtype: RecordType,
-    /// The time to live, in seconds; 0 takes the record back (RFC 6762, section 10.1).
+    /// The time to live, in seconds. 0 withdraws the record (a goodbye packet; RFC 6762, section 10.1).
     pub ttl: u32,
     class: u16,
     owner: Reader<'a>,
     data: Reader<'a>,
 }
 
-/// The part of an NSEC record that matters here (RFC 6762, section 6.1).
+/// The contents of an NSEC record, as far as a lookup uses them (RFC 6762, section 6.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Nsec<'a> {
-    /// The bitmap says that there is an A record.
+    /// The bitmap lists A: the name has an IPv4 address.
     pub has_a: bool,
-    /// The bitmap says that there is an AAAA record.
+    /// The bitmap lists AAAA: the name has an IPv6 address.
     pub has_aaaa: bool,
     next: Reader<'a>,
 }
@@ -129,22 +130,22 @@ impl<'a> Record<'a> {
         Ok(Self { rtype, ttl, class, owner, data })
     }
 
-    /// True if the class is IN. The cache-flush bit is no part of it (RFC 6762, section 10.2).
+    /// True if the class is IN. The cache-flush bit is not part of the class (RFC 6762, section 10.2).
     pub fn is_internet(&self) -> bool {
         self.class & !CLASS_TOP_BIT == CLASS_IN
     }
 
-    /// The owner name, or None if it does not parse.
+    /// The owner's name, or None if it does not parse.
     pub fn owner(&self) -> Option<Name> {
         Name::read(&mut { self.owner }).ok()
     }
 
-    /// True if the owner name parses and is `name`.
+    /// True if the owner's name parses and equals `name`.
     pub fn is_of(&self, name: &Name) -> bool {
         name.is_at(self.owner)
     }
 
-    /// The address in an A or AAAA record; None in any other, and where the data are not of that type's length.
+    /// The address in an A or AAAA record. None for other types, and if the data do not have the length of an address.
     pub fn address(&self) -> Option<IpAddr> {
         let mut data = self.data;
         let ip = match self.rtype {
@@ -155,29 +156,30 @@ impl<'a> Record<'a> {
         data.is_empty().then_some(ip)
     }
 
-    /// Reads the name that a CNAME or PTR record leads to into `target`. False for any other record, and where the data are
-    /// not just one name.
+    /// Reads the name that a CNAME or PTR record points to into `target`. False for other types, and if the data are
+    /// not exactly one name; `target` is then a valid name without meaning.
     pub fn read_target(&self, target: &mut Name) -> bool {
         let mut data = self.data;
         matches!(self.rtype, RecordType::CNAME | RecordType::PTR)
-            && target.read_over(&mut data).is_ok()
+            && target.overwrite_from(&mut data).is_ok()
             && data.is_empty()
     }
 
-    /// What an NSEC record says, in the restricted form of RFC 6762, section 6.1: the next name and one block, of window 0.
-    /// None in any other record, and where the data have not that form.
+    /// The contents of an NSEC record in the restricted form of RFC 6762, section 6.1: the next domain name and one
+    /// bitmap block. None for other types, and if the data do not have this form. A and AAAA are in block 0, so another
+    /// block lists neither.
     pub fn nsec(&self) -> Option<Nsec<'a>> {
         if self.rtype != RecordType::NSEC {
             return None;
         }
         let (next, mut data) = (self.data, self.data);
         Name::skip(&mut data).ok()?;
-        let window = data.u8().ok()?;
+        let block = data.u8().ok()?;
         let length = data.u8().ok()?;
         let bitmap = data.octets(usize::from(length)).ok()?;
         let has = |rtype: RecordType| {
             let octet = bitmap.get(usize::from(rtype.0 / 8)).copied().unwrap_or(0);
-            window == 0 && octet & (0x80 >> (rtype.0 % 8)) != 0
+            block == 0 && octet & (0x80 >> (rtype.0 % 8)) != 0
         };
         let nsec = Nsec { has_a: has(RecordType::A), has_aaaa: has(RecordType::AAAA), next };
         data.is_empty().then_some(nsec)
@@ -185,7 +187,8 @@ impl<'a> Record<'a> {
 }
 
 impl Nsec<'_> {
-    /// True if the next name parses and is `name`: in multicast DNS it is the owner itself.
+    /// True if the next domain name parses and equals `name`. In multicast DNS it is the owner's own name (RFC 6762,
+    /// section 6.1).
     pub fn leads_to(&self, name: &Name) -> bool {
         name.is_at(self.next)
     }
@@ -197,7 +200,7 @@ mod tests {
 
     use crate::wire::build::{Response, wire};
 
-    /// What `read` makes of the only record of a message.
+    /// Encodes a message with one record of `printer.local`, parses it, and returns what `read` returns for the record.
     fn only_record<T>(rtype: RecordType, data: &[u8], read: impl FnOnce(Record<'_>) -> T) -> T {
         let response = Response::new(0).record(&wire("printer.local"), rtype, 1, 120, data);
         let found = Message::read(response.octets()).unwrap().records().next().unwrap();
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_does_not_parse_asks_about_no_name() {
+    fn a_message_with_a_malformed_question_is_not_about_any_name() {
         let name = Name::from_text(b"printer.local").unwrap();
         let question = Response::new(0).question("printer.local");
         assert!(Message::read(Response::new(0).octets()).unwrap().asks_only_about(&name));
@@ -235,7 +238,7 @@ mod tests {
         let broken = Message::read(broken.octets()).unwrap();
         assert_eq!((broken.questions().count(), broken.records().count()), (0, 1));
         assert!(!broken.asks_only_about(&name));
-        // One that is claimed and not there.
+        // The header counts a question that is missing.
         let mut missing = question.octets().to_vec();
         missing[5] = 2;
         assert!(!Message::read(&missing).unwrap().asks_only_about(&name));
@@ -271,10 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn names_in_data_end_where_the_data_end() {
+    fn a_target_must_fill_the_data_exactly() {
         let desk = wire("desk.local");
         assert_eq!(target(RecordType::PTR, &desk), Name::from_text(b"desk.local").ok());
-        // The compressed form, back to the owner.
+        // Compressed: the pointer leads to the owner's name.
         assert_eq!(target(RecordType::CNAME, b"\x03www\xc0\x0c"), Name::from_text(b"www.printer.local").ok());
         assert!(target(RecordType::PTR, &[desk.as_slice(), b"x"].concat()).is_none());
         assert!(target(RecordType::PTR, &desk[..desk.len() - 1]).is_none());
@@ -282,13 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn nsec_bitmaps() {
+    fn an_nsec_record_lists_the_types_in_its_bitmap() {
         for (what, data, expected) in [
             ("A and AAAA", &b"\xc0\x0c\x00\x04\x40\x00\x00\x08"[..], Some((true, true))),
             ("A, next name compressed", b"\xc0\x0c\x00\x01\x40", Some((true, false))),
             ("AAAA", b"\xc0\x0c\x00\x04\x00\x00\x00\x08", Some((false, true))),
             ("an empty bitmap", b"\xc0\x0c\x00\x00", Some((false, false))),
-            ("window 1", b"\xc0\x0c\x01\x01\x40", Some((false, false))),
+            ("block 1", b"\xc0\x0c\x01\x01\x40", Some((false, false))),
             ("a second block", b"\xc0\x0c\x00\x01\x40\x01\x01\x40", None),
             ("a bitmap past the end", b"\xc0\x0c\x00\x04\x40", None),
         ] {
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_does_not_parse_is_passed_over() {
+    fn malformed_records_do_not_hide_the_others() {
         let owner = wire("printer.local");
         let response = Response::new(0)
             .record(b"\xc0\xff", RecordType::A, 1, 120, &[10, 0, 0, 1]) // the owner points forwards
@@ -318,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_bounded_by_the_octets_there_are() {
+    fn the_size_of_the_message_bounds_the_number_of_records() {
         let response = Response::new(0).record(&wire("printer.local"), RecordType::A, 3, 120, &[10, 0, 0, 1]);
         let mut message = response.octets().to_vec();
         message[6..12].fill(0xff);
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn records_behind_a_broken_question_are_not_guessed_at() {
+    fn records_after_a_missing_question_are_not_read() {
         let response = Response::new(0).address("printer.local", "10.0.0.1");
         let mut message = response.octets().to_vec();
         message[5] = 2;

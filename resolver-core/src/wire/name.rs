@@ -3,7 +3,8 @@
 //! ```text
 //!  7  p  r  i  n  t  e  r  5  l  o  c  a  l  0
 //! ```
-//! Labels are octets, UTF-8 by convention, and kept as they are; letters are compared by ASCII case folding only.
+//! Labels are octets, UTF-8 by convention. They are stored unchanged. Comparison ignores the case of ASCII letters
+//! only.
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -11,17 +12,17 @@ use std::net::IpAddr;
 
 use super::reader::{Reader, WireError};
 
-/// The longest name, in octets of its uncompressed form with the final zero (RFC 1035, section 3.1).
+/// The maximum size of a name, in octets of its uncompressed wire form with the final zero (RFC 1035, section 3.1).
 pub const MAX_NAME: usize = 255;
 
-/// The longest label, in octets.
+/// The maximum size of a label, in octets (RFC 1035, section 3.1).
 const MAX_LABEL: usize = 63;
 
-/// How many compression pointers one name may take. A well-formed name needs at most one for each of its labels,
-/// and no real responder chains more than a few.
+/// The maximum number of compression pointers in one name. A well-formed name needs at most one for each label, and
+/// real responders chain only a few.
 const MAX_HOPS: usize = 32;
 
-/// A valid domain name in uncompressed wire form. Equal and hashed alike without regard to ASCII case.
+/// A valid domain name in uncompressed wire form. Comparison and hashing ignore the case of ASCII letters.
 #[derive(Clone)]
 pub struct Name {
     length: u8,
@@ -31,7 +32,7 @@ pub struct Name {
 /// Why a text is not a domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidName {
-    /// Two dots in a row, a leading dot, or nothing at all.
+    /// Two dots in a row, a leading dot, or no text at all.
     EmptyLabel,
     /// A label of more than 63 octets.
     LabelTooLong,
@@ -42,21 +43,21 @@ pub enum InvalidName {
 }
 
 impl Name {
-    /// The name of no labels.
+    /// The root: the name without labels.
     pub fn root() -> Self {
         Self { length: 1, octets: [0; MAX_NAME] }
     }
 
-    /// What every other name is built up from.
+    /// No octets yet, not even the final zero: a name under construction.
     fn empty() -> Self {
         Self { length: 0, octets: [0; MAX_NAME] }
     }
 
-    /// The name that `text` writes with dots between the labels, and perhaps one behind the last. There are no
-    /// escapes: every other octet stands for itself.
+    /// Parses labels separated by dots, with an optional dot at the end. There are no escapes: every other octet stands
+    /// for itself.
     ///
     /// # Errors
-    /// [`InvalidName`] says what is wrong with it.
+    /// [`InvalidName`]: the first reason why `text` is not a name.
     pub fn from_text(text: &[u8]) -> Result<Self, InvalidName> {
         let text = text.strip_suffix(b".").unwrap_or(text);
         let mut name = Self::empty();
@@ -75,7 +76,7 @@ impl Name {
         name.finish().ok_or(InvalidName::NameTooLong)
     }
 
-    /// The name of an address in reverse notation: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC 1035,
+    /// The name that has the PTR record of an address: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC 1035,
     /// section 3.5; RFC 3596, section 2.5).
     pub fn of_address(ip: IpAddr) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -107,37 +108,36 @@ impl Name {
         name
     }
 
-    /// Reads a name, following compression pointers, and leaves `reader` behind it.
+    /// Reads a name, following compression pointers, and moves `reader` past it.
     ///
-    /// A pointer is followed only into the part of the message before the place where the current run of labels
-    /// began, so no loop is possible.
+    /// A pointer must lead to an offset before the run of labels that it ends, so there can be no loop.
     ///
     /// # Errors
-    /// [`WireError`]; the reader's place is then unspecified.
+    /// [`WireError`]. The position of `reader` is then unspecified.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut name = Self::root();
-        name.read_over(reader)?;
+        name.overwrite_from(reader)?;
         Ok(name)
     }
 
-    /// The same in place of what this name was. (A name that is returned lies on the stack two or three times: it is
-    /// copied from function to function.)
+    /// Like [`Name::read`], but overwrites this name. This saves stack: a returned name is copied from function to
+    /// function, 256 octets each time.
     ///
     /// # Errors
-    /// As [`Name::read`]; this is then the root.
-    pub fn read_over(&mut self, reader: &mut Reader<'_>) -> Result<(), WireError> {
+    /// Those of [`Name::read`]. This name is then the root.
+    pub fn overwrite_from(&mut self, reader: &mut Reader<'_>) -> Result<(), WireError> {
         self.length = 0;
         let read = walk(reader, |label| self.push(label).ok_or(WireError::NameTooLong));
         if read.is_err() {
             self.length = 0;
-            // There is room for one octet.
+            // Cannot fail: there is room for one octet.
             let _ = self.push(&[]);
         }
         read
     }
 
-    /// True if the name at `reader` can be read and is this one. Looks at it where it is: a copy would take 256 octets of
-    /// the caller's stack.
+    /// True if the name at `reader` parses and equals this one. The comparison is in place: a copy would take 256
+    /// octets of the caller's stack.
     pub fn is_at(&self, mut reader: Reader<'_>) -> bool {
         let mut rest = self.as_wire();
         let same = walk(&mut reader, |label| {
@@ -149,25 +149,25 @@ impl Name {
         same.is_ok()
     }
 
-    /// Steps over a name without looking at where its pointer leads.
+    /// Moves `reader` past a name, without following its pointer.
     ///
     /// # Errors
-    /// [`WireError`] if even its end cannot be found.
+    /// [`WireError`] if the end of the name cannot be found.
     pub fn skip(reader: &mut Reader<'_>) -> Result<(), WireError> {
         loop {
-            match Step::read(reader)? {
-                Step::Label(_) => {}
-                Step::End | Step::Pointer(_) => return Ok(()),
+            match Element::read(reader)? {
+                Element::Label(_) => {}
+                Element::End | Element::Pointer(_) => return Ok(()),
             }
         }
     }
 
-    /// The name in uncompressed wire form, its final zero included.
+    /// The name in uncompressed wire form, including the final zero.
     pub fn as_wire(&self) -> &[u8] {
         self.octets.get(..usize::from(self.length)).unwrap_or_default()
     }
 
-    /// The labels from the left, without the root.
+    /// The labels from left to right, without the root's empty label.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.as_wire();
         core::iter::from_fn(move || {
@@ -178,7 +178,7 @@ impl Name {
         })
     }
 
-    /// True if the last label is `local` and there is at least one before it (RFC 6762, section 3).
+    /// True if the last label is `local` and at least one label precedes it (RFC 6762, section 3).
     pub fn is_local(&self) -> bool {
         const SUFFIX: &[u8] = b"\x05local\x00";
         let wire = self.as_wire();
@@ -190,21 +190,21 @@ impl Name {
                 .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
     }
 
-    /// True if a caller may be shown the name as that of a host: every label is UTF-8 without control characters, characters
-    /// that are not seen or that turn the direction of writing, white space, dots or backslashes, and none begins with a
-    /// hyphen, which a program could take for an option.
+    /// True if the name can be returned to a caller as a host name. Every label must be UTF-8 without control
+    /// characters, white space, dots, backslashes, or characters that are invisible or change the direction of text. No
+    /// label may begin with a hyphen, because a program could take the name for an option.
     pub fn is_clean(&self) -> bool {
         self.labels().all(|label| {
             core::str::from_utf8(label).is_ok_and(|label| {
                 !label.starts_with('-')
                     && !label.chars().any(|char| {
-                        char.is_control() || char.is_whitespace() || is_unseen(char) || matches!(char, '.' | '\\')
+                        char.is_control() || char.is_whitespace() || is_invisible(char) || matches!(char, '.' | '\\')
                     })
             })
         })
     }
 
-    /// Hands the name to `write` as text, a piece at a time: dots between the labels, none behind the last.
+    /// Passes the name as text to `write`, in pieces: the labels with dots between them, without a dot at the end.
     pub fn write_text(&self, mut write: impl FnMut(&[u8])) {
         for (index, label) in self.labels().enumerate() {
             if index > 0 {
@@ -214,19 +214,19 @@ impl Name {
         }
     }
 
-    /// The octets that [`Name::write_text`] writes.
+    /// The number of octets that [`Name::write_text`] writes.
     pub fn text_len(&self) -> usize {
-        // Each label's length octet becomes a dot, but for the first, and the final zero goes.
+        // Each length octet except the first becomes a dot, and the final zero is dropped.
         self.as_wire().len().saturating_sub(2)
     }
 
-    /// Adds a label of at most 63 octets; one of none ends the name.
+    /// Appends a label of at most 63 octets; an empty label ends the name. None if the name would be too long.
     fn push(&mut self, label: &[u8]) -> Option<()> {
         self.push_octets(&[u8::try_from(label.len()).ok()?])?;
         self.push_octets(label)
     }
 
-    /// Adds the final zero.
+    /// Appends the final zero. None if the name would be too long.
     fn finish(mut self) -> Option<Self> {
         self.push_octets(&[0])?;
         Some(self)
@@ -241,14 +241,14 @@ impl Name {
     }
 }
 
-/// True for Unicode's format characters that have no form of their own, but change that of others: marks and overrides of
-/// direction, joiners, the byte order mark, the soft hyphen.
-fn is_unseen(char: char) -> bool {
+/// True for Unicode format characters that are invisible but affect how the text around them is displayed: direction
+/// marks and overrides, joiners, the byte order mark, the soft hyphen.
+fn is_invisible(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A name on the wire is not the one it is compared with.
+/// The name in the message is malformed, or is not the one that it is compared with.
 struct Differs;
 
 impl From<WireError> for Differs {
@@ -257,13 +257,13 @@ impl From<WireError> for Differs {
     }
 }
 
-/// Hands each label of the name at `reader` to `each`, and at the end the empty one of the root; leaves `reader` behind the
+/// Passes each label of the name at `reader` to `each`, and finally the root's empty label. Moves `reader` past the
 /// name. [`Name::read`] says which pointers are followed.
 fn walk<E: From<WireError>>(reader: &mut Reader<'_>, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut run_start = reader.offset();
     let Some(mut target) = walk_run(reader, &mut each)? else { return Ok(()) };
     for _ in 0..MAX_HOPS {
-        let mut run = reader.behind(target, run_start)?;
+        let mut run = reader.follow_pointer(target, run_start)?;
         run_start = target;
         match walk_run(&mut run, &mut each)? {
             None => return Ok(()),
@@ -273,28 +273,28 @@ fn walk<E: From<WireError>>(reader: &mut Reader<'_>, mut each: impl FnMut(&[u8])
     Err(WireError::BadPointer.into())
 }
 
-/// The labels up to the end of the name, or to a pointer, whose target is returned.
+/// Passes the labels up to the end of the name, or up to a pointer, to `each`. Returns the target of the pointer.
 fn walk_run<E: From<WireError>>(
     reader: &mut Reader<'_>,
     each: &mut impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<Option<usize>, E> {
     loop {
-        match Step::read(reader)? {
-            Step::Label(label) => each(label)?,
-            Step::Pointer(target) => return Ok(Some(target)),
-            Step::End => return each(&[]).map(|()| None),
+        match Element::read(reader)? {
+            Element::Label(label) => each(label)?,
+            Element::Pointer(target) => return Ok(Some(target)),
+            Element::End => return each(&[]).map(|()| None),
         }
     }
 }
 
-/// One step through a name on the wire.
-enum Step<'a> {
+/// One element of a name in wire form.
+enum Element<'a> {
     Label(&'a [u8]),
     Pointer(usize),
     End,
 }
 
-impl<'a> Step<'a> {
+impl<'a> Element<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let length = reader.u8()?;
         match length >> 6 {
@@ -308,7 +308,7 @@ impl<'a> Step<'a> {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        // Length octets are at most 63 and letters begin at 65, so folding the whole touches letters only.
+        // Length octets are at most 63 and letters start at 65, so folding the whole wire form changes letters only.
         self.as_wire().eq_ignore_ascii_case(other.as_wire())
     }
 }
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_known_where_it_is() {
+    fn a_name_is_compared_in_place() {
         let printer = name("printer.local");
         for (message, at, same) in [
             (&b"\x07printer\x05local\x00"[..], 0, true),
@@ -379,7 +379,7 @@ mod tests {
         ] {
             assert_eq!(is_at(message, at, &printer), same, "{message:?}");
         }
-        // Only ASCII letters have a case; '@' and '`' differ by the case bit.
+        // '@' and '`' differ by the case bit only, but they are not letters.
         assert!(!is_at(b"\x01`\x05local\x00", 0, &name("@.local")));
     }
 
@@ -396,10 +396,10 @@ mod tests {
     }
 
     #[test]
-    fn invalid_texts_say_why() {
+    fn invalid_texts_are_rejected_with_a_reason() {
         let long_label = format!("{}.local", "a".repeat(64));
         let long_name = format!("{}.local", ["a".repeat(63).as_str(); 4].join("."));
-        for (text, why) in [
+        for (text, reason) in [
             ("", InvalidName::EmptyLabel),
             (".", InvalidName::EmptyLabel),
             (".local", InvalidName::EmptyLabel),
@@ -409,7 +409,7 @@ mod tests {
             (&long_name, InvalidName::NameTooLong),
             ("a\nb.local", InvalidName::ControlCharacter),
         ] {
-            assert_eq!(Name::from_text(text.as_bytes()).err(), Some(why), "{text:?}");
+            assert_eq!(Name::from_text(text.as_bytes()).err(), Some(reason), "{text:?}");
         }
     }
 
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_in_reverse_notation() {
+    fn names_of_addresses_are_in_reverse_notation() {
         for (ip, text) in [
             ("169.254.10.0", "0.10.254.169.in-addr.arpa"),
             ("1.20.103.255", "255.103.20.1.in-addr.arpa"),
@@ -433,16 +433,16 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_case_is_folded() {
+    fn comparison_ignores_ascii_case_only() {
         assert_eq!(name("PRINTER.Local"), name("printer.lOCAL"));
         assert_ne!(name("B\u{dc}RO.local"), name("b\u{fc}ro.local"));
         assert_ne!(name("printer.local"), name("printer-local"));
-        // '@' and '`' differ by the case bit, but are no letters.
+        // '@' and '`' differ by the case bit only, but they are not letters.
         assert_ne!(name("@.local"), name("`.local"));
     }
 
     #[test]
-    fn local_names() {
+    fn local_names_have_a_label_before_local() {
         for (text, local) in [
             ("printer.local", true),
             ("a.b.LOCAL.", true),
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn clean_names() {
+    fn clean_names_are_visible_text_and_no_options() {
         for (label, clean) in [
             (&b"printer"[..], true),
             ("b\u{fc}ro".as_bytes(), true),
@@ -482,34 +482,34 @@ mod tests {
     }
 
     #[test]
-    fn pointers_lead_backwards() {
+    fn backward_pointers_are_followed() {
         let message = b"\x05local\x00\x07printer\xc0\x00\x03www\xc0\x07";
         assert_eq!(read(message, 7).unwrap(), name("printer.local"));
         assert_eq!(read(message, 17).unwrap(), name("www.printer.local"));
     }
 
     #[test]
-    fn pointers_elsewhere_are_refused() {
+    fn other_pointers_are_rejected() {
         for (what, message) in [
             ("to itself", &b"\xc0\x00"[..]),
             ("forwards", b"\xc0\x02\x01a\x00"),
-            ("to the start of its own run", b"\x01a\xc0\x00"),
+            ("to the start of the run that it ends", b"\x01a\xc0\x00"),
             ("past the end", b"\xc0\xff"),
         ] {
             assert_eq!(read(message, 0).err(), Some(WireError::BadPointer), "{what}");
         }
-        // Two pointers at each other: the second one's target lies before it, but not before the run it came from.
+        // Two pointers to each other. The target of the second one precedes it, but not the run that it ends.
         assert_eq!(read(b"\xc0\x02\xc0\x00", 2).err(), Some(WireError::BadPointer));
     }
 
     #[test]
-    fn labels_behind_a_pointer_end_before_the_run_that_led_there() {
-        // The label at 0 claims 5 octets, of which the last are the pointer itself.
+    fn labels_at_the_target_of_a_pointer_end_before_the_run_with_the_pointer() {
+        // The label at 0 claims 5 octets, but the pointer begins after 3 of them.
         assert_eq!(read(b"\x05abc\xc0\x00", 4).err(), Some(WireError::Truncated));
     }
 
     #[test]
-    fn hops_are_bounded() {
+    fn the_number_of_pointers_is_limited() {
         let mut message = vec![0u8; 2];
         for hop in 0..200u16 {
             message.extend_from_slice(&(0xc000 | (hop * 2)).to_be_bytes());
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_more_than_255_octets_are_refused() {
+    fn names_of_more_than_255_octets_are_rejected() {
         let mut message = Vec::new();
         for _ in 0..4 {
             message.push(63);
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_labels_and_truncation() {
+    fn reserved_labels_and_truncated_names_are_rejected() {
         assert_eq!(read(b"\x40a", 0).err(), Some(WireError::ReservedLabel));
         assert_eq!(read(b"\x80a", 0).err(), Some(WireError::ReservedLabel));
         for message in [&b""[..], b"\x05loc", b"\x05local", b"\xc0"] {

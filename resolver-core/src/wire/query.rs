@@ -1,34 +1,34 @@
-//! The one-shot query: a header, one question and nothing else.
+//! The one-shot query (RFC 6762, section 5.1): a header and one question.
 //!
-//! Some responders answer only packets with one question, others fall over an EDNS record: querying is done with the
-//! plainest packet there is (RFC 6762, section 5.1).
+//! It has nothing else, because some responders answer only packets with one question, and others fail on an EDNS
+//! record.
 
 use super::name::{MAX_NAME, Name};
 use super::{CLASS_IN, CLASS_TOP_BIT, RecordType};
 
-/// The most octets a query takes: header, name, type and class.
+/// The maximum size of a query, in octets: header, name, type and class.
 pub const MAX_QUERY: usize = 12 + MAX_NAME + 4;
 
 /// A query with one question.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
-    /// The message id, which a unicast reply bears (RFC 6762, section 18.1).
+    /// The message id. A unicast response repeats it (RFC 6762, section 18.1).
     pub id: u16,
-    /// The name asked for.
+    /// The name that it asks about.
     pub name: &'a Name,
-    /// The record type asked for.
+    /// The record type that it asks for.
     pub rtype: RecordType,
-    /// Asks for a unicast response (RFC 6762, section 5.4).
+    /// Whether it requests a unicast response (RFC 6762, section 5.4).
     pub unicast_response: bool,
 }
 
 impl Query<'_> {
-    /// Writes the query into `buffer` and returns the part of it that was used.
+    /// Writes the query to `buffer` and returns the octets written.
     pub fn encode<'b>(&self, buffer: &'b mut [u8; MAX_QUERY]) -> &'b [u8] {
         let class = if self.unicast_response { CLASS_IN | CLASS_TOP_BIT } else { CLASS_IN };
         let fields = [
             &self.id.to_be_bytes()[..],
-            // Flags 0; one question; no record in any section.
+            // Flags 0; one question; no records in any section.
             &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
             self.name.as_wire(),
             &self.rtype.0.to_be_bytes(),
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_a_header_and_a_question() {
+    fn a_query_is_a_header_and_one_question() {
         let name = Name::from_text(b"Printer.local").unwrap();
         let query = Query { id: 0x1234, name: &name, rtype: RecordType::AAAA, unicast_response: false };
         assert_eq!(

@@ -1,21 +1,21 @@
-//! The one place that touches offsets into a received message.
+//! A cursor over a received message: the only code that computes offsets into it.
 
 /// Why a part of a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {
-    /// The message, or the record's data, ends before the field does.
+    /// The message, or the data of the record, ends before the field does.
     Truncated,
-    /// A label's length octet has one of the reserved top bits (RFC 1035, section 4.1.4).
+    /// The top two bits of a label's length octet have a reserved value (RFC 1035, section 4.1.4).
     ReservedLabel,
-    /// A compression pointer that does not lead strictly backwards, or one hop too many.
+    /// A compression pointer does not point backwards, or one name uses too many of them.
     BadPointer,
     /// A name of more than 255 octets (RFC 1035, section 3.1).
     NameTooLong,
 }
 
-/// A cursor over a message, or over the part of it that one record's data may use.
+/// A cursor over a message, or over a part of it such as the data of one record.
 ///
-/// Every reader knows the whole message, because names may point back into it (RFC 1035, section 4.1.4).
+/// A reader of a part keeps the whole message: names in that part may point back into it (RFC 1035, section 4.1.4).
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     message: &'a [u8],
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// True when nothing is left to read.
+    /// True if no octets are left.
     pub fn is_empty(&self) -> bool {
         self.at >= self.end
     }
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// A reader over just the next `count` octets, which this one steps over.
+    /// A reader over the next `count` octets. This reader skips them.
     ///
     /// # Errors
     /// [`WireError::Truncated`] if fewer are left.
@@ -92,16 +92,17 @@ impl<'a> Reader<'a> {
         Ok(Self { message: self.message, at: start, end: self.at })
     }
 
-    /// A reader over the part of the message from `target` up to `limit`, where a compression pointer that stands
-    /// at `limit` leads.
+    /// Follows a compression pointer: a reader from offset `target` up to `run_start`, the offset of the first label in
+    /// the run of labels that the pointer ends.
     ///
     /// # Errors
-    /// [`WireError::BadPointer`] unless `target` lies before `limit`: what a pointer may lead to has been passed.
-    pub fn behind(&self, target: usize, limit: usize) -> Result<Self, WireError> {
-        if target >= limit || limit > self.message.len() {
+    /// [`WireError::BadPointer`] unless `target` is less than `run_start`. Each pointer of a name therefore leads
+    /// further back than the one before.
+    pub fn follow_pointer(&self, target: usize, run_start: usize) -> Result<Self, WireError> {
+        if target >= run_start || run_start > self.message.len() {
             return Err(WireError::BadPointer);
         }
-        Ok(Self { message: self.message, at: target, end: limit })
+        Ok(Self { message: self.message, at: target, end: run_start })
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sub_reader_cannot_leave_its_part() {
+    fn a_sub_reader_ends_where_its_part_ends() {
         let mut reader = Reader::new(&[1, 2, 3]);
         let mut sub = reader.sub(2).unwrap();
         assert_eq!(sub.u16(), Ok(0x0102));
@@ -138,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn behind_leads_only_backwards() {
+    fn pointers_are_followed_only_backwards() {
         let reader = Reader::new(&[1, 2, 3]);
-        assert_eq!(reader.behind(0, 2).unwrap().u16(), Ok(0x0102));
-        assert_eq!(reader.behind(2, 2).err(), Some(WireError::BadPointer));
-        assert_eq!(reader.behind(0, 4).err(), Some(WireError::BadPointer));
+        assert_eq!(reader.follow_pointer(0, 2).unwrap().u16(), Ok(0x0102));
+        assert_eq!(reader.follow_pointer(2, 2).err(), Some(WireError::BadPointer));
+        assert_eq!(reader.follow_pointer(0, 4).err(), Some(WireError::BadPointer));
     }
 }

@@ -1,5 +1,5 @@
-//! What the module would find on this machine: problems in its files, which interfaces it queries and why it skips others, and
-//! whether a firewall drops multicast DNS. Found with the module's own code.
+//! What the module finds on this machine: problems in its files, which interfaces it queries or skips and why, and
+//! whether a firewall drops multicast DNS. Everything is read and tested with the module's own code.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -14,10 +14,10 @@ use resolver_core::policy::NameRange;
 use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
 use resolver_core::{Families, Family, Ids, LookupError};
 
-/// How long this machine's own packet may take to come back.
-const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to wait for this machine's own packet.
+const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The name that the firewall check asks for. No host has it.
+/// The name that the firewall check asks for. No host has this name.
 const PROBE_NAME: &[u8] = b"nss-mdns-check.local";
 
 /// The state of a file.
@@ -27,11 +27,11 @@ pub(crate) enum FileReport {
     Absent,
     /// It cannot be read.
     Unreadable(io::Error),
-    /// It was read. Its problems, each with the path and the line's number.
+    /// It was read. Its problems, each with the path and, where there is one, the line number.
     Read(Vec<String>),
 }
 
-/// Reads the settings, as a lookup would.
+/// Reads the settings as a lookup does. If they cannot be read, they are the defaults.
 pub(crate) fn settings() -> (Config, FileReport) {
     let mut config = Config::default();
     let report = file(config::FILE, |text, report| {
@@ -40,7 +40,7 @@ pub(crate) fn settings() -> (Config, FileReport) {
     (config, report)
 }
 
-/// Reads `/etc/mdns.allow`. True if it exists and allows no name.
+/// Reads `/etc/mdns.allow`. The flag is true if it exists and allows no name.
 pub(crate) fn allowed() -> (bool, FileReport) {
     let mut is_empty = false;
     let report = file(allow::FILE, |text, report| {
@@ -49,6 +49,7 @@ pub(crate) fn allowed() -> (bool, FileReport) {
     (is_empty, report)
 }
 
+/// Reads a file. `read` parses its text, and passes each problem to the function that it is given.
 fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))) -> FileReport {
     match reload::read(path) {
         Ok((text, stamp)) => {
@@ -82,10 +83,10 @@ pub(crate) struct InterfaceReport {
     result: Result<Interface, SkipReason>,
 }
 
-/// All interfaces of this machine, by index.
+/// All interfaces of this machine, sorted by index.
 ///
 /// # Errors
-/// The system calls' error, if nothing could be read.
+/// The error of the system call, if they cannot be read.
 pub(crate) fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, LookupError> {
     let tables = read_tables()?;
     let reports = classify_all(&tables, config).map(|(link, result)| InterfaceReport {
@@ -97,11 +98,11 @@ pub(crate) fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, Lookup
 }
 
 impl InterfaceReport {
-    /// For each family that it is queried over: whether a packet sent to the group arrives at port 5353 of this machine, or a
-    /// firewall drops it.
+    /// For each family that the interface is queried over: true if a packet sent to the group arrives at port 5353 of
+    /// this machine, false if a firewall drops it.
     ///
     /// # Errors
-    /// The reason why this could not be tried.
+    /// The reason why this could not be tested.
     pub(crate) fn loopback(&self) -> impl Iterator<Item = (Family, io::Result<bool>)> {
         let interface = self.result.ok();
         Family::ALL.into_iter().filter_map(move |family| {
@@ -110,7 +111,7 @@ impl InterfaceReport {
         })
     }
 
-    /// True if it is queried.
+    /// True if the module queries this interface.
     pub(crate) fn is_queried(&self) -> bool {
         self.result.is_ok()
     }
@@ -137,8 +138,8 @@ impl fmt::Display for InterfaceReport {
     }
 }
 
-/// Sends a query to the group by `interface` only, and waits for it on the group's address and port 5353. The kernel loops
-/// multicast packets back to this machine, and a firewall treats the copy like a packet from outside.
+/// Sends a query to the group on this interface, and waits for it on the group's address and port 5353. The kernel
+/// loops multicast packets back to this machine, and a firewall treats the copy like a packet from the network.
 fn receives_own_packet(interface: Interface, family: Family) -> io::Result<bool> {
     let one_family = Interface { families: Families::only(family), ..interface };
     let mut sockets = Sockets::open(&Interfaces::only(one_family), true).map_err(io::Error::other)?;
@@ -150,7 +151,7 @@ fn receives_own_packet(interface: Interface, family: Family) -> io::Result<bool>
     let mut packet = [0; MAX_QUERY];
     let packet = query.encode(&mut packet);
     sockets.send(packet, SocketKind::Ephemeral, interface.index, group(family))?;
-    let deadline = Instant::now() + LOOP_TIMEOUT;
+    let deadline = Instant::now() + LOOPBACK_TIMEOUT;
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,5 +1,5 @@
-//! `nss-mdns-check`: reports what the module finds on this machine, with the module's own code. For administrators, and for
-//! `install.sh --check`.
+//! `nss-mdns-check`: reports why the module finds hosts on this machine or not, using the module's own code.
+//! Administrators run it, and so does `install.sh --check`.
 //!
 //! ```text
 //! settings: problem: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
@@ -25,18 +25,18 @@ use crate::machine::{FileReport, InterfaceReport};
 
 const USAGE: &str = "\
 Usage: nss-mdns-check [NAME]...
-Reports problems in the module's settings, the interfaces that it queries, whether a firewall drops multicast DNS (by sending
-one query on each interface), and the addresses of each NAME.
+Reports problems in the module's settings, the interfaces that it queries, whether a firewall drops multicast DNS (by
+sending one query on each interface), and the addresses of each NAME.
 
-Exit status: 0 no problem was found; 1 a line that was printed names a problem; 2 wrong usage.
+Exit status: 0 no problem was found; 1 at least one line reports a problem; 2 wrong usage.
 ";
 
 fn main() -> ExitCode {
     let names: Vec<OsString> = std::env::args_os().skip(1).collect();
     match names.iter().find(|name| name.as_bytes().starts_with(b"-")) {
-        Some(option) if option == "--help" || option == "-h" => return print_and_leave(USAGE),
+        Some(option) if option == "--help" || option == "-h" => return print_and_exit(USAGE),
         Some(option) if option == "--version" => {
-            return print_and_leave(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n"));
+            return print_and_exit(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n"));
         }
         Some(option) => {
             eprintln!("nss-mdns-check: unknown option {}; see nss-mdns-check --help", option.to_string_lossy());
@@ -55,14 +55,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_and_leave(text: &str) -> ExitCode {
+fn print_and_exit(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// The output, and whether it names a problem.
+/// The output, and whether it reports a problem.
 struct Report<W> {
     out: W,
     found_problem: bool,
@@ -80,7 +80,7 @@ impl<W: Write> Report<W> {
         let interfaces = match machine::interfaces(&config) {
             Ok(interfaces) => interfaces,
             Err(error) => {
-                self.bad("interface", format_args!("they cannot be read: {error}"))?;
+                self.bad("interface", format_args!("the interfaces cannot be read: {error}"))?;
                 Vec::new()
             }
         };
@@ -98,7 +98,7 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{subject}: {text}")
     }
 
-    /// Marked in the same way as the problems that `install.sh --check` finds.
+    /// Prints a problem, in the same form as `install.sh --check` does.
     fn bad(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
         self.found_problem = true;
         writeln!(self.out, "{subject}: problem: {text}")
@@ -171,10 +171,11 @@ impl<W: Write> Report<W> {
             range.host_name(text).and_then(|host| resolver.lookup(&host, range, Families::BOTH))
         };
         let start = Instant::now();
+        // `Local` is the range of the minimal services, `Allowed` that of the full services.
         let (minimal, full) = (look_up(NameRange::Local), look_up(NameRange::Allowed));
         let time = format!("{:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
         let not_ours = |found: &Result<Answer, LookupError>| matches!(found, Err(LookupError::NotOurs));
-        let by = match (not_ours(&minimal), not_ours(&full)) {
+        let services = match (not_ours(&minimal), not_ours(&full)) {
             (false, true) => "; by the minimal services only",
             (true, false) => "; by the full services only",
             _ => "",
@@ -183,16 +184,17 @@ impl<W: Write> Report<W> {
         let subject = &format!("lookup {}", name.to_string_lossy());
         match found {
             Ok(answer) => {
-                let addresses: Vec<_> = answer.addresses.iter().map(|address| shown(address, interfaces)).collect();
-                self.good(subject, format_args!("{} ({time}{by})", addresses.join(", ")))
+                let addresses: Vec<_> =
+                    answer.addresses.iter().map(|address| address_text(address, interfaces)).collect();
+                self.good(subject, format_args!("{} ({time}{services})", addresses.join(", ")))
             }
-            Err(error) => self.bad(subject, format_args!("{error} ({time}{by})")),
+            Err(error) => self.bad(subject, format_args!("{error} ({time}{services})")),
         }
     }
 }
 
-/// An address as programs accept it: with its interface if it needs a scope.
-fn shown(address: &Address, interfaces: &[InterfaceReport]) -> String {
+/// An address as programs accept it: with the name of its interface if it needs a scope.
+fn address_text(address: &Address, interfaces: &[InterfaceReport]) -> String {
     let scope = address.scope_id();
     match interfaces.iter().find(|interface| scope != 0 && interface.index == scope) {
         Some(interface) => format!("{}%{}", address.ip, interface.name),

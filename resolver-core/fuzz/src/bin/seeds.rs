@@ -1,6 +1,7 @@
-//! Makes the fuzzer's first inputs from the captured packets: `seeds TESTDATA OUT`, a folder in OUT for each target.
+//! Makes the initial inputs of the fuzzer from the captured packets: `seeds TESTDATA OUT` writes a folder in OUT for
+//! each target.
 //!
-//! A packet's file name ends in how it came: `-unicast-v4.bin`, `-group-v6.bin` and so on.
+//! The name of a packet's file ends in how it arrived: `-unicast-v4.bin`, `-group-v6.bin` and so on.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,17 @@ use std::{env, fs, io};
 use resolver_core::config::SETTINGS;
 use resolver_core::wire::{Message, RecordType};
 
-/// Events of [`resolver_core_fuzz::scene`]: time goes by, the group is asked.
-const A_WHILE: [u8; 2] = [0, 20];
-const ASK_THE_GROUP: [u8; 1] = [3];
+/// Events of [`resolver_core_fuzz::script`]: 20 ms pass; the multicast listeners send queries.
+const WAIT: [u8; 2] = [0, 20];
+const QUERY_BY_LISTENER: [u8; 1] = [3];
 
-/// Of the buffers that answers are encoded into: length, alignment, a caller's tuple, number of addresses, repetitions,
-/// names alike, names of the usual rtype; the addresses follow.
-const ANSWERS: [[u8; 8]; 6] = [
+/// The start of a script for `host_lookup`: two links with both families; both families wanted; printer.local.
+const HOST_SCRIPT: [u8; 3] = [0, 0, 0];
+
+/// Inputs of the target `encode`, up to the addresses: size of the buffer (two octets), its alignment, whether the
+/// caller provides the first tuple, number of addresses, how often it is doubled, whether both names are equal, and the
+/// length of the name's text (0 for printer.local).
+const ENCODE: [[u8; 8]; 6] = [
     [4, 0, 0, 0, 2, 0, 255, 0],
     [4, 0, 3, 1, 2, 0, 255, 0],
     [0, 60, 0, 0, 1, 0, 255, 0],
@@ -34,7 +39,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut conversations: Vec<(String, Vec<u8>)> = Vec::new();
     for file in &files {
-        let (Some(name), Some(rtype)) = (file.file_stem().and_then(|name| name.to_str()), file.extension()) else {
+        let (Some(name), Some(extension)) = (file.file_stem().and_then(|name| name.to_str()), file.extension()) else {
             continue;
         };
         let octets = fs::read(file)?;
@@ -43,11 +48,11 @@ fn main() -> io::Result<()> {
             for (number, message) in netlink_messages(&octets).into_iter().enumerate() {
                 write(&out, "netlink", &format!("{name}-{number}"), message)?;
             }
-        } else if rtype == "bin" {
+        } else if extension == "bin" {
             write(&out, "message", name, &octets)?;
-            write(&out, "answers", name, &[&host_script()[..], &event(name, &octets), &A_WHILE].concat())?;
-            if let Some(ip) = pointed_from(&octets) {
-                write(&out, "pointer", name, &[pointer_script(ip), event(name, &octets)].concat())?;
+            write(&out, "host_lookup", name, &[&HOST_SCRIPT[..], &event(name, &octets), &WAIT].concat())?;
+            if let Some(ip) = reverse_address(&octets) {
+                write(&out, "reverse_lookup", name, &[reverse_script(ip), event(name, &octets)].concat())?;
             }
             let responder = name.split('-').next().unwrap_or(name);
             match conversations.last_mut().filter(|(last, _)| last == responder) {
@@ -57,21 +62,24 @@ fn main() -> io::Result<()> {
         }
     }
     for (responder, events) in conversations {
-        write(&out, "answers", &responder, &[&host_script()[..], &ASK_THE_GROUP, &events].concat())?;
+        write(&out, "host_lookup", &responder, &[&HOST_SCRIPT[..], &QUERY_BY_LISTENER, &events].concat())?;
     }
-    for (number, answer) in ANSWERS.iter().enumerate() {
+    for (number, answer) in ENCODE.iter().enumerate() {
         let addresses: Vec<u8> = (0..64).collect();
         write(&out, "encode", &format!("answer-{number}"), &[&answer[..], &addresses].concat())?;
     }
-    for rtype in ["bridge", "bond", "team", "openvswitch", "vrf"] {
-        write(&out, "netlink", &format!("member-of-{rtype}"), &member_of(rtype))?;
+    for kind in ["bridge", "bond", "team", "openvswitch", "vrf"] {
+        write(&out, "netlink", &format!("member-of-{kind}"), &member_of(kind))?;
+    }
+    for length in 14..18 {
+        write(&out, "netlink", &format!("name-of-{length}"), &link_message(&attribute(3, &vec![b'a'; length])))?;
     }
     for (number, setting) in SETTINGS.iter().enumerate() {
         let lines = format!("\0{} = {}\n# so\n{} = x\n", setting.key, setting.default, setting.key);
         write(&out, "files", &format!("setting-{number}"), lines.as_bytes())?;
     }
     write(&out, "files", "allowed", b"\x01\x0dprinter.local# ours\n.local\n.local.\n*\n")?;
-    // What no responder sends, and no fuzzer finds soon: names at the limits.
+    // Names at the limits, which no responder sends, and which a fuzzer takes long to find.
     for hops in 31..35 {
         write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;
     }
@@ -81,51 +89,58 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The messages of a netlink datagram, each to be fuzzed alone; none of what is no datagram.
+/// The messages in a netlink datagram, up to the first malformed one.
 fn netlink_messages(mut rest: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
     while let Some(length) = rest.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
-        let Some((message, behind)) = rest.split_at_checked(length.next_multiple_of(4)).filter(|_| length > 0) else {
+        let Some((message, after)) = rest.split_at_checked(length.next_multiple_of(4)).filter(|_| length > 0) else {
             break;
         };
         messages.push(message);
-        rest = behind;
+        rest = after;
     }
     messages
 }
 
-/// The netlink message of a link that is a member of another of this rtype.
-fn member_of(rtype: &str) -> Vec<u8> {
-    let attribute = |number: u16, value: &[u8]| {
-        let length = u16::try_from(4 + value.len()).expect("short");
-        let mut attribute = [&length.to_ne_bytes()[..], &number.to_ne_bytes(), value].concat();
-        attribute.resize(attribute.len().next_multiple_of(4), 0);
-        attribute
-    };
-    // IFLA_LINKINFO, and in it IFLA_INFO_SLAVE_KIND.
-    let name = [rtype.as_bytes(), &[0]].concat();
-    let body = [&[0; 16][..], &attribute(18, &attribute(4, &name))].concat();
+/// The netlink message of a link that is a member of a master of this kind.
+fn member_of(kind: &str) -> Vec<u8> {
+    // IFLA_INFO_SLAVE_KIND in an IFLA_LINKINFO.
+    let kind = [kind.as_bytes(), &[0]].concat();
+    link_message(&attribute(18, &attribute(4, &kind)))
+}
+
+/// The netlink message of a link with these attributes.
+fn link_message(attributes: &[u8]) -> Vec<u8> {
+    let body = [&[0; 16][..], attributes].concat();
     let length = u32::try_from(16 + body.len()).expect("short");
-    // RTM_NEWLINK, in answer to a request numbered as the resolver numbers it.
+    // RTM_NEWLINK, with the sequence number of the resolver's request (RTM_GETLINK).
     [&length.to_ne_bytes()[..], &16u16.to_ne_bytes(), &[0; 2], &18u32.to_ne_bytes(), &[0; 4], &body].concat()
 }
 
-/// A response with the PTR record of a root that takes so many pointers to get to.
+/// A netlink attribute, with padding.
+fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).expect("short");
+    let mut attribute = [&length.to_ne_bytes()[..], &number.to_ne_bytes(), value].concat();
+    attribute.resize(attribute.len().next_multiple_of(4), 0);
+    attribute
+}
+
+/// A response whose PTR record points to the root, through this many compression pointers.
 fn many_hops(hops: u16) -> Vec<u8> {
     let (start, fields) = (12 + 11, [0, 99, 0, 1, 0, 0, 0, 9]);
     let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0];
     octets.extend_from_slice(&fields);
-    // The data of a first record: an end, and pointers, each to what is before it.
+    // The data of the first record: a root label, and pointers, each to the item before it.
     octets.extend_from_slice(&(1 + 2 * (hops - 1)).to_be_bytes());
     octets.push(0);
-    let place = |hop: u16| if hop == 0 { start } else { start + 1 + 2 * (hop - 1) };
-    (0..hops - 1).for_each(|hop| octets.extend_from_slice(&(0xc000 | place(hop)).to_be_bytes()));
+    let offset = |hop: u16| if hop == 0 { start } else { start + 1 + 2 * (hop - 1) };
+    (0..hops - 1).for_each(|hop| octets.extend_from_slice(&(0xc000 | offset(hop)).to_be_bytes()));
     octets.extend_from_slice(&[0, 0, 12, 0, 1, 0, 0, 0, 9, 0, 2]);
-    octets.extend_from_slice(&(0xc000 | place(hops - 1)).to_be_bytes());
+    octets.extend_from_slice(&(0xc000 | offset(hops - 1)).to_be_bytes());
     octets
 }
 
-/// A response with an A record whose owner takes so many octets.
+/// A response with an A record whose owner's name has this many octets in wire form.
 fn long_name(length: usize) -> Vec<u8> {
     let mut octets = vec![0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0];
     let mut left = length - 1;
@@ -144,20 +159,15 @@ fn write(out: &Path, target: &str, name: &str, octets: &[u8]) -> io::Result<()> 
     fs::write(out.join(target).join(name), octets)
 }
 
-/// Two links with both families; both wanted; printer.local.
-fn host_script() -> [u8; 3] {
-    [0, 0, 0]
-}
-
-/// Two links with both families, and an address.
-fn pointer_script(ip: IpAddr) -> Vec<u8> {
+/// The start of a script for `reverse_lookup`: two links with both families, and the address.
+fn reverse_script(ip: IpAddr) -> Vec<u8> {
     match ip {
         IpAddr::V4(ip) => [&[0, 254][..], &ip.octets()].concat(),
         IpAddr::V6(ip) => [&[0, 255][..], &ip.octets()].concat(),
     }
 }
 
-/// A packet that comes as its name says, from a neighbour.
+/// The event that a packet arrives from a host on the link, in the way that its file name says.
 fn event(name: &str, octets: &[u8]) -> Vec<u8> {
     let mut flags = 16;
     flags |= u8::from(name.contains("-group-v"));
@@ -166,8 +176,8 @@ fn event(name: &str, octets: &[u8]) -> Vec<u8> {
     [&[4, flags, 0, 0, 0][..], &length, octets].concat()
 }
 
-/// The address that the owner of a PTR record is, in reverse notation.
-fn pointed_from(octets: &[u8]) -> Option<IpAddr> {
+/// The address whose reverse notation is the owner of the first PTR record.
+fn reverse_address(octets: &[u8]) -> Option<IpAddr> {
     let message = Message::read(octets).ok()?;
     let owner = message.records().find(|record| record.rtype == RecordType::PTR)?.owner()?;
     let mut labels: Vec<_> = owner.labels().filter_map(|label| std::str::from_utf8(label).ok()).collect();

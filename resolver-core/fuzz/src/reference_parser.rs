@@ -1,38 +1,39 @@
-//! A second reading of messages (RFC 1035, section 4.1), written to be checked against and not to be fast.
+//! A second, independent parser of messages (RFC 1035, section 4.1), to compare the resolver's parser with. It need not
+//! be fast.
 //!
-//! The rules are those that `resolver_core::wire` documents: a compression pointer leads to a place before the run of
-//! labels that it ends, that run's labels end before the place which led there, at most 32 pointers, at most 255 octets.
+//! The rules are those that `resolver_core::wire` documents. A compression pointer leads to an offset before the run of
+//! labels that it ends, and the labels there must end before that run. A name has at most 32 pointers and 255 octets.
 
 use std::net::IpAddr;
 
-/// A message, read to the end at once.
+/// A message, parsed as a whole.
 #[derive(Debug)]
 pub struct Message<'a> {
     pub id: u16,
     pub flags: u16,
-    /// The name of each question, None where it is broken; shorter than claimed where the message ends early.
+    /// The name of each question, None if it is malformed. Fewer than the header counts if the message ends early.
     pub questions: Vec<Option<Vec<u8>>>,
-    /// How many there should be.
+    /// The number of questions in the header.
     pub question_count: usize,
-    /// Those whose end can be found.
+    /// The records, up to the first whose end cannot be found.
     pub records: Vec<Record<'a>>,
 }
 
 /// A record of a message.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// In wire form, uncompressed; None where it is broken.
+    /// In uncompressed wire form. None if it is malformed.
     pub owner: Option<Vec<u8>>,
     pub rtype: u16,
     pub class: u16,
     pub ttl: u32,
     pub data: &'a [u8],
-    whole: &'a [u8],
+    message: &'a [u8],
     data_at: usize,
 }
 
 impl<'a> Message<'a> {
-    /// None if there is no whole header.
+    /// None if the header is truncated.
     pub fn read(octets: &'a [u8]) -> Option<Self> {
         let count = |at| number(octets, at).map(usize::from);
         let (question_count, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
@@ -57,7 +58,7 @@ impl<'a> Message<'a> {
         Some(message)
     }
 
-    /// A response to a standard query, without an error.
+    /// True for a response to a standard query, without an error.
     pub fn is_response(&self) -> bool {
         let (response, opcode, error) = (self.flags >> 15, self.flags >> 11 & 15, self.flags & 15);
         (response, opcode, error) == (1, 0, 0)
@@ -75,13 +76,13 @@ impl<'a> Record<'a> {
             class: number(octets, fields + 2)?,
             ttl: u32::from(number(octets, fields + 4)?) << 16 | u32::from(number(octets, fields + 6)?),
             data,
-            whole: octets,
+            message: octets,
             data_at: fields + 10,
         };
         Some((record, fields + 10 + length))
     }
 
-    /// The address, of an A or AAAA record.
+    /// The address in an A or AAAA record.
     pub fn address(&self) -> Option<IpAddr> {
         match self.rtype {
             1 => <[u8; 4]>::try_from(self.data).ok().map(IpAddr::from),
@@ -90,18 +91,18 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The name, of a CNAME or PTR record.
+    /// The name that a CNAME or PTR record points to.
     pub fn target(&self) -> Option<Vec<u8>> {
         let end = self.data_at + self.data.len();
-        let (target, behind) = name(self.whole, self.data_at, end)?;
-        (matches!(self.rtype, 5 | 12) && behind == end).then_some(target)
+        let (target, name_end) = name(self.message, self.data_at, end)?;
+        (matches!(self.rtype, 5 | 12) && name_end == end).then_some(target)
     }
 
-    /// Next name, and whether the first block says that there is A and AAAA, of an NSEC record with one block.
-    pub fn denial(&self) -> Option<(Vec<u8>, bool, bool)> {
+    /// The next domain name in an NSEC record with one block, and whether the block lists A and AAAA.
+    pub fn nsec(&self) -> Option<(Vec<u8>, bool, bool)> {
         let end = self.data_at + self.data.len();
-        let (next, at) = name(self.whole, self.data_at, end).filter(|_| self.rtype == 47)?;
-        let block = &self.whole[at..end];
+        let (next, at) = name(self.message, self.data_at, end).filter(|_| self.rtype == 47)?;
+        let block = &self.message[at..end];
         if block.len() < 2 || block.len() != 2 + usize::from(block[1]) {
             return None;
         }
@@ -111,8 +112,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Two names in wire form, ASCII case folded.
-pub fn same(one: &[u8], other: &[u8]) -> bool {
+/// True if two names in wire form differ at most in the case of ASCII letters.
+pub fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
@@ -127,20 +128,21 @@ pub fn labels(wire: &[u8]) -> Vec<&[u8]> {
     labels
 }
 
-/// Under `.local`, and every label fit to be shown.
+/// True if the name is under `.local`, and every label can be shown to users.
 pub fn is_clean_and_local(wire: &[u8]) -> bool {
     let labels = labels(wire);
     labels.len() > 1
         && labels.last().is_some_and(|last| last.eq_ignore_ascii_case(b"local"))
         && labels.iter().all(|label| match std::str::from_utf8(label) {
-            Ok(text) => !text.starts_with('-') && !text.contains(is_unfit),
+            Ok(text) => !text.starts_with('-') && !text.contains(is_forbidden),
             Err(_) => false,
         })
 }
 
-/// What may not be shown in a host's name: it separates, controls, cannot be seen, or turns what is around it.
-fn is_unfit(char: char) -> bool {
-    let unseen: [(u32, u32); 7] = [
+/// True for characters that must not be shown in a host name: separators, control characters, and characters that are
+/// invisible or change the direction of text.
+fn is_forbidden(char: char) -> bool {
+    let invisible: [(u32, u32); 7] = [
         (0xad, 0xad),
         (0x61c, 0x61c),
         (0x180e, 0x180e),
@@ -152,13 +154,14 @@ fn is_unfit(char: char) -> bool {
     char.is_control()
         || char.is_whitespace()
         || "\\.".contains(char)
-        || unseen.iter().any(|&(first, last)| (first..=last).contains(&char.into()))
+        || invisible.iter().any(|&(first, last)| (first..=last).contains(&char.into()))
 }
 
 fn number(octets: &[u8], at: usize) -> Option<u16> {
     Some(u16::from(*octets.get(at)?) << 8 | u16::from(*octets.get(at + 1)?))
 }
 
+/// The offset after the name at `at`, whose pointer is not followed.
 fn end_of_name(octets: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *octets.get(at)? {
@@ -173,9 +176,9 @@ fn end_of_name(octets: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The name at `at`, uncompressed, and where the octets behind it begin.
+/// The name at `at` in uncompressed wire form, and the offset after it. Its labels must end before `end`.
 fn name(octets: &[u8], mut at: usize, mut end: usize) -> Option<(Vec<u8>, usize)> {
-    let (mut wire, mut behind, mut run, mut hops) = (Vec::new(), None, at, 0);
+    let (mut wire, mut name_end, mut run, mut hops) = (Vec::new(), None, at, 0);
     loop {
         let part = octets.get(..end)?;
         match *part.get(at)? {
@@ -187,13 +190,13 @@ fn name(octets: &[u8], mut at: usize, mut end: usize) -> Option<(Vec<u8>, usize)
                 }
                 at = next;
                 if length == 0 {
-                    return Some((wire, behind.unwrap_or(at)));
+                    return Some((wire, name_end.unwrap_or(at)));
                 }
             }
             64..192 => return None,
             high => {
                 let target = usize::from(high & 63) * 256 + usize::from(*part.get(at + 1)?);
-                behind.get_or_insert(at + 2);
+                name_end.get_or_insert(at + 2);
                 hops += 1;
                 if target >= run || hops > 32 {
                     return None;
