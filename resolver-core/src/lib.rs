@@ -57,5 +57,5 @@ pub use config::Config;
 pub use error::LookupError;
 pub use host_name::HostName;
 pub use ids::Ids;
-pub use lookup::answer::{Answer, Pointer};
+pub use lookup::answer::{Answer, Pointer, Unknown};
 pub use resolver::Resolver;

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
-use resolver_core::Address;
+use resolver_core::{Address, Unknown};
 
 use super::*;
 
@@ -93,7 +93,9 @@ fn link_local(number: u16) -> IpAddr {
 
 fn answer(canonical: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Answer {
     let addresses = addresses.into_iter().map(|ip| Address { ip, interface: 3 }).collect();
-    Answer { canonical: name(canonical), addresses, absent: Families::default(), expires: Instant::now() }
+    let now = Instant::now();
+    let unknown = Unknown { families: Families::NONE, expires: now };
+    Answer { canonical: name(canonical), addresses, absent: Families::NONE, unknown, expires: now }
 }
 
 /// `count` addresses: IPv4, IPv6 and IPv6 link-local in turn.
