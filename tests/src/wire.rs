@@ -4,28 +4,7 @@
 //! come from the tests' own LAN; one that does not parse is passed over.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Record types, by their numbers.
-pub mod types {
-    /// IPv4 address.
-    pub const A: u16 = 1;
-    /// Alias.
-    pub const CNAME: u16 = 5;
-    /// Name of an address.
-    pub const PTR: u16 = 12;
-    /// IPv6 address.
-    pub const AAAA: u16 = 28;
-    /// Which types a name has (RFC 6762 section 6.1).
-    pub const NSEC: u16 = 47;
-    /// Any type, in questions.
-    pub const ANY: u16 = 255;
-}
-
-/// The class of all names here, and the bit above it: "unicast, please" in a question, "forget what you
-/// had" in a record (RFC 6762 sections 5.4 and 10.2).
-pub const IN: u16 = 1;
-/// See [`IN`].
-pub const TOP_BIT: u16 = 0x8000;
+use test_packet::{Packet, Section, nsec_data, pointer, types, wire};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,11 +60,6 @@ pub struct Message {
     pub has_empty_record: bool,
 }
 
-/// The bit that tells a response from a query.
-pub const RESPONSE: u16 = 0x8000;
-/// The bit that says that the sender is the authority.
-pub const AUTHORITATIVE: u16 = 0x0400;
-
 impl Message {
     /// Reads a message. Records of types that are not known here are left out.
     pub fn parse(packet: &[u8]) -> Option<Message> {
@@ -111,22 +85,27 @@ impl Message {
         Some(message)
     }
 
-    /// Writes a message. Names are written in full, but for the next name of an NSEC that asks otherwise.
+    /// Writes a message. Names are not compressed, except the next name of an NSEC record that says so.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut packet = Vec::new();
-        let counts = [self.questions.len(), self.answers.len(), 0, self.additional.len()];
-        for word in [self.id, self.flags].into_iter().chain(counts.map(count)) {
-            packet.extend(word.to_be_bytes());
+        let mut packet = Packet::new(self.id).flags(self.flags);
+        for Question { name, rtype, class } in &self.questions {
+            packet = packet.question_with(name, *rtype, *class);
         }
-        for question in &self.questions {
-            put_name(&mut packet, &question.name);
-            packet.extend(question.rtype.to_be_bytes());
-            packet.extend(question.class.to_be_bytes());
+        packet = self.answers.iter().fold(packet, add_record).section(Section::Additional);
+        self.additional.iter().fold(packet, add_record).into_octets()
+    }
+}
+
+fn add_record(packet: Packet, record: &Record) -> Packet {
+    let Record { name, class, ttl, data } = record;
+    let (owner, rtype) = (packet.len(), data.rtype());
+    match data {
+        Data::Address(address) => packet.address_with(name, *class, *ttl, *address),
+        Data::Alias(target) | Data::Pointer(target) => packet.record_with(name, rtype, *class, *ttl, &wire(target)),
+        Data::Types(compressed, types) => {
+            let data = if *compressed { nsec_data(&pointer(owner), 0, types) } else { nsec_data(name, 0, types) };
+            packet.record_with(name, rtype, *class, *ttl, &data)
         }
-        for record in self.answers.iter().chain(&self.additional) {
-            put_record(&mut packet, record);
-        }
-        packet
     }
 }
 
@@ -157,58 +136,8 @@ pub fn reverse_name(address: IpAddr) -> String {
     }
 }
 
-/// Lengths here are those of the tests' own short lists.
-fn count(length: usize) -> u16 {
-    u16::try_from(length).unwrap_or(u16::MAX)
-}
-
-fn put_name(packet: &mut Vec<u8>, name: &str) {
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        packet.extend(u8::try_from(label.len()));
-        packet.extend(label.as_bytes());
-    }
-    packet.push(0);
-}
-
-fn put_record(packet: &mut Vec<u8>, record: &Record) {
-    let owner = packet.len();
-    put_name(packet, &record.name);
-    packet.extend(record.data.rtype().to_be_bytes());
-    packet.extend(record.class.to_be_bytes());
-    packet.extend(record.ttl.to_be_bytes());
-    let mut data = Vec::new();
-    match &record.data {
-        Data::Address(IpAddr::V4(address)) => data.extend(address.octets()),
-        Data::Address(IpAddr::V6(address)) => data.extend(address.octets()),
-        Data::Alias(target) | Data::Pointer(target) => put_name(&mut data, target),
-        Data::Types(compressed, types) => {
-            match compressed {
-                true => data.extend((0xc000 | count(owner)).to_be_bytes()),
-                false => put_name(&mut data, &record.name),
-            }
-            put_bitmap(&mut data, types);
-        }
-    }
-    packet.extend(count(data.len()).to_be_bytes());
-    packet.extend(data);
-}
-
-/// The bitmap of window 0, of types below 256 (RFC 4034 section 4.1.2).
-fn put_bitmap(data: &mut Vec<u8>, types: &[u16]) {
-    let mut bitmap = [0u8; 32];
-    for rtype in types {
-        if let Some(octet) = bitmap.get_mut(usize::from(rtype / 8)) {
-            *octet |= 0x80 >> (rtype % 8);
-        }
-    }
-    let length = bitmap.iter().rposition(|octet| *octet != 0).map_or(1, |last| last + 1);
-    data.push(0);
-    data.extend(u8::try_from(length));
-    data.extend(&bitmap[..length]);
-}
-
 /// Reads a name; returns it and where it ends. Pointers lead strictly backwards.
-fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
+pub fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
     let (mut labels, mut at, mut end, mut limit) = (Vec::new(), start, None, packet.len());
     loop {
         let length = usize::from(*packet.get(at)?);
@@ -252,6 +181,7 @@ fn parse_data(packet: &[u8], rtype: u16, start: usize, end: usize) -> Option<Dat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_packet::{IN, RESPONSE};
 
     #[test]
     fn a_message_that_was_written_reads_the_same() {

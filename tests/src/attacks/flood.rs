@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet, RESPONSE, pointer, types, wire_of_labels};
 
 use super::frame::{Datagram, group_mac};
 use super::link::Link;
-use super::packet::{Packet, labels_of, pointer};
 use super::scene::{Query, Scene, Victim};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Message, RESPONSE, types};
+use crate::wire::Message;
 
 /// How long it lasts.
 const LENGTH: Duration = Duration::from_millis(2500);
@@ -69,7 +68,7 @@ fn packets(query: &Query, victim: &Victim, kind: &str) -> Result<Vec<Vec<u8>>, S
     let scene = Scene { query, earlier: &[], victims: std::slice::from_ref(victim) };
     let message = match kind {
         // The right id and question; the address is another name's.
-        "others" => scene.forged_for(&super::packet::wire("other.local")),
+        "others" => scene.forged_for(&test_packet::wire("other.local")),
         // As many records as a frame holds, every owner at the end of thirty pointers.
         "heavy" => heavy(&scene),
         // The same, every owner of 126 labels: more work than there is time for.
@@ -77,16 +76,16 @@ fn packets(query: &Query, victim: &Victim, kind: &str) -> Result<Vec<Vec<u8>>, S
         "garbage" => Packet::new(query.id).raw(&[0xa5; 40]),
         _ => return Err(format!("{kind}: others, heavy, crushing or garbage")),
     };
-    let source = SocketAddr::new(scene.neighbour(0, false), PORT);
+    let source = SocketAddr::new(scene.neighbour(0, false), MDNS_PORT);
     let querier = SocketAddr::new(query.ip, query.port);
-    let to = [querier, (GROUP_V4, PORT).into()];
-    let payload = message.octets();
+    let to = [querier, (GROUP_V4, MDNS_PORT).into()];
+    let payload = message.into_octets();
     let datagrams = to.map(|destination| Datagram { source, destination, hop_limit: 255, payload: &payload });
     Ok(datagrams.iter().flat_map(Datagram::packets).collect())
 }
 
 fn heavy(scene: &Scene<'_>) -> Packet {
-    let mut packet = scene.response().claim_questions(0).cut(12);
+    let mut packet = Packet::new(scene.query.id);
     // The chain of pointers is the data of a first record, of a type that nobody reads.
     let data = packet.len() + 11;
     let mut chain = b"\x01x\x00".to_vec();
@@ -94,7 +93,7 @@ fn heavy(scene: &Scene<'_>) -> Packet {
         chain.extend(pointer(if hop == 0 { data } else { data + 1 + 2 * hop }));
     }
     let last = data + chain.len() - 2;
-    packet = packet.record(b"\x00", 16, &chain);
+    packet = packet.record(&[0], types::TXT, &chain);
     while packet.len() < 1400 {
         packet = packet.record(&pointer(last), types::A, &[10, 66, 6, 6]);
     }
@@ -102,9 +101,9 @@ fn heavy(scene: &Scene<'_>) -> Packet {
 }
 
 fn crushing(scene: &Scene<'_>) -> Packet {
-    let mut packet = scene.response().claim_questions(0).cut(12);
+    let mut packet = Packet::new(scene.query.id);
     let labels = packet.len() + 11;
-    packet = packet.record(b"\x00", 16, &labels_of(&[b"x".as_slice(); 126]));
+    packet = packet.record(&[0], types::TXT, &wire_of_labels(&[b"x".as_slice(); 126]));
     while packet.len() < 1400 {
         packet = packet.record(&pointer(labels), types::A, &[10, 66, 6, 6]);
     }

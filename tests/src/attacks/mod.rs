@@ -11,7 +11,6 @@
 //! | module | subject |
 //! |---|---|
 //! | `table` | the attacks: what is sent, and why it must fail |
-//! | `packet` | messages, right and wrong, field by field |
 //! | `scene` | what an attack starts from (the query it saw) and what it sends |
 //! | `frame` | IP and UDP as octets |
 //! | `link` | packet sockets |
@@ -23,7 +22,6 @@ pub mod ask;
 pub mod flood;
 pub mod frame;
 pub mod link;
-pub mod packet;
 pub mod program;
 pub mod scene;
 pub mod table;

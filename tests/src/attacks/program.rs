@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, RESPONSE};
 
 use super::frame::{Datagram, group_mac, route};
 use super::link::Link;
 use super::scene::{Query, Scene, Shot, To, Via, Victim};
 use super::table::{self, Attack};
 use super::{ask, flood};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Message, RESPONSE};
+use crate::wire::Message;
 
 /// Where the attacker behind the router takes its orders.
 pub const ORDERS: u16 = 9999;
@@ -126,7 +126,7 @@ impl Attacker {
     }
 
     fn send(&self, number: usize, shot: &Shot) {
-        let group = if shot.over_v6 { (GROUP_V6, PORT).into() } else { SocketAddr::from((GROUP_V4, PORT)) };
+        let group = if shot.over_v6 { (GROUP_V6, MDNS_PORT).into() } else { SocketAddr::from((GROUP_V4, MDNS_PORT)) };
         let destination = match shot.to {
             To::Group => group,
             To::At(ip, port) => (ip, port).into(),
@@ -154,7 +154,7 @@ impl Attacker {
 /// The questions of a query to the group.
 fn queries(datagram: &Datagram<'_>, link: usize) -> Vec<Query> {
     let message = Message::parse(datagram.payload).filter(|message| message.flags & RESPONSE == 0);
-    let Some(message) = message.filter(|_| datagram.destination.port() == PORT) else { return Vec::new() };
+    let Some(message) = message.filter(|_| datagram.destination.port() == MDNS_PORT) else { return Vec::new() };
     let (ip, port) = (datagram.source.ip(), datagram.source.port());
     let query = |question: crate::wire::Question| Query {
         link,

@@ -1,8 +1,7 @@
 //! What an attack starts from and what it sends.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::packet::{Packet, wire};
+use test_packet::{Packet, types, wire};
 
 /// The addresses that no lookup may return unless the table says so.
 pub const EVIL_V4: Ipv4Addr = Ipv4Addr::new(10, 66, 6, 6);
@@ -130,7 +129,7 @@ impl Scene<'_> {
 
     /// A response to a reverse lookup, with this target.
     pub fn pointing_to(&self, target: &[u8]) -> Packet {
-        self.response().record(&self.name(), crate::wire::types::PTR, target)
+        self.response().record(&self.name(), types::PTR, target)
     }
 
     /// A packet to the querier's own address and port, from a neighbour of its.
@@ -144,7 +143,7 @@ impl Scene<'_> {
             to: To::At(ip, port),
             hop_limit: 255,
             delay: 0,
-            payload: packet.octets(),
+            payload: packet.into_octets(),
         }
     }
 

@@ -2,14 +2,14 @@
 //! the replies.
 
 use crate::netif::index;
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Data, IN, Message, Question, types};
+use crate::wire::{Data, Message};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::num::NonZeroU32;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime};
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet, types};
 
 /// How long replies are waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -45,8 +45,10 @@ pub(super) fn ask(name: &str, asked: Asked) -> Result<Replies, String> {
     let interface = index("eth0").and_then(NonZeroU32::new).ok_or("no eth0")?;
     let v4 = open_v4(interface).map_err(|why| format!("socket: {why}"))?;
     let v6 = open_v6(interface.get()).map_err(|why| format!("socket: {why}"))?;
-    let groups: [SocketAddr; 2] =
-        [SocketAddrV4::new(GROUP_V4, PORT).into(), SocketAddrV6::new(GROUP_V6, PORT, 0, interface.get()).into()];
+    let groups: [SocketAddr; 2] = [
+        SocketAddrV4::new(GROUP_V4, MDNS_PORT).into(),
+        SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, interface.get()).into(),
+    ];
     let [a, aaaa] = [types::A, types::AAAA].map(|rtype| query(name, rtype));
     let start = Instant::now();
     let mut sent = vec![v4.send_to(&a, groups[0])];
@@ -74,8 +76,7 @@ fn query(name: &str, rtype: u16) -> Vec<u8> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let [_, _, high, low] = (now / 16).to_be_bytes();
     let id = u16::from_be_bytes([high, low]).wrapping_add(rtype);
-    let question = Question { name: name.into(), rtype, class: IN };
-    Message { id, questions: vec![question], ..Message::default() }.bytes()
+    Packet::query(id).question(name, rtype).into_octets()
 }
 
 fn open_v4(interface: NonZeroU32) -> io::Result<UdpSocket> {

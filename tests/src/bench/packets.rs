@@ -1,11 +1,11 @@
 //! The packets of an interface with the kernel's time stamps: what a lookup sends, and when it began to.
 
 use crate::netif::index;
-use crate::wire::RESPONSE;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
+use test_packet::RESPONSE;
 
 /// `ioctl_sockios(7)`: the time of the packet that was read last. Not in the libc crate.
 const SIOCGSTAMPNS: libc::c_ulong = 0x8907;

@@ -8,7 +8,6 @@ use super::shared_object::{Names, SUCCESS};
 use super::stats::{Samples, nanoseconds};
 use super::{bare, confine};
 use crate::netif::index;
-use crate::scripted::{GROUP_V4, GROUP_V6};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -16,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
+use test_packet::{GROUP_V4, GROUP_V6};
 
 type Addresses = BTreeSet<IpAddr>;
 

@@ -8,14 +8,11 @@
 //! | any other under `.local` | an IPv4 and an IPv6 address |
 //! | the reverse of a link-local address | the name `reverse.local`; none, if the address ends in `dead` |
 
-use crate::wire::{Message, types};
+use crate::wire::{Message, Question, parse_name};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::time::Duration;
-
-const PORT: u16 = 5353;
-const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+use test_packet::{GROUP_V4, GROUP_V6, IN, MDNS_PORT, Packet, pointer, types};
 
 /// Says `ready` when it listens on `eth0`, then answers until it is killed.
 ///
@@ -35,7 +32,7 @@ pub fn main() -> Result<(), String> {
 
 fn open_v4() -> std::io::Result<UdpSocket> {
     let socket = open(Domain::IPV4)?;
-    socket.bind(&SocketAddr::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    socket.bind(&SocketAddr::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, MDNS_PORT)).into())?;
     socket.join_multicast_v4(&GROUP_V4, &Ipv4Addr::new(10, 77, 1, 1))?;
     Ok(socket.into())
 }
@@ -43,7 +40,7 @@ fn open_v4() -> std::io::Result<UdpSocket> {
 fn open_v6(index: u32) -> std::io::Result<UdpSocket> {
     let socket = open(Domain::IPV6)?;
     socket.set_only_v6(true)?;
-    socket.bind(&SocketAddr::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0)).into())?;
+    socket.bind(&SocketAddr::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, MDNS_PORT, 0, 0)).into())?;
     socket.join_multicast_v6(&GROUP_V6, index)?;
     socket.set_unicast_hops_v6(255)?;
     Ok(socket.into())
@@ -62,7 +59,7 @@ fn serve(socket: UdpSocket) {
     while let Ok((length, source)) = socket.recv_from(&mut buffer) {
         let packet = buffer.get(..length).unwrap_or_default();
         // Answered like a legacy unicast query (RFC 6762 section 6.7): one question, from an ephemeral port.
-        let Some(query) = Message::parse(packet).filter(|query| query.flags == 0 && source.port() != PORT) else {
+        let Some(query) = Message::parse(packet).filter(|query| query.flags == 0 && source.port() != MDNS_PORT) else {
             continue;
         };
         let [question] = &query.questions[..] else { continue };
@@ -71,14 +68,14 @@ fn serve(socket: UdpSocket) {
         if records.is_empty() {
             continue;
         }
-        let response = response(packet, question.rtype, &records);
+        let Some(response) = response(packet, query.id, question, &records) else { continue };
         let delay = number_after(&name, "slow").unwrap_or(0);
         if delay == 0 {
-            drop(socket.send_to(&response, source));
+            drop(socket.send_to(response.octets(), source));
         } else if let Ok(socket) = socket.try_clone() {
             std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_millis(delay));
-                drop(socket.send_to(&response, source));
+                drop(socket.send_to(response.octets(), source));
             });
         }
     }
@@ -114,28 +111,11 @@ fn number_after(name: &str, word: &str) -> Option<u64> {
     rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The query, which has one question, turned into its answer. The owner of each record points to the question's name.
-fn response(query: &[u8], rtype: u16, records: &[Vec<u8>]) -> Vec<u8> {
-    let name_length = query.iter().skip(12).scan(0, |left, &octet| next_label(left, octet)).count() + 1;
-    let mut packet = query.get(..12 + name_length + 4).unwrap_or_default().to_vec();
-    packet.splice(2..4, [0x84, 0]);
-    packet.splice(6..12, [records.len().to_be_bytes().split_at(6).1, &[0; 4]].concat());
-    for data in records {
-        packet.extend([0xc0, 12]);
-        packet.extend(rtype.to_be_bytes());
-        packet.extend([0, 1, 0, 0, 0, 10]);
-        packet.extend(data.len().to_be_bytes().split_at(6).1);
-        packet.extend(data);
-    }
-    packet
-}
-
-/// For the octets of a name one after the other: None at the zero that ends it. `left` counts a label's octets down.
-fn next_label(left: &mut u8, octet: u8) -> Option<()> {
-    if *left > 0 {
-        *left -= 1;
-        return Some(());
-    }
-    *left = octet;
-    (octet != 0).then_some(())
+/// The answer to a query with one question. The owner of each record is a pointer to the question's name.
+fn response(query: &[u8], id: u16, question: &Question, records: &[Vec<u8>]) -> Option<Packet> {
+    // The name as it came: it need not be UTF-8.
+    let (_, end) = parse_name(query, 12)?;
+    let rtype = question.rtype;
+    let response = Packet::new(id).question_with(query.get(12..end)?, rtype, question.class);
+    Some(records.iter().fold(response, |packet, data| packet.record_with(&pointer(12), rtype, IN, 10, data)))
 }

@@ -1,8 +1,9 @@
 //! A DNS server with a fixed zone that prints every name it is asked for; or a silent one.
 
-use crate::wire::{AUTHORITATIVE, Data, IN, Message, RESPONSE, Record};
+use crate::wire::{Data, Message, Record};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use test_packet::{AUTHORITATIVE, IN, RESPONSE};
 
 /// The response code for names that do not exist.
 const NXDOMAIN: u16 = 3;

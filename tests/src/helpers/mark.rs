@@ -2,10 +2,9 @@
 //! there was before it.
 
 use crate::netif::index;
-use crate::scripted::{GROUP_V4, GROUP_V6};
-use crate::wire::{IN, Message, Question, types};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use test_packet::{GROUP_V4, GROUP_V6, Packet, types};
 
 /// The discard port.
 pub(super) const PORT: u16 = 9;
@@ -15,15 +14,14 @@ pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), St
     let (Some(to), Some(mark)) = (arguments.next(), arguments.next()) else {
         return Err("mark dns NAME | INTERFACE LENGTH".into());
     };
-    let sent = if to == "dns" { ask(mark) } else { send(&to, mark.parse().unwrap_or_default()) };
+    let sent = if to == "dns" { ask(&mark) } else { send(&to, mark.parse().unwrap_or_default()) };
     sent.map_err(|why| format!("mark {to}: {why}"))
 }
 
-fn ask(name: String) -> std::io::Result<()> {
-    let question = Question { name, rtype: types::A, class: IN };
-    let query = Message { questions: vec![question], ..Message::default() };
+fn ask(name: &str) -> std::io::Result<()> {
+    let query = Packet::query(0).question(name, types::A);
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.send_to(&query.bytes(), (Ipv4Addr::LOCALHOST, 53)).map(drop)
+    socket.send_to(query.octets(), (Ipv4Addr::LOCALHOST, 53)).map(drop)
 }
 
 /// Over IPv6 or, where the interface has none, over IPv4.

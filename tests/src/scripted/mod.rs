@@ -8,19 +8,13 @@ mod shape;
 use self::shape::{Id, Negative, OtherFamily, Shape, Unicast, parse};
 pub use self::shape::{PRESETS, USAGE};
 use crate::netif::interfaces;
-use crate::wire::{AUTHORITATIVE, Data, IN, Message, Question, RESPONSE, Record, TOP_BIT, reverse_name, types};
+use crate::wire::{Data, Message, Question, Record, reverse_name};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// The port of multicast DNS.
-pub const PORT: u16 = 5353;
-/// Its IPv4 group.
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-/// Its IPv6 group.
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+use test_packet::{AUTHORITATIVE, GROUP_V4, GROUP_V6, IN, MDNS_PORT, RESPONSE, TOP_BIT, types};
 
 /// The `responder` program: says `ready` when it listens, then answers until it is killed.
 ///
@@ -49,22 +43,22 @@ pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
 /// One socket for each interface, so that where a packet came from is where the answer goes to.
 fn open_v4(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
     let socket = open(Domain::IPV4, name)?;
-    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()).ok()?;
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, MDNS_PORT).into()).ok()?;
     socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index)).ok()?;
     socket.set_multicast_ttl_v4(255).ok()?;
     socket.set_ttl_v4(255).ok()?;
-    Some((socket.into(), SocketAddrV4::new(GROUP_V4, PORT).into()))
+    Some((socket.into(), SocketAddrV4::new(GROUP_V4, MDNS_PORT).into()))
 }
 
 fn open_v6(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
     let socket = open(Domain::IPV6, name)?;
     socket.set_only_v6(true).ok()?;
-    socket.bind(&SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0).into()).ok()?;
+    socket.bind(&SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, MDNS_PORT, 0, 0).into()).ok()?;
     socket.join_multicast_v6(&GROUP_V6, index).ok()?;
     socket.set_multicast_if_v6(index).ok()?;
     socket.set_multicast_hops_v6(255).ok()?;
     socket.set_unicast_hops_v6(255).ok()?;
-    Some((socket.into(), SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()))
+    Some((socket.into(), SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, index).into()))
 }
 
 fn open(domain: Domain, interface: &str) -> Option<Socket> {
@@ -117,7 +111,7 @@ impl Listener {
         if self.state.seen.fetch_add(1, Ordering::Relaxed) < shape.ignored {
             return;
         }
-        let legacy = source.port() != PORT;
+        let legacy = source.port() != MDNS_PORT;
         let wants_unicast = query.questions.iter().any(|question| question.class & TOP_BIT != 0);
         let unicast = match shape.unicast {
             Unicast::Always => legacy || wants_unicast,

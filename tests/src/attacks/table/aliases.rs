@@ -1,11 +1,8 @@
 //! CNAME and DNAME records.
 
 use super::{Attack, Lookup, attack};
-use crate::attacks::packet::{Packet, labels_of, wire};
 use crate::attacks::scene::{Scene, Shot};
-use crate::wire::{IN, types};
-
-const DNAME: u16 = 39;
+use test_packet::{CH, IN, Packet, types, wire, wire_of_labels};
 
 /// An alias of the name asked for, with the addresses of its target.
 fn alias(scene: &Scene<'_>, target: &[u8]) -> Vec<Shot> {
@@ -31,16 +28,19 @@ fn targets() -> Vec<Attack> {
             [alias(scene, &wire("local")), alias(scene, &[0])].concat()
         }),
         attack("CNAME to a dot in a label", "'www.evil' then local; 'evil.local' alone", CLEAN, |scene| {
-            [alias(scene, &labels_of(&[b"www.evil", b"local"])), alias(scene, &labels_of(&[b"evil.local"]))].concat()
+            [alias(scene, &wire_of_labels(&[b"www.evil", b"local"])), alias(scene, &wire_of_labels(&[b"evil.local"]))]
+                .concat()
         }),
         attack("CNAME to control octets", "ESC, NUL, line feed, 0x7f, U+0085", CLEAN, |scene| {
             let labels: [&[u8]; 5] = [b"a\x1b[2Jb", b"a\0b", b"a\nb", b"a\x7fb", "a\u{85}b".as_bytes()];
-            labels.iter().flat_map(|label| alias(scene, &labels_of(&[label, b"local"]))).collect()
+            labels.iter().flat_map(|label| alias(scene, &wire_of_labels(&[label, b"local"]))).collect()
         }),
         attack("CNAME to an option", "-oProxyCommand=x.local", CLEAN, |scene| {
             alias(scene, &wire("-oProxyCommand=x.local"))
         }),
-        attack("CNAME to no UTF-8", "a label of 0xff", CLEAN, |scene| alias(scene, &labels_of(&[b"a\xff", b"local"]))),
+        attack("CNAME to no UTF-8", "a label of 0xff", CLEAN, |scene| {
+            alias(scene, &wire_of_labels(&[b"a\xff", b"local"]))
+        }),
     ]
 }
 
@@ -55,23 +55,23 @@ fn records() -> Vec<Attack> {
             with(scene, |packet, _, target| packet.record(&wire("other.local"), types::CNAME, target))
         }),
         attack("CNAME of class CH", "with the target's addresses", "6762 s6: class is IN", |scene| {
-            with(scene, |packet, name, target| packet.full(name, types::CNAME, 3, 120, target))
+            with(scene, |packet, name, target| packet.record_with(name, types::CNAME, CH, 120, target))
         }),
         attack("CNAME that is gone", "TTL 0", "6762 s10.1: the record is gone", |scene| {
-            with(scene, |packet, name, target| packet.full(name, types::CNAME, IN, 0, target))
+            with(scene, |packet, name, target| packet.record_with(name, types::CNAME, IN, 0, target))
         }),
         attack("CNAME that ends too late", "RDLENGTH a label too short", LENGTH, |scene| {
-            with(scene, |packet, name, target| packet.sized(name, types::CNAME, IN, 120, 7).raw(target))
+            with(scene, |packet, name, target| packet.record_header(name, types::CNAME, IN, 120, 7).raw(target))
         }),
         attack("CNAME that ends too early", "one octet behind the name", LENGTH, |scene| {
             with(scene, |packet, name, target| packet.record(name, types::CNAME, &[target, &[0]].concat()))
         }),
         attack("DNAME of local", "local to evil.example, and the address there", "rule: DNAME is ignored", |scene| {
-            let packet = scene.response().record(&wire("local"), DNAME, &wire("evil.example"));
+            let packet = scene.response().record(&wire("local"), types::DNAME, &wire("evil.example"));
             scene.both(Scene::claim(packet, &wire(&format!("{}.evil.example", scene.label()))))
         }),
         attack("DNAME of the name", "to target.local, with its addresses", "rule: DNAME is ignored", |scene| {
-            with(scene, |packet, name, target| packet.record(name, DNAME, target))
+            with(scene, |packet, name, target| packet.record(name, types::DNAME, target))
         }),
     ]
 }

@@ -1,12 +1,8 @@
 //! Names with pointers that lead nowhere, in circles, or on and on.
 
 use super::{Attack, Shots, attack};
-use crate::attacks::packet::{Packet, labels_of, pointer, wire};
 use crate::attacks::scene::{EVIL_V4, Scene, Shot};
-use crate::wire::types;
-
-/// A type that nobody reads.
-const NULL: u16 = 10;
+use test_packet::{Packet, Section, pointer, types, wire, wire_of_labels};
 
 /// How many octets a record has before its data if its owner is the root.
 const BEFORE_DATA: usize = 11;
@@ -24,12 +20,12 @@ pub(super) fn attacks() -> Vec<Attack> {
         ("two pointers in a circle", "each leads to the other", BACK, |scene| {
             let packet = scene.response();
             let data = packet.len() + BEFORE_DATA;
-            let packet = packet.record(&[0], NULL, &[pointer(data + 2), pointer(data)].concat());
+            let packet = packet.record(&[0], types::NULL, &[pointer(data + 2), pointer(data)].concat());
             claimed(scene, packet, &pointer(data))
         }),
         ("labels in a circle", "NAME, then a pointer to NAME", BACK, |scene| {
             let packet = scene.response();
-            let mut owner = labels_of(&[scene.label().as_bytes()]);
+            let mut owner = wire_of_labels(&[scene.label().as_bytes()]);
             owner.pop();
             owner.extend(pointer(packet.len()));
             claimed(scene, packet, &owner)
@@ -38,11 +34,11 @@ pub(super) fn attacks() -> Vec<Attack> {
             let packet = scene.response();
             let later = packet.len() + 2 + 10 + 4 + BEFORE_DATA;
             let packet = packet.record(&pointer(later), types::A, &EVIL_V4.octets());
-            scene.both(packet.record(&[0], NULL, &scene.name()))
+            scene.both(packet.record(&[0], types::NULL, &scene.name()))
         }),
         ("pointer past the end", "to octet 16,383", BACK, |scene| claimed(scene, scene.response(), &pointer(0x3fff))),
         ("pointer cut off", "its first octet ends the message", BACK, |scene| {
-            scene.both(scene.response().raw(&[0xc0]).claim_answers(1))
+            scene.both(scene.response().raw(&[0xc0]).count(Section::Answers, 1))
         }),
         ("pointer into the header", "to octets 0 to 11", BACK, |scene| {
             let add = |packet: Packet, at: usize| packet.address(&pointer(at), EVIL_V4);
@@ -60,7 +56,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         "1035 s3.1: a name has 255 octets at most",
         |scene| {
             let label = [b'x'; 58].as_slice();
-            let long = labels_of(&[label; 5]);
+            let long = wire_of_labels(&[label; 5]);
             let in_full = [&long[..long.len() - 1], &scene.name()].concat();
             let by_pointer = [&long[..long.len() - 1], &pointer(12)].concat();
             [claimed(scene, scene.response(), &in_full), claimed(scene, scene.response(), &by_pointer)].concat()
@@ -83,7 +79,7 @@ fn chain(scene: &Scene<'_>, hops: usize, owners: usize) -> Vec<Shot> {
     for hop in 1..hops {
         pointers.extend(pointer(data + 2 * (hop - 1)));
     }
-    let packet = packet.record(&[0], NULL, &pointers);
+    let packet = packet.record(&[0], types::NULL, &pointers);
     let owner = pointer(data + 2 * (hops - 1));
     scene.both((0..owners).fold(packet, |packet, _| Scene::claim(packet, &owner)))
 }

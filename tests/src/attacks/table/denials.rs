@@ -2,10 +2,9 @@
 //! addresses none may be lost.
 
 use super::{Attack, EVIL, attack};
-use crate::attacks::packet::{Packet, wire};
 use crate::attacks::scene::{EVIL_V4, EVIL_V6, Query, Scene, Shot};
-use crate::wire::{IN, types};
 use std::net::Ipv4Addr;
+use test_packet::{CH, IN, Packet, types, wire};
 
 const A_ONLY: &[u16] = &[types::A];
 
@@ -21,15 +20,15 @@ fn bare() -> Vec<Attack> {
     vec![
         attack("NSEC that denies AAAA", "there is only an A, says the attacker", NEVER, |scene| {
             let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, A_ONLY))
+            scene.both(scene.response().nsec(&name, A_ONLY))
         }),
         attack("NSEC that denies A", "there is only an AAAA, says the attacker", NEVER, |scene| {
             let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, &[types::AAAA]))
+            scene.both(scene.response().nsec(&name, &[types::AAAA]))
         }),
         attack("NSEC that denies all", "an empty bitmap", NEVER, |scene| {
             let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, &[]))
+            scene.both(scene.response().nsec(&name, &[]))
         }),
     ]
 }
@@ -51,15 +50,15 @@ fn odd() -> Vec<Attack> {
     const FORM: &str = "6762 s6.1: one block, of window 0";
     vec![
         attack("NSEC of another owner", "{A} of other.local beside an A; the AAAA later", OURS, |scene| {
-            host(scene, |packet, name| packet.nsec(&wire("other.local"), name, 0, A_ONLY))
+            host(scene, |packet, name| packet.nsec_with(&wire("other.local"), name, 0, A_ONLY))
         })
         .gives(EVIL),
         attack("NSEC with another next name", "{A}, next name other.local; the AAAA later", OURS, |scene| {
-            host(scene, |packet, name| packet.nsec(name, &wire("other.local"), 0, A_ONLY))
+            host(scene, |packet, name| packet.nsec_with(name, &wire("other.local"), 0, A_ONLY))
         })
         .gives(EVIL),
         attack("NSEC of window 1", "{A} of window 1; the AAAA later", FORM, |scene| {
-            host(scene, |packet, name| packet.nsec(name, name, 1, A_ONLY))
+            host(scene, |packet, name| packet.nsec_with(name, name, 1, A_ONLY))
         })
         .gives(EVIL),
         attack("NSEC that is cut off", "{A}, 3 of the bitmap's 6 octets there; the AAAA later", FORM, |scene| {
@@ -70,22 +69,22 @@ fn odd() -> Vec<Attack> {
         })
         .gives(EVIL),
         attack("NSEC with an empty bitmap", "beside an A; the AAAA later", "rule: an odd bitmap is none", |scene| {
-            host(scene, |packet, name| packet.nsec(name, name, 0, &[]))
+            host(scene, |packet, name| packet.nsec(name, &[]))
         })
         .gives(EVIL),
         attack("NSEC that is gone", "{A}, TTL 0; the AAAA later", "6762 s10.1: the record is gone", |scene| {
-            host(scene, |packet, name| packet.full(name, types::NSEC, IN, 0, &[name, &[0, 1, 0x40]].concat()))
+            host(scene, |packet, name| packet.record_with(name, types::NSEC, IN, 0, &[name, &[0, 1, 0x40]].concat()))
         })
         .gives(EVIL),
         attack("NSEC of class CH", "{A}; the AAAA later", "6762 s6: class is IN", |scene| {
-            host(scene, |packet, name| packet.full(name, types::NSEC, 3, 120, &[name, &[0, 1, 0x40]].concat()))
+            host(scene, |packet, name| packet.record_with(name, types::NSEC, CH, 120, &[name, &[0, 1, 0x40]].concat()))
         })
         .gives(EVIL),
         attack("NSEC of a stranger", "{A} from who gave no address; the AAAA later", "rule: the host's own", |scene| {
             let mut shots = host(scene, |packet, _| packet);
             if scene.query.kind == types::A {
                 let name = scene.name();
-                let denial = scene.response().nsec(&name, &name, 0, A_ONLY);
+                let denial = scene.response().nsec(&name, A_ONLY);
                 shots.extend(scene.both(denial).into_iter().map(|shot| shot.from(stranger(scene)).after(1)));
             }
             shots

@@ -1,8 +1,8 @@
 //! Headers and questions.
 
 use super::{Attack, Lookup, attack};
-use crate::attacks::packet::{Packet, pointer, wire};
 use crate::attacks::scene::Scene;
+use test_packet::{Packet, Section, pointer, wire};
 
 pub(super) fn attacks() -> Vec<Attack> {
     [flags(), questions(), counts()].concat()
@@ -59,20 +59,20 @@ fn counts() -> Vec<Attack> {
     const PLACE: &str = "1035 s4.1: records follow the questions claimed";
     vec![
         attack("more questions claimed", "65,535 of them, one there", PLACE, |scene| {
-            scene.both(scene.forged().claim_questions(u16::MAX))
+            scene.both(scene.forged().count(Section::Questions, u16::MAX))
         }),
         attack("no question claimed", "one there, which reads as a record", PLACE, |scene| {
-            scene.both(scene.forged().claim_questions(0))
+            scene.both(scene.forged().count(Section::Questions, 0))
         }),
-        attack("no answers claimed", "two there", PLACE, |scene| scene.both(scene.forged().claim_answers(0))),
+        attack("no answers claimed", "two there", PLACE, |scene| scene.both(scene.forged().count(Section::Answers, 0))),
         attack(
             "65,535 records claimed",
             "two there, another name's",
             "rule: bounded by the octets there are",
-            |scene| scene.both(scene.forged_for(&wire("other.local")).claim_answers(u16::MAX)),
+            |scene| scene.both(scene.forged_for(&wire("other.local")).count(Section::Answers, u16::MAX)),
         ),
         attack("nothing", "no octets, 1, 11, and a header alone", "1035 s4.1.1: a header has 12 octets", |scene| {
-            let packets = [0, 1, 11, 12].map(|length| scene.forged().cut(length));
+            let packets = [0, 1, 11, 12].map(|length| scene.forged().truncated(length));
             packets.into_iter().flat_map(|packet| scene.both(packet)).collect()
         }),
         attack("empty answers", "right id and question, no record", "rule: no record says nothing", |scene| {

@@ -1,9 +1,8 @@
 //! Answers that come before their question: of names that are looked up next, in the same process.
 
 use super::{Attack, Expected, Lookup, attack};
-use crate::attacks::packet::{Packet, wire};
 use crate::attacks::scene::Scene;
-use crate::wire::{IN, TOP_BIT, types};
+use test_packet::{IN, Packet, TOP_BIT, types, wire};
 
 const MEMORY: &str = "rule: only the name asked for is remembered";
 
@@ -37,8 +36,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         attack("the next name denied", "NSEC, goodbye and rcode 3 of it", MEMORY, |scene| {
             let next = scene.second();
             let packet = Packet::new(scene.query.id).question(&scene.name(), scene.query.kind);
-            let denial =
-                packet.nsec(&next, &next, 0, &[]).address_with(&next, IN | TOP_BIT, 0, crate::attacks::scene::EVIL_V4);
+            let denial = packet.nsec(&next, &[]).address_with(&next, IN | TOP_BIT, 0, crate::attacks::scene::EVIL_V4);
             let error = Packet::new(scene.query.id).flags(0x8403).question(&next, scene.query.kind);
             [scene.both(denial), scene.both(error)].concat()
         })

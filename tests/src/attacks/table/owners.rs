@@ -1,8 +1,8 @@
 //! Records of other names, among them such as look like ours.
 
 use super::{Attack, Shots, attack};
-use crate::attacks::packet::{labels_of, wire};
 use crate::attacks::scene::{Scene, Shot};
+use test_packet::{wire, wire_of_labels};
 
 /// The forged answer under another owner.
 fn under(scene: &Scene<'_>, owner: &[u8]) -> Vec<Shot> {
@@ -10,7 +10,7 @@ fn under(scene: &Scene<'_>, owner: &[u8]) -> Vec<Shot> {
 }
 
 fn of_labels(scene: &Scene<'_>, labels: &[&[u8]]) -> Vec<Shot> {
-    under(scene, &labels_of(labels))
+    under(scene, &wire_of_labels(labels))
 }
 
 pub(super) fn attacks() -> Vec<Attack> {

@@ -1,10 +1,9 @@
 //! Right messages that come the wrong way: source, port, id, destination, interface.
 
 use super::{Attack, attack};
-use crate::attacks::packet::Packet;
 use crate::attacks::scene::{Query, Scene, Shot, off_link};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet};
 
 pub(super) fn attacks() -> Vec<Attack> {
     [from_elsewhere(), ids(), destinations(), interfaces()].concat()
@@ -63,7 +62,7 @@ fn wrong_id(scene: &Scene<'_>, mut id: u16) -> Packet {
 
 /// Queries from port 5353 have no id, and their answers go to the group.
 fn ephemeral(query: &Query) -> bool {
-    query.port != PORT
+    query.port != MDNS_PORT
 }
 
 fn ids() -> Vec<Attack> {
@@ -115,7 +114,7 @@ fn destinations() -> Vec<Attack> {
             groups(scene, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, scene.query.port)
         }),
         attack("all hosts at port 5353", "to 224.0.0.1 and ff02::1", "6762 s3: the group is 224.0.0.251", |scene| {
-            groups(scene, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, PORT)
+            groups(scene, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, MDNS_PORT)
         }),
         attack("broadcast", "right id, to 255.255.255.255 and 10.77.x.255, the querier's port", OWN, |scene| {
             let IpAddr::V4(own) = scene.query.ip else { return Vec::new() };
@@ -124,7 +123,7 @@ fn destinations() -> Vec<Attack> {
             to.map(|ip| scene.unicast(scene.forged()).at(ip.into(), scene.query.port)).to_vec()
         }),
         attack("unicast to port 5353", "as a daemon on the victim gets it", "rule: the ear hears the group", |scene| {
-            vec![scene.unicast(scene.forged()).at(scene.query.ip, PORT)]
+            vec![scene.unicast(scene.forged()).at(scene.query.ip, MDNS_PORT)]
         }),
     ]
 }

@@ -2,10 +2,9 @@
 //! that the attacker's packets arrive.
 
 use super::{Attack, EVIL, Expected, Lookup, aliases, attack};
-use crate::attacks::packet::{Packet, pointer, wire};
 use crate::attacks::scene::{Scene, Shot, off_link};
-use crate::wire::IN;
 use std::net::Ipv4Addr;
+use test_packet::{IN, Packet, Section, pointer, types, wire};
 
 pub(super) fn attacks() -> Vec<Attack> {
     [after_all(), forms()].concat()
@@ -96,13 +95,13 @@ fn forms() -> Vec<Attack> {
         })
         .gives(EVIL),
         attack("additional records", "no answers, two of these", "rule: all sections are read", |scene| {
-            scene.both(scene.forged().move_answers_to(10))
+            scene.both(Scene::claim(scene.response().section(Section::Additional), &scene.name()))
         })
         .gives(EVIL),
         attack("behind records that do not parse", "a TXT, a bad A, a bad owner", "rule: passed over", |scene| {
             let name = scene.name();
-            let packet = scene.response().record(&name, 16, b"\x03abc").record(&name, 1, &[1, 2, 3]);
-            scene.both(Scene::claim(packet.record(&pointer(0x3fff), 1, &[10, 66, 7, 7]), &name))
+            let packet = scene.response().record(&name, types::TXT, b"\x03abc").record(&name, types::A, &[1, 2, 3]);
+            scene.both(Scene::claim(packet.record(&pointer(0x3fff), types::A, &[10, 66, 7, 7]), &name))
         })
         .gives(EVIL),
         attack("a chain of 8 CNAMEs", "the last with addresses", "rule: so many are followed", |scene| {
@@ -116,7 +115,7 @@ fn forms() -> Vec<Attack> {
         })
         .gives(EVIL),
         attack("65,535 records claimed truly in part", "two there, right ones", "rule: those are kept", |scene| {
-            scene.both(scene.forged().claim_answers(u16::MAX))
+            scene.both(scene.forged().count(Section::Answers, u16::MAX))
         })
         .gives(EVIL),
     ]

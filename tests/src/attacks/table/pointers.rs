@@ -1,13 +1,12 @@
 //! Answers to reverse lookups.
 
 use super::{Attack, Shots, attack};
-use crate::attacks::packet::{labels_of, wire};
 use crate::attacks::scene::{Scene, Shot, off_link};
-use crate::wire::{IN, TOP_BIT, types};
+use test_packet::{CH, IN, TOP_BIT, types, wire, wire_of_labels};
 
 /// The label in front of `.local`.
 fn label(scene: &Scene<'_>, label: &[u8]) -> Vec<Shot> {
-    scene.both(scene.pointing_to(&labels_of(&[label, b"local"])))
+    scene.both(scene.pointing_to(&wire_of_labels(&[label, b"local"])))
 }
 
 pub(super) fn attacks() -> Vec<Attack> {
@@ -45,23 +44,23 @@ pub(super) fn attacks() -> Vec<Attack> {
             scene.both(scene.response().record(&owner, types::PTR, &wire("evil.local")))
         }),
         ("PTR of class CH", "evil.local", "6762 s6: class is IN", |scene| {
-            scene.both(scene.response().full(&scene.name(), types::PTR, 3, 120, &wire("evil.local")))
+            scene.both(scene.response().record_with(&scene.name(), types::PTR, CH, 120, &wire("evil.local")))
         }),
         ("PTR that is gone", "TTL 0", "6762 s10.1: the record is gone", |scene| {
-            scene.both(scene.response().full(&scene.name(), types::PTR, IN | TOP_BIT, 0, &wire("evil.local")))
+            scene.both(scene.response().record_with(&scene.name(), types::PTR, IN | TOP_BIT, 0, &wire("evil.local")))
         }),
         ("PTR that ends too late", "RDLENGTH 5, the name goes on", LENGTH, |scene| {
-            scene.both(scene.response().sized(&scene.name(), types::PTR, IN, 120, 5).raw(&wire("evil.local")))
+            scene.both(scene.response().record_header(&scene.name(), types::PTR, IN, 120, 5).raw(&wire("evil.local")))
         }),
         ("PTR that ends too early", "an octet behind the name", LENGTH, |scene| {
             scene.both(scene.pointing_to(&[wire("evil.local").as_slice(), b"x"].concat()))
         }),
         ("PTR past the end", "RDLENGTH 12, the message ends", LENGTH, |scene| {
-            scene.both(scene.pointing_to(&wire("evil.local")).shorter_by(1))
+            scene.both(scene.pointing_to(&wire("evil.local")).without_last(1))
         }),
         ("PTR of 300 octets", "labels of 58 octets, then evil.local", "1035 s3.1: 255 octets at most", |scene| {
             let label = [b'x'; 58].as_slice();
-            let target = labels_of(&[label, label, label, label, label, b"local"]);
+            let target = wire_of_labels(&[label, label, label, label, label, b"local"]);
             scene.both(scene.pointing_to(&target))
         }),
         ("CNAME for a PTR", "an alias to evil.local", "rule: a name is pointed to by a PTR", |scene| {

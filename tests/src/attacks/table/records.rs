@@ -1,9 +1,8 @@
 //! Type, class, TTL and length of records.
 
 use super::{Attack, Shots, attack};
-use crate::attacks::packet::{Packet, labels_of, wire};
 use crate::attacks::scene::{EVIL_V4, EVIL_V6, Scene, Shot};
-use crate::wire::{IN, TOP_BIT, types};
+use test_packet::{CH, IN, Packet, Section, TOP_BIT, types, wire, wire_of_labels};
 
 pub(super) fn attacks() -> Vec<Attack> {
     [kinds(), lengths()].concat()
@@ -24,7 +23,7 @@ fn kinds() -> Vec<Attack> {
     const CLASS: &str = "6762 s6: class without the top bit is IN";
     let rows: [(&str, &str, &str, Shots); 9] = [
         ("address of another type", "4 and 16 octets as TXT, NULL, ANY, type 0", KIND, |scene| {
-            let kinds = [16, 10, types::ANY, 0];
+            let kinds = [types::TXT, types::NULL, types::ANY, 0];
             let add = |packet: Packet, kind| packet.record(&scene.name(), kind, &V4).record(&scene.name(), kind, &V6);
             scene.both(kinds.into_iter().fold(scene.response(), add))
         }),
@@ -37,7 +36,7 @@ fn kinds() -> Vec<Attack> {
             scene.both(scene.response().record(&name, 0x0101, &V4).record(&name, 0x011c, &V6))
         }),
         ("class CH", "with the top bit and without", CLASS, |scene| {
-            [with(scene, 3, 120), with(scene, 3 | TOP_BIT, 120)].concat()
+            [with(scene, CH, 120), with(scene, CH | TOP_BIT, 120)].concat()
         }),
         ("class ANY, NONE, 0", "with the top bit", CLASS, |scene| {
             [255, 254, 0].into_iter().flat_map(|class| with(scene, class | TOP_BIT, 120)).collect()
@@ -56,7 +55,7 @@ fn kinds() -> Vec<Attack> {
             |scene| {
                 let name = scene.name();
                 let inner = [name.as_slice(), &[0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4], &V4].concat();
-                scene.both(scene.response().record(&wire("other.local"), 16, &inner).claim_answers(2))
+                scene.both(scene.response().record(&wire("other.local"), types::TXT, &inner).count(Section::Answers, 2))
             },
         ),
     ];
@@ -81,23 +80,23 @@ fn lengths() -> Vec<Attack> {
         ("AAAA of 15 octets", "RDLENGTH 15", AAAA, |scene| of_length(scene, types::AAAA, 15)),
         ("AAAA of 17 octets", "RDLENGTH 17", AAAA, |scene| of_length(scene, types::AAAA, 17)),
         ("A past the end", "RDLENGTH 400, 4 octets there", END, |scene| {
-            scene.both(scene.response().sized(&scene.name(), types::A, IN, 120, 400).raw(&V4))
+            scene.both(scene.response().record_header(&scene.name(), types::A, IN, 120, 400).raw(&V4))
         }),
         ("AAAA past the end", "RDLENGTH 65,535, 16 octets there", END, |scene| {
-            scene.both(scene.response().sized(&scene.name(), types::AAAA, IN, 120, u16::MAX).raw(&V6))
+            scene.both(scene.response().record_header(&scene.name(), types::AAAA, IN, 120, u16::MAX).raw(&V6))
         }),
         ("A cut off", "2 of its 4 octets there", END, |scene| {
-            scene.both(scene.response().address(&scene.name(), EVIL_V4).shorter_by(2))
+            scene.both(scene.response().address(&scene.name(), EVIL_V4).without_last(2))
         }),
         ("AAAA cut off", "15 of its 16 octets there", END, |scene| {
-            scene.both(scene.response().address(&scene.name(), EVIL_V6).shorter_by(1))
+            scene.both(scene.response().address(&scene.name(), EVIL_V6).without_last(1))
         }),
         ("an owner past the end", "its last label longer than the message", END, |scene| {
-            let owner = [labels_of(&[scene.label().as_bytes()]).as_slice(), &[63, b'l']].concat();
-            scene.both(scene.response().raw(&owner).claim_answers(1))
+            let owner = [wire_of_labels(&[scene.label().as_bytes()]).as_slice(), &[63, b'l']].concat();
+            scene.both(scene.response().raw(&owner).count(Section::Answers, 1))
         }),
         ("a good record behind a bad one", "the first one's end is past the message's", END, |scene| {
-            let bad = scene.response().sized(&wire("other.local"), 16, IN, 120, 60_000);
+            let bad = scene.response().record_header(&wire("other.local"), types::TXT, IN, 120, 60_000);
             scene.both(Scene::claim(bad, &scene.name()))
         }),
     ];
