@@ -28,10 +28,12 @@
 pub mod attacks;
 pub mod bench;
 pub mod clients;
+pub mod datagram;
 pub mod deps;
 pub mod guest;
 pub mod helpers;
 pub mod lan;
+pub mod link;
 pub mod lookups;
 pub mod module;
 pub mod netif;
@@ -42,4 +44,5 @@ pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod scripted;
+mod sockets;
 pub mod wire;

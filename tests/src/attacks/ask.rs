@@ -27,7 +27,7 @@ pub struct Answer {
 
 /// `ask NAME...`: one line for each lookup.
 pub(super) fn main(names: &[&str]) -> Result<(), String> {
-    super::link::hurry();
+    super::raise_priority();
     for (position, asked) in names.iter().enumerate() {
         if position > 0 {
             std::thread::sleep(PAUSE);

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet, RESPONSE, pointer, types, wire_of_labels};
 
-use super::frame::{Datagram, group_mac};
-use super::link::Link;
 use super::scene::{Query, Scene, Victim};
+use crate::datagram::{Datagram, group_mac};
+use crate::link::Link;
 use crate::wire::Message;
 
 /// How long it lasts.
@@ -17,7 +17,8 @@ const LENGTH: Duration = Duration::from_millis(2500);
 pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String> {
     let rate: u32 = rate.parse().map_err(|_| format!("{rate}: no number"))?;
     let link = Link::open("eth0").map_err(|why| why.to_string())?;
-    link.hurry();
+    link.bypass_queue();
+    super::raise_priority();
     println!("ready");
     let mut buffer = vec![0; 65_536];
     let mut last = String::new();
@@ -51,7 +52,7 @@ pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String
 
 fn next_query(link: &Link, buffer: &mut [u8]) -> Result<Query, String> {
     loop {
-        let arrival = link.receive(buffer).map_err(|why| why.to_string())?;
+        let arrival = link.receive_incoming(buffer).map_err(|why| why.to_string())?;
         let Some(datagram) = buffer.get(..arrival.length).and_then(Datagram::parse) else { continue };
         let message = Message::parse(datagram.payload).filter(|message| message.flags & RESPONSE == 0);
         let (source, v4) = (datagram.source, datagram.destination.ip() == GROUP_V4);

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, RESPONSE};
 
-use super::frame::{Datagram, group_mac, route};
-use super::link::Link;
 use super::scene::{Query, Scene, Shot, To, Via, Victim};
 use super::table::{self, Attack};
 use super::{ask, flood};
+use crate::datagram::{Datagram, group_mac, route};
+use crate::link::Link;
 use crate::wire::Message;
 
 /// Where the attacker behind the router takes its orders.
@@ -84,7 +84,7 @@ impl Attacker {
     fn watch(self: &Arc<Attacker>, position: usize) {
         let mut buffer = vec![0; 65_536];
         let Some(link) = self.links.get(position) else { return };
-        while let Ok(arrival) = link.receive(&mut buffer) {
+        while let Ok(arrival) = link.receive_incoming(&mut buffer) {
             let datagram = buffer.get(..arrival.length).and_then(Datagram::parse);
             for query in datagram.into_iter().flat_map(|datagram| queries(&datagram, position)) {
                 if self.victims.get(position).is_some_and(|victim| victim.mac == arrival.mac) {
@@ -187,7 +187,7 @@ fn relay(from: &str, to: &str) -> Result<(), String> {
     let (from, to) = (open(from)?, open(to)?);
     println!("ready");
     let mut buffer = vec![0; 65_536];
-    while let Ok(arrival) = from.receive(&mut buffer) {
+    while let Ok(arrival) = from.receive_incoming(&mut buffer) {
         let packet = buffer.get_mut(..arrival.length).unwrap_or_default();
         let destination = Datagram::parse(packet).map(|datagram| datagram.destination.ip());
         let group = destination.filter(|ip| *ip == GROUP_V4 || *ip == GROUP_V6).and_then(group_mac);

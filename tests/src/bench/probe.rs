@@ -3,19 +3,18 @@
 //! `bench probe WORD …` is started by the agent of a host (see [`super::agent`]). The addresses are those that were
 //! found; where the figure is another number than a time, its word says so.
 
-use super::packets::{Kind, Tap};
+use super::packets::{PacketType, Tap};
 use super::shared_object::{Names, SUCCESS};
 use super::stats::{Samples, nanoseconds};
 use super::{bare, confine};
 use crate::netif::index;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use crate::sockets::{self, Transport};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
-use test_packet::{GROUP_V4, GROUP_V6};
 
 type Addresses = BTreeSet<IpAddr>;
 
@@ -134,7 +133,7 @@ fn resolve(name: &CStr) -> Addresses {
 }
 
 fn ask_bare(name: &CStr) -> Addresses {
-    let replies = bare::ask(&name.to_string_lossy(), bare::Asked::AsTheModule);
+    let replies = bare::query(&name.to_string_lossy(), bare::Questions::AsTheModule);
     replies.map(|replies| replies.addresses.into_iter().collect()).unwrap_or_default()
 }
 
@@ -160,20 +159,20 @@ fn threads(pattern: &str, count: usize, find: fn(&CStr) -> Addresses) -> Report 
     Ok((vec![nanoseconds(elapsed), answered.into()], found.into_iter().flatten().collect()))
 }
 
-fn asked(word: &str) -> Result<bare::Asked, String> {
+fn asked(word: &str) -> Result<bare::Questions, String> {
     let known = bare::WORDS.iter().find(|(name, _)| *name == word);
     known.map(|(_, asked)| *asked).ok_or_else(|| format!("{word}: not understood"))
 }
 
 fn bare_query(name: &str, word: &str) -> Report {
-    let replies = bare::ask(name, asked(word)?)?;
+    let replies = bare::query(name, asked(word)?)?;
     Ok((vec![nanoseconds(replies.elapsed)], replies.addresses.into_iter().collect()))
 }
 
 /// From the first query on the wire, by the kernel's stamp, to the last reply in this process.
 fn bare_wire(name: &str, word: &str) -> Report {
     let tap = open_tap()?;
-    let replies = bare::ask(name, asked(word)?)?;
+    let replies = bare::query(name, asked(word)?)?;
     Ok((vec![since_first_query(&tap, replies.end)?], replies.addresses.into_iter().collect()))
 }
 
@@ -196,7 +195,8 @@ fn open_tap() -> Result<Tap, String> {
 }
 
 fn since_first_query(tap: &Tap, end: SystemTime) -> Result<f64, String> {
-    let first = tap.sent().into_iter().find(|packet| packet.kind == Kind::Query).ok_or("no query was seen")?;
+    let first =
+        tap.sent().into_iter().find(|packet| packet.packet_type == PacketType::Query).ok_or("no query was seen")?;
     end.duration_since(first.at).map(nanoseconds).map_err(|_| "the clock went back".into())
 }
 
@@ -207,11 +207,11 @@ fn packets(name: &str) -> Report {
     let addresses = getaddrinfo(&c_string(name)?);
     std::thread::sleep(Duration::from_secs(2));
     let sent = tap.sent();
-    let times = |kind| sent.iter().filter(move |packet| packet.kind == kind).map(|packet| packet.at);
-    let count = |kind| u32::try_from(times(kind).count()).unwrap_or(0);
-    let span = times(Kind::Query).min().zip(times(Kind::Query).max());
+    let times = |wanted| sent.iter().filter(move |packet| packet.packet_type == wanted).map(|packet| packet.at);
+    let count = |wanted| u32::try_from(times(wanted).count()).unwrap_or(0);
+    let span = times(PacketType::Query).min().zip(times(PacketType::Query).max());
     let span = span.and_then(|(first, last)| last.duration_since(first).ok()).unwrap_or_default();
-    Ok((vec![count(Kind::Query).into(), count(Kind::Membership).into(), nanoseconds(span)], addresses))
+    Ok((vec![count(PacketType::Query).into(), count(PacketType::Membership).into(), nanoseconds(span)], addresses))
 }
 
 /// `dlopen` and what glibc looks up at once.
@@ -259,14 +259,9 @@ fn confined(file: &str, service: &str, name: &str, what: &str) -> Report {
 /// Is a member of the groups until it is killed, as a daemon on the host would be.
 fn member() -> Report {
     let interface = index("eth0").ok_or("no eth0")?;
-    let join = || -> std::io::Result<[Socket; 2]> {
-        let v4 = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-        v4.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface))?;
-        let v6 = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
-        v6.join_multicast_v6(&GROUP_V6, interface)?;
-        Ok([v4, v6])
-    };
-    let _joined = join().map_err(|why| format!("join: {why}"))?;
+    let join = |transport| sockets::member(transport, interface);
+    let sockets = Transport::BOTH.into_iter().map(join).collect::<Result<Vec<_>, _>>();
+    let _sockets = sockets.map_err(|why| format!("join: {why}"))?;
     println!("ready");
     std::thread::sleep(Duration::from_secs(600));
     Ok((Vec::new(), Addresses::new()))

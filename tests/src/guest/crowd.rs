@@ -8,50 +8,32 @@
 //! | any other under `.local` | an IPv4 and an IPv6 address |
 //! | the reverse of a link-local address | the name `reverse.local`; none, if the address ends in `dead` |
 
+use crate::netif::index;
+use crate::sockets::{Transport, responder};
 use crate::wire::{Message, Question, parse_name};
-use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use socket2::SockRef;
+use std::net::{Ipv6Addr, UdpSocket};
 use std::time::Duration;
-use test_packet::{GROUP_V4, GROUP_V6, IN, MDNS_PORT, Packet, pointer, types};
+use test_packet::{IN, MDNS_PORT, Packet, pointer, types};
 
 /// Says `ready` when it listens on `eth0`, then answers until it is killed.
 ///
 /// # Errors
 /// Which socket cannot be had.
 pub fn main() -> Result<(), String> {
-    let eth0 = crate::netif::interfaces().map_err(|why| why.to_string())?;
-    let index = eth0.iter().find(|(name, _)| name == "eth0").map(|&(_, index)| index).ok_or("no eth0")?;
-    let sockets = [open_v4(), open_v6(index)].into_iter().collect::<Result<Vec<_>, _>>();
-    let threads =
-        sockets.map_err(|why| why.to_string())?.into_iter().map(|socket| std::thread::spawn(|| serve(socket)));
-    let threads: Vec<_> = threads.collect();
+    let index = index("eth0").ok_or("no eth0")?;
+    let open = |transport| -> std::io::Result<UdpSocket> {
+        let socket = responder(transport, "eth0", index)?;
+        // Room for the questions of many at once.
+        SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
+        Ok(socket)
+    };
+    let sockets = Transport::BOTH.into_iter().map(open).collect::<Result<Vec<_>, _>>();
+    let sockets = sockets.map_err(|why| why.to_string())?;
+    let threads: Vec<_> = sockets.into_iter().map(|socket| std::thread::spawn(|| serve(socket))).collect();
     println!("ready");
     threads.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
-}
-
-fn open_v4() -> std::io::Result<UdpSocket> {
-    let socket = open(Domain::IPV4)?;
-    socket.bind(&SocketAddr::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, MDNS_PORT)).into())?;
-    socket.join_multicast_v4(&GROUP_V4, &Ipv4Addr::new(10, 77, 1, 1))?;
-    Ok(socket.into())
-}
-
-fn open_v6(index: u32) -> std::io::Result<UdpSocket> {
-    let socket = open(Domain::IPV6)?;
-    socket.set_only_v6(true)?;
-    socket.bind(&SocketAddr::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, MDNS_PORT, 0, 0)).into())?;
-    socket.join_multicast_v6(&GROUP_V6, index)?;
-    socket.set_unicast_hops_v6(255)?;
-    Ok(socket.into())
-}
-
-fn open(domain: Domain) -> std::io::Result<Socket> {
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_address(true)?;
-    // Room for the questions of many at once.
-    socket.set_recv_buffer_size(4 << 20)?;
-    Ok(socket)
 }
 
 fn serve(socket: UdpSocket) {

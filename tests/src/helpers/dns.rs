@@ -1,8 +1,8 @@
 //! A DNS server with a fixed zone that prints every name it is asked for; or a silent one.
 
+use crate::sockets::udp_servers;
 use crate::wire::{Data, Message, Record};
-use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use test_packet::{AUTHORITATIVE, IN, RESPONSE};
 
 /// The response code for names that do not exist.
@@ -19,21 +19,10 @@ pub(super) fn main(arguments: impl Iterator<Item = String>) -> Result<(), String
             None => silent = word == "--silent",
         }
     }
-    let everywhere = [(Ipv4Addr::UNSPECIFIED, 53).into(), (Ipv6Addr::UNSPECIFIED, 53).into()];
-    let sockets = everywhere.into_iter().filter_map(listen);
-    let threads: Vec<_> = sockets.map(|socket| (socket, zone.clone())).map(|it| spawn(it, silent)).collect();
+    let threads: Vec<_> = udp_servers(53).map(|socket| (socket, zone.clone())).map(|it| spawn(it, silent)).collect();
     println!("ready");
     threads.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
-}
-
-fn listen(address: SocketAddr) -> Option<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true).ok()?;
-    }
-    socket.bind(&address.into()).ok()?;
-    Some(socket.into())
 }
 
 fn spawn((socket, zone): (UdpSocket, Vec<(String, Data)>), silent: bool) -> std::thread::JoinHandle<()> {

@@ -2,9 +2,9 @@
 //! there was before it.
 
 use crate::netif::index;
-use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use test_packet::{GROUP_V4, GROUP_V6, Packet, types};
+use crate::sockets::{Transport, querier};
+use std::net::{Ipv4Addr, UdpSocket};
+use test_packet::{Packet, types};
 
 /// The discard port.
 pub(super) const PORT: u16 = 9;
@@ -27,16 +27,10 @@ fn ask(name: &str) -> std::io::Result<()> {
 /// Over IPv6 or, where the interface has none, over IPv4.
 fn send(interface: &str, length: usize) -> std::io::Result<()> {
     let index = index(interface).unwrap_or_default();
-    let groups =
-        [SocketAddr::from(SocketAddrV6::new(GROUP_V6, PORT, 0, index)), SocketAddrV4::new(GROUP_V4, PORT).into()];
-    let send = |group: SocketAddr| {
-        let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.bind_device(Some(interface.as_bytes()))?;
-        socket.send_to(&vec![0; length], &group.into()).map(drop)
+    let send = |transport: Transport| {
+        let mut group = transport.group(index);
+        group.set_port(PORT);
+        querier(transport, index)?.send_to(&vec![0; length], group).map(drop)
     };
-    groups
-        .into_iter()
-        .map(send)
-        .find(Result::is_ok)
-        .unwrap_or_else(|| Err(std::io::ErrorKind::NetworkUnreachable.into()))
+    send(Transport::V6).or_else(|_| send(Transport::V4))
 }

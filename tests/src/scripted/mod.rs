@@ -8,13 +8,13 @@ mod shape;
 use self::shape::{Id, Negative, OtherFamily, Shape, Unicast, parse};
 pub use self::shape::{PRESETS, USAGE};
 use crate::netif::interfaces;
+use crate::sockets::{Transport, ephemeral, responder};
 use crate::wire::{Data, Message, Question, Record, reverse_name};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use test_packet::{AUTHORITATIVE, GROUP_V4, GROUP_V6, IN, MDNS_PORT, RESPONSE, TOP_BIT, types};
+use test_packet::{AUTHORITATIVE, IN, MDNS_PORT, RESPONSE, TOP_BIT, types};
 
 /// The `responder` program: says `ready` when it listens, then answers until it is killed.
 ///
@@ -25,10 +25,10 @@ pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let state = Arc::new(State { seen: AtomicU32::new(0), multicast: Mutex::new(Vec::new()) });
     let mut threads = Vec::new();
     for (name, index) in interfaces().map_err(|why| why.to_string())? {
-        let sockets = [open_v4(&name, index), open_v6(&name, index)];
-        // An interface without one of the families has no socket for it.
-        for (socket, group) in sockets.into_iter().flatten() {
-            let (shape, state) = (Arc::clone(&shape), Arc::clone(&state));
+        for transport in Transport::BOTH {
+            // An interface without one of the families has no socket for it.
+            let Ok(socket) = responder(transport, &name, index) else { continue };
+            let (shape, state, group) = (Arc::clone(&shape), Arc::clone(&state), transport.group(index));
             threads.push(std::thread::spawn(move || Listener { socket, group, shape, state }.serve()));
         }
     }
@@ -38,34 +38,6 @@ pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     println!("ready");
     threads.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
-}
-
-/// One socket for each interface, so that where a packet came from is where the answer goes to.
-fn open_v4(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
-    let socket = open(Domain::IPV4, name)?;
-    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, MDNS_PORT).into()).ok()?;
-    socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index)).ok()?;
-    socket.set_multicast_ttl_v4(255).ok()?;
-    socket.set_ttl_v4(255).ok()?;
-    Some((socket.into(), SocketAddrV4::new(GROUP_V4, MDNS_PORT).into()))
-}
-
-fn open_v6(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
-    let socket = open(Domain::IPV6, name)?;
-    socket.set_only_v6(true).ok()?;
-    socket.bind(&SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, MDNS_PORT, 0, 0).into()).ok()?;
-    socket.join_multicast_v6(&GROUP_V6, index).ok()?;
-    socket.set_multicast_if_v6(index).ok()?;
-    socket.set_multicast_hops_v6(255).ok()?;
-    socket.set_unicast_hops_v6(255).ok()?;
-    Some((socket.into(), SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, index).into()))
-}
-
-fn open(domain: Domain, interface: &str) -> Option<Socket> {
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    socket.set_reuse_address(true).ok()?;
-    socket.bind_device(Some(interface.as_bytes())).ok()?;
-    Some(socket)
 }
 
 /// What all listeners share.
@@ -182,11 +154,8 @@ impl Listener {
         let asks_aaaa = query.questions.iter().any(|question| question.rtype == types::AAAA);
         let later = if asks_aaaa { self.shape.delay_aaaa } else { 0 };
         let (least, most) = (self.shape.delay.0 + later, self.shape.delay.1 + later);
-        let socket = match (self.shape.from_ephemeral_port && to != self.group, to) {
-            (false, _) => self.socket.try_clone(),
-            (true, SocketAddr::V4(_)) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
-            (true, SocketAddr::V6(_)) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
-        };
+        let from_ephemeral_port = self.shape.from_ephemeral_port && to != self.group;
+        let socket = if from_ephemeral_port { ephemeral(Transport::of(to.ip())) } else { self.socket.try_clone() };
         let Ok(socket) = socket else { return };
         if most == 0 {
             drop(socket.send_to(&packet, to));
