@@ -2,17 +2,14 @@
 //! server of its own, which tells of another printer, and of a host with the printer's addresses.
 
 use crate::helpers::{dns, http};
-use crate::lan::Families;
 use crate::lookups::routable;
-use crate::module::{target, workspace};
-use crate::responders::avahi;
-use crate::run::{Outcome, run};
-use crate::sandbox::unique;
-use crate::scenario::Scenario;
+use crate::module::{compile, target, workspace};
+use crate::run::Outcome;
+use crate::sandbox::need_program;
+use crate::scenario::{Scenario, with_avahi};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 /// The page that the printer serves.
 pub const PAGE: &str = "this is printer";
@@ -28,7 +25,7 @@ pub const DECOY: &str = "192.0.2.1";
 /// # Errors
 /// What failed.
 pub fn office() -> Result<Scenario, String> {
-    let mut office = Scenario::with(Families::Both, |printer| avahi(printer, "printer"))?;
+    let mut office = with_avahi()?;
     office.daemons.push(http(&office.printer)?);
     let mut zone = vec![format!("printer.local={DECOY}")];
     zone.extend(routable(&office.printer).iter().map(|address| format!("{DNS_NAME}={address}")));
@@ -48,21 +45,18 @@ pub fn source(name: &str) -> PathBuf {
 /// # Errors
 /// What the compiler said.
 pub fn build_go(cgo: bool) -> Result<PathBuf, String> {
+    need_program("go").map_err(|why| format!("{why}: run tests/deps"))?;
     let folder = target().join("clients");
-    std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let program = folder.join(if cgo { "names-cgo" } else { "names-go" });
-    let unfinished = program.with_extension(format!("{}.{}", std::process::id(), unique()));
-    let mut command = Command::new("go");
-    command.args(["build", "-o"]).arg(&unfinished).arg(source("names.go"));
-    // One file, nothing from elsewhere, and no folder outside this one.
-    command.envs([("GO111MODULE", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", if cgo { "1" } else { "0" })]);
-    command.env("GOCACHE", folder.join("go-cache"));
-    let outcome = run(command, Duration::from_secs(120)).map_err(|why| format!("{why}: run tests/deps"))?;
-    if !outcome.success() {
-        return Err(format!("names.go does not compile: {}", outcome.stderr));
-    }
-    std::fs::rename(&unfinished, &program).map_err(|why| format!("{}: {why}", program.display()))?;
-    Ok(program)
+    let compiled = compile(&program, |output| {
+        let mut command = Command::new("go");
+        command.args(["build", "-o"]).arg(output).arg(source("names.go"));
+        // One file, nothing from elsewhere, and no folder outside this one.
+        command.envs([("GO111MODULE", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", if cgo { "1" } else { "0" })]);
+        command.env("GOCACHE", folder.join("go-cache"));
+        command
+    });
+    compiled.map(|()| program)
 }
 
 /// Checks that a program printed these addresses, in any order, and after them the printer's page.

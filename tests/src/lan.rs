@@ -15,7 +15,7 @@ use crate::run::{Daemon, Outcome, run};
 use crate::sandbox::{Space, need_program, unique};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -25,6 +25,10 @@ pub const HOSTS_LINE: &str = "hosts: files mdns_minimal [NOTFOUND=return] dns\n"
 
 /// How long a command may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a daemon may take to get ready. Responders probe their names for 750 ms (RFC 6762, section 8.1); the rest is
+/// for slow machines.
+pub(crate) const READY: Duration = Duration::from_secs(15);
 
 /// The kinds of addresses a LAN has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +114,38 @@ impl Network {
     /// # Errors
     /// What failed.
     pub fn client(&self, name: &str, lans: &[&Lan]) -> Result<Host, String> {
+        let module = module::path()?.to_string_lossy();
+        let file = module::file_name(SERVICES[0]);
+        // One file and five links to it, as it is installed.
+        let mut copy = format!("cp '{module}' $upper/{file}\nchmod 644 $upper/{file}\n");
+        for service in &SERVICES[1..] {
+            let _ = writeln!(copy, "ln -s {file} $upper/{}", module::file_name(service));
+        }
+        self.host_with_libraries(name, lans, &copy)
+    }
+
+    /// A host with other modules in place and [`HOSTS_LINE`].
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn peer_client(&self, name: &str, lans: &[&Lan], modules: &[PathBuf]) -> Result<Host, String> {
+        let copy: String = modules.iter().map(|module| format!("cp '{}' $upper/\n", module.display())).collect();
+        self.host_with_libraries(name, lans, &copy)
+    }
+
+    /// A host with more files in the system's library folder, which a script copies to `$upper`. Programs that ignore
+    /// `LD_LIBRARY_PATH` (ping has file capabilities) load them too.
+    fn host_with_libraries(&self, name: &str, lans: &[&Lan], copy: &str) -> Result<Host, String> {
         let folder = module::library_folder()?;
-        let (module, folder) = (module::path()?.to_string_lossy(), folder.to_string_lossy());
-        let setup = format!("{HOST_SETUP}\n{}", client_setup());
-        let mut environment = etc(name).to_vec();
-        environment.extend([("MODULE", &*module), ("LIBRARIES", &*folder)]);
-        self.connect(self.space.inside(&setup, &environment)?, name, lans)
+        let folder = folder.display();
+        let setup = format!(
+            "{HOST_SETUP}
+            upper=/run/host/lib
+            mkdir -p $upper /run/host/lib-work
+            {copy}
+            mount -t overlay -o 'lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work' overlay '{folder}'"
+        );
+        self.connect(self.space.inside(&setup, &etc(name))?, name, lans)
     }
 
     /// Hangs a host on LANs.
@@ -167,19 +197,6 @@ const HOST_SETUP: &str = r#"
     echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || echo 0 0 >/proc/sys/net/ipv4/ping_group_range
     ip link set lo up"#;
 
-/// In a client besides: the module over the system's library folder, as one file and five links, so that
-/// programs that ignore `LD_LIBRARY_PATH` (ping has file capabilities) load it too.
-fn client_setup() -> String {
-    let mut script = String::from("upper=/run/host/lib\nmkdir -p $upper /run/host/lib-work\n");
-    let file = module::file_name(SERVICES[0]);
-    let _ = writeln!(script, "cp \"$MODULE\" $upper/{file}\nchmod 644 $upper/{file}");
-    for service in &SERVICES[1..] {
-        let _ = writeln!(script, "ln -s {file} $upper/{}", module::file_name(service));
-    }
-    script
-        + "mount -t overlay -o \"lowerdir=$LIBRARIES,upperdir=$upper,workdir=/run/host/lib-work\" overlay \"$LIBRARIES\""
-}
-
 /// The contents of the files in a host's `/etc`. No DNS server answers, and none lets anyone wait.
 fn etc(name: &str) -> [(&'static str, &str); 3] {
     [("NAME", name), ("NSSWITCH", HOSTS_LINE), ("RESOLV", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")]
@@ -222,6 +239,16 @@ impl Host {
     /// If that cannot be done.
     pub fn daemon(&self, name: &str, command: Command) -> Result<Daemon, String> {
         Daemon::start(&format!("{name} on {}", self.name), command)
+    }
+
+    /// Starts a daemon that prints `ready` when it is, and waits for that.
+    ///
+    /// # Errors
+    /// If it cannot be started, ends first, or is not ready in time.
+    pub fn ready_daemon(&self, name: &str, command: Command) -> Result<Daemon, String> {
+        let daemon = self.daemon(name, command)?;
+        daemon.wait_for("ready", READY)?;
+        Ok(daemon)
     }
 
     /// Writes a file.

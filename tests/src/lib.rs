@@ -46,3 +46,16 @@ pub mod scenario;
 pub mod scripted;
 mod sockets;
 pub mod wire;
+
+use std::process::ExitCode;
+
+/// The exit code of a program of this package. The error, if there is one, goes to standard error.
+pub fn exit_code(program: &str, result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{program}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

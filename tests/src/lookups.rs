@@ -1,7 +1,7 @@
 //! Reads the output of getent and python, for the tests' assertions.
 
 use crate::lan::{Host, Interface};
-use crate::run::Outcome;
+use crate::run::{Daemon, Outcome};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -61,6 +61,16 @@ pub fn not_found_at_once(outcome: &Outcome) {
 /// Runs a python script in a host with the system's python, which is built against its glibc.
 pub fn python(client: &Host, script: &str, arguments: &[&str]) -> Outcome {
     client.run(&[&["/usr/bin/python3", "-c", script], arguments].concat())
+}
+
+/// Starts a python script that prints `ready` and then runs until it is dropped.
+///
+/// # Errors
+/// If it cannot be started or does not get ready.
+pub fn python_daemon(host: &Host, script: &str, arguments: &[&str]) -> Result<Daemon, String> {
+    let mut command = host.command("/usr/bin/python3");
+    command.args(["-c", script]).args(arguments);
+    host.ready_daemon("python", command)
 }
 
 /// Prints what python's `socket.getaddrinfo` returns for a name, one `ADDRESS SCOPE` a line.

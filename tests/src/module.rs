@@ -1,8 +1,11 @@
 //! The shared object under test: built once, and put under its six names where glibc looks.
 
+use crate::run::run;
+use crate::sandbox::unique;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The services of one shared object; `mdns_minimal` is the file, the others are links to it.
 pub const SERVICES: [&str; 6] = ["mdns_minimal", "mdns", "mdns4", "mdns4_minimal", "mdns6", "mdns6_minimal"];
@@ -32,15 +35,39 @@ fn named_or_built() -> Result<PathBuf, String> {
 }
 
 fn built() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let status = cargo()
         .args(["build", "--quiet", "--release", "--package", "nss_mdns"])
-        .current_dir(workspace())
         .status()
         .map_err(|why| format!("cargo cannot be run: {why}"))?;
     let module = target().join("release/libnss_mdns.so");
     if status.success() && module.is_file() { Ok(module) } else { Err("the module does not build".into()) }
 }
+
+/// Cargo, in the folder of the workspace.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace());
+    command
+}
+
+/// Compiles a program. The compiler writes it under another name first, for other tests may run or compile the same
+/// program at the same time.
+///
+/// # Errors
+/// What the compiler said.
+pub(crate) fn compile(program: &Path, command: impl FnOnce(&Path) -> Command) -> Result<(), String> {
+    let folder = program.parent().unwrap_or(program);
+    std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let unfinished = format!("{}.{}.{}", program.display(), std::process::id(), unique());
+    let outcome = run(command(Path::new(&unfinished)), COMPILE_LIMIT)?;
+    if !outcome.success() {
+        return Err(format!("{} does not compile: {}", program.display(), outcome.stderr));
+    }
+    std::fs::rename(&unfinished, program).map_err(|why| format!("{}: {why}", program.display()))
+}
+
+/// How long a compiler may take.
+const COMPILE_LIMIT: Duration = Duration::from_secs(120);
 
 /// The folder of the workspace.
 pub fn workspace() -> &'static Path {

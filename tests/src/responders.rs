@@ -2,13 +2,10 @@
 
 use crate::deps::{file, library_path, python, unpacked};
 use crate::helpers::{binary, query};
-use crate::lan::Host;
+use crate::lan::{Host, READY};
 use crate::module::workspace;
 use crate::run::Daemon;
-use std::time::{Duration, Instant};
-
-/// Probing takes 750 ms by the standard; the rest is for slow machines.
-const READY: Duration = Duration::from_secs(15);
+use std::time::Instant;
 
 /// avahi-daemon, for a host name without `.local`. It gives out no link-local address if there is another.
 ///
@@ -71,7 +68,7 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
         let all_v6 = interface.v6.iter().chain(&interface.link_local).filter(|_| v6);
         command.args(all_v6.map(ToString::to_string));
     }
-    ready(host.daemon("zeroconf", command)?)
+    host.ready_daemon("zeroconf", command)
 }
 
 /// systemd-resolved, whose name is the host's own, with mDNS switched on for every interface. It does not
@@ -80,12 +77,19 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not start.
 pub fn resolved(host: &Host) -> Result<Daemon, String> {
-    for interface in &host.interfaces {
-        // What networkd would say: resolved asks it for nothing else.
-        let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
-        host.write(format!("/run/systemd/netif/links/{}", interface.index), link)?;
-    }
-    start_resolved(host, "yes")
+    switch_mdns_on(host)?;
+    start_resolved(host, "yes", "debug")
+}
+
+/// The same without a log of everything, which takes time. Its process number is in `/run/host/resolved.pid`.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn resolved_without_log(host: &Host) -> Result<Daemon, String> {
+    switch_mdns_on(host)?;
+    let daemon = start_resolved(host, "yes", "info")?;
+    wait_for_resolved(host, &daemon)?;
+    Ok(daemon)
 }
 
 /// systemd-resolved as a resolver alone: it asks the servers in `/etc/resolv.conf`, and nobody by multicast.
@@ -93,20 +97,39 @@ pub fn resolved(host: &Host) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn resolved_without_mdns(host: &Host) -> Result<Daemon, String> {
-    let daemon = start_resolved(host, "no")?;
-    let socket = "/run/systemd/resolve/io.systemd.Resolve";
-    host.script(&format!("for i in $(seq 150); do [ ! -S {socket} ] || exit 0; sleep 0.1; done; exit 1"))
-        .map_err(|_| format!("systemd-resolved does not start; it said:\n{}", daemon.lines().join("\n")))?;
+    let daemon = start_resolved(host, "no", "debug")?;
+    wait_for_resolved(host, &daemon)?;
     Ok(daemon)
 }
 
-fn start_resolved(host: &Host, mdns: &str) -> Result<Daemon, String> {
+/// Writes what networkd would: resolved asks it for nothing else.
+fn switch_mdns_on(host: &Host) -> Result<(), String> {
+    host.interfaces.iter().try_for_each(|interface| {
+        let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
+        host.write(format!("/run/systemd/netif/links/{}", interface.index), link)
+    })
+}
+
+/// The socket that nss-resolve connects to.
+const RESOLVED_SOCKET: &str = "/run/systemd/resolve/io.systemd.Resolve";
+
+fn start_resolved(host: &Host, mdns: &str, log_level: &str) -> Result<Daemon, String> {
     let program = unpacked("lib/systemd/systemd-resolved")?;
     let config = format!("[Resolve]\nMulticastDNS={mdns}\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n");
     host.write("/run/systemd/resolved.conf.d/lan.conf", &config)?;
-    let mut command = host.command("env");
-    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg("SYSTEMD_LOG_LEVEL=debug").arg(program);
+    host.script(&format!("rm -f {RESOLVED_SOCKET}"))?;
+    let mut command = host.command("sh");
+    command.args(["-euc", r#"echo $$ >/run/host/resolved.pid; exec env "$@""#, "sh"]);
+    command
+        .args([format!("LD_LIBRARY_PATH={}", library_path()), format!("SYSTEMD_LOG_LEVEL={log_level}")])
+        .arg(program);
     host.daemon("systemd-resolved", command)
+}
+
+fn wait_for_resolved(host: &Host, daemon: &Daemon) -> Result<(), String> {
+    host.script(&format!("for i in $(seq 150); do [ ! -S {RESOLVED_SOCKET} ] || exit 0; sleep 0.1; done; exit 1"))
+        .map_err(|_| format!("systemd-resolved does not start; it said:\n{}", daemon.lines().join("\n")))?;
+    Ok(())
 }
 
 /// troglobit's mdnsd, whose name is the host's own.
@@ -133,7 +156,7 @@ pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
         command.args(interface.v4.iter().map(ToString::to_string));
         command.args(interface.v6.iter().chain(&interface.link_local).map(ToString::to_string));
     }
-    ready(host.daemon("mdns-sd", command)?)
+    host.ready_daemon("mdns-sd", command)
 }
 
 /// The Rust crate libmdns, whose name is the host's own.
@@ -142,7 +165,7 @@ pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
 /// If it is missing or does not get ready.
 pub fn libmdns(host: &Host) -> Result<Daemon, String> {
     route_multicast(host)?;
-    ready(host.daemon("libmdns", host.command(file("rust/release/libmdns")?))?)
+    host.ready_daemon("libmdns", host.command(file("rust/release/libmdns")?))
 }
 
 /// A responder for node: one of the scripts in `tests/responders/npm`.
@@ -154,18 +177,12 @@ pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
     let mut command = host.command("env");
     command.arg(format!("NODE_PATH={}", file("npm/node_modules")?.display())).arg("node");
     command.arg(workspace().join("tests/responders/npm").join(script)).arg(format!("{}.local", host.name));
-    ready(host.daemon(script, command)?)
+    host.ready_daemon(script, command)
 }
 
 /// Some responders leave it to the routing table where the group is, and there is no default route here.
 fn route_multicast(host: &Host) -> Result<(), String> {
     host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
-}
-
-/// A daemon that says so when it is ready.
-fn ready(daemon: Daemon) -> Result<Daemon, String> {
-    daemon.wait_for("ready", READY)?;
-    Ok(daemon)
 }
 
 /// Waits until a bare query from this host is answered: for daemons that do not say when they are ready.
@@ -187,9 +204,20 @@ pub fn answered(witness: &Host, name: &str, types: &[&str], daemon: &Daemon) -> 
 /// # Errors
 /// If it does not start.
 pub fn scripted(host: &Host, name: &str, options: &[&str]) -> Result<Daemon, String> {
+    let addresses = addresses(host);
+    let addresses = addresses.iter().map(String::as_str);
+    let options: Vec<&str> = ["--name", name].into_iter().chain(addresses).chain(options.iter().copied()).collect();
+    scripted_with(host, &options)
+}
+
+/// The scripted responder with these options alone, names and addresses among them.
+///
+/// # Errors
+/// If it does not start.
+pub fn scripted_with(host: &Host, options: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("responder")?);
-    command.args(["--name", name]).args(addresses(host)).args(options);
-    ready(host.daemon("responder", command)?)
+    command.args(options);
+    host.ready_daemon("responder", command)
 }
 
 /// The addresses of a host as the scripted responder's options.

@@ -1,6 +1,7 @@
 //! The LAN of most tests: one host to be found, named `printer`, and one client with the module.
 
 use crate::lan::{Families, Host, Lan, Network};
+use crate::responders;
 use crate::run::Daemon;
 
 /// Two hosts on a LAN. Fields are dropped in order: the daemons first, the namespaces last.
@@ -40,4 +41,20 @@ impl Scenario {
         scenario.daemons.push(start(&scenario.printer)?);
         Ok(scenario)
     }
+}
+
+/// A LAN with both families on which avahi-daemon runs on the printer.
+///
+/// # Errors
+/// What failed.
+pub fn with_avahi() -> Result<Scenario, String> {
+    Scenario::with(Families::Both, |printer| responders::avahi(printer, "printer"))
+}
+
+/// A LAN with both families on which the scripted responder runs on the printer, with this name and these options.
+///
+/// # Errors
+/// What failed.
+pub fn with_scripted(name: &str, options: &[&str]) -> Result<Scenario, String> {
+    Scenario::with(Families::Both, |printer| responders::scripted(printer, name, options))
 }

@@ -150,9 +150,7 @@ fn ask_on(client: &Host, names: &[&str]) -> Result<Vec<Answer>, String> {
 fn attacker(host: &Host, words: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("attacker")?);
     command.args(words);
-    let daemon = host.daemon(words[0], command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    host.ready_daemon(words[0], command)
 }
 
 /// An interface in the form that the attacker takes.

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use tests::clients::{DECOY, DNS_NAME, build_go, office, saw};
 use tests::helpers::http;
-use tests::lan::{Families, Host};
+use tests::lan::Host;
 use tests::lookups::{routable, v4};
 use tests::module::SERVICES;
-use tests::responders::scripted;
 use tests::run::Outcome;
-use tests::scenario::Scenario;
+use tests::scenario::with_scripted;
 
 /// Runs the program with cgo, and makes Go say which resolver it takes.
 fn run(host: &Host, name: &str) -> Outcome {
@@ -65,7 +64,7 @@ fn all_names_go_to_libc_where_there_is_a_list_of_allowed_ones() -> Result<(), St
 /// And so the names that the list allows are found on the LAN by Go programs, too.
 #[test]
 fn names_that_the_list_allows_are_found_on_the_lan() -> Result<(), String> {
-    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.lan", &["--other", "additional"]))?;
+    let lan = with_scripted("printer.lan", &["--other", "additional"])?;
     let _web = http(&lan.printer)?;
     lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;
     lan.client.write("/etc/mdns.allow", ".lan\n")?;

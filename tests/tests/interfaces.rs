@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use tests::helpers::{binary, capture, dns};
+use tests::helpers::{capture, dns, tunnel};
 use tests::lan::{Families, Host, Network};
 use tests::lookups::{AT_ONCE, all, found, printed_addresses, python, python_getaddrinfo, routable};
-use tests::responders::{avahi, scripted, zeroconf};
+use tests::responders::{avahi, scripted, scripted_with, zeroconf};
 use tests::run::Daemon;
-use tests::scenario::Scenario;
+use tests::scenario::{Scenario, with_scripted};
 
 /// A client on two LANs, with a printer on the first and a scanner on the second.
 struct TwoLans {
@@ -143,7 +143,7 @@ fn responders_that_only_multicast_are_heard_on_each_interface() -> Result<(), St
 
 /// A printer that gives all its addresses at once, so that no busy machine makes them come apart.
 fn with_whole_answers() -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &["--other", "additional"]))
+    with_scripted("printer.local", &["--other", "additional"])
 }
 
 /// Looks the printer up, which must take no second attempt, and returns how many questions left by another interface.
@@ -179,20 +179,10 @@ fn a_bridge_of_containers_costs_a_packet_for_each_question() -> Result<(), Strin
     Ok(())
 }
 
-/// Holds a point-to-point link open, as a VPN does.
-const TUNNEL: &str = "import fcntl, struct, time
-tunnel = open('/dev/net/tun', 'r+b', buffering=0)
-fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', b'tun0', 0x1001))
-print('ready', flush=True)
-time.sleep(60)";
-
 #[test]
 fn point_to_point_links_are_left_out() -> Result<(), String> {
     let lan = with_whole_answers()?;
-    let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", TUNNEL]);
-    let tunnel = lan.client.daemon("tunnel", command)?;
-    tunnel.wait_for("ready", Duration::from_secs(5))?;
+    let _tunnel = tunnel(&lan.client, "tun0")?;
     let shown = lan.client.script(
         "ip address add 10.8.0.1 peer 10.8.0.2 dev tun0
          ip link set tun0 up
@@ -207,14 +197,9 @@ fn point_to_point_links_are_left_out() -> Result<(), String> {
 
 /// The scripted responder with these addresses, in this order.
 fn with_addresses(host: &Host, addresses: &[String]) -> Result<Daemon, String> {
-    let mut command = host.command(binary("responder")?);
-    command.args(["--name", "printer.local"]);
-    for address in addresses {
-        command.args([if address.contains(':') { "--aaaa" } else { "--a" }, address]);
-    }
-    let daemon = host.daemon("responder", command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    let option = |address: &String| if address.contains(':') { "--aaaa" } else { "--a" };
+    let options = addresses.iter().flat_map(|address| [option(address), address]);
+    scripted_with(host, &["--name", "printer.local"].into_iter().chain(options).collect::<Vec<_>>())
 }
 
 /// Through functions that return a hostent, whose order nobody changes.

@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use tests::helpers::{capture, query};
 use tests::lan::{Families, Network};
-use tests::lookups::{all, found, printed_addresses, python, python_getaddrinfo, routable, v4};
+use tests::lookups::{all, found, printed_addresses, python, python_daemon, python_getaddrinfo, routable, v4};
 use tests::responders::{avahi, avahi_v4, scripted};
-use tests::scenario::Scenario;
-
-fn with_scripted(options: &[&str]) -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", options))
-}
+use tests::scenario::{Scenario, with_scripted};
 
 /// What ufw and firewalld let in by default: answers of known connections, and multicast DNS to its groups.
 const STATEFUL: &str = "
@@ -27,7 +23,7 @@ table inet filter {
 
 #[test]
 fn a_stateful_firewall_lets_the_second_attempt_through() -> Result<(), String> {
-    let mut lan = with_scripted(&[])?;
+    let mut lan = with_scripted("printer.local", &[])?;
     lan.client.firewall(STATEFUL)?;
     let bare = query(&lan.client, "printer.local", "a");
     assert!(!bare.success(), "a unicast answer passes this firewall, so it shows nothing: {bare:?}");
@@ -60,7 +56,7 @@ fn a_stateful_firewall_lets_either_family_through() -> Result<(), String> {
 fn lost_packets_are_made_up_for() -> Result<(), String> {
     // A lookup asks three questions at first, and then six.
     for (lost, least) in [("3", 240), ("9", 1240)] {
-        let lan = with_scripted(&["--ignore-first", lost])?;
+        let lan = with_scripted("printer.local", &["--ignore-first", lost])?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
         assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
         assert!(outcome.elapsed > Duration::from_millis(least), "{outcome:?}");
@@ -82,7 +78,7 @@ table inet filter {
 #[test]
 fn one_lost_question_does_not_cost_a_family() -> Result<(), String> {
     for rtype in ["1", "28"] {
-        let lan = with_scripted(&[])?;
+        let lan = with_scripted("printer.local", &[])?;
         lan.client.firewall(&FIRST_IS_LOST.replace("TYPE", rtype))?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
         assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "type {rtype}: {outcome:?}");
@@ -94,7 +90,7 @@ fn one_lost_question_does_not_cost_a_family() -> Result<(), String> {
 
 #[test]
 fn an_answered_lookup_sends_three_packets_and_a_remembered_one_none() -> Result<(), String> {
-    let lan = with_scripted(&[])?;
+    let lan = with_scripted("printer.local", &[])?;
     let capture = capture(&lan.client, "eth0")?;
     let twice = "import socket; [socket.getaddrinfo('printer.local', 80) for _ in (1, 2)]";
     assert!(tests::lookups::python(&lan.client, twice, &[]).success());
@@ -127,12 +123,8 @@ time.sleep(60)";
 
 #[test]
 fn without_port_5353_the_lookup_goes_on() -> Result<(), String> {
-    let mut lan = with_scripted(&[])?;
-    let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", SELFISH]);
-    let holder = lan.client.daemon("holder of port 5353", command)?;
-    holder.wait_for("ready", Duration::from_secs(5))?;
-    lan.daemons.push(holder);
+    let mut lan = with_scripted("printer.local", &[])?;
+    lan.daemons.push(python_daemon(&lan.client, SELFISH, &[])?);
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     // And only the unicast answer that the third attempt asks for is heard from one that prefers to multicast.
@@ -162,7 +154,7 @@ fn a_reverse_lookup_is_asked_where_the_address_is() -> Result<(), String> {
 #[test]
 fn aliases_lead_to_the_canonical_name() -> Result<(), String> {
     let chain = ["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"];
-    let lan = with_scripted(&chain)?;
+    let lan = with_scripted("printer.local", &chain)?;
     let outcome = lan.client.run(&["getent", "ahosts", "alias.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     assert!(outcome.stdout.contains(" printer.local\n"), "{outcome:?}");
@@ -176,7 +168,7 @@ print(socket.gethostbyname_ex('alias.local')[:2])";
 
 #[test]
 fn a_circle_of_aliases_ends() -> Result<(), String> {
-    let lan = with_scripted(&["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
+    let lan = with_scripted("printer.local", &["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
     let outcome = lan.client.run(&["getent", "ahosts", "a.local"]);
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.elapsed < Duration::from_millis(3500), "{outcome:?}");
@@ -199,7 +191,7 @@ fn the_hosts_own_name_needs_no_responder() -> Result<(), String> {
 
 #[test]
 fn members_of_a_bridge_are_left_to_the_bridge() -> Result<(), String> {
-    let lan = with_scripted(&[])?;
+    let lan = with_scripted("printer.local", &[])?;
     let address = lan.client.eth0().v4.ok_or("no IPv4")?;
     // As virtualisation hosts have it: the addresses are on the bridge. The member keeps its link-local one.
     lan.client.script(&format!(

@@ -2,10 +2,9 @@
 //! atomic ones among them, and what orders them. (valgrind's helgrind does not know Rust's atomics.)
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 use tests::guest::{Home, Kind, ask_rustc};
-use tests::module::{target, workspace};
+use tests::module::{cargo, target};
 
 type Tested = Result<(), String>;
 
@@ -44,7 +43,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
     let about = ask_rustc(&["-vV"])?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
     let folder = target().join("threads");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "build",
         "--quiet",
@@ -57,7 +56,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
         host,
         "--target-dir",
     ]);
-    command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.arg(&folder).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let mut flags = "-Zsanitizer=thread -Clink-arg=-Wl,--warn-unresolved-symbols".to_owned();
     // Newer compilers want to be told that the standard library is another matter.
     if ask_rustc(&["-Chelp"])?.contains("unsafe-allow-abi-mismatch") {

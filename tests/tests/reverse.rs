@@ -5,11 +5,7 @@ use tests::lan::Families;
 use tests::lookups::{AT_ONCE, not_found_at_once, python_gethostbyaddr, python_getnameinfo};
 use tests::responders::{avahi, scripted};
 use tests::run::Outcome;
-use tests::scenario::Scenario;
-
-fn with_avahi() -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| avahi(printer, "printer"))
-}
+use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 /// Checks that a lookup printed the printer's name without waiting for silence.
 fn is_printer(outcome: &Outcome) {
@@ -54,7 +50,7 @@ fn on_link_addresses_have_names_by_the_full_services() -> Result<(), String> {
 
 /// What reaches the responder: the question to the group, or the one to the address itself.
 fn is_named_where_only(arrives: &str) -> Result<(), String> {
-    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
+    let lan = with_scripted("printer.local", &[])?;
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
     lan.printer.firewall(&format!(
         "table inet filter {{

@@ -3,12 +3,12 @@
 use super::agent::{Agent, Ended};
 use super::stats::{Sample, nanoseconds};
 pub(super) use crate::deps::peer_module;
-use crate::deps::{library_path, unpacked};
 use crate::guest::{Kind as Compiled, compile};
 use crate::lan::{Host, Lan, Network};
 use crate::module::{SERVICES, file_name, library_folder};
 use crate::run::{Daemon, run};
 use crate::{helpers, responders};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,9 +78,8 @@ impl Client {
         let name = kind.host_name();
         let host = match kind {
             Kind::Ours => network.client(name, &[lan])?,
-            Kind::Mdns | Kind::Resolve => network.host(name, &[lan])?,
+            Kind::Mdns | Kind::Resolve => network.peer_client(name, &[lan], &peer_modules(kind)?)?,
         };
-        put_peer(&host, kind)?;
         host.use_services(kind.services())?;
         let agent = Mutex::new(Agent::start(&host)?);
         let client = Client { kind, agent, daemon: Mutex::new(None), host };
@@ -103,7 +102,7 @@ impl Client {
         *daemon = match self.kind {
             Kind::Ours => None,
             Kind::Mdns => Some(responders::avahi(&self.host, self.kind.host_name())?),
-            Kind::Resolve => Some(resolved(&self.host)?),
+            Kind::Resolve => Some(responders::resolved_without_log(&self.host)?),
         };
         Ok(())
     }
@@ -175,9 +174,7 @@ impl Client {
         let (program, arguments) = command_line.split_first().ok_or("no program")?;
         let mut command = self.host.command(program);
         command.args(arguments);
-        let daemon = self.host.daemon(word, command)?;
-        daemon.wait_for("ready", Duration::from_secs(5))?;
-        Ok(daemon)
+        self.host.ready_daemon(word, command)
     }
 }
 
@@ -196,44 +193,14 @@ fn parse(words: &[&str], code: i32, output: &str) -> Result<Found, String> {
     Ok(Found { numbers: numbers.into_iter().flatten().collect(), addresses: addresses.len() })
 }
 
-/// Puts a peer's modules where glibc looks, as installing its package would.
-fn put_peer(host: &Host, kind: Kind) -> Result<(), String> {
+/// The files of a peer's modules.
+fn peer_modules(kind: Kind) -> Result<Vec<PathBuf>, String> {
     let services: &[&str] = match kind {
-        Kind::Ours => return Ok(()),
+        Kind::Ours => &[],
         Kind::Mdns => &SERVICES,
         Kind::Resolve => &["resolve"],
     };
-    let folder = library_folder()?;
-    let mut script = String::from("mkdir -p /run/host/lib /run/host/lib-work\n");
-    for service in services {
-        let file = peer_module(service)?;
-        script += &format!("cp '{}' /run/host/lib/\n", file.display());
-    }
-    let folder = folder.display();
-    script += &format!(
-        "mount -t overlay -o lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work overlay {folder}"
-    );
-    host.script(&script).map(drop)
-}
-
-/// systemd-resolved with multicast DNS switched on, as querier and, under the host's own name, as responder. Unlike the
-/// tests' it writes no log of everything, which would take time, and can be told to flush its cache.
-pub(super) fn resolved(host: &Host) -> Result<Daemon, String> {
-    let program = unpacked("lib/systemd/systemd-resolved")?;
-    let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSSEC=no\nDNSStubListener=no\n";
-    host.write("/etc/systemd/resolved.conf", config)?;
-    // What networkd would write: multicast DNS has to be switched on for each link, too.
-    let link = format!("/run/systemd/netif/links/{}", host.eth0().index);
-    host.write(&link, "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\nLLMNR=no\n")?;
-    host.script("mkdir -p /run/systemd/resolve; rm -f /run/systemd/resolve/io.systemd.Resolve")?;
-    let mut command = host.command("sh");
-    command.args(["-euc", r#"echo $$ >/run/host/resolved.pid; exec env LD_LIBRARY_PATH="$1" "$2""#, "sh"]);
-    command.arg(library_path()).arg(program).env("SYSTEMD_LOG_TARGET", "console");
-    let daemon = host.daemon("systemd-resolved", command)?;
-    let waiting =
-        "for i in $(seq 100); do [ ! -S /run/systemd/resolve/io.systemd.Resolve ] || exit 0; sleep 0.1; done; exit 1";
-    host.script(waiting).map_err(|why| format!("systemd-resolved does not start ({why}): {:?}", daemon.lines()))?;
-    Ok(daemon)
+    services.iter().map(|service| peer_module(service)).collect()
 }
 
 /// A DNS server that swallows every question.

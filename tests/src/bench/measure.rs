@@ -1,7 +1,7 @@
 //! The LAN, and the order in which its clients take turns: ours, bare, peer, peer, ours, … so that whatever else the
 //! machine does hits all alike.
 
-use super::clients::{Client, Found, Kind, SECOND, TWO_SECONDS, black_hole, resolved};
+use super::clients::{Client, Found, Kind, SECOND, TWO_SECONDS, black_hole};
 use super::stats::{Sample, Samples};
 use super::table::Row;
 use crate::lan::{Families, Host, Network};
@@ -73,7 +73,7 @@ impl Responder {
             Responder::AvahiV4 => responders::avahi_v4(host, self.name()),
             Responder::Zeroconf => responders::zeroconf(host, self.name()),
             Responder::ZeroconfV4 => responders::zeroconf_v4(host, self.name()),
-            Responder::Resolved => resolved(host),
+            Responder::Resolved => responders::resolved_without_log(host),
             Responder::Many => {
                 let names: Vec<String> = (0..64).map(|number| MANY.replace('#', &format!("{number:02}"))).collect();
                 let (first, others) = names.split_first().ok_or("no names")?;

@@ -3,11 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::guest::crowd::main() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("crowd: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("crowd", tests::guest::crowd::main())
 }

@@ -3,11 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::scripted::main(std::env::args().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("responder: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("responder", tests::scripted::main(std::env::args().skip(1)))
 }

@@ -4,7 +4,6 @@
 //! with the module, and runs the real getent and ping there. Nothing of it remains.
 
 use std::process::ExitCode;
-use std::time::Duration;
 use tests::lan::{Families, Host, Network, need_client_programs};
 use tests::run::Daemon;
 use tests::{module, responders, scripted};
@@ -19,13 +18,7 @@ fn main() -> ExitCode {
         Some(RESPONDER) => scripted::main(arguments),
         Some(_) => Err("takes no arguments".into()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("try_it: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("try_it", result)
 }
 
 fn show() -> Result<(), String> {
@@ -46,9 +39,7 @@ fn start_responder(printer: &Host) -> Result<Daemon, String> {
     let own = std::env::current_exe().map_err(|why| why.to_string())?;
     let mut command = printer.command(own);
     command.args([RESPONDER, "--name", "printer.local"]).args(responders::addresses(printer));
-    let daemon = printer.daemon(RESPONDER, command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    printer.ready_daemon(RESPONDER, command)
 }
 
 /// Prints a command as at a prompt, then what it prints, and whether it succeeded.

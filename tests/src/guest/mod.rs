@@ -6,9 +6,8 @@ pub mod crowd;
 
 use crate::helpers::binary;
 use crate::lan::{Families, Host, Network};
-use crate::module::{file_name, target, workspace};
+use crate::module::{self, cargo, file_name, target, workspace};
 use crate::run::{Daemon, Outcome, run};
-use crate::sandbox::unique;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -35,8 +34,6 @@ pub enum Kind {
 /// # Errors
 /// What the compiler said.
 pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
-    let folder = target().join("guests");
-    std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let source = workspace().join("tests/guests").join(name).with_extension("c");
     let ending = match kind {
         Kind::Program => "",
@@ -44,29 +41,29 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         Kind::Preload => ".so",
         Kind::ThreadSanitizer => ".threads",
     };
-    let path = folder.join(format!("{name}{ending}"));
-    let unfinished = folder.join(format!("{name}{ending}.{}.{}", std::process::id(), unique()));
-    let mut command = Command::new("cc");
-    command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
-    command.arg("-o").arg(&unfinished);
-    match kind {
-        // What a program defines takes the place of glibc's, in the module as well. What it calls is looked for when it
-        // starts, not on the stack that is measured.
-        Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
-        // The linker warns that the program still needs the shared libraries at run time: that is the point.
-        Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
-        Kind::Preload => command.args(["-shared", "-fPIC"]),
-        Kind::ThreadSanitizer => {
-            command.args(["-rdynamic", "-Wl,--whole-archive"]).arg(thread_sanitizer()?);
-            command.args(["-Wl,--no-whole-archive", "-lm", "-ldl", "-lrt"])
-        }
-    };
-    let outcome = run(command, LIMIT)?;
-    if !outcome.success() {
-        return Err(format!("{} does not compile: {}", source.display(), outcome.stderr));
-    }
-    std::fs::rename(&unfinished, &path).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(path)
+    let runtime = if kind == Kind::ThreadSanitizer { Some(thread_sanitizer()?) } else { None };
+    let program = target().join("guests").join(format!("{name}{ending}"));
+    module::compile(&program, |output| {
+        let mut command = Command::new("cc");
+        command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
+        command.arg("-o").arg(output);
+        match kind {
+            // What a program defines takes the place of glibc's, in the module as well. What it calls is looked for when it
+            // starts, not on the stack that is measured.
+            Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
+            // The linker warns that the program still needs the shared libraries at run time: that is the point.
+            Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
+            Kind::Preload => command.args(["-shared", "-fPIC"]),
+            Kind::ThreadSanitizer => command.args(["-rdynamic", "-Wl,--whole-archive"]).args(&runtime).args([
+                "-Wl,--no-whole-archive",
+                "-lm",
+                "-ldl",
+                "-lrt",
+            ]),
+        };
+        command
+    })?;
+    Ok(program)
 }
 
 /// The runtime of ThreadSanitizer that comes with the compiler.
@@ -96,7 +93,7 @@ pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
 /// If it does not build.
 pub fn module_that_panics() -> Result<PathBuf, String> {
     let folder = target().join("injected");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "build",
         "--quiet",
@@ -107,7 +104,7 @@ pub fn module_that_panics() -> Result<PathBuf, String> {
         "panic-injection",
         "--target-dir",
     ]);
-    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
+    let status = command.arg(&folder).status().map_err(|why| why.to_string())?;
     if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
 }
 
@@ -136,8 +133,7 @@ impl Home {
         let lan = network.lan(Families::Both)?;
         let responder = network.host("responder", &[&lan])?;
         let client = network.client("client", &[&lan])?;
-        let crowd = responder.daemon("crowd", responder.command(binary("crowd")?))?;
-        crowd.wait_for("ready", Duration::from_secs(5))?;
+        let crowd = responder.ready_daemon("crowd", responder.command(binary("crowd")?))?;
         client.write("/etc/nss-mdns.conf", SETTINGS)?;
         Ok(Home { _crowd: crowd, _responder: responder, client, limit: LIMIT, _network: network })
     }

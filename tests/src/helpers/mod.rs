@@ -7,6 +7,7 @@ mod mark;
 mod query;
 
 use crate::lan::Host;
+use crate::lookups::python_daemon;
 use crate::run::{Daemon, Outcome};
 use crate::sandbox::unique;
 use std::path::PathBuf;
@@ -42,9 +43,7 @@ pub fn binary(name: &str) -> Result<PathBuf, String> {
 fn start(host: &Host, words: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("lan_helper")?);
     command.args(words);
-    let daemon = host.daemon(words.first().unwrap_or(&""), command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    host.ready_daemon(words.first().unwrap_or(&""), command)
 }
 
 /// A web server on port 80 that says who it is.
@@ -135,6 +134,21 @@ impl Capture<'_> {
         let group = |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
         self.packets().into_iter().filter(group).collect()
     }
+}
+
+/// Opens a tun device: a point-to-point interface without a peer, which exists until the value is dropped.
+const TUNNEL: &str = "import fcntl, struct, sys, time
+tunnel = open('/dev/net/tun', 'r+b', buffering=0)
+fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', sys.argv[1].encode(), 0x1001))
+print('ready', flush=True)
+time.sleep(60)";
+
+/// Adds a point-to-point interface to a host for as long as the value lives.
+///
+/// # Errors
+/// If it cannot be added.
+pub fn tunnel(host: &Host, interface: &str) -> Result<Daemon, String> {
+    python_daemon(host, TUNNEL, &[interface])
 }
 
 /// How long a daemon may take to write what it noted, and this process to read it.
