@@ -30,6 +30,7 @@ pub mod bench;
 pub mod clients;
 pub mod datagram;
 pub mod deps;
+mod getaddrinfo;
 pub mod guest;
 pub mod helpers;
 pub mod lan;

@@ -7,12 +7,12 @@ use super::packets::{PacketType, Tap};
 use super::shared_object::{Names, SUCCESS};
 use super::stats::{Samples, nanoseconds};
 use super::{bare, confine};
+use crate::getaddrinfo;
 use crate::netif::index;
 use crate::sockets::{self, Transport};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ptr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -95,37 +95,7 @@ fn again(name: &str, count: usize) -> Report {
 }
 
 fn getaddrinfo(name: &CStr) -> Addresses {
-    // SAFETY: a plain C struct, for which all zeros is a value.
-    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    let mut list = ptr::null_mut();
-    // SAFETY: the name ends in NUL, and the pointers are to values that outlive the call.
-    let failed = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
-    let mut addresses = Addresses::new();
-    if failed != 0 {
-        return addresses;
-    }
-    let mut next = list;
-    // SAFETY: each pointer is null or to an entry of the list, whose address is of the family that it says.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        addresses.extend(match entry.ai_family {
-            libc::AF_INET => {
-                // SAFETY: as above.
-                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in>() };
-                Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr))))
-            }
-            libc::AF_INET6 => {
-                // SAFETY: as above.
-                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in6>() };
-                Some(IpAddr::V6(Ipv6Addr::from(address.sin6_addr.s6_addr)))
-            }
-            _ => None,
-        });
-        next = entry.ai_next;
-    }
-    // SAFETY: the list is getaddrinfo's, and not used any more.
-    unsafe { libc::freeaddrinfo(list) };
-    addresses
+    getaddrinfo::getaddrinfo(name, 0).addresses.into_iter().map(|(ip, _)| ip).collect()
 }
 
 fn resolve(name: &CStr) -> Addresses {
