@@ -105,9 +105,9 @@ pub fn all() -> Vec<Attack> {
     .concat()
 }
 
-/// The host on which all attacks are made at once. Some of them change its `k`: without it, the name in
+/// The host on which all attacks are made at once. Some of them change its `k`, one its digit: without them, the name in
 /// the packet would be the genuine one.
-pub const EVERYTHING: &str = "kiosk.local";
+pub const EVERYTHING: &str = "kiosk7.local";
 
 /// The attacks on a queried name: its own, or, for [`EVERYTHING`], all that must not affect the lookup of a known host.
 pub fn by_name<'a>(table: &'a [Attack], name: &str) -> Vec<(usize, &'a Attack)> {
