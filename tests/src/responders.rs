@@ -7,7 +7,7 @@ use crate::module::workspace;
 use crate::run::Daemon;
 use std::time::Instant;
 
-/// avahi-daemon, for a host name without `.local`. It gives out no link-local address if there is another.
+/// avahi-daemon, for a host name without `.local`. It announces no link-local IPv6 address if the host has another.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -15,7 +15,7 @@ pub fn avahi(host: &Host, name: &str) -> Result<Daemon, String> {
     avahi_with(host, name, "")
 }
 
-/// avahi-daemon on a host whose IPv6 is switched off.
+/// avahi-daemon, after IPv6 is disabled on the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -24,7 +24,7 @@ pub fn avahi_v4(host: &Host, name: &str) -> Result<Daemon, String> {
     avahi(host, name)
 }
 
-/// avahi-daemon with more lines in the `[publish]` section of its configuration.
+/// avahi-daemon with additional lines in the `[publish]` section of its configuration.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -44,7 +44,7 @@ pub fn avahi_with(host: &Host, name: &str, publish: &str) -> Result<Daemon, Stri
     Ok(daemon)
 }
 
-/// python-zeroconf with all addresses of the host's interfaces.
+/// python-zeroconf with all addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -52,7 +52,7 @@ pub fn zeroconf(host: &Host, name: &str) -> Result<Daemon, String> {
     zeroconf_with(host, name, true)
 }
 
-/// python-zeroconf with the host's IPv4 addresses alone.
+/// python-zeroconf with only the IPv4 addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -71,28 +71,27 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
     host.ready_daemon("zeroconf", command)
 }
 
-/// systemd-resolved, whose name is the host's own, with mDNS switched on for every interface. It does not
-/// answer its own host.
+/// systemd-resolved with mDNS on all interfaces, for the host name. It does not respond to queries from its own host.
 ///
 /// # Errors
 /// If it is missing or does not start.
 pub fn resolved(host: &Host) -> Result<Daemon, String> {
-    switch_mdns_on(host)?;
+    enable_mdns(host)?;
     start_resolved(host, "yes", "debug")
 }
 
-/// The same without a log of everything, which takes time. Its process number is in `/run/host/resolved.pid`.
+/// [`resolved`] without the debug log, which takes time. Its process id is in `/run/host/resolved.pid`.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn resolved_without_log(host: &Host) -> Result<Daemon, String> {
-    switch_mdns_on(host)?;
+    enable_mdns(host)?;
     let daemon = start_resolved(host, "yes", "info")?;
     wait_for_resolved(host, &daemon)?;
     Ok(daemon)
 }
 
-/// systemd-resolved as a resolver alone: it asks the servers in `/etc/resolv.conf`, and nobody by multicast.
+/// systemd-resolved without mDNS: it queries only the servers in `/etc/resolv.conf`.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -102,8 +101,8 @@ pub fn resolved_without_mdns(host: &Host) -> Result<Daemon, String> {
     Ok(daemon)
 }
 
-/// Writes what networkd would: resolved asks it for nothing else.
-fn switch_mdns_on(host: &Host) -> Result<(), String> {
+/// Writes the state files of networkd with which resolved enables mDNS on an interface.
+fn enable_mdns(host: &Host) -> Result<(), String> {
     host.interfaces.iter().try_for_each(|interface| {
         let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
         host.write(format!("/run/systemd/netif/links/{}", interface.index), link)
@@ -128,11 +127,11 @@ fn start_resolved(host: &Host, mdns: &str, log_level: &str) -> Result<Daemon, St
 
 fn wait_for_resolved(host: &Host, daemon: &Daemon) -> Result<(), String> {
     host.script(&format!("for i in $(seq 150); do [ ! -S {RESOLVED_SOCKET} ] || exit 0; sleep 0.1; done; exit 1"))
-        .map_err(|_| format!("systemd-resolved does not start; it said:\n{}", daemon.lines().join("\n")))?;
+        .map_err(|_| format!("systemd-resolved does not start. Its output:\n{}", daemon.lines().join("\n")))?;
     Ok(())
 }
 
-/// troglobit's mdnsd, whose name is the host's own.
+/// troglobit's mdnsd, for the host name.
 ///
 /// # Errors
 /// If it is missing or does not start.
@@ -145,7 +144,7 @@ pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
     host.daemon("mdnsd", command)
 }
 
-/// The Rust crate mdns-sd, with all addresses of the host.
+/// The Rust crate mdns-sd with all addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -159,7 +158,7 @@ pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
     host.ready_daemon("mdns-sd", command)
 }
 
-/// The Rust crate libmdns, whose name is the host's own.
+/// The Rust crate libmdns, for the host name.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -168,7 +167,7 @@ pub fn libmdns(host: &Host) -> Result<Daemon, String> {
     host.ready_daemon("libmdns", host.command(file("rust/release/libmdns")?))
 }
 
-/// A responder for node: one of the scripts in `tests/responders/npm`.
+/// A responder for Node.js: one of the scripts in `tests/responders/npm`.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -180,26 +179,26 @@ pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
     host.ready_daemon(script, command)
 }
 
-/// Some responders leave it to the routing table where the group is, and there is no default route here.
+/// Adds a route for multicast. Some responders let the routing table pick the interface, and there is no default route.
 fn route_multicast(host: &Host) -> Result<(), String> {
     host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
 }
 
-/// Waits until a bare query from this host is answered: for daemons that do not say when they are ready.
+/// Waits until a bare query from this host is answered. For daemons that do not report when they are ready.
 ///
 /// # Errors
 /// If that does not happen in time.
-pub fn answered(witness: &Host, name: &str, types: &[&str], daemon: &Daemon) -> Result<(), String> {
+pub fn answered(client: &Host, name: &str, types: &[&str], daemon: &Daemon) -> Result<(), String> {
     let deadline = Instant::now() + READY;
-    while !types.iter().all(|rtype| query(witness, name, rtype).success()) {
+    while !types.iter().all(|rtype| query(client, name, rtype).success()) {
         if Instant::now() > deadline {
-            return Err(format!("{name} is not answered for; its daemon said:\n{}", daemon.lines().join("\n")));
+            return Err(format!("no response for {name}. The output of the daemon:\n{}", daemon.lines().join("\n")));
         }
     }
     Ok(())
 }
 
-/// The scripted responder, named `name` (in full), with all addresses of the host and these options.
+/// The scripted responder for a name (in full), with all addresses of the host and these options.
 ///
 /// # Errors
 /// If it does not start.
@@ -210,7 +209,7 @@ pub fn scripted(host: &Host, name: &str, options: &[&str]) -> Result<Daemon, Str
     scripted_with(host, &options)
 }
 
-/// The scripted responder with these options alone, names and addresses among them.
+/// The scripted responder with only these options, which must include names and addresses.
 ///
 /// # Errors
 /// If it does not start.
@@ -220,7 +219,7 @@ pub fn scripted_with(host: &Host, options: &[&str]) -> Result<Daemon, String> {
     host.ready_daemon("responder", command)
 }
 
-/// The addresses of a host as the scripted responder's options.
+/// The addresses of a host as options of the scripted responder.
 pub fn addresses(host: &Host) -> Vec<String> {
     let options = host.interfaces.iter().flat_map(|interface| {
         let v4 = interface.v4.iter().map(|address| ["--a".to_owned(), address.to_string()]);

@@ -1,18 +1,18 @@
 //! The interface to glibc: every function of every service, in every buffer; and every outcome through glibc itself.
 
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile, module_that_panics};
+use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
 use tests::sandbox::unprivileged;
 
 type Tested = Result<(), String>;
 
 #[test]
 fn every_function_keeps_to_its_interface() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let index = home.client.eth0().index.to_string();
-    home.host("abi", &[&index])?;
+    home.run_program("abi", &[&index])?;
     home.client.write("/etc/nss-mdns.conf", "labels = any\n")?;
-    home.host("abi", &[&index, "any"]).map(drop)
+    home.run_program("abi", &[&index, "any"]).map(drop)
 }
 
 /// What the service behind the module knows: everything that the module does not find.
@@ -31,12 +31,12 @@ const LINES: [[&str; 4]; 4] = [
     ["N", "F", "N", "mdns_minimal [!UNAVAIL=return] files"],
 ];
 
-fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tested {
+fn outcomes(home: &ProgramLan, variables: &[(&str, String)], why: Option<&str>) -> Tested {
     home.client.write("/etc/hosts", FILES)?;
     std::thread::scope(|scope| {
         let run = |line: [&str; 4]| {
             let arguments: Vec<_> = line.into_iter().chain(why).collect();
-            home.host_with(variables, "outcomes", &arguments)
+            home.run_program_with(variables, "outcomes", &arguments)
         };
         let threads = LINES.map(|line| scope.spawn(move || run(line)));
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, as said above")?.map(drop))
@@ -45,12 +45,12 @@ fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tes
 
 #[test]
 fn every_outcome_has_its_effect_in_glibc() -> Tested {
-    outcomes(&Home::new()?, &[], None)
+    outcomes(&ProgramLan::new()?, &[], None)
 }
 
 #[test]
 fn every_failure_has_its_effect_in_glibc() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     outcomes(&home, &[], Some("none"))?;
     outcomes(&home, &[], Some("refused"))?;
     home.client.script("ip link set eth0 down")?;
@@ -59,14 +59,14 @@ fn every_failure_has_its_effect_in_glibc() -> Tested {
 
 #[test]
 fn a_panic_has_its_effect_in_glibc() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let folder = home.install(&module_that_panics()?)?;
     outcomes(&home, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
 }
 
 #[test]
 fn a_static_program_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let program = compile("plain", Kind::Static)?;
     let outcome = home.run_with(&[], &[&program.to_string_lossy(), "0"])?;
     assert!(outcome.success(), "{outcome:?}");
@@ -77,7 +77,7 @@ fn a_static_program_finds_names() -> Tested {
 /// same program has no more rights than its caller.
 #[test]
 fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let program = compile("plain", Kind::Program)?;
     home.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
     let outcome = if unprivileged() {
@@ -92,12 +92,12 @@ fn a_program_with_more_rights_than_its_caller_finds_names() -> Tested {
 /// nscd gives the first tuple itself and asks for times to live.
 #[test]
 fn nscd_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let settings = "enable-cache hosts yes\npersistent hosts no\ncheck-files hosts no\nenable-cache passwd no\n";
     home.client.write("/run/nscd/nscd.conf", settings)?;
     let mut command = home.client.command(unpacked("usr/sbin/nscd")?);
     command.args(["--foreground", "--config-file", "/run/nscd/nscd.conf"]);
     let _nscd = home.client.daemon("nscd", command)?;
     home.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
-    home.host("behind_nscd", &[]).map(drop)
+    home.run_program("behind_nscd", &[]).map(drop)
 }

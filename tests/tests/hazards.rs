@@ -1,7 +1,7 @@
 //! The hazards of living in other people's processes. Each guest (`tests/guests`) is such a process.
 
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile, module_that_panics};
+use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
 use tests::lan::{Families, Host};
 use tests::responders::scripted;
 use tests::scenario::Scenario;
@@ -10,53 +10,53 @@ type Tested = Result<(), String>;
 
 #[test]
 fn cancelled_threads_leave_nothing_behind() -> Tested {
-    Home::new()?.host("cancel", &[]).map(drop)
+    ProgramLan::new()?.run_program("cancel", &[]).map(drop)
 }
 
 #[test]
 fn a_signal_handler_may_jump_out() -> Tested {
-    Home::new()?.host("longjmp", &[]).map(drop)
+    ProgramLan::new()?.run_program("longjmp", &[]).map(drop)
 }
 
 #[test]
 fn a_storm_of_signals_does_not_move_the_deadline() -> Tested {
-    Home::new()?.host("storm", &[]).map(drop)
+    ProgramLan::new()?.run_program("storm", &[]).map(drop)
 }
 
 #[test]
 fn children_of_a_threaded_process_do_not_hang() -> Tested {
-    let home = Home::new()?;
-    home.host("forks", &["1", "300"])?;
-    home.host("forks", &["8", "700"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("forks", &["1", "300"])?;
+    home.run_program("forks", &["8", "700"]).map(drop)
 }
 
 /// On kernels before Linux 4.14 nothing wipes the module's page in a child.
 #[test]
 fn children_start_afresh_where_the_kernel_does_not_see_to_it() -> Tested {
-    Home::new()?.host("forks", &["8", "300", "unwiped"]).map(drop)
+    ProgramLan::new()?.run_program("forks", &["8", "300", "unwiped"]).map(drop)
 }
 
 #[test]
 fn a_process_may_be_forked_inside_a_lookup() -> Tested {
-    Home::new()?.host("fork_inside", &[]).map(drop)
+    ProgramLan::new()?.run_program("fork_inside", &[]).map(drop)
 }
 
 #[test]
 fn asynchronous_lookups_work() -> Tested {
-    Home::new()?.host("asynchronous", &[]).map(drop)
+    ProgramLan::new()?.run_program("asynchronous", &[]).map(drop)
 }
 
 /// For guests: a full service, which has a list of domains to read.
-fn full_service(home: &Home) -> Result<[(&'static str, String); 1], String> {
+fn full_service(home: &ProgramLan) -> Result<[(&'static str, String); 1], String> {
     home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
     Ok([("SERVICE", "mdns".into())])
 }
 
 #[test]
 fn a_small_stack_is_enough() -> Tested {
-    let home = Home::new()?;
-    home.host("stack", &[])?;
-    home.host_with(&full_service(&home)?, "stack", &[]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("stack", &[])?;
+    home.run_program_with(&full_service(&home)?, "stack", &[]).map(drop)
 }
 
 /// The ways that a lookup may go beside the usual one: an answer that says what there is not, aliases, the host's own name.
@@ -80,36 +80,36 @@ fn a_small_stack_is_enough_for_every_way() -> Tested {
 
 #[test]
 fn descriptors_0_to_2_are_never_used() -> Tested {
-    Home::new()?.host("descriptors", &["stdio"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["stdio"]).map(drop)
 }
 
 #[test]
 fn another_thread_may_close_every_descriptor() -> Tested {
-    let home = Home::new()?;
-    home.host("descriptors", &["closed"])?;
-    home.host("descriptors", &["reused"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("descriptors", &["closed"])?;
+    home.run_program("descriptors", &["reused"]).map(drop)
 }
 
 #[test]
 fn thousands_of_descriptors_do_not_matter() -> Tested {
-    Home::new()?.host("descriptors", &["many"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["many"]).map(drop)
 }
 
 #[test]
 fn without_descriptors_a_lookup_fails_and_the_next_works() -> Tested {
-    Home::new()?.host("descriptors", &["none"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["none"]).map(drop)
 }
 
 #[test]
 fn a_lookup_within_a_lookup_is_refused() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     home.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
-    home.host("reenter", &[]).map(drop)
+    home.run_program("reenter", &[]).map(drop)
 }
 
 #[test]
 fn a_preloaded_library_may_look_up_names_itself() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
     let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
     assert!(outcome.success() && outcome.stdout.contains("10.88."), "{outcome:?}");
@@ -118,62 +118,62 @@ fn a_preloaded_library_may_look_up_names_itself() -> Tested {
 
 #[test]
 fn nothing_raises_sigpipe_or_blocks_or_is_inherited() -> Tested {
-    Home::new()?.host("manners", &[]).map(drop)
+    ProgramLan::new()?.run_program("manners", &[]).map(drop)
 }
 
 #[test]
 fn it_survives_dlclose() -> Tested {
-    Home::new()?.host("reload", &[]).map(drop)
+    ProgramLan::new()?.run_program("reload", &[]).map(drop)
 }
 
 #[test]
 fn it_works_in_an_empty_root() -> Tested {
-    Home::new()?.host("chroot", &[]).map(drop)
+    ProgramLan::new()?.run_program("chroot", &[]).map(drop)
 }
 
 #[test]
 fn it_works_in_sandboxes() -> Tested {
-    Home::new()?.host("sandbox", &[]).map(drop)
+    ProgramLan::new()?.run_program("sandbox", &[]).map(drop)
 }
 
 #[test]
 fn it_survives_a_host_without_memory() -> Tested {
-    let home = Home::new()?;
-    home.host("memory", &[])?;
-    home.host_with(&full_service(&home)?, "memory", &["13"])?;
+    let home = ProgramLan::new()?;
+    home.run_program("memory", &[])?;
+    home.run_program_with(&full_service(&home)?, "memory", &["13"])?;
     home.client.write("/etc/nss-mdns.conf", "cache-size = 4096\n")?;
-    home.host("memory", &["pieces"]).map(drop)
+    home.run_program("memory", &["pieces"]).map(drop)
 }
 
 #[test]
 fn it_works_in_turkish() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
     let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
     home.client.script(&format!(
         "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
     ))?;
-    home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
+    home.run_program_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
 #[test]
 fn a_panic_at_any_stage_is_caught_and_silent() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let folder = home.install(&module_that_panics()?)?;
-    home.host_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
+    home.run_program_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]
 fn many_lookups_leave_nothing_behind() -> Tested {
-    let home = Home::new()?;
-    home.host("lookups", &["200000", "5000"])?;
-    home.host("lookups", &["100000", "4000", "8"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("lookups", &["200000", "5000"])?;
+    home.run_program("lookups", &["100000", "4000", "8"]).map(drop)
 }
 
 /// What valgrind is told: any error is the guest's.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+fn under_valgrind(home: &ProgramLan, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
     let program = compile(guest, Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
@@ -186,7 +186,7 @@ fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]
 #[test]
 fn memcheck_finds_nothing() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
+    under_valgrind(&ProgramLan::new()?, &leaks, "lookups", &["2000", "100", "4"])
 }
 
 /// The long runs: `tests/soak`.
@@ -194,8 +194,8 @@ mod soak {
     use super::*;
     use std::time::Duration;
 
-    fn patient_home() -> Result<Home, String> {
-        let mut home = Home::new()?;
+    fn patient_home() -> Result<ProgramLan, String> {
+        let mut home = ProgramLan::new()?;
         home.limit = Duration::from_secs(900);
         Ok(home)
     }
@@ -203,16 +203,16 @@ mod soak {
     #[test]
     #[ignore = "minutes; tests/soak runs it"]
     fn a_million_lookups() -> Tested {
-        patient_home()?.host("lookups", &["800000", "200000"]).map(drop)
+        patient_home()?.run_program("lookups", &["800000", "200000"]).map(drop)
     }
 
     #[test]
     #[ignore = "minutes; tests/soak runs it"]
     fn ten_thousand_forks() -> Tested {
         let home = patient_home()?;
-        home.host("forks", &["1", "2000"])?;
-        home.host("forks", &["4", "4000"])?;
-        home.host("forks", &["16", "4000"]).map(drop)
+        home.run_program("forks", &["1", "2000"])?;
+        home.run_program("forks", &["4", "4000"])?;
+        home.run_program("forks", &["16", "4000"]).map(drop)
     }
 
     /// The table of names grows at these numbers.
@@ -220,7 +220,9 @@ mod soak {
     #[ignore = "minutes; tests/soak runs it"]
     fn no_memory_at_any_size() -> Tested {
         let home = patient_home()?;
-        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+        ["13", "27", "55", "111", "447", "470"]
+            .iter()
+            .try_for_each(|names| home.run_program("memory", &[names]).map(drop))
     }
 
     #[test]

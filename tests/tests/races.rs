@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-use tests::guest::{Home, Kind, ask_rustc};
+use tests::guest::{Kind, ProgramLan, ask_rustc};
 use tests::module::{cargo, target};
 
 type Tested = Result<(), String>;
@@ -20,14 +20,14 @@ fn threads_never_meet_without_order_at_length() -> Tested {
 }
 
 fn race(rounds: &str) -> Tested {
-    let mut home = Home::new()?;
+    let mut home = ProgramLan::new()?;
     home.limit = Duration::from_secs(600);
     let folder = home.install(&instrumented_module()?)?;
     home.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
     // A report ends the process with a status of its own.
     let options = format!("halt_on_error=1 exitcode=66 suppressions={folder}/suppressions");
     let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options)];
-    home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
+    home.run_program_as(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
 }
 
 /// The last owner of an `Arc` frees it behind a fence, which the sanitizer does not know. (A standard library that is built

@@ -1,4 +1,4 @@
-//! A web server: every request gets one line that says who answered.
+//! A web server that answers every request with the name of its host.
 
 use crate::sockets::tcp_servers;
 use std::io::{BufRead, BufReader, Write};
@@ -13,10 +13,10 @@ pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), St
 }
 
 fn spawn((listener, name): (TcpListener, String)) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|caller| drop(greet(caller, &name))))
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|caller| drop(answer(caller, &name))))
 }
 
-fn greet(caller: TcpStream, name: &str) -> std::io::Result<()> {
+fn answer(caller: TcpStream, name: &str) -> std::io::Result<()> {
     let mut request = BufReader::new(caller.try_clone()?).lines();
     while request.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
     let body = format!("this is {name}\n");

@@ -1,4 +1,4 @@
-//! A bare one-shot query (RFC 6762 section 5.1): one packet, the first answer, and how long it took.
+//! A bare one-shot query (RFC 6762, section 5.1): one packet, the first response, and how long it took.
 
 use crate::netif::interfaces;
 use crate::sockets::{Transport, querier};
@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 use test_packet::{Packet, types};
 
-/// `query NAME a|aaaa|ptr [4|6]`: asks on the first interface; status 1 if nothing comes within a second.
+/// `query NAME a|aaaa|ptr [4|6]`: queries on the first interface, and fails if no response arrives within a second.
 pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let name = arguments.next().ok_or("query NAME a|aaaa|ptr [4|6]")?;
     let rtype = match arguments.next().as_deref() {
@@ -22,20 +22,21 @@ pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), St
     let query = Packet::query(0x1234).question(&name, rtype);
     let start = Instant::now();
     socket.send_to(query.octets(), transport.group(index)).map_err(|why| format!("send: {why}"))?;
-    let answer = wait(&socket, &name, start + Duration::from_secs(1)).ok_or("no answer")?;
+    let response = receive(&socket, &name, start + Duration::from_secs(1)).ok_or("no response")?;
     let elapsed = start.elapsed();
-    for record in answer.answers.iter().chain(&answer.additional) {
+    for record in response.answers.iter().chain(&response.additional) {
         match &record.data {
             Data::Address(address) => println!("{address}"),
-            Data::Alias(target) | Data::Pointer(target) => println!("{target}"),
-            Data::Types(_, types) => println!("only types {types:?}"),
+            Data::Cname(target) | Data::Ptr(target) => println!("{target}"),
+            Data::Nsec { types, .. } => println!("only types {types:?}"),
         }
     }
     println!("after {} us", elapsed.as_micros());
     Ok(())
 }
 
-fn wait(socket: &UdpSocket, name: &str, deadline: Instant) -> Option<Message> {
+/// Waits for a message with an answer for the name.
+fn receive(socket: &UdpSocket, name: &str, deadline: Instant) -> Option<Message> {
     let mut buffer = [0u8; 9000];
     loop {
         let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;

@@ -1,12 +1,12 @@
-//! A responder that knows every name: the `crowd` program. What a name has is said by the name itself.
+//! The `wildcard_responder` program: a responder for every name. The name itself says what the response is.
 //!
-//! | name | what it has |
+//! | name | response |
 //! |---|---|
-//! | `nobody….local` | nothing: there is no answer |
-//! | `slow<N>-….local` | an answer after so many milliseconds |
-//! | `many<N>-….local` | so many addresses: the first half IPv4, of the others every second link-local |
-//! | any other under `.local` | an IPv4 and an IPv6 address |
-//! | the reverse of a link-local address | the name `reverse.local`; none, if the address ends in `dead` |
+//! | `nobody….local` | none |
+//! | `slow<N>-….local` | an IPv4 and an IPv6 address after `N` milliseconds |
+//! | `many<N>-….local` | `N` addresses: the first half IPv4, the others IPv6, every second of them link-local |
+//! | any other name in `.local` | an IPv4 and an IPv6 address |
+//! | the reverse name of a link-local IPv6 address | `reverse.local`, or none if the address ends in `dead` |
 
 use crate::netif::index;
 use crate::sockets::{Transport, responder};
@@ -16,15 +16,15 @@ use std::net::{Ipv6Addr, UdpSocket};
 use std::time::Duration;
 use test_packet::{IN, MDNS_PORT, Packet, pointer, types};
 
-/// Says `ready` when it listens on `eth0`, then answers until it is killed.
+/// Prints `ready` when it listens on `eth0`, then answers until it is killed.
 ///
 /// # Errors
-/// Which socket cannot be had.
+/// If there is no `eth0`, or a socket cannot be opened.
 pub fn main() -> Result<(), String> {
     let index = index("eth0").ok_or("no eth0")?;
     let open = |transport| -> std::io::Result<UdpSocket> {
         let socket = responder(transport, "eth0", index)?;
-        // Room for the questions of many at once.
+        // Many threads and processes query at the same time.
         SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
         Ok(socket)
     };
@@ -40,7 +40,7 @@ fn serve(socket: UdpSocket) {
     let mut buffer = [0u8; 9000];
     while let Ok((length, source)) = socket.recv_from(&mut buffer) {
         let packet = buffer.get(..length).unwrap_or_default();
-        // Answered like a legacy unicast query (RFC 6762 section 6.7): one question, from an ephemeral port.
+        // Only legacy unicast queries (RFC 6762, section 6.7) with one question are answered.
         let Some(query) = Message::parse(packet).filter(|query| query.flags == 0 && source.port() != MDNS_PORT) else {
             continue;
         };
@@ -63,10 +63,10 @@ fn serve(socket: UdpSocket) {
     }
 }
 
-/// The data of the records that answer a question.
+/// The data of each record in the response to a question.
 fn records(name: &str, rtype: u16) -> Vec<Vec<u8>> {
     if rtype == types::PTR {
-        // fe80::/10, in nibbles from the last to the first.
+        // The nibbles are in reverse order.
         let known = name.ends_with("e.f.ip6.arpa") && !name.starts_with("d.a.e.d.");
         return if known { vec![b"\x07reverse\x05local\0".to_vec()] } else { Vec::new() };
     }
@@ -87,15 +87,15 @@ fn records(name: &str, rtype: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// The number in a name that begins with this word and the number.
+/// The number after this word at the start of a name.
 fn number_after(name: &str, word: &str) -> Option<u64> {
     let rest = name.strip_prefix(word)?;
     rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The answer to a query with one question. The owner of each record is a pointer to the question's name.
+/// The response to a query with one question. The owner of each record is a pointer to the name in the question.
 fn response(query: &[u8], id: u16, question: &Question, records: &[Vec<u8>]) -> Option<Packet> {
-    // The name as it came: it need not be UTF-8.
+    // The octets of the name are echoed, because they need not be UTF-8.
     let (_, end) = parse_name(query, 12)?;
     let rtype = question.rtype;
     let response = Packet::new(id).question_with(query.get(12..end)?, rtype, question.class);
