@@ -1,5 +1,6 @@
-//! The LAN for programs of other projects, such as curl, Java and Go: a printer with Avahi and a web server, and a client with
-//! the module and a DNS server. The DNS server knows a wrong address of the printer, and a name for the right addresses.
+//! The LAN for programs of other projects, such as curl, Java and Go: a printer with Avahi and a web server, and a
+//! client with the module and a DNS server. The DNS server knows a wrong address of the printer, and a name for the
+//! right addresses.
 
 use crate::helpers::{dns, http};
 use crate::lookups::routable;

@@ -22,8 +22,8 @@ pub struct Datagram<'a> {
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads an IP packet. The payload of a fragment or of a packet that was cut off is as long as what is there.
-    /// None if the packet is not UDP, or is a fragment without the UDP header.
+    /// Reads an IP packet. If it is a fragment or truncated, the payload is the part that is present. None if the
+    /// packet is not UDP, or is a fragment without the UDP header.
     pub fn parse(packet: &'a [u8]) -> Option<Datagram<'a>> {
         let (source, destination, hop_limit, udp): (IpAddr, IpAddr, u8, usize) = match packet.first()? >> 4 {
             4 if *packet.get(9)? == UDP && has_udp_header(packet) => {

@@ -26,8 +26,8 @@ pub const HOSTS_LINE: &str = "hosts: files mdns_minimal [NOTFOUND=return] dns\n"
 /// How long a command may run before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a daemon may take to get ready. Responders probe their names for 750 ms (RFC 6762, section 8.1). The rest is a
-/// margin for slow machines.
+/// How long a daemon may take to get ready. Responders probe their names for 750 ms (RFC 6762, section 8.1). The rest
+/// is a margin for slow machines.
 pub(crate) const READY: Duration = Duration::from_secs(15);
 
 /// The address families of a LAN.
@@ -71,7 +71,7 @@ pub struct Interface {
     pub link_local: Option<Ipv6Addr>,
 }
 
-/// A host: namespaces for network, mounts and host name, with an own `/run` and `/etc`.
+/// A host: namespaces for network, mounts and host name, with its own `/run` and `/etc`.
 #[derive(Debug)]
 pub struct Host {
     space: Space,
@@ -96,7 +96,8 @@ impl Network {
     /// If `ip` fails.
     pub fn lan(&self, families: Families) -> Result<Lan, String> {
         let number = self.lans.fetch_add(1, Ordering::Relaxed);
-        // With snooping, the bridge would not forward multicast packets to hosts whose membership report it has not seen.
+        // With snooping, the bridge would not forward multicast packets to hosts whose membership report it has not
+        // seen.
         self.script(&format!("ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"))?;
         Ok(Lan { number, families, hosts: AtomicU8::new(1) })
     }
@@ -143,7 +144,7 @@ impl Network {
             upper=/run/host/lib
             mkdir -p $upper /run/host/lib-work
             {copy}
-            mount -t overlay -o 'lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work' overlay '{folder}'"
+            mount -t overlay -o \"lowerdir={folder},upperdir=$upper,workdir=/run/host/lib-work\" overlay {folder}"
         );
         self.connect(self.space.inside(&setup, &etc(name))?, name, lans)
     }
@@ -173,9 +174,9 @@ impl Network {
 
 /// Sets up a host: its files, its name, and addresses that are usable at once.
 ///
-/// `/etc` is an overlay whose upper layer holds the files of the host. It also covers files that are symbolic links on the
-/// machine, as `/etc/resolv.conf` often is; a bind mount would not. The users of daemons have the user id 0, which is the
-/// only one in the namespace of an ordinary user.
+/// `/etc` is an overlay whose upper layer holds the files of the host. It also covers files that are symbolic links on
+/// the machine, as `/etc/resolv.conf` often is; a bind mount would not. The users of daemons have the user id 0, which
+/// is the only one in the namespace of an ordinary user.
 const HOST_SETUP: &str = r#"
     mount -t tmpfs tmpfs /run
     mkdir -p /run/host/etc /run/host/etc-work
@@ -331,7 +332,7 @@ fn succeed(command: Command, what: &str) -> Result<String, String> {
 /// Checks that the programs with which `try_it` shows lookups are installed.
 ///
 /// # Errors
-/// Which program is missing.
+/// If one is missing.
 pub fn need_client_programs() -> Result<(), String> {
     ["getent", "ping"].into_iter().try_for_each(need_program)
 }

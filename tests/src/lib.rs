@@ -1,8 +1,8 @@
 //! The harness of the integration tests: private LANs in network namespaces, hosts with the module under test, real and
 //! scripted responders, and commands that use the real glibc.
 //!
-//! Nothing leaves the namespaces and nothing on the machine changes. A LAN disappears when the process that created it ends,
-//! even if it is killed. The harness works as root, and as an ordinary user where user namespaces are allowed.
+//! Nothing leaves the namespaces and nothing on the machine changes. A LAN disappears when the process that created it
+//! ends, even if it is killed. The harness works as root, and as an ordinary user where user namespaces are allowed.
 //!
 //! | module | subject |
 //! |---|---|
@@ -17,7 +17,7 @@
 //! | [`helpers`] | small programs that run in hosts: DNS and web servers, a bare query, a packet capture |
 //! | [`lookups`] | parses the output of getent and python for assertions |
 //! | [`clients`] | the LAN for programs of other projects, and those programs |
-//! | [`guest`] | host processes that make life hard for the module |
+//! | [`guest`] | C programs that stress the module |
 //! | [`attacks`] | a scripted attacker and the table of its attacks |
 //! | [`root`] | private copies of the whole system, for tests of the installation |
 //! | [`packages`] | what all packages of the module contain |

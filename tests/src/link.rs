@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
 
-/// The `ioctl_sockios(7)` request for the time of the packet that was read last, as a `timespec`. Not in the libc crate.
+/// The `ioctl_sockios(7)` request for the time of the packet that was read last, as a `timespec`. Not in the libc
+/// crate.
 const SIOCGSTAMPNS: libc::c_ulong = 0x8907;
 
 /// An interface, below IP.
@@ -83,7 +84,8 @@ impl Link {
         }
     }
 
-    /// The kernel's time stamp of the packet that was read last. The first call switches time stamps on and returns none.
+    /// The kernel's time stamp of the packet that was read last. The first call switches time stamps on and returns
+    /// none.
     pub fn timestamp(&self) -> Option<SystemTime> {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: this request writes a timespec.

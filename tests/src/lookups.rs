@@ -52,7 +52,7 @@ pub fn found(outcome: &Outcome) -> BTreeSet<String> {
 /// Checks that getent found nothing, and returned before the timeout.
 ///
 /// # Panics
-/// Otherwise.
+/// If it found something or waited for the timeout.
 pub fn not_found_at_once(outcome: &Outcome) {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{outcome:?}");
     assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");

@@ -50,8 +50,8 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Compiles a program with the command that `command` returns for an output path. The output is renamed at the end, because
-/// other tests may compile or run the same program at the same time.
+/// Compiles a program with the command that `command` returns for an output path. The output is renamed at the end,
+/// because other tests may compile or run the same program at the same time.
 ///
 /// # Errors
 /// The compiler's messages.

@@ -2,8 +2,8 @@
 
 use crate::module::workspace;
 
-/// The sorted paths that every package contains, as `packaging/files` lists them, with its library folder and its folder
-/// for documents.
+/// The sorted paths that every package contains, as `packaging/files` lists them, with its library folder and its
+/// folder for documents.
 ///
 /// # Panics
 /// If that list cannot be read.
@@ -18,7 +18,7 @@ pub fn expected(libdir: &str, docdir: &str) -> Vec<String> {
 /// The version of the workspace.
 ///
 /// # Panics
-/// If Cargo.toml names none.
+/// If Cargo.toml has none.
 pub fn version() -> String {
     let manifest = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("Cargo.toml");
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).expect("a version");

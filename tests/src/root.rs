@@ -1,7 +1,8 @@
-//! A private copy of the whole system for tests of the installation: the real dpkg, ldconfig, loader, library folder and `/etc`
-//! in private namespaces, with overlays over `/etc`, `/usr` and `/var`, so that the machine does not change.
+//! A private copy of the whole system for tests of the installation: the real dpkg, ldconfig, loader, library folder
+//! and `/etc` in private namespaces, with overlays over `/etc`, `/usr` and `/var`, so that the machine does not change.
 //!
-//! It works as root, and as an ordinary user where user namespaces are allowed. Errors panic, because only tests use it.
+//! It works as root, and as an ordinary user where user namespaces are allowed. Errors panic, because only tests use
+//! it.
 
 use crate::module;
 use crate::sandbox::unprivileged;
@@ -10,8 +11,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-/// Sets up a private root. The folders of the upper layers are created in advance, so that root owns them in the namespace of
-/// an ordinary user as well; the files of the real root belong to nobody there. /mnt is for the test itself.
+/// Sets up a private root. The folders of the upper layers are created in advance, so that root owns them in the
+/// namespace of an ordinary user as well; the files of the real root belong to nobody there. /mnt is for the test
+/// itself.
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
@@ -44,8 +46,8 @@ rm -f "$LIBDIR"/libnss_mdns*
 ldconfig
 set +e
 
-# Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. The test
-# itself put there what existed before an installation, so every effect of the installation is visible here.
+# Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. The
+# test itself put there what existed before an installation, so every effect of the installation is visible here.
 snapshot() {
     find /mnt/upper $MORE ! -name diversions-old ! -path '*/dpkg/lock*' ! -path '*/dpkg/triggers/*' \
         ! -path '*/var/log/*' ! -path '*/var/cache/*' \

@@ -79,8 +79,8 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
 fn kill_inside(child: &Child) {
     let pid = child_of(child.id()).unwrap_or(child.id());
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: takes two numbers. The process is a child, or the child of a child, which was not waited for, so its id is not
-    // reused.
+    // SAFETY: takes two numbers. The process is a child, or the child of a child, which was not waited for, so its id
+    // is not reused.
     unsafe { libc::kill(pid, libc::SIGKILL) };
 }
 

@@ -1,9 +1,10 @@
 //! Namespaces and the processes that keep them alive. [`crate::lan`] is built on it.
 //!
-//! A namespace exists as long as a process is in it. Each has a keeper: a shell that, after the setup, only reads its standard
-//! input, a pipe that only this process holds open. When this process ends, crashes or is killed, the pipe closes and the
-//! keeper exits. The outermost keeper is the init process of a PID namespace, so the kernel then kills every process inside,
-//! and the networks and mounts disappear with the last of them. Nothing has a name on the machine outside.
+//! A namespace exists as long as a process is in it. Each has a keeper: a shell that, after the setup, only reads its
+//! standard input, a pipe that only this process holds open. When this process ends, crashes or is killed, the pipe
+//! closes and the keeper exits. The outermost keeper is the init process of a PID namespace, so the kernel then kills
+//! every process inside, and the networks and mounts disappear with the last of them. No namespace has a name on the
+//! machine.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -99,8 +100,8 @@ impl Drop for Space {
     }
 }
 
-/// Sets up the sandbox. An empty `/run` hides the machine's daemons (nscd, D-Bus, Avahi) from programs inside. Without IPv6,
-/// the bridges, which are in this namespace, send no packets of their own.
+/// Sets up the sandbox. An empty `/run` hides the machine's daemons (nscd, D-Bus, Avahi) from programs inside. Without
+/// IPv6, the bridges, which are in this namespace, send no packets of their own.
 const SANDBOX_SETUP: &str = "
     mount -t tmpfs tmpfs /run
     echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
@@ -123,14 +124,14 @@ pub fn path() -> String {
 /// Checks that a program is installed.
 ///
 /// # Errors
-/// That it is not.
+/// If it is not.
 pub fn need_program(name: &str) -> Result<(), String> {
     let found = path().split(':').any(|folder| std::path::Path::new(folder).join(name).is_file());
     if found { Ok(()) } else { Err(format!("the program `{name}` is not installed")) }
 }
 
-/// The only child of a process, if there is one. `unshare --fork` and `nsenter --pid` run their program in a child, which is
-/// the process to enter or to kill.
+/// The only child of a process, if there is one. `unshare --fork` and `nsenter --pid` run their program in a child,
+/// which is the process to enter or to kill.
 pub fn child_of(parent: u32) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").ok()?;
     processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid| {

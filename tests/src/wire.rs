@@ -141,8 +141,8 @@ pub fn reverse_name(address: IpAddr) -> String {
     }
 }
 
-/// Reads the name at an offset. Returns it in dotted form, and the offset after it. A compression pointer must point before
-/// everything of the name that has been read so far.
+/// Reads the name at an offset. Returns it in dotted form, and the offset after it. A compression pointer must point
+/// to an offset before all octets of the name read so far.
 pub fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
     let (mut labels, mut at, mut end, mut limit) = (Vec::new(), start, None, packet.len());
     loop {

@@ -129,7 +129,7 @@ fn without_port_5353_the_lookup_goes_on() -> Result<(), String> {
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     // And only the unicast answer that the third attempt asks for is heard from one that prefers to multicast.
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
-    lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "asked"])?);
+    lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "requested"])?);
     let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
     assert_eq!(found(&outcome), all(&scanner, lan.client.eth0()), "{outcome:?}");
     Ok(())

@@ -74,7 +74,8 @@ fn packets(query: &Query, victim: &Victim, payload: &str) -> Result<Vec<Vec<u8>>
         "others" => context.forged_for(&wire("other.local")),
         // As many records as a frame holds. Every owner is at the end of 30 compression pointers.
         "heavy" => many_pointers(query.id),
-        // As many records as a frame holds. Every owner has 126 labels, which is more work than the victim has time for.
+        // As many records as a frame holds. Every owner has 126 labels, which is more work than the victim has time
+        // for.
         "overload" => many_labels(query.id),
         "garbage" => Packet::new(query.id).raw(&[0xa5; 40]),
         _ => return Err(format!("{payload}: not others, heavy, overload or garbage")),

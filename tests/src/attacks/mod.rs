@@ -1,8 +1,8 @@
 //! A hostile network: a scripted attacker and the table of its attacks. `tests/attacks.rs` runs them.
 //!
 //! The attacker is on the LAN, sees every query and answers before the genuine responder does. It builds packets below
-//! IP, so every field can be forged: source address, port, hop limit, message. A second attacker is behind a router. The
-//! first one gives it the packets to send, because it could not learn the ids and ports of the queries by itself.
+//! IP, so every field can be forged: source address, port, hop limit, message. A second attacker is behind a router.
+//! The first one gives it the packets to send, because it could not learn the ids and ports of the queries by itself.
 //!
 //! Every attack has names and addresses of its own, which contain its number `N` in the table:
 //!

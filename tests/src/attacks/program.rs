@@ -173,7 +173,7 @@ fn emit(mac: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Forwards packets to the mDNS groups, which a router must not do (RFC 5771 section 4, RFC 4291 section 2.7).
+/// Forwards packets to the mDNS groups, which a router must not do (RFC 5771, section 4; RFC 4291, section 2.7).
 fn relay(from: &str, to: &str) -> Result<(), String> {
     let (from, to) = (open(from)?, open(to)?);
     println!("ready");

@@ -1,4 +1,5 @@
-//! The victim of the attacks: looks up names, and the names of addresses, through glibc, one after the other in one process.
+//! The victim of the attacks: looks up names, and the names of addresses, through glibc, one after the other in one
+//! process.
 
 use crate::getaddrinfo::getaddrinfo;
 use socket2::SockAddr;

@@ -1,5 +1,5 @@
-//! The lower bound for any resolver: one question for A and one for AAAA from sockets that are already open, and the wait
-//! for the replies.
+//! The bare query, which is the lower bound for any resolver: one packet for A and one for AAAA from sockets that are
+//! already open, and the wait for the replies.
 
 use crate::netif::index;
 use crate::sockets::{Transport, querier};

@@ -1,4 +1,4 @@
-//! Measures the module beside its peers; started by `tests/bench`. See [`tests::bench`].
+//! Measures the module and its peers. `tests/bench` starts it; see [`tests::bench`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A multicast DNS responder with a settable shape; see [`tests::scripted`].
+//! A multicast DNS responder with configurable behaviour; see [`tests::scripted`].
 
 use std::process::ExitCode;
 

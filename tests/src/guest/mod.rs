@@ -1,5 +1,4 @@
-//! Host processes that make life hard for the module: the C programs in `tests/guests`, which are compiled here and run in a
-//! host.
+//! Host processes that stress the module: the C programs in `tests/guests`, which are compiled here and run in a host.
 //!
 //! They are in C because glibc's callers are: they cancel threads, jump out of signal handlers and fork at any time.
 
@@ -25,8 +24,8 @@ pub enum Kind {
     Static,
     /// A library for `LD_PRELOAD`.
     Preload,
-    /// A program that contains the runtime of ThreadSanitizer, for a module that is instrumented for it. The program itself is
-    /// not instrumented.
+    /// A program that contains the runtime of ThreadSanitizer, for a module that is instrumented for it. The program
+    /// itself is not instrumented.
     ThreadSanitizer,
 }
 
@@ -49,8 +48,8 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
         command.arg("-o").arg(output);
         match kind {
-            // -rdynamic: functions that a program defines replace those of glibc, for the module as well. -z now: symbols are
-            // resolved at the start, not on the stack that is measured.
+            // -rdynamic: functions that a program defines replace those of glibc, for the module as well. -z now:
+            // symbols are resolved at the start, not on the stack that is measured.
             Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
             // The linker warns that the program needs glibc's shared libraries at run time, which is what this tests.
             Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
@@ -87,8 +86,8 @@ pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
     if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
-/// Builds the module with fault injection: it panics at the point that a program chooses. The build has a folder of its own,
-/// so that it is never confused with the normal one.
+/// Builds the module with fault injection: it panics at the point that a program chooses. The build has a folder of its
+/// own, so that it is never confused with the normal one.
 ///
 /// # Errors
 /// If it does not build.
@@ -116,7 +115,8 @@ pub fn module_that_panics() -> Result<PathBuf, String> {
 /// The client's settings: the defaults, so that a lookup reads the file and its result stays the same.
 const SETTINGS: &str = "# The defaults.\ntimeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
 
-/// A LAN for the C programs: a responder for every name (see [`wildcard`]), and a client with the module and a settings file.
+/// A LAN for the C programs: a responder for every name (see [`wildcard`]), and a client with the module and a settings
+/// file.
 #[derive(Debug)]
 pub struct ProgramLan {
     _daemon: Daemon,
@@ -154,8 +154,8 @@ impl ProgramLan {
         run(command, self.limit)
     }
 
-    /// Copies another build of the module into a folder of the client, under the name by which the programs load it. Returns
-    /// the folder.
+    /// Copies another build of the module into a folder of the client, under the name by which the programs load it.
+    /// Returns the folder.
     ///
     /// # Errors
     /// What the shell wrote.

@@ -156,8 +156,8 @@ pub fn tunnel(host: &Host, interface: &str) -> Result<Daemon, String> {
 /// How long it may take until a marker is in the log of a daemon.
 const LOG_DELAY: Duration = Duration::from_secs(5);
 
-/// Sends a marker. Daemons log packets, and this process reads their logs, with some delay: once the marker is in the log,
-/// so is everything before it.
+/// Sends a marker. Daemons log packets, and this process reads their logs, with some delay: once the marker is in the
+/// log, so is everything before it.
 fn send_marker(host: &Host, words: &[&str]) {
     let program = binary("lan_helper").expect("built with the tests");
     let outcome = host.run(&[&[&*program.to_string_lossy(), "marker"], words].concat());

@@ -1,7 +1,7 @@
 //! A multicast DNS responder whose behaviour can be configured: the `responder` program, and the responder of `try_it`.
 //!
-//! Without options it behaves as RFC 6762 says (sections 6 and 6.7). `--like NAME` selects the shape of a responder that
-//! cannot be run on a test machine. Further options change single aspects of the shape.
+//! Without options it behaves as RFC 6762 says (sections 6 and 6.7). `--like NAME` selects the shape of a responder
+//! that cannot be run on a test machine. Further options change single aspects of the shape.
 
 mod shape;
 
@@ -133,7 +133,8 @@ impl Listener {
         }
     }
 
-    /// Whether a record may be sent to the group, that is, was not sent within the last second. Notes that it is sent now.
+    /// Whether a record may be sent to the group, that is, was not sent within the last second. Notes that it is sent
+    /// now.
     fn may_multicast(&self, record: &Record) -> bool {
         let now = Instant::now();
         let mut sent = self.state.multicast.lock().unwrap_or_else(PoisonError::into_inner);

@@ -154,7 +154,7 @@ fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
 pub const USAGE: &str = "\
 responder --name NAME.local... --a ADDRESS... --aaaa ADDRESS... [--alias NAME.local=NAME.local]...
   --like NAME          the shape of a known responder; the following options change it
-  --unicast always|asked|never           which queries from ephemeral ports get a unicast response
+  --unicast always|requested|never       which queries from ephemeral ports get a unicast response
   --multicast-too                        send unicast responses to the group as well
   --id echoed|zero|fresh                 the id of unicast responses
   --no-question                          do not echo the question
@@ -187,7 +187,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
             "--unicast" => {
                 shape.unicast = one_of(
                     &value()?,
-                    &[("always", Unicast::Always), ("asked", Unicast::IfRequested), ("never", Unicast::Never)],
+                    &[("always", Unicast::Always), ("requested", Unicast::IfRequested), ("never", Unicast::Never)],
                 )?
             }
             "--id" => {

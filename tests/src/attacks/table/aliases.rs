@@ -89,7 +89,8 @@ fn chains() -> Vec<Attack> {
                 .flat_map(|target| context.both(context.response().record(&context.name(), types::CNAME, target)))
                 .collect()
         }),
-        // Any host on the link can make the name an alias, even of a name that does not exist. The rule bounds the time.
+        // Any host on the link can make the name an alias, even of a name that does not exist. The rule bounds the
+        // time.
         attack("a loop of CNAMEs", "to b.local, to c.local, and back", BOUND, |context| {
             let names = [
                 context.name(),

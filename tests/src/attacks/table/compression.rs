@@ -1,4 +1,4 @@
-//! Names with compression pointers that are out of range, form loops or form long chains, and names with bad labels.
+//! Names with compression pointers that are out of range, form loops or form long chains, and malformed labels.
 
 use super::{Attack, Injections, attack};
 use crate::attacks::context::{Context, FORGED_V4, Injection, add_forged_addresses};
@@ -77,8 +77,8 @@ fn forged_for(context: &Context<'_>, packet: Packet, owner: &[u8]) -> Vec<Inject
     context.both(add_forged_addresses(packet, owner))
 }
 
-/// `owners` records, each with an owner at the end of `hops` pointers. The pointers are in the data of a record that the
-/// module ignores.
+/// `owners` records, each with an owner at the end of `hops` pointers. The pointers are in the data of a record that
+/// the module ignores.
 fn chain(context: &Context<'_>, hops: usize, owners: usize) -> Vec<Injection> {
     let packet = context.response();
     let data = packet.len() + BEFORE_DATA;

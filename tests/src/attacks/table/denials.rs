@@ -8,8 +8,8 @@ use test_packet::{CH, IN, Packet, types};
 
 const A_ONLY: &[u16] = &[types::A];
 
-/// The delay of the second family in milliseconds: within the grace period of 20 ms, and after everything that could end
-/// it.
+/// The delay of the second family in milliseconds: within the grace period of 20 ms, and after everything that could
+/// end it.
 const LATER: u64 = 8;
 
 pub(super) fn attacks() -> Vec<Attack> {
@@ -34,8 +34,8 @@ fn alone() -> Vec<Attack> {
     ]
 }
 
-/// A host that answers with its IPv4 address at once, with other records added to it, and with its IPv6 address a little
-/// later. It answers over IPv4 only.
+/// A host that answers with its IPv4 address at once, with other records added to it, and with its IPv6 address a
+/// little later. It answers over IPv4 only.
 fn host(context: &Context<'_>, add: fn(Packet, &[u8]) -> Packet) -> Vec<Injection> {
     let name = context.name();
     let response = context.response();

@@ -1,5 +1,5 @@
-//! The attacks, by subject. In the reasons, "6762 s11" is RFC 6762, section 11, and "rule" marks a rule of the querier that no
-//! RFC demands.
+//! The attacks, by subject. In the reasons, "6762 s11" is RFC 6762, section 11, and "rule" marks a rule of the querier
+//! that no RFC demands.
 
 mod addresses;
 mod aliases;
@@ -105,8 +105,8 @@ pub fn all() -> Vec<Attack> {
     .concat()
 }
 
-/// The host on which all attacks are made at once. Some of them change its `k`, one its digit: without them, the name in
-/// the packet would be the genuine one.
+/// The host on which all attacks are made at once. Some of them change its `k`, one its digit: without them, the name
+/// in the packet would be the genuine one.
 pub const EVERYTHING: &str = "kiosk7.local";
 
 /// The attacks on a queried name: its own, or, for [`EVERYTHING`], all that must not affect the lookup of a known host.

@@ -1,5 +1,5 @@
-//! What succeeds: attacks that multicast DNS cannot prevent, and forms that real responders use. They also show that the
-//! attacker's packets arrive.
+//! What succeeds: attacks that multicast DNS cannot prevent, and forms that real responders use. They also show that
+//! the attacker's packets arrive.
 
 use super::{Attack, Expected, FORGED, Lookup, aliases, attack};
 use crate::attacks::context::{FORGED_V4, FORGED_V6, Injection, add_forged_addresses, off_link};
@@ -109,11 +109,17 @@ fn forms() -> Vec<Attack> {
             context.both(add_forged_addresses(context.response().section(Section::Additional), &context.name()))
         })
         .expecting(FORGED),
-        attack("after malformed records", "a TXT, a bad A, a bad owner", "rule: such records are skipped", |context| {
-            let name = context.name();
-            let packet = context.response().record(&name, types::TXT, b"\x03abc").record(&name, types::A, &[1, 2, 3]);
-            context.both(add_forged_addresses(packet.record(&pointer(0x3fff), types::A, &[10, 66, 7, 7]), &name))
-        })
+        attack(
+            "after malformed records",
+            "a TXT, a malformed A, a malformed owner",
+            "rule: such records are skipped",
+            |context| {
+                let name = context.name();
+                let packet =
+                    context.response().record(&name, types::TXT, b"\x03abc").record(&name, types::A, &[1, 2, 3]);
+                context.both(add_forged_addresses(packet.record(&pointer(0x3fff), types::A, &[10, 66, 7, 7]), &name))
+            },
+        )
         .expecting(FORGED),
         attack("a chain of 8 CNAMEs", "the last with addresses", "rule: at most 8 aliases are followed", |context| {
             aliases::chain(context, 8)

@@ -102,8 +102,8 @@ fn lengths() -> Vec<Attack> {
             context.both(context.response().raw(&owner).count(Section::Answers, 1))
         }),
         ("a well-formed record after a malformed one", "the first ends past the end of the message", END, |context| {
-            let bad = context.response().record_header("other.local", types::TXT, IN, 120, 60_000);
-            context.both(add_forged_addresses(bad, &context.name()))
+            let malformed = context.response().record_header("other.local", types::TXT, IN, 120, 60_000);
+            context.both(add_forged_addresses(malformed, &context.name()))
         }),
     ];
     rows.map(|(name, sent, why, injections)| attack(name, sent, why, injections)).to_vec()
