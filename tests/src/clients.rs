@@ -1,34 +1,32 @@
-//! Where people's programs are tried: a printer that runs Avahi and a web server, and a client with the module and a DNS
-//! server of its own, which tells of another printer, and of a host with the printer's addresses.
+//! The LAN for programs of other projects, such as curl, Java and Go: a printer with Avahi and a web server, and a
+//! client with the module and a DNS server. The DNS server knows a wrong address of the printer, and a name for the
+//! right addresses.
 
 use crate::helpers::{dns, http};
-use crate::lan::Families;
 use crate::lookups::routable;
-use crate::module::{target, workspace};
-use crate::responders::avahi;
-use crate::run::{Outcome, run};
-use crate::sandbox::unique;
-use crate::scenario::Scenario;
+use crate::module::{compile, target, workspace};
+use crate::run::Outcome;
+use crate::sandbox::need_program;
+use crate::scenario::{Scenario, with_avahi};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
-/// The page that the printer serves.
+/// The page that the printer's web server serves.
 pub const PAGE: &str = "this is printer";
 
-/// The host that DNS knows.
+/// The printer's name in DNS.
 pub const DNS_NAME: &str = "web.example.test";
 
-/// Where DNS says that the printer is, and where nobody is: not reached from this LAN.
+/// The address of `printer.local` in DNS. No host has it, and no route leads to it.
 pub const DECOY: &str = "192.0.2.1";
 
-/// Makes that LAN.
+/// Sets up that LAN.
 ///
 /// # Errors
 /// What failed.
 pub fn office() -> Result<Scenario, String> {
-    let mut office = Scenario::with(Families::Both, |printer| avahi(printer, "printer"))?;
+    let mut office = with_avahi()?;
     office.daemons.push(http(&office.printer)?);
     let mut zone = vec![format!("printer.local={DECOY}")];
     zone.extend(routable(&office.printer).iter().map(|address| format!("{DNS_NAME}={address}")));
@@ -38,7 +36,7 @@ pub fn office() -> Result<Scenario, String> {
     Ok(office)
 }
 
-/// A program's source.
+/// The source of a program in `tests/clients`.
 pub fn source(name: &str) -> PathBuf {
     workspace().join("tests/clients").join(name)
 }
@@ -46,26 +44,23 @@ pub fn source(name: &str) -> PathBuf {
 /// Builds `tests/clients/names.go`, with cgo or without.
 ///
 /// # Errors
-/// What the compiler said.
+/// If Go is not installed, or the compiler's messages.
 pub fn build_go(cgo: bool) -> Result<PathBuf, String> {
+    need_program("go").map_err(|why| format!("{why}: run tests/deps"))?;
     let folder = target().join("clients");
-    std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let program = folder.join(if cgo { "names-cgo" } else { "names-go" });
-    let unfinished = program.with_extension(format!("{}.{}", std::process::id(), unique()));
-    let mut command = Command::new("go");
-    command.args(["build", "-o"]).arg(&unfinished).arg(source("names.go"));
-    // One file, nothing from elsewhere, and no folder outside this one.
-    command.envs([("GO111MODULE", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", if cgo { "1" } else { "0" })]);
-    command.env("GOCACHE", folder.join("go-cache"));
-    let outcome = run(command, Duration::from_secs(120)).map_err(|why| format!("{why}: run tests/deps"))?;
-    if !outcome.success() {
-        return Err(format!("names.go does not compile: {}", outcome.stderr));
-    }
-    std::fs::rename(&unfinished, &program).map_err(|why| format!("{}: {why}", program.display()))?;
-    Ok(program)
+    let compiled = compile(&program, |output| {
+        let mut command = Command::new("go");
+        command.args(["build", "-o"]).arg(output).arg(source("names.go"));
+        // A single file without modules. Go writes to no other folder.
+        command.envs([("GO111MODULE", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", if cgo { "1" } else { "0" })]);
+        command.env("GOCACHE", folder.join("go-cache"));
+        command
+    });
+    compiled.map(|()| program)
 }
 
-/// Checks that a program printed these addresses, in any order, and after them the printer's page.
+/// Checks that a program printed these addresses, in any order, and then the printer's page.
 ///
 /// # Panics
 /// If it did not.
@@ -76,7 +71,7 @@ pub fn saw(outcome: &Outcome, wanted: &BTreeSet<String>) {
     assert_eq!(outcome.stdout.lines().last(), Some(PAGE), "{outcome:?}");
 }
 
-/// Java writes IPv6 addresses in full.
+/// An address in the usual notation. Java does not compress IPv6 addresses.
 fn compressed(address: &str) -> String {
     address.parse::<std::net::IpAddr>().map_or_else(|_| address.into(), |address| address.to_string())
 }

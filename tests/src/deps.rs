@@ -1,34 +1,34 @@
-//! What `tests/deps` fetched. A test that needs something which is not there fails with a sentence.
+//! What `tests/deps` fetched. A test that needs a missing file fails with an error that says so.
 
 use crate::module::{file_name, library_folder, target};
 use std::path::{Path, PathBuf};
 
-/// Everything that was fetched.
+/// The folder of everything that was fetched.
 pub fn folder() -> PathBuf {
     target().join("test-deps")
 }
 
-/// A file below that folder.
+/// A file in that folder.
 ///
 /// # Errors
-/// If it is not there: "run tests/deps".
+/// If it is missing.
 pub fn file(path: &str) -> Result<PathBuf, String> {
     let file = folder().join(path);
     if file.exists() { Ok(file) } else { Err(format!("{} is missing: run tests/deps", file.display())) }
 }
 
-/// A file of an unpacked Debian package, wherever that release puts it (`lib` or `usr/lib`).
+/// A file of an unpacked Debian package. It is in `lib` or in `usr/lib`, which depends on the release.
 ///
 /// # Errors
-/// If it is not there: "run tests/deps".
+/// If it is missing.
 pub fn unpacked(path: &str) -> Result<PathBuf, String> {
     file(&format!("root/{path}")).or_else(|_| file(&format!("root/usr/{path}")))
 }
 
-/// The archive of a Debian package that was fetched.
+/// The archive of a fetched Debian package.
 ///
 /// # Errors
-/// If it is not there: "run tests/deps".
+/// If it is missing.
 pub fn package(name: &str) -> Result<PathBuf, String> {
     let folder = file("debs")?;
     let entries = std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
@@ -38,17 +38,17 @@ pub fn package(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no {name} in {}: run tests/deps", folder.display()))
 }
 
-/// Another module for glibc, of an unpacked package.
+/// A module for glibc from an unpacked package.
 ///
 /// # Errors
-/// If it is not there: "run tests/deps".
+/// If it is missing.
 pub fn peer_module(service: &str) -> Result<PathBuf, String> {
     let folder = library_folder()?;
     let multiarch = folder.file_name().unwrap_or_default();
     unpacked(&Path::new("lib").join(multiarch).join(file_name(service)).to_string_lossy())
 }
 
-/// The unpacked libraries' folders, in the form of `LD_LIBRARY_PATH`.
+/// The folders of the unpacked libraries, as a value for `LD_LIBRARY_PATH`.
 pub fn library_path() -> String {
     let multiarch = library_folder().ok();
     let multiarch = multiarch.as_deref().and_then(Path::file_name).unwrap_or_default();
@@ -63,7 +63,7 @@ pub fn library_path() -> String {
 /// The python of the virtual environment.
 ///
 /// # Errors
-/// If it is not there: "run tests/deps".
+/// If it is missing.
 pub fn python() -> Result<PathBuf, String> {
     file("venv/bin/python3")
 }

@@ -1,4 +1,4 @@
-//! Networks and hosts, for every test: bridges and veth pairs, addresses, and each host's own files.
+//! Networks and hosts: bridges and veth pairs, addresses, and files of each host.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), String> {
@@ -15,36 +15,40 @@ use crate::run::{Daemon, Outcome, run};
 use crate::sandbox::{Space, need_program, unique};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// The hosts line of every client, unless a test writes another.
+/// The hosts line of every client, until a test writes another.
 pub const HOSTS_LINE: &str = "hosts: files mdns_minimal [NOTFOUND=return] dns\n";
 
-/// How long a command may take before it counts as hanging.
+/// How long a command may run before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The kinds of addresses a LAN has.
+/// How long a daemon may take to get ready. Responders probe their names for 750 ms (RFC 6762, section 8.1). The rest
+/// is a margin for slow machines.
+pub(crate) const READY: Duration = Duration::from_secs(15);
+
+/// The address families of a LAN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Families {
     /// IPv4 and IPv6.
     Both,
-    /// IPv4 alone: IPv6 is switched off.
+    /// Only IPv4. IPv6 is disabled on the interfaces.
     V4,
-    /// IPv6 alone.
+    /// Only IPv6.
     V6,
 }
 
-/// A sandbox in which LANs and hosts are made.
+/// A sandbox for LANs and hosts.
 #[derive(Debug)]
 pub struct Network {
     space: Space,
     lans: AtomicU8,
 }
 
-/// A bridge; hosts get the next free addresses on it.
+/// A LAN, which is a bridge. Hosts get the next free addresses on it.
 #[derive(Debug)]
 pub struct Lan {
     number: u8,
@@ -52,28 +56,28 @@ pub struct Lan {
     hosts: AtomicU8,
 }
 
-/// One interface of a host, `eth0` for the first.
+/// An interface of a host. The first is `eth0`.
 #[derive(Debug, Clone)]
 pub struct Interface {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its index, which is the scope id of link-local addresses.
+    /// Index, which is the scope id of link-local addresses.
     pub index: u32,
-    /// Its IPv4 address, unless the LAN has none.
+    /// IPv4 address, if the LAN has IPv4.
     pub v4: Option<Ipv4Addr>,
-    /// Its unique local IPv6 address, unless the LAN has none.
+    /// Unique local IPv6 address, if the LAN has IPv6.
     pub v6: Option<Ipv6Addr>,
-    /// Its link-local IPv6 address, unless the LAN has none.
+    /// Link-local IPv6 address, if the LAN has IPv6.
     pub link_local: Option<Ipv6Addr>,
 }
 
-/// A host: network, mounts, `/run`, `/etc` and host name of its own.
+/// A host: namespaces for network, mounts and host name, with its own `/run` and `/etc`.
 #[derive(Debug)]
 pub struct Host {
     space: Space,
-    /// Its host name.
+    /// Host name.
     pub name: String,
-    /// One for each LAN it is on, in that order.
+    /// One interface for each LAN of the host, in that order.
     pub interfaces: Vec<Interface>,
 }
 
@@ -81,7 +85,7 @@ impl Network {
     /// An empty network.
     ///
     /// # Errors
-    /// What is missing.
+    /// What the sandbox lacks.
     pub fn new() -> Result<Network, String> {
         Ok(Network { space: Space::sandbox()?, lans: AtomicU8::new(1) })
     }
@@ -92,12 +96,13 @@ impl Network {
     /// If `ip` fails.
     pub fn lan(&self, families: Families) -> Result<Lan, String> {
         let number = self.lans.fetch_add(1, Ordering::Relaxed);
-        // Snooping would withhold the group's packets from hosts whose membership it has not seen yet.
+        // With snooping, the bridge would not forward multicast packets to hosts whose membership report it has not
+        // seen.
         self.script(&format!("ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"))?;
         Ok(Lan { number, families, hosts: AtomicU8::new(1) })
     }
 
-    /// A host without the module: a responder, a server.
+    /// A host without the module, for a responder or a server.
     ///
     /// # Errors
     /// What failed.
@@ -105,20 +110,46 @@ impl Network {
         self.connect(self.space.inside(HOST_SETUP, &etc(name))?, name, lans)
     }
 
-    /// A host with the module in place and [`HOSTS_LINE`].
+    /// A host with the module and [`HOSTS_LINE`].
     ///
     /// # Errors
     /// What failed.
     pub fn client(&self, name: &str, lans: &[&Lan]) -> Result<Host, String> {
-        let folder = module::library_folder()?;
-        let (module, folder) = (module::path()?.to_string_lossy(), folder.to_string_lossy());
-        let setup = format!("{HOST_SETUP}\n{}", client_setup());
-        let mut environment = etc(name).to_vec();
-        environment.extend([("MODULE", &*module), ("LIBRARIES", &*folder)]);
-        self.connect(self.space.inside(&setup, &environment)?, name, lans)
+        let module = module::path()?.to_string_lossy();
+        let file = module::file_name(SERVICES[0]);
+        // One file and five links to it, as the installation does.
+        let mut copy = format!("cp '{module}' $upper/{file}\nchmod 644 $upper/{file}\n");
+        for service in &SERVICES[1..] {
+            let _ = writeln!(copy, "ln -s {file} $upper/{}", module::file_name(service));
+        }
+        self.host_with_libraries(name, lans, &copy)
     }
 
-    /// Hangs a host on LANs.
+    /// A host with other modules and [`HOSTS_LINE`].
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn peer_client(&self, name: &str, lans: &[&Lan], modules: &[PathBuf]) -> Result<Host, String> {
+        let copy: String = modules.iter().map(|module| format!("cp '{}' $upper/\n", module.display())).collect();
+        self.host_with_libraries(name, lans, &copy)
+    }
+
+    /// A host with additional files in the system's library folder, which the script `copy` puts into `$upper`. Unlike
+    /// `LD_LIBRARY_PATH`, this works for programs with file capabilities, such as ping.
+    fn host_with_libraries(&self, name: &str, lans: &[&Lan], copy: &str) -> Result<Host, String> {
+        let folder = module::library_folder()?;
+        let folder = folder.display();
+        let setup = format!(
+            "{HOST_SETUP}
+            upper=/run/host/lib
+            mkdir -p $upper /run/host/lib-work
+            {copy}
+            mount -t overlay -o \"lowerdir={folder},upperdir=$upper,workdir=/run/host/lib-work\" overlay {folder}"
+        );
+        self.connect(self.space.inside(&setup, &etc(name))?, name, lans)
+    }
+
+    /// Connects a host to LANs.
     fn connect(&self, space: Space, name: &str, lans: &[&Lan]) -> Result<Host, String> {
         let mut host = Host { space, name: name.into(), interfaces: Vec::new() };
         for (position, lan) in lans.iter().enumerate() {
@@ -133,7 +164,7 @@ impl Network {
         Ok(host)
     }
 
-    /// Runs a script where the bridges are.
+    /// Runs a script in the namespaces of the bridges.
     fn script(&self, script: &str) -> Result<String, String> {
         let mut command = self.space.enter();
         command.args(["sh", "-euc", script]);
@@ -141,11 +172,11 @@ impl Network {
     }
 }
 
-/// In every host: its files, its name, and addresses that need no waiting for.
+/// Sets up a host: its files, its name, and addresses that are usable at once.
 ///
-/// `/etc` is an overlay whose upper layer holds the host's own files. Files that are symbolic links on the
-/// machine (`/etc/resolv.conf` often is) are covered by that as well, which a bind mount would not do.
-/// Daemons that want a user of their own get root's number, the only one that an ordinary user's namespace has.
+/// `/etc` is an overlay whose upper layer holds the files of the host. It also covers files that are symbolic links on
+/// the machine, as `/etc/resolv.conf` often is; a bind mount would not. The users of daemons have the user id 0, which
+/// is the only one in the namespace of an ordinary user.
 const HOST_SETUP: &str = r#"
     mount -t tmpfs tmpfs /run
     mkdir -p /run/host/etc /run/host/etc-work
@@ -167,36 +198,23 @@ const HOST_SETUP: &str = r#"
     echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || echo 0 0 >/proc/sys/net/ipv4/ping_group_range
     ip link set lo up"#;
 
-/// In a client besides: the module over the system's library folder, as one file and five links, so that
-/// programs that ignore `LD_LIBRARY_PATH` (ping has file capabilities) load it too.
-fn client_setup() -> String {
-    let mut script = String::from("upper=/run/host/lib\nmkdir -p $upper /run/host/lib-work\n");
-    let file = module::file_name(SERVICES[0]);
-    let _ = writeln!(script, "cp \"$MODULE\" $upper/{file}\nchmod 644 $upper/{file}");
-    for service in &SERVICES[1..] {
-        let _ = writeln!(script, "ln -s {file} $upper/{}", module::file_name(service));
-    }
-    script
-        + "mount -t overlay -o \"lowerdir=$LIBRARIES,upperdir=$upper,workdir=/run/host/lib-work\" overlay \"$LIBRARIES\""
-}
-
-/// The contents of the files in a host's `/etc`. No DNS server answers, and none lets anyone wait.
+/// The contents of files in a host's `/etc`. The DNS server in it does not exist, and queries to it fail at once.
 fn etc(name: &str) -> [(&'static str, &str); 3] {
     [("NAME", name), ("NSSWITCH", HOSTS_LINE), ("RESOLV", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")]
 }
 
 impl Host {
-    /// A command with this program, to which arguments can be added.
+    /// A command that runs this program in the host. The caller adds the arguments.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = self.space.enter();
         command.arg(program);
         command
     }
 
-    /// Runs a command to its end; the tests' usual way.
+    /// Runs a command to its end.
     ///
     /// # Panics
-    /// If it cannot be started or hangs.
+    /// If the command cannot be started or hangs.
     pub fn run(&self, words: &[&str]) -> Outcome {
         let (program, arguments) = words.split_first().expect("a program to run");
         let mut command = self.command(program);
@@ -206,10 +224,10 @@ impl Host {
         outcome
     }
 
-    /// Runs a shell script that has to succeed, and returns what it printed.
+    /// Runs a shell script that must succeed, and returns what it printed.
     ///
     /// # Errors
-    /// What it wrote, if it fails.
+    /// What it wrote to standard error, if it fails.
     pub fn script(&self, script: &str) -> Result<String, String> {
         let mut command = self.command("sh");
         command.args(["-euc", script]);
@@ -219,9 +237,19 @@ impl Host {
     /// Starts a daemon.
     ///
     /// # Errors
-    /// If that cannot be done.
+    /// If it cannot be started.
     pub fn daemon(&self, name: &str, command: Command) -> Result<Daemon, String> {
         Daemon::start(&format!("{name} on {}", self.name), command)
+    }
+
+    /// Starts a daemon that prints `ready`, and waits for that.
+    ///
+    /// # Errors
+    /// If it cannot be started, ends first, or is not ready in time.
+    pub fn ready_daemon(&self, name: &str, command: Command) -> Result<Daemon, String> {
+        let daemon = self.daemon(name, command)?;
+        daemon.wait_for("ready", READY)?;
+        Ok(daemon)
     }
 
     /// Writes a file.
@@ -235,7 +263,7 @@ impl Host {
         succeed(command, &path.to_string_lossy()).map(|_| ())
     }
 
-    /// Asks this DNS server, for one second and no more.
+    /// Makes this the DNS server of the host, with one attempt of one second.
     ///
     /// # Errors
     /// What failed.
@@ -243,7 +271,7 @@ impl Host {
         self.write("/etc/resolv.conf", &format!("nameserver {server}\noptions timeout:1 attempts:1\n"))
     }
 
-    /// Gives the host a hosts line of its own.
+    /// Writes a hosts line with these services.
     ///
     /// # Errors
     /// What failed.
@@ -254,7 +282,7 @@ impl Host {
     /// Loads an nftables ruleset.
     ///
     /// # Errors
-    /// What nft said.
+    /// What nft wrote to standard error.
     pub fn firewall(&self, ruleset: &str) -> Result<(), String> {
         self.write("/run/host/ruleset", ruleset)?;
         self.script("nft -f /run/host/ruleset").map(|_| ())
@@ -265,10 +293,10 @@ impl Host {
     /// # Panics
     /// If the host is on no LAN.
     pub fn eth0(&self) -> &Interface {
-        self.interfaces.first().expect("a host on a LAN")
+        self.interfaces.first().expect("the host is on a LAN")
     }
 
-    /// Brings an interface up and gives it the next addresses of the LAN.
+    /// Brings an interface up with the next addresses of the LAN.
     fn configure(&mut self, interface: &str, lan: &Lan) -> Result<(), String> {
         let (net, host) = (lan.number, lan.hosts.fetch_add(1, Ordering::Relaxed));
         let v4 = (lan.families != Families::V6).then(|| Ipv4Addr::new(10, 77, net, host));
@@ -295,14 +323,16 @@ impl Host {
     }
 }
 
-/// Runs a command that has to succeed.
+/// Runs a command that must succeed.
 fn succeed(command: Command, what: &str) -> Result<String, String> {
     let outcome = run(command, LIMIT)?;
     if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{what}: {}", outcome.stderr.trim())) }
 }
 
+/// Checks that the programs with which `try_it` shows lookups are installed.
+///
 /// # Errors
-/// A sentence, if a program that shows lookups at work is missing.
+/// If one is missing.
 pub fn need_client_programs() -> Result<(), String> {
     ["getent", "ping"].into_iter().try_for_each(need_program)
 }

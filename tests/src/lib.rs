@@ -1,37 +1,41 @@
-//! The harness of the integration tests: private LANs in network namespaces, hosts on them with the module
-//! under test in place, real and scripted responders, and commands run through the real glibc.
+//! The harness of the integration tests: private LANs in network namespaces, hosts with the module under test, real and
+//! scripted responders, and commands that use the real glibc.
 //!
-//! Nothing leaves the namespaces, nothing on the machine is changed, and when the process that made a LAN
-//! ends, however it ends, the LAN is gone. Works as root and, where user namespaces are allowed, as anyone.
+//! Nothing leaves the namespaces and nothing on the machine changes. A LAN disappears when the process that created it
+//! ends, even if it is killed. The harness works as root, and as an ordinary user where user namespaces are allowed.
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`mod@bench`] | what `tests/bench` measures |
-//! | [`sandbox`] | namespaces, and the processes that keep them |
-//! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
-//! | [`packages`] | what packages of the module contain |
-//! | [`root`] | private copies of the whole system, for what installs |
-//! | [`run`] | commands in a host: bounded in time, with status, output and duration |
-//! | [`module`] | the shared object under test and where it goes |
+//! | [`sandbox`] | namespaces and the processes that keep them alive |
+//! | [`lan`] | networks and hosts: bridges, veth pairs, addresses, files in `/etc` |
+//! | [`scenario`] | the usual LAN: a printer and a client |
+//! | [`run`] | commands in a host: time limit, status, output and duration |
+//! | [`module`] | the module under test, where glibc finds it, and what else the tests build |
 //! | [`deps`] | what `tests/deps` fetched |
-//! | [`clients`] | the LAN on which people's programs are tried, and those programs |
 //! | [`responders`] | real responders: how each is started and known to be ready |
-//! | [`scripted`] | a responder with a settable shape, for those that cannot be had |
-//! | [`wire`] | just enough DNS for the programs here; shares no code with the module |
-//! | [`helpers`] | small programs that run in hosts: DNS and HTTP servers, a bare query, a packet counter |
-//! | [`scenario`] | the LAN of most tests: a printer and a client |
-//! | [`guest`] | host processes that treat the module badly |
+//! | [`scripted`] | a responder with configurable behaviour, for responders that cannot be run here |
+//! | [`helpers`] | small programs that run in hosts: DNS and web servers, a bare query, a packet capture |
+//! | [`lookups`] | parses the output of getent and python for assertions |
+//! | [`clients`] | the LAN for programs of other projects, and those programs |
+//! | [`guest`] | C programs that stress the module |
 //! | [`attacks`] | a scripted attacker and the table of its attacks |
-//! | [`netif`] | names and indexes of a host's interfaces |
-//! | [`lookups`] | reads the output of getent and python, for the tests' assertions |
+//! | [`root`] | private copies of the whole system, for tests of the installation |
+//! | [`packages`] | what all packages of the module contain |
+//! | [`mod@bench`] | what `tests/bench` measures |
+//! | [`wire`] | well-formed DNS messages; shares no code with the module |
+//! | `sockets`, [`link`], [`datagram`], [`netif`] | UDP and TCP sockets, packet sockets, UDP over IP, interfaces |
+//! | `getaddrinfo` | `getaddrinfo(3)` for the programs here |
 
 pub mod attacks;
 pub mod bench;
 pub mod clients;
+pub mod datagram;
 pub mod deps;
+mod getaddrinfo;
 pub mod guest;
 pub mod helpers;
 pub mod lan;
+pub mod link;
 pub mod lookups;
 pub mod module;
 pub mod netif;
@@ -42,4 +46,18 @@ pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod scripted;
+mod sockets;
 pub mod wire;
+
+use std::process::ExitCode;
+
+/// The exit code of a program of this package. Prints the error, if there is one, to standard error.
+pub fn exit_code(program: &str, result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{program}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,11 +1,11 @@
-//! Reads the output of getent and python, for the tests' assertions.
+//! Parses the output of getent and python for assertions, and runs python.
 
 use crate::lan::{Host, Interface};
-use crate::run::Outcome;
+use crate::run::{Daemon, Outcome};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The addresses, each once, in the first column of getent's output.
+/// The addresses in the first column of getent's output, without duplicates.
 pub fn addresses(outcome: &Outcome) -> BTreeSet<String> {
     let first = outcome.stdout.lines().filter_map(|line| line.split_whitespace().next());
     first.map(str::to_owned).collect()
@@ -16,30 +16,30 @@ pub fn v4(host: &Host) -> BTreeSet<String> {
     host.eth0().v4.iter().map(ToString::to_string).collect()
 }
 
-/// Its IPv6 address that needs no scope.
+/// The unique local IPv6 address of a host's first interface.
 pub fn v6(host: &Host) -> BTreeSet<String> {
     host.eth0().v6.iter().map(ToString::to_string).collect()
 }
 
-/// Its link-local IPv6 address, with the scope by which a client reaches it: that interface's index.
+/// The link-local IPv6 address of a host's first interface. Its scope is the index of the client's interface `via`.
 pub fn link_local(host: &Host, via: &Interface) -> BTreeSet<String> {
     host.eth0().link_local.iter().map(|address| format!("{address}%{}", via.index)).collect()
 }
 
-/// The addresses that need no scope. Avahi gives out these alone, if there are any.
+/// The addresses of a host that need no scope. Avahi announces only these, if there are any.
 pub fn routable(host: &Host) -> BTreeSet<String> {
     &v4(host) | &v6(host)
 }
 
-/// All addresses, as the scripted responder and zeroconf give them out.
+/// All addresses of a host, as the scripted responder and zeroconf announce them.
 pub fn all(host: &Host, via: &Interface) -> BTreeSet<String> {
     &routable(host) | &link_local(host, via)
 }
 
-/// What tells an answer from a silence that was waited for to its end, which takes 2 s.
+/// A lookup that takes longer than this has waited for the timeout, which is 2 s.
 pub const AT_ONCE: Duration = Duration::from_millis(1500);
 
-/// The addresses that a lookup printed, which must have succeeded without waiting for silence.
+/// The addresses that a lookup printed. It must have succeeded before the timeout.
 ///
 /// # Panics
 /// If it has not.
@@ -49,21 +49,31 @@ pub fn found(outcome: &Outcome) -> BTreeSet<String> {
     addresses(outcome)
 }
 
-/// Checks that getent found nothing, and said so without waiting for silence.
+/// Checks that getent found nothing, and returned before the timeout.
 ///
 /// # Panics
-/// If it has not.
+/// If it found something or waited for the timeout.
 pub fn not_found_at_once(outcome: &Outcome) {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{outcome:?}");
     assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");
 }
 
-/// Runs a python script in a host with the system's python, which is built against its glibc.
+/// Runs a script with the system's python, which uses the system's glibc.
 pub fn python(client: &Host, script: &str, arguments: &[&str]) -> Outcome {
     client.run(&[&["/usr/bin/python3", "-c", script], arguments].concat())
 }
 
-/// Prints what python's `socket.getaddrinfo` returns for a name, one `ADDRESS SCOPE` a line.
+/// Starts a python script that prints `ready`. It runs until the daemon is dropped.
+///
+/// # Errors
+/// If it cannot be started or does not get ready.
+pub fn python_daemon(host: &Host, script: &str, arguments: &[&str]) -> Result<Daemon, String> {
+    let mut command = host.command("/usr/bin/python3");
+    command.args(["-c", script]).args(arguments);
+    host.ready_daemon("python", command)
+}
+
+/// Runs python's `socket.getaddrinfo` for a name, and prints a line `ADDRESS SCOPE` for each address.
 pub fn python_getaddrinfo(client: &Host, name: &str) -> Outcome {
     let script = "import os, socket, sys
 for family, _, _, _, address in socket.getaddrinfo(os.fsencode(sys.argv[1]), None, type=socket.SOCK_STREAM):
@@ -71,7 +81,7 @@ for family, _, _, _, address in socket.getaddrinfo(os.fsencode(sys.argv[1]), Non
     python(client, script, &[name])
 }
 
-/// The addresses that [`python_getaddrinfo`] printed, in the form of `getent`.
+/// The addresses that [`python_getaddrinfo`] printed, in the format of `getent`.
 pub fn printed_addresses(outcome: &Outcome) -> BTreeSet<String> {
     let pairs = outcome.stdout.lines().filter_map(|line| line.split_once(' '));
     pairs.map(|(address, scope)| if scope == "0" { address.into() } else { format!("{address}%{scope}") }).collect()

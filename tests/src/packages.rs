@@ -1,12 +1,12 @@
-//! What the packages of the various distributions have in common.
+//! What the packages for all distributions have in common.
 
 use crate::module::workspace;
 
-/// The paths that every package contains, in order, for its folder of libraries and its own folder of documents: what
-/// `packaging/files` lists.
+/// The sorted paths that every package contains, as `packaging/files` lists them, with its library folder and its
+/// folder for documents.
 ///
 /// # Panics
-/// If that list is not there.
+/// If that list cannot be read.
 pub fn expected(libdir: &str, docdir: &str) -> Vec<String> {
     let list = std::fs::read_to_string(workspace().join("packaging/files")).expect("packaging/files");
     let lines = list.lines().filter(|line| !line.starts_with('#'));
@@ -18,7 +18,7 @@ pub fn expected(libdir: &str, docdir: &str) -> Vec<String> {
 /// The version of the workspace.
 ///
 /// # Panics
-/// If Cargo.toml names none.
+/// If Cargo.toml has none.
 pub fn version() -> String {
     let manifest = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("Cargo.toml");
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).expect("a version");

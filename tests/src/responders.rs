@@ -2,15 +2,12 @@
 
 use crate::deps::{file, library_path, python, unpacked};
 use crate::helpers::{binary, query};
-use crate::lan::Host;
+use crate::lan::{Host, READY};
 use crate::module::workspace;
 use crate::run::Daemon;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Probing takes 750 ms by the standard; the rest is for slow machines.
-const READY: Duration = Duration::from_secs(15);
-
-/// avahi-daemon, for a host name without `.local`. It gives out no link-local address if there is another.
+/// avahi-daemon, for a host name without `.local`. It announces no link-local IPv6 address if the host has another.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -18,7 +15,7 @@ pub fn avahi(host: &Host, name: &str) -> Result<Daemon, String> {
     avahi_with(host, name, "")
 }
 
-/// avahi-daemon on a host whose IPv6 is switched off.
+/// avahi-daemon, after IPv6 is disabled on the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -27,7 +24,7 @@ pub fn avahi_v4(host: &Host, name: &str) -> Result<Daemon, String> {
     avahi(host, name)
 }
 
-/// avahi-daemon with more lines in the `[publish]` section of its configuration.
+/// avahi-daemon with additional lines in the `[publish]` section of its configuration.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -47,7 +44,7 @@ pub fn avahi_with(host: &Host, name: &str, publish: &str) -> Result<Daemon, Stri
     Ok(daemon)
 }
 
-/// python-zeroconf with all addresses of the host's interfaces.
+/// python-zeroconf with all addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -55,7 +52,7 @@ pub fn zeroconf(host: &Host, name: &str) -> Result<Daemon, String> {
     zeroconf_with(host, name, true)
 }
 
-/// python-zeroconf with the host's IPv4 addresses alone.
+/// python-zeroconf with only the IPv4 addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -71,45 +68,70 @@ fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
         let all_v6 = interface.v6.iter().chain(&interface.link_local).filter(|_| v6);
         command.args(all_v6.map(ToString::to_string));
     }
-    ready(host.daemon("zeroconf", command)?)
+    host.ready_daemon("zeroconf", command)
 }
 
-/// systemd-resolved, whose name is the host's own, with mDNS switched on for every interface. It does not
-/// answer its own host.
+/// systemd-resolved with mDNS on all interfaces, for the host name. It does not respond to queries from its own host.
 ///
 /// # Errors
 /// If it is missing or does not start.
 pub fn resolved(host: &Host) -> Result<Daemon, String> {
-    for interface in &host.interfaces {
-        // What networkd would say: resolved asks it for nothing else.
-        let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
-        host.write(format!("/run/systemd/netif/links/{}", interface.index), link)?;
-    }
-    start_resolved(host, "yes")
+    enable_mdns(host)?;
+    start_resolved(host, "yes", "debug")
 }
 
-/// systemd-resolved as a resolver alone: it asks the servers in `/etc/resolv.conf`, and nobody by multicast.
+/// [`resolved`] without the debug log, which takes time. Its process id is in `/run/host/resolved.pid`.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn resolved_without_log(host: &Host) -> Result<Daemon, String> {
+    enable_mdns(host)?;
+    let daemon = start_resolved(host, "yes", "info")?;
+    wait_for_resolved(host, &daemon)?;
+    Ok(daemon)
+}
+
+/// systemd-resolved without mDNS: it queries only the servers in `/etc/resolv.conf`.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn resolved_without_mdns(host: &Host) -> Result<Daemon, String> {
-    let daemon = start_resolved(host, "no")?;
-    let socket = "/run/systemd/resolve/io.systemd.Resolve";
-    host.script(&format!("for i in $(seq 150); do [ ! -S {socket} ] || exit 0; sleep 0.1; done; exit 1"))
-        .map_err(|_| format!("systemd-resolved does not start; it said:\n{}", daemon.lines().join("\n")))?;
+    let daemon = start_resolved(host, "no", "debug")?;
+    wait_for_resolved(host, &daemon)?;
     Ok(daemon)
 }
 
-fn start_resolved(host: &Host, mdns: &str) -> Result<Daemon, String> {
+/// Writes the state files of networkd with which resolved enables mDNS on an interface.
+fn enable_mdns(host: &Host) -> Result<(), String> {
+    host.interfaces.iter().try_for_each(|interface| {
+        let link = "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\n";
+        host.write(format!("/run/systemd/netif/links/{}", interface.index), link)
+    })
+}
+
+/// The socket that nss-resolve connects to.
+const RESOLVED_SOCKET: &str = "/run/systemd/resolve/io.systemd.Resolve";
+
+fn start_resolved(host: &Host, mdns: &str, log_level: &str) -> Result<Daemon, String> {
     let program = unpacked("lib/systemd/systemd-resolved")?;
     let config = format!("[Resolve]\nMulticastDNS={mdns}\nLLMNR=no\nDNSStubListener=no\nDNSSEC=no\n");
     host.write("/run/systemd/resolved.conf.d/lan.conf", &config)?;
-    let mut command = host.command("env");
-    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg("SYSTEMD_LOG_LEVEL=debug").arg(program);
+    host.script(&format!("rm -f {RESOLVED_SOCKET}"))?;
+    let mut command = host.command("sh");
+    command.args(["-euc", r#"echo $$ >/run/host/resolved.pid; exec env "$@""#, "sh"]);
+    command
+        .args([format!("LD_LIBRARY_PATH={}", library_path()), format!("SYSTEMD_LOG_LEVEL={log_level}")])
+        .arg(program);
     host.daemon("systemd-resolved", command)
 }
 
-/// troglobit's mdnsd, whose name is the host's own.
+fn wait_for_resolved(host: &Host, daemon: &Daemon) -> Result<(), String> {
+    host.script(&format!("for i in $(seq 150); do [ ! -S {RESOLVED_SOCKET} ] || exit 0; sleep 0.1; done; exit 1"))
+        .map_err(|_| format!("systemd-resolved does not start. Its output:\n{}", daemon.lines().join("\n")))?;
+    Ok(())
+}
+
+/// troglobit's mdnsd, for the host name.
 ///
 /// # Errors
 /// If it is missing or does not start.
@@ -122,7 +144,7 @@ pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
     host.daemon("mdnsd", command)
 }
 
-/// The Rust crate mdns-sd, with all addresses of the host.
+/// The Rust crate mdns-sd with all addresses of the host.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -133,19 +155,19 @@ pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
         command.args(interface.v4.iter().map(ToString::to_string));
         command.args(interface.v6.iter().chain(&interface.link_local).map(ToString::to_string));
     }
-    ready(host.daemon("mdns-sd", command)?)
+    host.ready_daemon("mdns-sd", command)
 }
 
-/// The Rust crate libmdns, whose name is the host's own.
+/// The Rust crate libmdns, for the host name.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn libmdns(host: &Host) -> Result<Daemon, String> {
     route_multicast(host)?;
-    ready(host.daemon("libmdns", host.command(file("rust/release/libmdns")?))?)
+    host.ready_daemon("libmdns", host.command(file("rust/release/libmdns")?))
 }
 
-/// A responder for node: one of the scripts in `tests/responders/npm`.
+/// A responder for Node.js: one of the scripts in `tests/responders/npm`.
 ///
 /// # Errors
 /// If it is missing or does not get ready.
@@ -154,45 +176,50 @@ pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
     let mut command = host.command("env");
     command.arg(format!("NODE_PATH={}", file("npm/node_modules")?.display())).arg("node");
     command.arg(workspace().join("tests/responders/npm").join(script)).arg(format!("{}.local", host.name));
-    ready(host.daemon(script, command)?)
+    host.ready_daemon(script, command)
 }
 
-/// Some responders leave it to the routing table where the group is, and there is no default route here.
+/// Adds a route for multicast. Some responders let the routing table pick the interface, and there is no default route.
 fn route_multicast(host: &Host) -> Result<(), String> {
     host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
 }
 
-/// A daemon that says so when it is ready.
-fn ready(daemon: Daemon) -> Result<Daemon, String> {
-    daemon.wait_for("ready", READY)?;
-    Ok(daemon)
-}
-
-/// Waits until a bare query from this host is answered: for daemons that do not say when they are ready.
+/// Waits until a bare query from this host is answered. For daemons that do not report when they are ready.
 ///
 /// # Errors
 /// If that does not happen in time.
-pub fn answered(witness: &Host, name: &str, types: &[&str], daemon: &Daemon) -> Result<(), String> {
+pub fn answered(client: &Host, name: &str, types: &[&str], daemon: &Daemon) -> Result<(), String> {
     let deadline = Instant::now() + READY;
-    while !types.iter().all(|rtype| query(witness, name, rtype).success()) {
+    while !types.iter().all(|rtype| query(client, name, rtype).success()) {
         if Instant::now() > deadline {
-            return Err(format!("{name} is not answered for; its daemon said:\n{}", daemon.lines().join("\n")));
+            return Err(format!("no response for {name}. The output of the daemon:\n{}", daemon.lines().join("\n")));
         }
     }
     Ok(())
 }
 
-/// The scripted responder, named `name` (in full), with all addresses of the host and these options.
+/// The scripted responder for a name (in full), with all addresses of the host and these options.
 ///
 /// # Errors
 /// If it does not start.
 pub fn scripted(host: &Host, name: &str, options: &[&str]) -> Result<Daemon, String> {
-    let mut command = host.command(binary("responder")?);
-    command.args(["--name", name]).args(addresses(host)).args(options);
-    ready(host.daemon("responder", command)?)
+    let addresses = addresses(host);
+    let addresses = addresses.iter().map(String::as_str);
+    let options: Vec<&str> = ["--name", name].into_iter().chain(addresses).chain(options.iter().copied()).collect();
+    scripted_with(host, &options)
 }
 
-/// The addresses of a host as the scripted responder's options.
+/// The scripted responder with only these options, which must include names and addresses.
+///
+/// # Errors
+/// If it does not start.
+pub fn scripted_with(host: &Host, options: &[&str]) -> Result<Daemon, String> {
+    let mut command = host.command(binary("responder")?);
+    command.args(options);
+    host.ready_daemon("responder", command)
+}
+
+/// The addresses of a host as options of the scripted responder.
 pub fn addresses(host: &Host) -> Vec<String> {
     let options = host.interfaces.iter().flat_map(|interface| {
         let v4 = interface.v4.iter().map(|address| ["--a".to_owned(), address.to_string()]);

@@ -1,7 +1,8 @@
-//! A private copy of the whole system: the real dpkg, ldconfig, loader, library folder and `/etc`, in private namespaces with
-//! overlays over `/etc`, `/usr` and `/var`, so that the machine stays as it was. For tests of what installs.
+//! A private copy of the whole system for tests of the installation: the real dpkg, ldconfig, loader, library folder
+//! and `/etc` in private namespaces, with overlays over `/etc`, `/usr` and `/var`, so that the machine does not change.
 //!
-//! Works as root, or as an ordinary user where user namespaces are allowed. What goes wrong panics: it is for tests alone.
+//! It works as root, and as an ordinary user where user namespaces are allowed. Errors panic, because only tests use
+//! it.
 
 use crate::module;
 use crate::sandbox::unprivileged;
@@ -10,8 +11,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-/// Run first in every private root. The upper folders are made beforehand, so that also an ordinary user's root owns
-/// them: the files of the real root show up as those of nobody there. /mnt is the test's own place.
+/// Sets up a private root. The folders of the upper layers are created in advance, so that root owns them in the
+/// namespace of an ordinary user as well; the files of the real root belong to nobody there. /mnt is for the test
+/// itself.
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
@@ -19,7 +21,7 @@ mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper
     /mnt/upper/usr/local/share/man /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
-# Where packages put files besides, and rpm its scripts.
+# The other folders for files of packages, and the one for the scripts of rpm.
 (cd /mnt/upper/usr && mkdir -p bin share/licenses share/lintian/overrides share/man/man1 share/man/man5 share/man/man8)
 mkdir -m 1777 /mnt/upper/var/tmp
 : >/mnt/upper/var/log/dpkg.log
@@ -32,9 +34,9 @@ cp /var/lib/dpkg/triggers/[A-Za-z]*[a-z] /mnt/upper/var/lib/dpkg/triggers/ 2>/de
 for top in etc usr var; do
     mount -t overlay none -o "lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top" "/$top"
 done
-# dpkg renames a package's new folder, which overlays refuse to an ordinary user.
+# dpkg renames the new folder of a package, which an overlay does not allow an ordinary user.
 mount -t tmpfs none /usr/share/doc
-# What is there until the machine is started anew: scripts of packages write there.
+# Scripts of packages write to /run.
 mount -t tmpfs -o mode=755 none /run
 rm -f /etc/nsswitch.conf
 mount -t sysfs none /sys
@@ -44,8 +46,8 @@ rm -f "$LIBDIR"/libnss_mdns*
 ldconfig
 set +e
 
-# All that differs from the machine: every file's bytes, kind, mode, owner, size, time and link target. What was there
-# before an installation has been put there by this test, so what the installation does must show here.
+# Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. The
+# test itself put there what existed before an installation, so every effect of the installation is visible here.
 snapshot() {
     find /mnt/upper $MORE ! -name diversions-old ! -path '*/dpkg/lock*' ! -path '*/dpkg/triggers/*' \
         ! -path '*/var/log/*' ! -path '*/var/cache/*' \
@@ -53,24 +55,24 @@ snapshot() {
         -a -type f -exec cksum {} + \) |
         sed -E '\,/(ld.so.cache|dpkg/diversions) ,s/ [0-9.]+ $//' | LC_ALL=C sort
 }
-# Also what was written and taken back: it shows in the folders' times.
+# Also shows changes that were reverted, because they change the times of folders.
 traces() {
     find /mnt/upper -printf '%p %y %m %U:%G %s %T@ %l\n' | LC_ALL=C sort
 }
 "#;
 
-/// The folder of the system's own libc, found in another way than install.sh does: where the loader maps it from.
+/// The folder from which the loader maps the system's libc. install.sh finds it in another way.
 ///
 /// # Panics
-/// If this program runs on no glibc.
+/// If this program does not use glibc.
 pub fn library_folder() -> &'static str {
     static FOLDER: OnceLock<String> = OnceLock::new();
     FOLDER.get_or_init(|| module::library_folder().expect("glibc is mapped").to_string_lossy().into_owned())
 }
 
-/// A private copy of the machine; a shell in it takes commands until the value is dropped, and all is gone then.
+/// A private copy of the system, with a shell that runs commands in it. It disappears when this value is dropped.
 ///
-/// In its environment `LIBDIR` is [`library_folder`], `CHECKOUT` the workspace, and `MODULE` the module under test.
+/// In the environment of the shell, `LIBDIR` is [`library_folder`], `CHECKOUT` the workspace and `MODULE` the module.
 #[derive(Debug)]
 pub struct Root {
     child: Child,
@@ -78,22 +80,22 @@ pub struct Root {
     replies: BufReader<ChildStdout>,
 }
 
-/// What a command left.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Done {
-    /// Its exit status.
+    /// Exit status.
     pub status: i32,
-    /// Its standard output.
+    /// Standard output.
     pub out: String,
-    /// Its standard error.
+    /// Standard error.
     pub err: String,
 }
 
 impl Root {
-    /// Without a hosts line of its own to begin with: there is no nsswitch.conf, and no network but the loopback interface.
+    /// A private root without nsswitch.conf, and with no network interface other than loopback.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be set up.
     pub fn new() -> Root {
         let mut unshare = Command::new("unshare");
         if unprivileged() {
@@ -108,39 +110,39 @@ impl Root {
         let replies = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut root = Root { child, commands, replies };
         writeln!(root.commands, "exec 3>&1 >/dev/null\n{SETUP}\nexec 2>/dev/null; echo ready >&3")
-            .expect("a shell that listens");
+            .expect("the shell runs");
         let mut line = String::new();
-        root.replies.read_line(&mut line).expect("a shell that answers");
+        root.replies.read_line(&mut line).expect("the shell runs");
         assert_eq!(line, "ready\n", "the private root could not be set up");
         root
     }
 
-    /// Runs a piece of shell in the root, in a subshell.
+    /// Runs a shell script in a subshell in the root.
     ///
     /// # Panics
-    /// If the shell is lost.
+    /// If the outer shell ends.
     pub fn run(&mut self, script: &str) -> Done {
         writeln!(
             self.commands,
             "( {script}\n) >/mnt/out 2>/mnt/err 3>&- </dev/null\n\
              echo $? $(wc -c </mnt/out) $(wc -c </mnt/err) >&3; cat /mnt/out /mnt/err >&3"
         )
-        .expect("a shell that listens");
+        .expect("the shell runs");
         let mut line = String::new();
-        self.replies.read_line(&mut line).expect("a shell that answers");
+        self.replies.read_line(&mut line).expect("the shell runs");
         let numbers: Vec<usize> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let &[status, out, err] = numbers.as_slice() else { panic!("the shell was lost in: {script}") };
+        let &[status, out, err] = numbers.as_slice() else { panic!("the shell ended in: {script}") };
         let status = i32::try_from(status).expect("an exit status");
         Done { status, out: self.take(out), err: self.take(err) }
     }
 
     fn take(&mut self, length: usize) -> String {
         let mut bytes = vec![0; length];
-        self.replies.read_exact(&mut bytes).expect("a shell that answers");
+        self.replies.read_exact(&mut bytes).expect("the shell runs");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// A command that must succeed; its output.
+    /// Runs a script that must succeed, and returns its output.
     ///
     /// # Panics
     /// If it fails.
@@ -155,7 +157,7 @@ impl Root {
     pub fn write(&mut self, path: &str, content: &str) {
         let mut octal = String::new();
         for byte in content.bytes() {
-            write!(octal, "\\{byte:03o}").expect("memory");
+            write!(octal, "\\{byte:03o}").expect("a String can be written to");
         }
         self.ok(&format!("printf '{octal}' >{path}"));
     }
@@ -166,12 +168,12 @@ impl Root {
         self.ok(&format!("cat {path}"))
     }
 
-    /// All that differs from the machine: every file's bytes, kind, mode, owner, size, time and link target.
+    /// Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file.
     pub fn snapshot(&mut self) -> String {
         self.ok("snapshot")
     }
 
-    /// The same with what was written and taken back: it shows in the folders' times.
+    /// A snapshot that also shows changes that were reverted, because they change the times of folders.
     pub fn traces(&mut self) -> String {
         self.ok("traces")
     }
@@ -185,16 +187,16 @@ impl Default for Root {
 
 impl Drop for Root {
     fn drop(&mut self) {
-        // Ends the namespace's first process, and with it everything in there.
+        // This ends the init process of the PID namespace, and so every process in it.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Like `assert_eq`, but shows only the lines that differ.
+/// Like `assert_eq`, but prints only the lines that differ.
 ///
 /// # Panics
-/// If any does.
+/// If there are any.
 #[track_caller]
 pub fn assert_same(before: &str, after: &str, what: &str) {
     if before == after {

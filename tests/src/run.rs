@@ -1,4 +1,4 @@
-//! Commands inside a host: bounded in time, with status, output and duration; used by [`crate::lan::Host`].
+//! Runs commands with a time limit, and daemons. [`crate::lan::Host`] uses it for commands in a host.
 
 use crate::sandbox::child_of;
 use std::io::{BufRead, BufReader, Read};
@@ -10,26 +10,26 @@ use std::time::{Duration, Instant};
 /// How a command ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The exit status; none if a signal or the time limit ended it.
+    /// The exit status. None if the command was ended by a signal or by the time limit.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// Standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Standard error.
     pub stderr: String,
-    /// From its start to its end, the entering of the namespaces included (1 to 3 ms).
+    /// The time from start to end. Entering the namespaces of a host takes 1 to 3 ms of it.
     pub elapsed: Duration,
-    /// Whether the time limit ended it.
+    /// Whether the command was ended by the time limit.
     pub timed_out: bool,
 }
 
 impl Outcome {
-    /// Whether it ended by itself with status 0.
+    /// Whether the command ended with status 0.
     pub fn success(&self) -> bool {
         self.code == Some(0)
     }
 }
 
-/// Runs a command to its end, or to the limit.
+/// Runs a command to its end or for `limit`.
 ///
 /// # Errors
 /// If it cannot be started.
@@ -47,7 +47,7 @@ pub fn run(mut command: Command, limit: Duration) -> Result<Outcome, String> {
             Err(RecvTimeoutError::Timeout) => {
                 timed_out = true;
                 kill_inside(child);
-                // Its end closes the pipe, unless it left a child of its own behind.
+                // The end of the process closes the pipe, unless a child of it still holds it.
                 let rest = output.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
                 String::from_utf8_lossy(&rest).into_owned()
             }
@@ -62,7 +62,7 @@ pub fn run(mut command: Command, limit: Duration) -> Result<Outcome, String> {
     Ok(Outcome { code, stdout, stderr, elapsed, timed_out })
 }
 
-/// Reads a pipe to its end in a thread and hands over the whole.
+/// Reads a pipe to its end in a thread, and sends everything at once.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver): (Sender<Vec<u8>>, _) = channel();
     if let Some(mut pipe) = pipe {
@@ -75,16 +75,16 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Ends what `nsenter` runs: its child, in the namespaces, or itself if it has none (any more).
+/// Kills the child of `nsenter`, which is the command in the namespaces, or the process itself if it has no child.
 fn kill_inside(child: &Child) {
     let pid = child_of(child.id()).unwrap_or(child.id());
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    // SAFETY: takes two numbers. The process is a child, or the child of a child that has not been waited
-    // for, so the number still means it.
+    // SAFETY: takes two numbers. The process is a child, or the child of a child, which was not waited for, so its id
+    // is not reused.
     unsafe { libc::kill(pid, libc::SIGKILL) };
 }
 
-/// A program that runs in a host until it is dropped.
+/// A program that runs until this value is dropped.
 #[derive(Debug)]
 pub struct Daemon {
     name: String,
@@ -92,11 +92,11 @@ pub struct Daemon {
     log: Arc<Log>,
 }
 
-/// What a daemon has written so far, both streams in one.
+/// The output of a daemon so far, from both streams.
 #[derive(Debug, Default)]
 struct Log {
     lines: Mutex<Lines>,
-    grew: Condvar,
+    grown: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -112,10 +112,10 @@ impl Log {
 }
 
 impl Daemon {
-    /// Starts it.
+    /// Starts a daemon.
     ///
     /// # Errors
-    /// If that cannot be done.
+    /// If it cannot be started.
     pub fn start(name: &str, mut command: Command) -> Result<Daemon, String> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|why| format!("{command:?}: {why}"))?;
@@ -125,19 +125,19 @@ impl Daemon {
         Ok(Daemon { name: name.into(), child, log })
     }
 
-    /// Waits until a line holds this text.
+    /// Waits until a line contains this text.
     ///
     /// # Errors
-    /// Everything it wrote, if it ends first or does not write it in time.
+    /// The whole output, if the daemon ends first or does not write the text in time.
     pub fn wait_for(&self, text: &str, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         let mut lines = self.log.lock();
         while !lines.text.iter().any(|line| line.contains(text)) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || lines.streams_ended == 2 {
-                return Err(format!("{} never said `{text}`; it said:\n{}", self.name, lines.text.join("\n")));
+                return Err(format!("{} did not print `{text}`. Its output:\n{}", self.name, lines.text.join("\n")));
             }
-            lines = self.log.grew.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+            lines = self.log.grown.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Ok(())
     }
@@ -155,16 +155,16 @@ impl Drop for Daemon {
     }
 }
 
-/// Adds a stream's lines to the log as they come.
+/// Adds the lines of a stream to the log as they arrive.
 fn follow(pipe: Option<impl Read + Send + 'static>, log: Arc<Log>) {
     std::thread::spawn(move || {
         if let Some(pipe) = pipe {
             for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
                 log.lock().text.push(String::from_utf8_lossy(&line).into_owned());
-                log.grew.notify_all();
+                log.grown.notify_all();
             }
         }
         log.lock().streams_ended += 1;
-        log.grew.notify_all();
+        log.grown.notify_all();
     });
 }

@@ -1,25 +1,26 @@
-//! The LAN of most tests: one host to be found, named `printer`, and one client with the module.
+//! The LAN of most tests: a host named `printer`, which is looked up, and a client with the module.
 
 use crate::lan::{Families, Host, Lan, Network};
+use crate::responders;
 use crate::run::Daemon;
 
-/// Two hosts on a LAN. Fields are dropped in order: the daemons first, the namespaces last.
+/// Two hosts on a LAN. Fields are dropped in order: first the daemons, last the namespaces.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What runs on the printer.
+    /// The daemons on the printer, and others that a test adds.
     pub daemons: Vec<Daemon>,
-    /// The host to be found.
+    /// The host that is looked up.
     pub printer: Host,
     /// The host with the module.
     pub client: Host,
-    /// Where both are.
+    /// The LAN of both.
     pub lan: Lan,
-    /// Where more can be made.
+    /// The network, in which tests create more LANs and hosts.
     pub network: Network,
 }
 
 impl Scenario {
-    /// A LAN on which nothing answers yet.
+    /// A LAN without a responder.
     ///
     /// # Errors
     /// What failed.
@@ -31,7 +32,7 @@ impl Scenario {
         Ok(Scenario { daemons: Vec::new(), printer, client, lan, network })
     }
 
-    /// A LAN on which this responder runs on the printer.
+    /// A LAN with this responder on the printer.
     ///
     /// # Errors
     /// What failed.
@@ -40,4 +41,20 @@ impl Scenario {
         scenario.daemons.push(start(&scenario.printer)?);
         Ok(scenario)
     }
+}
+
+/// A dual-stack LAN with avahi-daemon on the printer, as `printer.local`.
+///
+/// # Errors
+/// What failed.
+pub fn with_avahi() -> Result<Scenario, String> {
+    Scenario::with(Families::Both, |printer| responders::avahi(printer, "printer"))
+}
+
+/// A dual-stack LAN with the scripted responder on the printer, with this name (in full) and these options.
+///
+/// # Errors
+/// What failed.
+pub fn with_scripted(name: &str, options: &[&str]) -> Result<Scenario, String> {
+    Scenario::with(Families::Both, |printer| responders::scripted(printer, name, options))
 }

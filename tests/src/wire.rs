@@ -1,54 +1,38 @@
-//! Just enough of DNS messages (RFC 1035 section 4) for the responder, the DNS server and the bare query.
+//! Well-formed DNS messages (RFC 1035, section 4), as far as the responders, the DNS server and the attacker need them.
+//! Malformed ones are written with [`test_packet`].
 //!
-//! It shares no code with the module under test, so that a mistake there is not repeated here. Messages
-//! come from the tests' own LAN; one that does not parse is passed over.
+//! This shares no code with the module under test, so that a mistake there is not repeated here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Record types, by their numbers.
-pub mod types {
-    /// IPv4 address.
-    pub const A: u16 = 1;
-    /// Alias.
-    pub const CNAME: u16 = 5;
-    /// Name of an address.
-    pub const PTR: u16 = 12;
-    /// IPv6 address.
-    pub const AAAA: u16 = 28;
-    /// Which types a name has (RFC 6762 section 6.1).
-    pub const NSEC: u16 = 47;
-    /// Any type, in questions.
-    pub const ANY: u16 = 255;
-}
-
-/// The class of all names here, and the bit above it: "unicast, please" in a question, "forget what you
-/// had" in a record (RFC 6762 sections 5.4 and 10.2).
-pub const IN: u16 = 1;
-/// See [`IN`].
-pub const TOP_BIT: u16 = 0x8000;
+use test_packet::{Packet, Section, nsec_data, pointer, types, wire};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Name, in dotted form without the last dot.
     pub name: String,
-    /// Type asked for.
+    /// Type.
     pub rtype: u16,
     /// Class, with its top bit.
     pub class: u16,
 }
 
-/// A record's data, of the types used here.
+/// The data of a record, for the types that are used here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
     /// A or AAAA.
     Address(IpAddr),
     /// CNAME.
-    Alias(String),
+    Cname(String),
     /// PTR.
-    Pointer(String),
-    /// NSEC: whether the next name is compressed, and the types in the bitmap.
-    Types(bool, Vec<u16>),
+    Ptr(String),
+    /// NSEC whose next name is the owner.
+    Nsec {
+        /// Whether the next name is written as a pointer to the owner. False in a message that was read.
+        compressed: bool,
+        /// The types in the bitmap.
+        types: Vec<u16>,
+    },
 }
 
 /// A record.
@@ -58,7 +42,7 @@ pub struct Record {
     pub name: String,
     /// Class, with its top bit.
     pub class: u16,
-    /// Time to live, in seconds.
+    /// TTL, in seconds.
     pub ttl: u32,
     /// Data.
     pub data: Data,
@@ -69,25 +53,20 @@ pub struct Record {
 pub struct Message {
     /// Identifier.
     pub id: u16,
-    /// Flags and response code.
+    /// Flags, opcode and response code.
     pub flags: u16,
     /// Questions.
     pub questions: Vec<Question>,
-    /// Answers, or, in a query, nothing that matters here.
+    /// Answers.
     pub answers: Vec<Record>,
-    /// Additional records.
+    /// Authority and additional records. They are written as additional records.
     pub additional: Vec<Record>,
-    /// Whether a record without data was among them (an empty OPT is one).
+    /// Whether a message that was read has a record without data, such as an empty OPT record.
     pub has_empty_record: bool,
 }
 
-/// The bit that tells a response from a query.
-pub const RESPONSE: u16 = 0x8000;
-/// The bit that says that the sender is the authority.
-pub const AUTHORITATIVE: u16 = 0x0400;
-
 impl Message {
-    /// Reads a message. Records of types that are not known here are left out.
+    /// Reads a message. Records of other types than those of [`Data`] are left out. None if it is malformed.
     pub fn parse(packet: &[u8]) -> Option<Message> {
         let word = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
         let mut message = Message { id: word(0)?, flags: word(2)?, ..Message::default() };
@@ -111,39 +90,44 @@ impl Message {
         Some(message)
     }
 
-    /// Writes a message. Names are written in full, but for the next name of an NSEC that asks otherwise.
+    /// Writes a message. Names are not compressed, except where [`Data::Nsec`] says so.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut packet = Vec::new();
-        let counts = [self.questions.len(), self.answers.len(), 0, self.additional.len()];
-        for word in [self.id, self.flags].into_iter().chain(counts.map(count)) {
-            packet.extend(word.to_be_bytes());
+        let mut packet = Packet::new(self.id).flags(self.flags);
+        for Question { name, rtype, class } in &self.questions {
+            packet = packet.question_with(name, *rtype, *class);
         }
-        for question in &self.questions {
-            put_name(&mut packet, &question.name);
-            packet.extend(question.rtype.to_be_bytes());
-            packet.extend(question.class.to_be_bytes());
+        packet = self.answers.iter().fold(packet, add_record).section(Section::Additional);
+        self.additional.iter().fold(packet, add_record).into_octets()
+    }
+}
+
+fn add_record(packet: Packet, record: &Record) -> Packet {
+    let Record { name, class, ttl, data } = record;
+    let (owner, rtype) = (packet.len(), data.rtype());
+    match data {
+        Data::Address(address) => packet.address_with(name, *class, *ttl, *address),
+        Data::Cname(target) | Data::Ptr(target) => packet.record_with(name, rtype, *class, *ttl, &wire(target)),
+        Data::Nsec { compressed, types } => {
+            let data = if *compressed { nsec_data(&pointer(owner), 0, types) } else { nsec_data(name, 0, types) };
+            packet.record_with(name, rtype, *class, *ttl, &data)
         }
-        for record in self.answers.iter().chain(&self.additional) {
-            put_record(&mut packet, record);
-        }
-        packet
     }
 }
 
 impl Data {
-    /// The type's number.
+    /// The record type.
     pub fn rtype(&self) -> u16 {
         match self {
             Data::Address(IpAddr::V4(_)) => types::A,
             Data::Address(IpAddr::V6(_)) => types::AAAA,
-            Data::Alias(_) => types::CNAME,
-            Data::Pointer(_) => types::PTR,
-            Data::Types(..) => types::NSEC,
+            Data::Cname(_) => types::CNAME,
+            Data::Ptr(_) => types::PTR,
+            Data::Nsec { .. } => types::NSEC,
         }
     }
 }
 
-/// The name under which an address is asked for in reverse (RFC 1035 section 3.5, RFC 3596 section 2.5).
+/// The name that a reverse lookup of an address queries (RFC 1035, section 3.5; RFC 3596, section 2.5).
 pub fn reverse_name(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
@@ -157,58 +141,9 @@ pub fn reverse_name(address: IpAddr) -> String {
     }
 }
 
-/// Lengths here are those of the tests' own short lists.
-fn count(length: usize) -> u16 {
-    u16::try_from(length).unwrap_or(u16::MAX)
-}
-
-fn put_name(packet: &mut Vec<u8>, name: &str) {
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        packet.extend(u8::try_from(label.len()));
-        packet.extend(label.as_bytes());
-    }
-    packet.push(0);
-}
-
-fn put_record(packet: &mut Vec<u8>, record: &Record) {
-    let owner = packet.len();
-    put_name(packet, &record.name);
-    packet.extend(record.data.rtype().to_be_bytes());
-    packet.extend(record.class.to_be_bytes());
-    packet.extend(record.ttl.to_be_bytes());
-    let mut data = Vec::new();
-    match &record.data {
-        Data::Address(IpAddr::V4(address)) => data.extend(address.octets()),
-        Data::Address(IpAddr::V6(address)) => data.extend(address.octets()),
-        Data::Alias(target) | Data::Pointer(target) => put_name(&mut data, target),
-        Data::Types(compressed, types) => {
-            match compressed {
-                true => data.extend((0xc000 | count(owner)).to_be_bytes()),
-                false => put_name(&mut data, &record.name),
-            }
-            put_bitmap(&mut data, types);
-        }
-    }
-    packet.extend(count(data.len()).to_be_bytes());
-    packet.extend(data);
-}
-
-/// The bitmap of window 0, of types below 256 (RFC 4034 section 4.1.2).
-fn put_bitmap(data: &mut Vec<u8>, types: &[u16]) {
-    let mut bitmap = [0u8; 32];
-    for rtype in types {
-        if let Some(octet) = bitmap.get_mut(usize::from(rtype / 8)) {
-            *octet |= 0x80 >> (rtype % 8);
-        }
-    }
-    let length = bitmap.iter().rposition(|octet| *octet != 0).map_or(1, |last| last + 1);
-    data.push(0);
-    data.extend(u8::try_from(length));
-    data.extend(&bitmap[..length]);
-}
-
-/// Reads a name; returns it and where it ends. Pointers lead strictly backwards.
-fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
+/// Reads the name at an offset. Returns it in dotted form, and the offset after it. A compression pointer must point
+/// to an offset before all octets of the name read so far.
+pub fn parse_name(packet: &[u8], start: usize) -> Option<(String, usize)> {
     let (mut labels, mut at, mut end, mut limit) = (Vec::new(), start, None, packet.len());
     loop {
         let length = usize::from(*packet.get(at)?);
@@ -236,14 +171,14 @@ fn parse_data(packet: &[u8], rtype: u16, start: usize, end: usize) -> Option<Dat
     Some(match rtype {
         types::A => Data::Address(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()),
         types::AAAA => Data::Address(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()),
-        types::CNAME => Data::Alias(parse_name(packet, start)?.0),
-        types::PTR => Data::Pointer(parse_name(packet, start)?.0),
+        types::CNAME => Data::Cname(parse_name(packet, start)?.0),
+        types::PTR => Data::Ptr(parse_name(packet, start)?.0),
         types::NSEC => {
             let (_, bitmap) = parse_name(packet, start)?;
             let bits = packet.get(bitmap + 2..end)?;
             let types = (0..256u16)
                 .filter(|rtype| bits.get(usize::from(rtype / 8)).is_some_and(|octet| octet & 0x80 >> (rtype % 8) != 0));
-            Data::Types(false, types.collect())
+            Data::Nsec { compressed: false, types: types.collect() }
         }
         _ => return None,
     })
@@ -252,9 +187,10 @@ fn parse_data(packet: &[u8], rtype: u16, start: usize, end: usize) -> Option<Dat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_packet::{IN, RESPONSE};
 
     #[test]
-    fn a_message_that_was_written_reads_the_same() {
+    fn a_written_message_reads_the_same() {
         let record = |data| Record { name: "printer.local".into(), class: IN, ttl: 120, data };
         let message = Message {
             id: 7,
@@ -263,10 +199,10 @@ mod tests {
             answers: vec![
                 record(Data::Address(Ipv4Addr::new(10, 0, 0, 1).into())),
                 record(Data::Address(Ipv6Addr::LOCALHOST.into())),
-                record(Data::Alias("other.local".into())),
-                record(Data::Pointer("printer.local".into())),
+                record(Data::Cname("other.local".into())),
+                record(Data::Ptr("printer.local".into())),
             ],
-            additional: vec![record(Data::Types(false, vec![types::A, types::AAAA]))],
+            additional: vec![record(Data::Nsec { compressed: false, types: vec![types::A, types::AAAA] })],
             has_empty_record: false,
         };
         assert_eq!(Message::parse(&message.bytes()), Some(message));

@@ -2,18 +2,18 @@
 //! itself.
 
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile, module_that_panics};
+use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
 use tests::sandbox::unprivileged;
 
 type Tested = Result<(), String>;
 
 #[test]
 fn every_function_conforms_to_its_interface() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let index = home.client.eth0().index.to_string();
-    home.host("abi", &[&index])?;
+    home.run_program("abi", &[&index])?;
     home.client.write("/etc/nss-mdns.conf", "labels = any\n")?;
-    home.host("abi", &[&index, "any"]).map(drop)
+    home.run_program("abi", &[&index, "any"]).map(drop)
 }
 
 /// The data of the service that follows the module on the hosts line: everything that the module does not find.
@@ -33,12 +33,12 @@ const LINES: [[&str; 4]; 4] = [
     ["N", "F", "N", "mdns_minimal [!UNAVAIL=return] files"],
 ];
 
-fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tested {
+fn outcomes(home: &ProgramLan, variables: &[(&str, String)], why: Option<&str>) -> Tested {
     home.client.write("/etc/hosts", FILES)?;
     std::thread::scope(|scope| {
         let run = |line: [&str; 4]| {
             let arguments: Vec<_> = line.into_iter().chain(why).collect();
-            home.host_with(variables, "outcomes", &arguments)
+            home.run_program_with(variables, "outcomes", &arguments)
         };
         let threads = LINES.map(|line| scope.spawn(move || run(line)));
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, see above")?.map(drop))
@@ -47,12 +47,12 @@ fn outcomes(home: &Home, variables: &[(&str, String)], why: Option<&str>) -> Tes
 
 #[test]
 fn glibc_acts_on_every_outcome_as_the_hosts_line_says() -> Tested {
-    outcomes(&Home::new()?, &[], None)
+    outcomes(&ProgramLan::new()?, &[], None)
 }
 
 #[test]
 fn glibc_acts_on_every_failure_as_the_hosts_line_says() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     outcomes(&home, &[], Some("none"))?;
     outcomes(&home, &[], Some("refused"))?;
     home.client.script("ip link set eth0 down")?;
@@ -61,14 +61,14 @@ fn glibc_acts_on_every_failure_as_the_hosts_line_says() -> Tested {
 
 #[test]
 fn glibc_acts_on_a_panic_as_the_hosts_line_says() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let folder = home.install(&module_that_panics()?)?;
     outcomes(&home, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
 }
 
 #[test]
 fn a_static_program_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let program = compile("plain", Kind::Static)?;
     let outcome = home.run_with(&[], &[&program.to_string_lossy(), "0"])?;
     assert!(outcome.success(), "{outcome:?}");
@@ -79,7 +79,7 @@ fn a_static_program_finds_names() -> Tested {
 /// user, and the program has no more privileges than its caller.
 #[test]
 fn a_set_user_id_program_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let program = compile("plain", Kind::Program)?;
     home.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
     let outcome = if unprivileged() {
@@ -94,12 +94,12 @@ fn a_set_user_id_program_finds_names() -> Tested {
 /// nscd passes its own first `gaih_addrtuple`, and requests TTLs.
 #[test]
 fn nscd_finds_names() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let settings = "enable-cache hosts yes\npersistent hosts no\ncheck-files hosts no\nenable-cache passwd no\n";
     home.client.write("/run/nscd/nscd.conf", settings)?;
     let mut command = home.client.command(unpacked("usr/sbin/nscd")?);
     command.args(["--foreground", "--config-file", "/run/nscd/nscd.conf"]);
     let _nscd = home.client.daemon("nscd", command)?;
     home.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
-    home.host("behind_nscd", &[]).map(drop)
+    home.run_program("behind_nscd", &[]).map(drop)
 }

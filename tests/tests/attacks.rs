@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tests::attacks::ask::{self, Answer};
-use tests::attacks::scene::{OFF_LINK, off_link};
+use tests::attacks::context::{OFF_LINK, off_link};
 use tests::attacks::table::{self, Attack, EVERYTHING, Expected, Lookup};
+use tests::attacks::victim::{self, Answer};
 use tests::helpers::{Capture, binary, capture};
 use tests::lan::{Families, Host, Interface, Lan, Network};
 use tests::lookups::{all, routable};
@@ -97,11 +97,11 @@ impl HostileNetwork {
             return Err(format!("{answers:?}"));
         }
         match (attack.expected, lookup) {
-            (Expected::Truth, Lookup::Missing) => nothing(first, SILENCE),
-            (Expected::Truth, Lookup::MissingAddress) => nothing(first, REVERSE_SILENCE),
-            (Expected::Truth, Lookup::KnownAddress) => named(first),
-            (Expected::Truth, _) => self.the_truth(first),
-            (Expected::Theirs(addresses), _) => just(first, addresses),
+            (Expected::Genuine, Lookup::Missing) => nothing(first, SILENCE),
+            (Expected::Genuine, Lookup::MissingAddress) => nothing(first, REVERSE_SILENCE),
+            (Expected::Genuine, Lookup::KnownAddress) => named(first),
+            (Expected::Genuine, _) => self.the_truth(first),
+            (Expected::Forged(addresses), _) => just(first, addresses),
             (Expected::AtMost(count), _) => at_most(first, count),
         }?;
         match others {
@@ -114,7 +114,7 @@ impl HostileNetwork {
     fn the_truth(&self, answer: &Answer) -> Result<(), String> {
         let wanted = all(&self.printer, self.client.eth0());
         let found: BTreeSet<_> = answer.addresses.iter().cloned().collect();
-        let well = answer.code == 0 && found == wanted && answer.name == answer.asked;
+        let well = answer.code == 0 && found == wanted && answer.name == answer.query;
         if well && answer.elapsed < SILENCE { Ok(()) } else { Err(format!("{answer:?}, not {wanted:?}")) }
     }
 }
@@ -146,16 +146,14 @@ fn at_most(answer: &Answer, count: usize) -> Result<(), String> {
 
 fn ask_on(client: &Host, names: &[&str]) -> Result<Vec<Answer>, String> {
     let program = binary("attacker")?;
-    let outcome = client.run(&[&[&*program.to_string_lossy(), "ask"], names].concat());
-    if outcome.success() { ask::read(&outcome.stdout) } else { Err(format!("{outcome:?}")) }
+    let outcome = client.run(&[&[&*program.to_string_lossy(), "lookup"], names].concat());
+    if outcome.success() { victim::parse(&outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
 fn attacker(host: &Host, words: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("attacker")?);
     command.args(words);
-    let daemon = host.daemon(words[0], command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    host.ready_daemon(words[0], command)
 }
 
 /// An interface as an argument of the attacker program.
@@ -191,7 +189,7 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
 fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
-    let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Truth);
+    let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Genuine);
     let (next, late) = (Mutex::new(parallel.into_iter()), Mutex::new(alone));
     let take = || next.lock().unwrap().next();
     let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
@@ -231,7 +229,7 @@ fn fired(attacker: &Daemon) -> BTreeMap<usize, usize> {
     let mut fired = BTreeMap::new();
     for line in attacker.lines() {
         let mut words = line.split(' ');
-        if let (Some("fired"), Some(number), Some(count)) = (words.next(), words.next(), words.next()) {
+        if let (Some("injected"), Some(number), Some(count)) = (words.next(), words.next(), words.next()) {
             *fired.entry(number.parse().unwrap_or(0)).or_default() += count.parse().unwrap_or(0);
         }
     }

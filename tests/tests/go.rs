@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use tests::clients::{DECOY, DNS_NAME, build_go, office, saw};
 use tests::helpers::http;
-use tests::lan::{Families, Host};
+use tests::lan::Host;
 use tests::lookups::{routable, v4};
 use tests::module::SERVICES;
-use tests::responders::scripted;
 use tests::run::Outcome;
-use tests::scenario::Scenario;
+use tests::scenario::with_scripted;
 
 /// Runs the program built with cgo. The variable makes Go print which resolver it chooses.
 fn run(host: &Host, name: &str) -> Outcome {

@@ -2,7 +2,7 @@
 //! more. Each guest in `tests/guests` is such a process.
 
 use tests::deps::unpacked;
-use tests::guest::{Home, Kind, compile, module_that_panics};
+use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
 use tests::lan::{Families, Host};
 use tests::responders::scripted;
 use tests::scenario::Scenario;
@@ -11,53 +11,53 @@ type Tested = Result<(), String>;
 
 #[test]
 fn cancelled_threads_leak_nothing() -> Tested {
-    Home::new()?.host("cancel", &[]).map(drop)
+    ProgramLan::new()?.run_program("cancel", &[]).map(drop)
 }
 
 #[test]
 fn a_signal_handler_may_leave_a_lookup_by_longjmp() -> Tested {
-    Home::new()?.host("longjmp", &[]).map(drop)
+    ProgramLan::new()?.run_program("longjmp", &[]).map(drop)
 }
 
 #[test]
 fn a_flood_of_signals_does_not_move_the_deadline() -> Tested {
-    Home::new()?.host("storm", &[]).map(drop)
+    ProgramLan::new()?.run_program("storm", &[]).map(drop)
 }
 
 #[test]
 fn forked_children_of_a_threaded_process_do_not_hang() -> Tested {
-    let home = Home::new()?;
-    home.host("forks", &["1", "300"])?;
-    home.host("forks", &["8", "700"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("forks", &["1", "300"])?;
+    home.run_program("forks", &["8", "700"]).map(drop)
 }
 
 /// Kernels before Linux 4.14 have no `MADV_WIPEONFORK`, which wipes the module's page in a child.
 #[test]
 fn forked_children_start_with_empty_state_without_madv_wipeonfork() -> Tested {
-    Home::new()?.host("forks", &["8", "300", "unwiped"]).map(drop)
+    ProgramLan::new()?.run_program("forks", &["8", "300", "unwiped"]).map(drop)
 }
 
 #[test]
 fn a_process_may_fork_inside_a_lookup() -> Tested {
-    Home::new()?.host("fork_inside", &[]).map(drop)
+    ProgramLan::new()?.run_program("fork_inside", &[]).map(drop)
 }
 
 #[test]
 fn getaddrinfo_a_works() -> Tested {
-    Home::new()?.host("asynchronous", &[]).map(drop)
+    ProgramLan::new()?.run_program("asynchronous", &[]).map(drop)
 }
 
 /// The environment of a guest that uses a full service. Writes `/etc/mdns.allow`, which full services read.
-fn full_service(home: &Home) -> Result<[(&'static str, String); 1], String> {
+fn full_service(home: &ProgramLan) -> Result<[(&'static str, String); 1], String> {
     home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
     Ok([("SERVICE", "mdns".into())])
 }
 
 #[test]
 fn a_small_stack_is_enough() -> Tested {
-    let home = Home::new()?;
-    home.host("stack", &[])?;
-    home.host_with(&full_service(&home)?, "stack", &[]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("stack", &[])?;
+    home.run_program_with(&full_service(&home)?, "stack", &[]).map(drop)
 }
 
 /// The code paths that an ordinary lookup does not take: negative answers, aliases, the host's own name.
@@ -81,36 +81,36 @@ fn a_small_stack_is_enough_for_every_code_path() -> Tested {
 
 #[test]
 fn descriptors_0_to_2_are_never_used() -> Tested {
-    Home::new()?.host("descriptors", &["stdio"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["stdio"]).map(drop)
 }
 
 #[test]
 fn another_thread_may_close_every_descriptor() -> Tested {
-    let home = Home::new()?;
-    home.host("descriptors", &["closed"])?;
-    home.host("descriptors", &["reused"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("descriptors", &["closed"])?;
+    home.run_program("descriptors", &["reused"]).map(drop)
 }
 
 #[test]
 fn a_lookup_works_with_thousands_of_open_descriptors() -> Tested {
-    Home::new()?.host("descriptors", &["many"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["many"]).map(drop)
 }
 
 #[test]
 fn a_lookup_without_free_descriptors_fails_and_the_next_one_works() -> Tested {
-    Home::new()?.host("descriptors", &["none"]).map(drop)
+    ProgramLan::new()?.run_program("descriptors", &["none"]).map(drop)
 }
 
 #[test]
 fn a_lookup_within_a_lookup_is_refused() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     home.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
-    home.host("reenter", &[]).map(drop)
+    home.run_program("reenter", &[]).map(drop)
 }
 
 #[test]
 fn a_preloaded_library_may_look_up_names_in_its_socket_function() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
     let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
     assert!(outcome.success() && outcome.stdout.contains("10.88."), "{outcome:?}");
@@ -119,62 +119,62 @@ fn a_preloaded_library_may_look_up_names_in_its_socket_function() -> Tested {
 
 #[test]
 fn no_system_call_raises_sigpipe_or_blocks_and_no_descriptor_is_inherited() -> Tested {
-    Home::new()?.host("manners", &[]).map(drop)
+    ProgramLan::new()?.run_program("manners", &[]).map(drop)
 }
 
 #[test]
 fn the_module_survives_dlclose() -> Tested {
-    Home::new()?.host("reload", &[]).map(drop)
+    ProgramLan::new()?.run_program("reload", &[]).map(drop)
 }
 
 #[test]
 fn the_module_works_after_chroot_into_an_empty_folder() -> Tested {
-    Home::new()?.host("chroot", &[]).map(drop)
+    ProgramLan::new()?.run_program("chroot", &[]).map(drop)
 }
 
 #[test]
 fn the_module_works_in_sandboxes() -> Tested {
-    Home::new()?.host("sandbox", &[]).map(drop)
+    ProgramLan::new()?.run_program("sandbox", &[]).map(drop)
 }
 
 #[test]
 fn a_lookup_returns_when_the_host_process_is_out_of_memory() -> Tested {
-    let home = Home::new()?;
-    home.host("memory", &[])?;
-    home.host_with(&full_service(&home)?, "memory", &["13"])?;
+    let home = ProgramLan::new()?;
+    home.run_program("memory", &[])?;
+    home.run_program_with(&full_service(&home)?, "memory", &["13"])?;
     home.client.write("/etc/nss-mdns.conf", "cache-size = 4096\n")?;
-    home.host("memory", &["pieces"]).map(drop)
+    home.run_program("memory", &["pieces"]).map(drop)
 }
 
 #[test]
 fn the_module_works_in_the_turkish_locale() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
     let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
     home.client.script(&format!(
         "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
     ))?;
-    home.host_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
+    home.run_program_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
 #[test]
 fn a_panic_at_any_point_is_caught_and_prints_nothing() -> Tested {
-    let home = Home::new()?;
+    let home = ProgramLan::new()?;
     let folder = home.install(&module_that_panics()?)?;
-    home.host_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
+    home.run_program_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]
 fn many_lookups_leak_nothing() -> Tested {
-    let home = Home::new()?;
-    home.host("lookups", &["200000", "5000"])?;
-    home.host("lookups", &["100000", "4000", "8"]).map(drop)
+    let home = ProgramLan::new()?;
+    home.run_program("lookups", &["200000", "5000"])?;
+    home.run_program("lookups", &["100000", "4000", "8"]).map(drop)
 }
 
 /// Any error that valgrind finds makes the guest fail.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+fn under_valgrind(home: &ProgramLan, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
     let program = compile(guest, Kind::Program)?;
     let program = program.to_string_lossy();
     let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
@@ -187,7 +187,7 @@ fn under_valgrind(home: &Home, options: &[&str], guest: &str, arguments: &[&str]
 #[test]
 fn memcheck_finds_no_error_and_no_leak() -> Tested {
     let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-    under_valgrind(&Home::new()?, &leaks, "lookups", &["2000", "100", "4"])
+    under_valgrind(&ProgramLan::new()?, &leaks, "lookups", &["2000", "100", "4"])
 }
 
 /// Long runs, which `tests/soak` starts.
@@ -195,8 +195,8 @@ mod soak {
     use super::*;
     use std::time::Duration;
 
-    fn long_running_home() -> Result<Home, String> {
-        let mut home = Home::new()?;
+    fn long_running_home() -> Result<ProgramLan, String> {
+        let mut home = ProgramLan::new()?;
         home.limit = Duration::from_secs(900);
         Ok(home)
     }
@@ -204,16 +204,16 @@ mod soak {
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn a_million_lookups_leak_nothing() -> Tested {
-        long_running_home()?.host("lookups", &["800000", "200000"]).map(drop)
+        long_running_home()?.run_program("lookups", &["800000", "200000"]).map(drop)
     }
 
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn ten_thousand_forked_children_do_not_hang() -> Tested {
         let home = long_running_home()?;
-        home.host("forks", &["1", "2000"])?;
-        home.host("forks", &["4", "4000"])?;
-        home.host("forks", &["16", "4000"]).map(drop)
+        home.run_program("forks", &["1", "2000"])?;
+        home.run_program("forks", &["4", "4000"])?;
+        home.run_program("forks", &["16", "4000"]).map(drop)
     }
 
     /// The cache's table grows at these numbers of names.
@@ -221,7 +221,9 @@ mod soak {
     #[ignore = "takes minutes; tests/soak runs it"]
     fn a_lookup_returns_without_memory_at_every_size_of_the_cache() -> Tested {
         let home = long_running_home()?;
-        ["13", "27", "55", "111", "447", "470"].iter().try_for_each(|names| home.host("memory", &[names]).map(drop))
+        ["13", "27", "55", "111", "447", "470"]
+            .iter()
+            .try_for_each(|names| home.run_program("memory", &[names]).map(drop))
     }
 
     #[test]

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use tests::helpers::{binary, capture, dns};
+use tests::helpers::{capture, dns, tunnel};
 use tests::lan::{Families, Host, Network};
 use tests::lookups::{AT_ONCE, all, found, printed_addresses, python, python_getaddrinfo, routable};
-use tests::responders::{avahi, scripted, zeroconf};
+use tests::responders::{avahi, scripted, scripted_with, zeroconf};
 use tests::run::Daemon;
-use tests::scenario::Scenario;
+use tests::scenario::{Scenario, with_scripted};
 
 /// A client on two LANs, with a printer on the first and a scanner on the second.
 struct TwoLans {
@@ -143,7 +143,7 @@ fn multicast_responses_are_received_on_every_interface() -> Result<(), String> {
 
 /// A printer that sends all its addresses in one packet, so that they arrive together even on a busy machine.
 fn with_whole_answers() -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &["--other", "additional"]))
+    with_scripted("printer.local", &["--other", "additional"])
 }
 
 /// Looks up the printer, which must need no retransmission; returns how many queries were sent on another interface.
@@ -189,10 +189,7 @@ time.sleep(60)";
 #[test]
 fn point_to_point_links_are_not_queried() -> Result<(), String> {
     let lan = with_whole_answers()?;
-    let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", TUNNEL]);
-    let tunnel = lan.client.daemon("tunnel", command)?;
-    tunnel.wait_for("ready", Duration::from_secs(5))?;
+    let _tunnel = tunnel(&lan.client, "tun0")?;
     let shown = lan.client.script(
         "ip address add 10.8.0.1 peer 10.8.0.2 dev tun0
          ip link set tun0 up
@@ -207,14 +204,9 @@ fn point_to_point_links_are_not_queried() -> Result<(), String> {
 
 /// The scripted responder with these addresses, in this order.
 fn with_addresses(host: &Host, addresses: &[String]) -> Result<Daemon, String> {
-    let mut command = host.command(binary("responder")?);
-    command.args(["--name", "printer.local"]);
-    for address in addresses {
-        command.args([if address.contains(':') { "--aaaa" } else { "--a" }, address]);
-    }
-    let daemon = host.daemon("responder", command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    let option = |address: &String| if address.contains(':') { "--aaaa" } else { "--a" };
+    let options = addresses.iter().flat_map(|address| [option(address), address]);
+    scripted_with(host, &["--name", "printer.local"].into_iter().chain(options).collect::<Vec<_>>())
 }
 
 /// Tested with functions that return a hostent, whose addresses glibc does not sort.

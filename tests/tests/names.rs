@@ -5,15 +5,7 @@ use tests::helpers::{capture, dns, silent_dns};
 use tests::lan::Families;
 use tests::lookups::{all, found, python_getaddrinfo, routable, v4, v6};
 use tests::responders::{avahi, scripted};
-use tests::scenario::Scenario;
-
-fn with_avahi() -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| avahi(printer, "printer"))
-}
-
-fn with_scripted(name: &str, options: &[&str]) -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, name, options))
-}
+use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 #[test]
 fn a_missing_name_takes_two_seconds_and_is_not_looked_up_in_dns() -> Result<(), String> {

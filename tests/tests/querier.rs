@@ -5,13 +5,9 @@ use std::time::Duration;
 
 use tests::helpers::{capture, query};
 use tests::lan::{Families, Network};
-use tests::lookups::{all, found, printed_addresses, python, python_getaddrinfo, routable, v4};
+use tests::lookups::{all, found, printed_addresses, python, python_daemon, python_getaddrinfo, routable, v4};
 use tests::responders::{avahi, avahi_v4, scripted};
-use tests::scenario::Scenario;
-
-fn with_scripted(options: &[&str]) -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", options))
-}
+use tests::scenario::{Scenario, with_scripted};
 
 /// What ufw and firewalld accept by default: packets of established connections, and multicast DNS sent to its groups.
 const STATEFUL: &str = "
@@ -28,7 +24,7 @@ table inet filter {
 
 #[test]
 fn a_retransmission_is_answered_through_a_stateful_firewall() -> Result<(), String> {
-    let mut lan = with_scripted(&[])?;
+    let mut lan = with_scripted("printer.local", &[])?;
     lan.client.firewall(STATEFUL)?;
     let bare = query(&lan.client, "printer.local", "a");
     assert!(!bare.success(), "the firewall accepts unicast responses, so this test proves nothing: {bare:?}");
@@ -61,7 +57,7 @@ fn a_name_is_found_through_a_stateful_firewall_over_either_family() -> Result<()
 fn lost_queries_are_retransmitted() -> Result<(), String> {
     // A lookup sends three queries at first, and six in each retransmission.
     for (lost, least) in [("3", 240), ("9", 1240)] {
-        let lan = with_scripted(&["--ignore-first", lost])?;
+        let lan = with_scripted("printer.local", &["--ignore-first", lost])?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
         assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
         assert!(outcome.elapsed > Duration::from_millis(least), "{outcome:?}");
@@ -83,7 +79,7 @@ table inet filter {
 #[test]
 fn both_families_are_found_when_one_query_is_lost() -> Result<(), String> {
     for rtype in ["1", "28"] {
-        let lan = with_scripted(&[])?;
+        let lan = with_scripted("printer.local", &[])?;
         lan.client.firewall(&DROP_FIRST_QUERY.replace("TYPE", rtype))?;
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
         assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "type {rtype}: {outcome:?}");
@@ -95,7 +91,7 @@ fn both_families_are_found_when_one_query_is_lost() -> Result<(), String> {
 
 #[test]
 fn an_answered_lookup_sends_three_packets_and_a_cached_one_sends_none() -> Result<(), String> {
-    let lan = with_scripted(&[])?;
+    let lan = with_scripted("printer.local", &[])?;
     let capture = capture(&lan.client, "eth0")?;
     let twice = "import socket; [socket.getaddrinfo('printer.local', 80) for _ in (1, 2)]";
     assert!(tests::lookups::python(&lan.client, twice, &[]).success());
@@ -128,17 +124,13 @@ time.sleep(60)";
 
 #[test]
 fn a_lookup_succeeds_when_port_5353_is_in_use() -> Result<(), String> {
-    let mut lan = with_scripted(&[])?;
-    let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", EXCLUSIVE_5353]);
-    let holder = lan.client.daemon("holder of port 5353", command)?;
-    holder.wait_for("ready", Duration::from_secs(5))?;
-    lan.daemons.push(holder);
+    let mut lan = with_scripted("printer.local", &[])?;
+    lan.daemons.push(python_daemon(&lan.client, EXCLUSIVE_5353, &[])?);
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     // From a responder that prefers multicast, only a unicast response arrives, which the retransmission requests.
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
-    lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "asked"])?);
+    lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "requested"])?);
     let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
     assert_eq!(found(&outcome), all(&scanner, lan.client.eth0()), "{outcome:?}");
     Ok(())
@@ -163,7 +155,7 @@ fn a_reverse_lookup_is_sent_only_on_the_link_of_the_address() -> Result<(), Stri
 #[test]
 fn aliases_are_followed_to_the_canonical_name() -> Result<(), String> {
     let chain = ["--alias", "alias.local=other.local", "--alias", "other.local=printer.local"];
-    let lan = with_scripted(&chain)?;
+    let lan = with_scripted("printer.local", &chain)?;
     let outcome = lan.client.run(&["getent", "ahosts", "alias.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
     assert!(outcome.stdout.contains(" printer.local\n"), "{outcome:?}");
@@ -177,7 +169,7 @@ print(socket.gethostbyname_ex('alias.local')[:2])";
 
 #[test]
 fn a_loop_of_aliases_ends_as_not_found() -> Result<(), String> {
-    let lan = with_scripted(&["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
+    let lan = with_scripted("printer.local", &["--alias", "a.local=b.local", "--alias", "b.local=a.local"])?;
     let outcome = lan.client.run(&["getent", "ahosts", "a.local"]);
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.elapsed < Duration::from_millis(3500), "{outcome:?}");
@@ -200,7 +192,7 @@ fn the_hosts_own_name_resolves_without_a_responder() -> Result<(), String> {
 
 #[test]
 fn bridge_ports_are_not_queried_in_addition_to_the_bridge() -> Result<(), String> {
-    let lan = with_scripted(&[])?;
+    let lan = with_scripted("printer.local", &[])?;
     let address = lan.client.eth0().v4.ok_or("no IPv4")?;
     // As on virtualisation hosts: the addresses move to the bridge, and the port keeps only its link-local address.
     lan.client.script(&format!(

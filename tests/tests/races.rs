@@ -2,10 +2,9 @@
 //! knows atomic accesses. (valgrind's helgrind does not know Rust's atomics.)
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
-use tests::guest::{Home, Kind, ask_rustc};
-use tests::module::{target, workspace};
+use tests::guest::{Kind, ProgramLan, ask_rustc};
+use tests::module::{cargo, target};
 
 type Tested = Result<(), String>;
 
@@ -21,14 +20,14 @@ fn many_concurrent_lookups_have_no_data_race() -> Tested {
 }
 
 fn race(rounds: &str) -> Tested {
-    let mut home = Home::new()?;
+    let mut home = ProgramLan::new()?;
     home.limit = Duration::from_secs(600);
     let folder = home.install(&instrumented_module()?)?;
     home.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
     // A report ends the process with a distinct exit status.
     let options = format!("halt_on_error=1 exitcode=66 suppressions={folder}/suppressions");
     let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options)];
-    home.host_of_kind(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
+    home.run_program_as(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
 }
 
 /// The last owner of an `Arc` frees it after a fence, which the sanitizer does not support. (A standard library that is
@@ -44,7 +43,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
     let about = ask_rustc(&["-vV"])?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
     let folder = target().join("threads");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "build",
         "--quiet",
@@ -57,7 +56,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
         host,
         "--target-dir",
     ]);
-    command.arg(&folder).current_dir(workspace()).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.arg(&folder).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let mut flags = "-Zsanitizer=thread -Clink-arg=-Wl,--warn-unresolved-symbols".to_owned();
     // Newer compilers reject a standard library that is not instrumented, unless told otherwise.
     if ask_rustc(&["-Chelp"])?.contains("unsafe-allow-abi-mismatch") {

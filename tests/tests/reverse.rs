@@ -6,11 +6,7 @@ use tests::lan::Families;
 use tests::lookups::{AT_ONCE, not_found_at_once, python_gethostbyaddr, python_getnameinfo};
 use tests::responders::{avahi, scripted};
 use tests::run::Outcome;
-use tests::scenario::Scenario;
-
-fn with_avahi() -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| avahi(printer, "printer"))
-}
+use tests::scenario::{Scenario, with_avahi};
 
 /// Checks that a lookup printed the printer's name without waiting for the timeout.
 fn is_printer(outcome: &Outcome) {

@@ -4,19 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use tests::helpers::{binary, capture};
+use tests::helpers::{capture, tunnel};
 use tests::lan::{Families, Host, Network};
 use tests::lookups::{AT_ONCE, addresses, all, found, not_found_at_once, python, routable, v4};
-use tests::responders::scripted;
+use tests::responders::{scripted, scripted_with};
 use tests::run::Outcome;
-use tests::scenario::Scenario;
+use tests::scenario::{Scenario, with_scripted};
 
 const SETTINGS: &str = "/etc/nss-mdns.conf";
 const ALLOW: &str = "/etc/mdns.allow";
-
-fn with_scripted(name: &str, options: &[&str]) -> Result<Scenario, String> {
-    Scenario::with(Families::Both, |printer| scripted(printer, name, options))
-}
 
 fn ahosts(client: &Host, name: &str) -> Outcome {
     client.run(&["getent", "ahosts", name])
@@ -95,23 +91,11 @@ fn allow_interfaces_and_deny_interfaces_select_the_interfaces_to_query() -> Resu
     Ok(())
 }
 
-/// Creates a tunnel and keeps it open, because it has no carrier without a program at its end.
-const TUNNEL: &str = "
-import fcntl, os, struct, time
-tunnel = os.open('/dev/net/tun', os.O_RDWR)
-fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', b'tun7', 0x1001))
-os.system('ip link set tun7 multicast on up; ip address add 10.99.0.1/24 dev tun7')
-print('ready', flush=True)
-time.sleep(60)
-";
-
 #[test]
 fn a_point_to_point_link_is_queried_only_if_it_is_named() -> Result<(), String> {
     let lan = Scenario::silent(Families::V4)?;
-    let mut command = lan.client.command("/usr/bin/python3");
-    command.args(["-c", TUNNEL]);
-    let tunnel = lan.client.daemon("a tunnel", command)?;
-    tunnel.wait_for("ready", std::time::Duration::from_secs(10))?;
+    let _tunnel = tunnel(&lan.client, "tun7")?;
+    lan.client.script("ip link set tun7 multicast on up; ip address add 10.99.0.1/24 dev tun7")?;
     for (settings, expected) in [
         ("", false),
         ("allow-interfaces = tun*\n", false),
@@ -187,10 +171,8 @@ fn ipv6_link_local_sets_whether_link_local_addresses_are_returned() -> Result<()
     assert!(ahosts(&lan.client, "client.local").stdout.lines().all(|line| !line.starts_with("fe80")));
     // A host whose only IPv6 address is link-local is found with its IPv4 address only.
     let (v4, link_local) = (lan.printer.eth0().v4.ok_or("none")?, lan.printer.eth0().link_local.ok_or("none")?);
-    let mut command = lan.printer.command(binary("responder")?);
-    command.args(["--name", "second.local", "--a", &v4.to_string(), "--aaaa", &link_local.to_string()]);
-    let responder = lan.printer.daemon("responder", command)?;
-    responder.wait_for("ready", std::time::Duration::from_secs(10))?;
+    let options = ["--name", "second.local", "--a", &v4.to_string(), "--aaaa", &link_local.to_string()];
+    let _responder = scripted_with(&lan.printer, &options)?;
     assert_eq!(found(&ahosts(&lan.client, "second.local")), tests::lookups::v4(&lan.printer));
     let script = "import socket; socket.getaddrinfo('second.local', 80, socket.AF_INET6)";
     let outcome = python(&lan.client, script, &[]);
@@ -251,10 +233,7 @@ fn a_lookup_does_not_end_at_a_link_local_address_that_is_omitted() -> Result<(),
     lan.client.write(SETTINGS, "ipv6-link-local = off\n")?;
     let (v6, link_local) = (lan.printer.eth0().v6.ok_or("none")?, lan.printer.eth0().link_local.ok_or("none")?);
     let start = |address: String, delay: &str| {
-        let mut command = lan.printer.command(binary("responder")?);
-        command.args(["--name", "printer.local", "--aaaa", &address, "--delay", delay]);
-        let responder = lan.printer.daemon("responder", command)?;
-        responder.wait_for("ready", std::time::Duration::from_secs(10)).map(|()| responder)
+        scripted_with(&lan.printer, &["--name", "printer.local", "--aaaa", &address, "--delay", delay])
     };
     let _responders = [start(link_local.to_string(), "20")?, start(v6.to_string(), "40")?];
     let script = "import socket; print(socket.getaddrinfo('printer.local', 80, socket.AF_INET6)[0][4][0])";

@@ -3,11 +3,10 @@
 //! first.
 
 use tests::helpers::{Capture, Dns, capture, dns};
-use tests::lan::{Families, Host};
+use tests::lan::Host;
 use tests::lookups::{addresses, all, found};
-use tests::responders::scripted;
 use tests::run::Outcome;
-use tests::scenario::Scenario;
+use tests::scenario::{Scenario, with_scripted};
 
 const LINE: &str = "files mdns_minimal dns";
 
@@ -16,7 +15,7 @@ const ZONE: [&str; 4] =
     ["site.local=192.0.2.7", "intranet.local=192.0.2.8", "pc.site.local=192.0.2.9", "printer.local=192.0.2.1"];
 
 fn site() -> Result<Scenario, String> {
-    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &["--other", "additional"]))?;
+    let lan = with_scripted("printer.local", &["--other", "additional"])?;
     lan.client.use_services(LINE)?;
     Ok(lan)
 }

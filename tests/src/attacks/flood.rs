@@ -1,37 +1,36 @@
-//! A flood: from the first query on, as many packets a second as are wanted, for two seconds and a half.
+//! A flood: packets at a high rate for 2.5 s after a query.
 
-use std::net::SocketAddr;
+use super::context::{Context, Query, Victim};
+use crate::datagram::{Datagram, group_mac};
+use crate::link::Link;
+use crate::wire::Message;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use test_packet::{GROUP_V4, MDNS_PORT, Packet, RESPONSE, pointer, types, wire, wire_of_labels};
 
-use super::frame::{Datagram, group_mac};
-use super::link::Link;
-use super::packet::{Packet, labels_of, pointer};
-use super::scene::{Query, Scene, Victim};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Message, RESPONSE, types};
-
-/// How long it lasts.
+/// How long a flood lasts.
 const LENGTH: Duration = Duration::from_millis(2500);
 
-/// `flood VICTIM KIND RATE`: says `query NAME` when it begins and `flooded NAME PACKETS MICROSECONDS` when it ends, and
-/// waits for the next query.
-pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String> {
-    let rate: u32 = rate.parse().map_err(|_| format!("{rate}: no number"))?;
+/// `flood VICTIM PAYLOAD RATE`: for each queried name, prints `query NAME` when it starts and
+/// `flooded NAME PACKETS MICROSECONDS` when it ends.
+pub(super) fn main(victim: &Victim, payload: &str, rate: &str) -> Result<(), String> {
+    let rate: u32 = rate.parse().map_err(|_| format!("{rate}: not a number"))?;
     let link = Link::open("eth0").map_err(|why| why.to_string())?;
-    link.hurry();
+    link.bypass_queue();
+    super::raise_priority();
     println!("ready");
     let mut buffer = vec![0; 65_536];
     let mut last = String::new();
     loop {
         let query = next_query(&link, &mut buffer)?;
-        // The victim asks more than once, and what piled up meanwhile is old.
+        // The victim retransmits: these are later queries of a lookup that was flooded already.
         if query.name == last {
             continue;
         }
         last.clone_from(&query.name);
         println!("query {}", query.name);
-        let datagrams = packets(&query, victim, kind)?;
-        let frames: Vec<_> = datagrams.into_iter().map(|packet| (mac(&packet, victim), packet)).collect();
+        let packets = packets(&query, victim, payload)?;
+        let frames: Vec<_> = packets.into_iter().map(|packet| (mac(&packet, victim), packet)).collect();
         let start = Instant::now();
         let mut sent: u32 = 0;
         while start.elapsed() < LENGTH {
@@ -39,7 +38,7 @@ pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String
             while f64::from(sent) < due {
                 let at = usize::try_from(sent).unwrap_or_default() % frames.len();
                 if let Some((mac, packet)) = frames.get(at) {
-                    // The kernel's queue is full now and then: that packet is lost, as on any network.
+                    // When the kernel's queue is full the packet is lost, as on any network.
                     let _ = link.send(*mac, packet);
                 }
                 sent += 1;
@@ -50,69 +49,75 @@ pub(super) fn main(victim: &Victim, kind: &str, rate: &str) -> Result<(), String
     }
 }
 
+/// Waits for a query to the IPv4 group.
 fn next_query(link: &Link, buffer: &mut [u8]) -> Result<Query, String> {
     loop {
-        let arrival = link.receive(buffer).map_err(|why| why.to_string())?;
+        let arrival = link.receive_incoming(buffer).map_err(|why| why.to_string())?;
         let Some(datagram) = buffer.get(..arrival.length).and_then(Datagram::parse) else { continue };
+        if datagram.destination.ip() != IpAddr::from(GROUP_V4) {
+            continue;
+        }
         let message = Message::parse(datagram.payload).filter(|message| message.flags & RESPONSE == 0);
-        let (source, v4) = (datagram.source, datagram.destination.ip() == GROUP_V4);
-        if let Some(question) = message.as_ref().and_then(|message| message.questions.first()).filter(|_| v4) {
-            let id = message.as_ref().map_or(0, |message| message.id);
-            let (name, kind) = (question.name.clone(), question.rtype);
-            return Ok(Query { link: 0, name, kind, id, ip: source.ip(), port: source.port() });
+        let Some(message) = message else { continue };
+        if let Some(question) = message.questions.into_iter().next() {
+            let (ip, port) = (datagram.source.ip(), datagram.source.port());
+            return Ok(Query { link: 0, name: question.name, rtype: question.rtype, id: message.id, ip, port });
         }
     }
 }
 
-/// What it is made of, over IPv4: the group and the querier in turns.
-fn packets(query: &Query, victim: &Victim, kind: &str) -> Result<Vec<Vec<u8>>, String> {
-    let scene = Scene { query, earlier: &[], victims: std::slice::from_ref(victim) };
-    let message = match kind {
-        // The right id and question; the address is another name's.
-        "others" => scene.forged_for(&super::packet::wire("other.local")),
-        // As many records as a frame holds, every owner at the end of thirty pointers.
-        "heavy" => heavy(&scene),
-        // The same, every owner of 126 labels: more work than there is time for.
-        "crushing" => crushing(&scene),
+/// The packets of the flood, over IPv4: to the querier and to the group in turn.
+fn packets(query: &Query, victim: &Victim, payload: &str) -> Result<Vec<Vec<u8>>, String> {
+    let context = Context { query, earlier: &[], victims: std::slice::from_ref(victim) };
+    let message = match payload {
+        // The right id and question, and addresses of another name.
+        "others" => context.forged_for(&wire("other.local")),
+        // As many records as a frame holds. Every owner is at the end of 30 compression pointers.
+        "heavy" => many_pointers(query.id),
+        // As many records as a frame holds. Every owner has 126 labels, which is more work than the victim has time
+        // for.
+        "overload" => many_labels(query.id),
         "garbage" => Packet::new(query.id).raw(&[0xa5; 40]),
-        _ => return Err(format!("{kind}: others, heavy, crushing or garbage")),
+        _ => return Err(format!("{payload}: not others, heavy, overload or garbage")),
     };
-    let source = SocketAddr::new(scene.neighbour(0, false), PORT);
+    let source = SocketAddr::new(context.neighbour(0, false), MDNS_PORT);
     let querier = SocketAddr::new(query.ip, query.port);
-    let to = [querier, (GROUP_V4, PORT).into()];
+    let destinations = [querier, (GROUP_V4, MDNS_PORT).into()];
     let payload = message.octets();
-    let datagrams = to.map(|destination| Datagram { source, destination, hop_limit: 255, payload: &payload });
+    let datagrams = destinations.map(|destination| Datagram { source, destination, hop_limit: 255, payload });
     Ok(datagrams.iter().flat_map(Datagram::packets).collect())
 }
 
-fn heavy(scene: &Scene<'_>) -> Packet {
-    let mut packet = scene.response().claim_questions(0).cut(12);
-    // The chain of pointers is the data of a first record, of a type that nobody reads.
-    let data = packet.len() + 11;
+/// The octets of a record before its data, if its owner is the root.
+const BEFORE_DATA: usize = 11;
+
+fn many_pointers(id: u16) -> Packet {
+    let packet = Packet::new(id);
+    // The chain of pointers is in the data of a first record, of a type that the module ignores.
+    let data = packet.len() + BEFORE_DATA;
     let mut chain = b"\x01x\x00".to_vec();
     for hop in 0..30 {
         chain.extend(pointer(if hop == 0 { data } else { data + 1 + 2 * hop }));
     }
     let last = data + chain.len() - 2;
-    packet = packet.record(b"\x00", 16, &chain);
-    while packet.len() < 1400 {
-        packet = packet.record(&pointer(last), types::A, &[10, 66, 6, 6]);
-    }
-    packet
+    fill(packet.record(&[0], types::TXT, &chain), last)
 }
 
-fn crushing(scene: &Scene<'_>) -> Packet {
-    let mut packet = scene.response().claim_questions(0).cut(12);
-    let labels = packet.len() + 11;
-    packet = packet.record(b"\x00", 16, &labels_of(&[b"x".as_slice(); 126]));
+fn many_labels(id: u16) -> Packet {
+    let packet = Packet::new(id);
+    let labels = packet.len() + BEFORE_DATA;
+    fill(packet.record(&[0], types::TXT, &wire_of_labels(&[b"x".as_slice(); 126])), labels)
+}
+
+/// Adds A records until the frame is full. The owner of each is a pointer to this offset.
+fn fill(mut packet: Packet, owner: usize) -> Packet {
     while packet.len() < 1400 {
-        packet = packet.record(&pointer(labels), types::A, &[10, 66, 6, 6]);
+        packet = packet.record(&pointer(owner), types::A, &[10, 66, 6, 6]);
     }
     packet
 }
 
 fn mac(packet: &[u8], victim: &Victim) -> [u8; 6] {
     let destination = Datagram::parse(packet).map(|datagram| datagram.destination.ip());
-    debug_assert_ne!(destination, Some(GROUP_V6.into()));
     destination.and_then(group_mac).unwrap_or(victim.mac)
 }

@@ -1,29 +1,36 @@
-//! A hostile network: a scripted attacker, and the table of its attacks. Used by `tests/attacks.rs`.
+//! A hostile network: a scripted attacker and the table of its attacks. `tests/attacks.rs` runs them.
 //!
-//! The attacker sits on the LAN, sees every query, and answers before the true responder does. What it sends is
-//! written frame by frame, so nothing about it has to be true: source address, port, hop limit, message. A second one
-//! sits behind a router; the first sends it what it could never know, the ids and ports of the queries.
+//! The attacker is on the LAN, sees every query and answers before the genuine responder does. It builds packets below
+//! IP, so every field can be forged: source address, port, hop limit, message. A second attacker is behind a router.
+//! The first one gives it the packets to send, because it could not learn the ids and ports of the queries by itself.
 //!
-//! Every attack has names of its own, by its number `N` in the table: `kN.local`, which is also answered truly, 50 ms
-//! later; `mkN.local`, which nobody else answers; `sN.local` and `msN.local`, looked up after these in the same
-//! process; and the addresses 169.254.N.1 (which has a name) and 169.254.N.2 (which has none).
+//! Every attack has names and addresses of its own, which contain its number `N` in the table:
+//!
+//! | queried | genuine response |
+//! |---|---|
+//! | `kN.local` | after 50 ms |
+//! | `mkN.local` | none |
+//! | `sN.local`, after `kN.local` in the same process | after 50 ms |
+//! | `msN.local`, after `kN.local` in the same process | none |
+//! | the name of 169.254.N.1 | after 50 ms |
+//! | the name of 169.254.N.2 | none |
 //!
 //! | module | subject |
 //! |---|---|
 //! | `table` | the attacks: what is sent, and why it must fail |
-//! | `packet` | messages, right and wrong, field by field |
-//! | `scene` | what an attack starts from (the query it saw) and what it sends |
-//! | `frame` | IP and UDP as octets |
-//! | `link` | packet sockets |
+//! | `context` | what an attack is built from (the query that was seen) and the packets that it injects |
 //! | `program` | the `attacker` program |
-//! | `ask` | the victim: lookups through glibc, in one process |
-//! | `flood` | as many packets a second as are wanted |
+//! | `victim` | lookups through glibc, one after the other in one process |
+//! | `flood` | a high rate of packets |
 
-pub mod ask;
+pub mod context;
 pub mod flood;
-pub mod frame;
-pub mod link;
-pub mod packet;
 pub mod program;
-pub mod scene;
 pub mod table;
+pub mod victim;
+
+/// Raises the priority of this process where that is allowed, so that the load of the machine affects the results less.
+fn raise_priority() {
+    // SAFETY: takes three numbers.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+}

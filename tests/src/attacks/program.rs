@@ -1,46 +1,45 @@
-//! The `attacker` program: one word for each part that is played in the hosts of the tests' LAN.
+//! The `attacker` program: a subcommand for each role in the hosts of the tests' LAN.
 
+use super::context::{Context, Destination, Injection, Query, Route, Victim};
+use super::table::{self, Attack};
+use super::{flood, victim};
+use crate::datagram::{Datagram, group_mac, route};
+use crate::link::Link;
+use crate::sockets::Transport;
+use crate::wire::{Message, Question};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, RESPONSE};
 
-use super::frame::{Datagram, group_mac, route};
-use super::link::Link;
-use super::scene::{Query, Scene, Shot, To, Via, Victim};
-use super::table::{self, Attack};
-use super::{ask, flood};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Message, RESPONSE};
+/// The UDP port on which the attacker behind the router receives the packets that it must send.
+const EMIT_PORT: u16 = 9999;
 
-/// Where the attacker behind the router takes its orders.
-pub const ORDERS: u16 = 9999;
+/// How many queries are kept for the attacks that use earlier ones.
+const MAX_EARLIER: usize = 512;
 
-/// How many queries are remembered.
-const MEMORY: usize = 512;
-
-/// The parts.
 const USAGE: &str = "\
-attacker attack OFF-LINK-ADDRESS VICTIM...   answers the queries of the victims, as the table has it
-attacker emit ROUTER-MAC                     behind the router: sends what the first attacker makes up
-attacker relay FROM TO                       on the router: forwards packets to the groups, as no router should
-attacker flood VICTIM KIND RATE              as many packets a second, from the first query on, for 2.5 s
-attacker ask NAME...                         looks names and addresses up, in this order
-A VICTIM is MAC,IPV4,IPV6,LINK-LOCAL; the first is met on eth0, the second on eth1.";
+attacker attack OFF-LINK-ADDRESS VICTIM...   answers the victims' queries as the table says
+attacker emit ROUTER-MAC                     behind the router: sends the packets that the first attacker builds
+attacker relay FROM TO                       on the router: forwards packets to the groups, which a router must not do
+attacker flood VICTIM PAYLOAD RATE           sends RATE packets a second for 2.5 s after the first query
+attacker lookup NAME...                      looks up names and addresses in this order
+A VICTIM is MAC,IPV4,IPV6,LINK-LOCAL. The first is on eth0, the second on eth1, and so on.";
 
-/// Plays the part that the first argument names.
+/// Runs the subcommand that the first argument names.
 ///
 /// # Errors
 /// What failed.
 pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
-    let part = arguments.next();
+    let subcommand = arguments.next();
     let rest: Vec<String> = arguments.collect();
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
-    match (part.as_deref(), words.as_slice()) {
+    match (subcommand.as_deref(), words.as_slice()) {
         (Some("attack"), [off_link, victims @ ..]) => attack(off_link, victims),
         (Some("emit"), [mac]) => emit(mac),
         (Some("relay"), [from, to]) => relay(from, to),
-        (Some("flood"), [victim, kind, rate]) => flood::main(&read_victim(victim)?, kind, rate),
-        (Some("ask"), names) => ask::main(names),
+        (Some("flood"), [victim, payload, rate]) => flood::main(&parse_victim(victim)?, payload, rate),
+        (Some("lookup"), names) => victim::main(names),
         _ => Err(USAGE.into()),
     }
 }
@@ -51,22 +50,22 @@ struct Attacker {
     links: Vec<Link>,
     victims: Vec<Victim>,
     seen: Mutex<Vec<Query>>,
-    orders: UdpSocket,
-    off_link: SocketAddr,
+    to_emitter: UdpSocket,
+    emitter: SocketAddr,
 }
 
 fn attack(off_link: &str, victims: &[&str]) -> Result<(), String> {
-    let victims = victims.iter().map(|text| read_victim(text)).collect::<Result<Vec<_>, _>>()?;
+    let victims = victims.iter().map(|text| parse_victim(text)).collect::<Result<Vec<_>, _>>()?;
     let open = |position| open(&format!("eth{position}"));
     let links = (0..victims.len()).map(open).collect::<Result<Vec<_>, _>>()?;
-    let off_link: Ipv4Addr = off_link.parse().map_err(|_| format!("{off_link}: no IPv4 address"))?;
+    let off_link: Ipv4Addr = off_link.parse().map_err(|_| format!("{off_link}: not an IPv4 address"))?;
     let attacker = Arc::new(Attacker {
         table: table::all(),
         links,
         victims,
         seen: Mutex::new(Vec::new()),
-        orders: UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(|why| why.to_string())?,
-        off_link: (off_link, ORDERS).into(),
+        to_emitter: UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(|why| why.to_string())?,
+        emitter: (off_link, EMIT_PORT).into(),
     });
     let threads: Vec<_> = (0..attacker.links.len())
         .map(|link| {
@@ -80,101 +79,93 @@ fn attack(off_link: &str, victims: &[&str]) -> Result<(), String> {
 }
 
 impl Attacker {
-    /// Meets every query on one interface with an attack.
+    /// Attacks every query of the victim on one link.
     fn watch(self: &Arc<Attacker>, position: usize) {
         let mut buffer = vec![0; 65_536];
         let Some(link) = self.links.get(position) else { return };
-        while let Ok(arrival) = link.receive(&mut buffer) {
+        while let Ok(arrival) = link.receive_incoming(&mut buffer) {
             let datagram = buffer.get(..arrival.length).and_then(Datagram::parse);
             for query in datagram.into_iter().flat_map(|datagram| queries(&datagram, position)) {
                 if self.victims.get(position).is_some_and(|victim| victim.mac == arrival.mac) {
-                    self.meet(&query);
+                    self.attack(&query);
                 }
             }
         }
     }
 
-    fn meet(self: &Arc<Attacker>, query: &Query) {
-        println!("query {} {} {} {} {}", query.name, query.link, query.kind, query.id, query.port);
+    fn attack(self: &Arc<Attacker>, query: &Query) {
+        println!("query {} {} {} {} {}", query.name, query.link, query.rtype, query.id, query.port);
         let earlier = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let earlier = seen.clone();
             seen.push(query.clone());
-            if seen.len() > MEMORY {
+            if seen.len() > MAX_EARLIER {
                 seen.remove(0);
             }
             earlier
         };
-        let scene = Scene { query, earlier: &earlier, victims: &self.victims };
+        let context = Context { query, earlier: &earlier, victims: &self.victims };
         for (number, attack) in table::by_name(&self.table, &query.name) {
-            for shot in (attack.shots)(&scene) {
-                self.fire(number, shot);
+            for injection in (attack.injections)(&context) {
+                self.inject(number, injection);
             }
         }
     }
 
-    /// Sends a packet now or in a while.
-    fn fire(self: &Arc<Attacker>, number: usize, shot: Shot) {
-        if shot.delay == 0 {
-            return self.send(number, &shot);
+    /// Sends a packet after its delay.
+    fn inject(self: &Arc<Attacker>, number: usize, injection: Injection) {
+        if injection.delay == 0 {
+            return self.send(number, &injection);
         }
         let attacker = Arc::clone(self);
         std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(shot.delay));
-            attacker.send(number, &shot);
+            std::thread::sleep(Duration::from_millis(injection.delay));
+            attacker.send(number, &injection);
         });
     }
 
-    fn send(&self, number: usize, shot: &Shot) {
-        let group = if shot.over_v6 { (GROUP_V6, PORT).into() } else { SocketAddr::from((GROUP_V4, PORT)) };
-        let destination = match shot.to {
-            To::Group => group,
-            To::At(ip, port) => (ip, port).into(),
+    fn send(&self, number: usize, injection: &Injection) {
+        let destination = match injection.destination {
+            Destination::Group => Transport::of(injection.source).group(0),
+            Destination::Address(ip, port) => (ip, port).into(),
         };
-        let source = (shot.source, shot.port).into();
-        let datagram = Datagram { source, destination, hop_limit: shot.hop_limit, payload: &shot.payload };
-        let mut sent = 0;
+        let source = (injection.source, injection.port).into();
+        let Injection { hop_limit, payload, .. } = injection;
+        let datagram = Datagram { source, destination, hop_limit: *hop_limit, payload };
+        let mut count = 0;
         for packet in datagram.packets() {
-            let done = match shot.via {
-                Via::Router => self.orders.send_to(&packet, self.off_link).map(|_| ()),
-                Via::Link(position) => match (self.links.get(position), self.victims.get(position)) {
+            let sent = match injection.route {
+                Route::Router => self.to_emitter.send_to(&packet, self.emitter).map(|_| ()),
+                Route::Link(position) => match (self.links.get(position), self.victims.get(position)) {
                     (Some(link), Some(victim)) => link.send(group_mac(destination.ip()).unwrap_or(victim.mac), &packet),
                     _ => continue,
                 },
             };
-            match done {
-                Ok(()) => sent += 1,
+            match sent {
+                Ok(()) => count += 1,
                 Err(why) => println!("attack {number} to {destination}: {why}"),
             }
         }
-        println!("fired {number} {sent}");
+        println!("injected {number} {count}");
     }
 }
 
-/// The questions of a query to the group.
+/// The questions of a query to port 5353.
 fn queries(datagram: &Datagram<'_>, link: usize) -> Vec<Query> {
     let message = Message::parse(datagram.payload).filter(|message| message.flags & RESPONSE == 0);
-    let Some(message) = message.filter(|_| datagram.destination.port() == PORT) else { return Vec::new() };
-    let (ip, port) = (datagram.source.ip(), datagram.source.port());
-    let query = |question: crate::wire::Question| Query {
-        link,
-        name: question.name,
-        kind: question.rtype,
-        id: message.id,
-        ip,
-        port,
-    };
+    let Some(message) = message.filter(|_| datagram.destination.port() == MDNS_PORT) else { return Vec::new() };
+    let (id, ip, port) = (message.id, datagram.source.ip(), datagram.source.port());
+    let query = |Question { name, rtype, .. }| Query { link, name, rtype, id, ip, port };
     message.questions.into_iter().map(query).collect()
 }
 
-/// Sends what comes in by UDP out again as it is: whole packets, for the victims through the router, to the groups as
-/// they go.
+/// Receives whole IP packets by UDP and sends them: to the groups on its own link, everything else through the router.
 fn emit(mac: &str) -> Result<(), String> {
-    let (mac, link) = (read_mac(mac)?, open("eth0")?);
-    let orders = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ORDERS)).map_err(|why| why.to_string())?;
+    let (mac, link) = (parse_mac(mac)?, open("eth0")?);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, EMIT_PORT)).map_err(|why| why.to_string())?;
     println!("ready");
     let mut buffer = vec![0; 65_536];
-    while let Ok((length, _)) = orders.recv_from(&mut buffer) {
+    while let Ok((length, _)) = socket.recv_from(&mut buffer) {
         let packet = buffer.get(..length).unwrap_or_default();
         let group = Datagram::parse(packet).and_then(|datagram| group_mac(datagram.destination.ip()));
         link.send(group.unwrap_or(mac), packet).map_err(|why| why.to_string())?;
@@ -182,12 +173,12 @@ fn emit(mac: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Forwards packets to the mDNS groups, which no router may (RFC 5771 section 4, RFC 4291 section 2.7).
+/// Forwards packets to the mDNS groups, which a router must not do (RFC 5771, section 4; RFC 4291, section 2.7).
 fn relay(from: &str, to: &str) -> Result<(), String> {
     let (from, to) = (open(from)?, open(to)?);
     println!("ready");
     let mut buffer = vec![0; 65_536];
-    while let Ok(arrival) = from.receive(&mut buffer) {
+    while let Ok(arrival) = from.receive_incoming(&mut buffer) {
         let packet = buffer.get_mut(..arrival.length).unwrap_or_default();
         let destination = Datagram::parse(packet).map(|datagram| datagram.destination.ip());
         let group = destination.filter(|ip| *ip == GROUP_V4 || *ip == GROUP_V6).and_then(group_mac);
@@ -202,19 +193,19 @@ fn open(interface: &str) -> Result<Link, String> {
     Link::open(interface).map_err(|why| format!("{interface}: {why}"))
 }
 
-fn read_victim(text: &str) -> Result<Victim, String> {
-    let bad = || format!("{text}: not MAC,IPV4,IPV6,LINK-LOCAL");
+fn parse_victim(text: &str) -> Result<Victim, String> {
+    let invalid = || format!("{text}: not MAC,IPV4,IPV6,LINK-LOCAL");
     let fields: Vec<&str> = text.split(',').collect();
-    let [mac, v4, v6, link_local] = fields.as_slice() else { return Err(bad()) };
+    let [mac, v4, v6, link_local] = fields.as_slice() else { return Err(invalid()) };
     Ok(Victim {
-        mac: read_mac(mac)?,
-        v4: v4.parse().map_err(|_| bad())?,
-        v6: v6.parse().map_err(|_| bad())?,
-        link_local: link_local.parse().map_err(|_| bad())?,
+        mac: parse_mac(mac)?,
+        v4: v4.parse().map_err(|_| invalid())?,
+        v6: v6.parse().map_err(|_| invalid())?,
+        link_local: link_local.parse().map_err(|_| invalid())?,
     })
 }
 
-fn read_mac(text: &str) -> Result<[u8; 6], String> {
+fn parse_mac(text: &str) -> Result<[u8; 6], String> {
     let octets: Vec<u8> = text.split(':').filter_map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
-    octets.try_into().map_err(|_| format!("{text}: no hardware address"))
+    octets.try_into().map_err(|_| format!("{text}: not a hardware address"))
 }

@@ -1,7 +1,7 @@
-//! A process in a host that starts others, so that what enters the namespaces is not part of what is measured.
+//! A process in a host that starts other processes, so that entering the namespaces is not part of what is measured.
 //!
-//! One command a line, its words separated by tabs; for each one line back: nanoseconds from start to end, status, and
-//! what was printed, line ends as tabs.
+//! It reads one command a line, with tabs between the words. For each it prints a line with the nanoseconds from start
+//! to end, the status, and the output, in which tabs replace line ends.
 
 use crate::lan::Host;
 use std::io::{BufRead, BufReader, Write};
@@ -9,10 +9,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// How long a command may take before the whole measurement is given up.
+/// How long a command may run before the whole measurement fails.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// `bench agent`: serves commands until its standard input ends.
+/// `bench agent`: runs commands until standard input ends.
 pub(super) fn serve() -> Result<(), String> {
     for line in std::io::stdin().lines() {
         let line = line.map_err(|why| why.to_string())?;
@@ -33,23 +33,23 @@ pub(super) fn serve() -> Result<(), String> {
     Ok(())
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
-    /// From its start to its end.
+    /// The time from start to end.
     pub(super) elapsed: Duration,
-    /// Its status; -1 if a signal ended it.
+    /// The exit status, or -1 if a signal ended the command.
     pub(super) code: i32,
-    /// What it printed.
+    /// What the command printed.
     pub(super) output: String,
 }
 
-/// This side of an agent.
+/// A connection to an agent.
 #[derive(Debug)]
 pub(super) struct Agent {
     child: Child,
     commands: Option<ChildStdin>,
-    answers: Receiver<String>,
+    results: Receiver<String>,
 }
 
 impl Agent {
@@ -59,8 +59,8 @@ impl Agent {
         command.arg("agent").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|why| format!("agent: {why}"))?;
         let (commands, output) = (child.stdin.take(), child.stdout.take());
-        let (sender, answers) = channel();
-        let output = output.ok_or("no pipe to the agent")?;
+        let (sender, results) = channel();
+        let output = output.ok_or("no pipe from the agent")?;
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -68,24 +68,24 @@ impl Agent {
                 }
             }
         });
-        Ok(Agent { child, commands, answers })
+        Ok(Agent { child, commands, results })
     }
 
     pub(super) fn run(&mut self, words: &[String]) -> Result<Ended, String> {
         let commands = self.commands.as_mut().ok_or("the agent has ended")?;
         writeln!(commands, "{}", words.join("\t")).map_err(|why| format!("agent: {why}"))?;
-        let answer = self.answers.recv_timeout(LIMIT).map_err(|_| format!("{words:?} does not end"))?;
-        let mut parts = answer.splitn(3, '\t');
-        let mut part = || parts.next().ok_or_else(|| format!("agent: {answer}"));
-        let bad = |part: &str| format!("agent: {part}");
-        let elapsed = part().and_then(|part| part.parse().map_err(|_| bad(part)))?;
-        let code = part().and_then(|part| part.parse().map_err(|_| bad(part)))?;
+        let result = self.results.recv_timeout(LIMIT).map_err(|_| format!("{words:?} hangs"))?;
+        let mut parts = result.splitn(3, '\t');
+        let mut part = || parts.next().ok_or_else(|| format!("agent: {result}"));
+        let invalid = |part: &str| format!("agent: {part}");
+        let elapsed = part().and_then(|part| part.parse().map_err(|_| invalid(part)))?;
+        let code = part().and_then(|part| part.parse().map_err(|_| invalid(part)))?;
         Ok(Ended { elapsed: Duration::from_nanos(elapsed), code, output: part()?.replace('\t', "\n") })
     }
 }
 
 impl Drop for Agent {
-    /// It ends with its standard input.
+    /// The agent ends when its standard input is closed.
     fn drop(&mut self) {
         drop(self.commands.take());
         let _ = self.child.wait();

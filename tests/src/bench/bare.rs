@@ -1,37 +1,35 @@
-//! The limit for any resolver: a question for A and one for AAAA from a socket that is open already, and the wait for
-//! the replies.
+//! The bare query, which is the lower bound for any resolver: one packet for A and one for AAAA from sockets that are
+//! already open, and the wait for the replies.
 
 use crate::netif::index;
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
-use crate::wire::{Data, IN, Message, Question, types};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::num::NonZeroU32;
+use crate::sockets::{Transport, querier};
+use crate::wire::{Data, Message};
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime};
+use test_packet::{Packet, types};
 
-/// How long replies are waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for replies.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The questions, each with the family it is asked over.
+/// Which questions to send, and over which transport.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asked {
+pub(super) enum Questions {
     /// A and AAAA over IPv4.
     BothOverV4,
-    /// A over IPv4 and AAAA over IPv6, for responders that keep to that.
+    /// A over IPv4 and AAAA over IPv6, for responders that answer a family only over its own transport.
     EachOverItsOwn,
-    /// A over IPv4: all that an IPv4-only host will answer.
-    V4Alone,
-    /// A and AAAA over IPv4, and AAAA over IPv6: what the module sends. The first two replies are waited for.
+    /// A over IPv4: all that an IPv4-only host answers.
+    V4Only,
+    /// A and AAAA over IPv4, and AAAA over IPv6, as the module does. The first two replies count.
     AsTheModule,
 }
 
-pub(super) const WORDS: [(&str, Asked); 4] = [
-    ("both", Asked::BothOverV4),
-    ("each", Asked::EachOverItsOwn),
-    ("v4", Asked::V4Alone),
-    ("module", Asked::AsTheModule),
+pub(super) const WORDS: [(&str, Questions); 4] = [
+    ("both", Questions::BothOverV4),
+    ("each", Questions::EachOverItsOwn),
+    ("v4", Questions::V4Only),
+    ("module", Questions::AsTheModule),
 ];
 
 /// What came back.
@@ -41,25 +39,27 @@ pub(super) struct Replies {
     pub(super) addresses: Vec<IpAddr>,
 }
 
-pub(super) fn ask(name: &str, asked: Asked) -> Result<Replies, String> {
-    let interface = index("eth0").and_then(NonZeroU32::new).ok_or("no eth0")?;
-    let v4 = open_v4(interface).map_err(|why| format!("socket: {why}"))?;
-    let v6 = open_v6(interface.get()).map_err(|why| format!("socket: {why}"))?;
-    let groups: [SocketAddr; 2] =
-        [SocketAddrV4::new(GROUP_V4, PORT).into(), SocketAddrV6::new(GROUP_V6, PORT, 0, interface.get()).into()];
-    let [a, aaaa] = [types::A, types::AAAA].map(|rtype| query(name, rtype));
+pub(super) fn query(name: &str, questions: Questions) -> Result<Replies, String> {
+    let interface = index("eth0").ok_or("no eth0")?;
+    let open = |transport| {
+        let socket = querier(transport, interface).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+        socket.map_err(|why| format!("socket: {why}"))
+    };
+    let (v4, v6) = (open(Transport::V4)?, open(Transport::V6)?);
+    let [group_v4, group_v6] = Transport::BOTH.map(|transport| transport.group(interface));
+    let [a, aaaa] = [types::A, types::AAAA].map(|rtype| packet(name, rtype));
     let start = Instant::now();
-    let mut sent = vec![v4.send_to(&a, groups[0])];
-    match asked {
-        Asked::BothOverV4 => sent.push(v4.send_to(&aaaa, groups[0])),
-        Asked::EachOverItsOwn => sent.push(v6.send_to(&aaaa, groups[1])),
-        Asked::V4Alone => {}
-        Asked::AsTheModule => sent.extend([v4.send_to(&aaaa, groups[0]), v6.send_to(&aaaa, groups[1])]),
+    let mut sent = vec![v4.send_to(&a, group_v4)];
+    match questions {
+        Questions::BothOverV4 => sent.push(v4.send_to(&aaaa, group_v4)),
+        Questions::EachOverItsOwn => sent.push(v6.send_to(&aaaa, group_v6)),
+        Questions::V4Only => {}
+        Questions::AsTheModule => sent.extend([v4.send_to(&aaaa, group_v4), v6.send_to(&aaaa, group_v6)]),
     }
     let sent: Vec<usize> = sent.into_iter().collect::<Result<_, _>>().map_err(|why| format!("send: {why}"))?;
     let mut addresses = Vec::new();
     for _ in sent.iter().take(2) {
-        let reply = receive(&[&v4, &v6], start + PATIENCE).ok_or("no reply to a bare query")?;
+        let reply = receive(&[&v4, &v6], start + TIMEOUT).ok_or("no reply to a bare query")?;
         let records = reply.answers.iter().chain(&reply.additional);
         addresses.extend(records.filter_map(|record| match record.data {
             Data::Address(address) => Some(address),
@@ -69,27 +69,12 @@ pub(super) fn ask(name: &str, asked: Asked) -> Result<Replies, String> {
     Ok(Replies { elapsed: start.elapsed(), end: SystemTime::now(), addresses })
 }
 
-/// A fresh id each time: some responders drop a packet that is the same as the last one.
-fn query(name: &str, rtype: u16) -> Vec<u8> {
+/// A query with a fresh id: some responders drop a packet that equals the previous one.
+fn packet(name: &str, rtype: u16) -> Vec<u8> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let [_, _, high, low] = (now / 16).to_be_bytes();
     let id = u16::from_be_bytes([high, low]).wrapping_add(rtype);
-    let question = Question { name: name.into(), rtype, class: IN };
-    Message { id, questions: vec![question], ..Message::default() }.bytes()
-}
-
-fn open_v4(interface: NonZeroU32) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.bind_device_by_index_v4(interface.into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-fn open_v6(interface: u32) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
-    SockRef::from(&socket).set_multicast_if_v6(interface)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Packet::query(id).question(name, rtype).into_octets()
 }
 
 /// The next message with an answer, from either socket.

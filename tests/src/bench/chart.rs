@@ -1,17 +1,18 @@
-//! The chart: one group a lookup, one line for each way to resolve it, on a logarithmic scale. Written as SVG by hand.
+//! The chart as SVG: a group of bars for each lookup, with a bar for each way to resolve the name, on a logarithmic
+//! scale.
 
 use super::stats::{Samples, show};
 use std::fmt::Write as _;
 
-/// The series, in the order of the cells: what the legend says, and the colour.
+/// Name and colour of each series, in the order of the cells.
 const SERIES: [(&str, &str); 4] = [
     ("this module", "#0b6e4f"),
     ("nss-mdns + avahi-daemon", "#c1440e"),
     ("nss-resolve + systemd-resolved", "#3d5a98"),
-    ("bare query: the limit", "#8a8a8a"),
+    ("bare query (lower bound)", "#8a8a8a"),
 ];
 
-/// The scale, from 10 µs to 20 s, in nanoseconds.
+/// The range of the scale, from 10 µs to 20 s, in nanoseconds.
 const FROM: f64 = 1e4;
 const TO: f64 = 2e10;
 
@@ -57,7 +58,8 @@ text {{ font: 13px "DejaVu Sans", Verdana, Arial, sans-serif; fill: #222 }}
 "##
     );
     text(&mut svg, 24.0, 34.0, "start", "title", "Time to resolve a .local name");
-    let note = "Medians of one run on one private LAN, thin lines from the 10th to the 90th percentile. Logarithmic: shorter is better.";
+    let note = "Medians of one run on one private LAN, thin lines from the 10th to the 90th percentile. \
+                Logarithmic scale, shorter is better.";
     text(&mut svg, 24.0, 56.0, "start", "note", note);
     let mut x = 24.0;
     for (name, colour) in SERIES {
@@ -78,7 +80,7 @@ fn grid(svg: &mut String, bottom: f64) {
     }
 }
 
-/// A bar as long as the median, a thin line from the tenth to the ninetieth percentile, and the median in words.
+/// A bar as long as the median, a thin line from the 10th to the 90th percentile, and the median as text.
 fn bar(svg: &mut String, y: f64, samples: &Samples, colour: &str) {
     let [low, middle, high] = [0.1, 0.5, 0.9].map(|part| position(samples.quantile(part)));
     let (width, centre) = (middle - LEFT, y + BAR / 2.0);
@@ -90,7 +92,7 @@ fn bar(svg: &mut String, y: f64, samples: &Samples, colour: &str) {
     text(svg, high.max(middle) + 6.0, y + BAR - 1.5, "start", "value", &show(samples.median()));
 }
 
-/// Where a time lies on the scale.
+/// The position of a time on the scale.
 fn position(nanoseconds: f64) -> f64 {
     let part = (nanoseconds.clamp(FROM, TO) / FROM).log10() / (TO / FROM).log10();
     LEFT + part * (WIDTH - LEFT - RIGHT)
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_stands_for_every_cell_that_was_measured() {
+    fn every_measured_cell_has_a_bar() {
         let of = |value: f64| Samples::of_values([value]);
         let chart = draw(&[("a host".into(), [of(1e6), of(2e8), Samples::default(), of(3e5)])]);
         assert_eq!(chart.matches(r#"class="value""#).count(), 3);

@@ -1,52 +1,52 @@
-//! Three clients on one LAN: the module, and each peer with its own daemon.
+//! The three clients: one with the module, and one for each peer with its daemon.
 
 use super::agent::{Agent, Ended};
 use super::stats::{Sample, nanoseconds};
 pub(super) use crate::deps::peer_module;
-use crate::deps::{library_path, unpacked};
-use crate::guest::{Kind as Compiled, compile};
+use crate::guest::{Kind, compile};
 use crate::lan::{Host, Lan, Network};
 use crate::module::{SERVICES, file_name, library_folder};
 use crate::run::{Daemon, run};
 use crate::{helpers, responders};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a lookup may take.
+/// How long a lookup may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Responders do not multicast the same record within a second.
-pub(super) const SECOND: Duration = Duration::from_millis(1300);
+/// The pause before a lookup: responders do not multicast the same record twice within a second.
+pub(super) const PAUSE: Duration = Duration::from_millis(1300);
 
-/// zeroconf then makes up for what it held back, which starts another second.
-pub(super) const TWO_SECONDS: Duration = Duration::from_millis(2300);
+/// The pause for zeroconf, which multicasts the suppressed records after the first second. That starts a second one.
+pub(super) const ZEROCONF_PAUSE: Duration = Duration::from_millis(2300);
 
-/// By what a client resolves names.
+/// How a client resolves names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The module under test, no daemon.
+pub(super) enum Backend {
+    /// With the module under test, without a daemon.
     Ours,
-    /// Debian's nss-mdns and an avahi-daemon.
-    Mdns,
-    /// Debian's nss-resolve and a systemd-resolved.
-    Resolve,
+    /// With Debian's nss-mdns and an avahi-daemon.
+    NssMdns,
+    /// With Debian's nss-resolve and a systemd-resolved.
+    NssResolve,
 }
 
-impl Kind {
-    pub(super) const ALL: [Kind; 3] = [Kind::Ours, Kind::Mdns, Kind::Resolve];
+impl Backend {
+    pub(super) const ALL: [Backend; 3] = [Backend::Ours, Backend::NssMdns, Backend::NssResolve];
 
     fn services(self) -> &'static str {
         match self {
-            Kind::Ours | Kind::Mdns => "files mdns_minimal [NOTFOUND=return] dns",
-            Kind::Resolve => "files resolve [!UNAVAIL=return] dns",
+            Backend::Ours | Backend::NssMdns => "files mdns_minimal [NOTFOUND=return] dns",
+            Backend::NssResolve => "files resolve [!UNAVAIL=return] dns",
         }
     }
 
     fn host_name(self) -> &'static str {
         match self {
-            Kind::Ours => "client-ours",
-            Kind::Mdns => "client-mdns",
-            Kind::Resolve => "client-resolve",
+            Backend::Ours => "client-ours",
+            Backend::NssMdns => "client-mdns",
+            Backend::NssResolve => "client-resolve",
         }
     }
 }
@@ -54,13 +54,13 @@ impl Kind {
 /// A client.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) kind: Kind,
+    pub(super) backend: Backend,
     agent: Mutex<Agent>,
     daemon: Mutex<Option<Daemon>>,
     pub(super) host: Host,
 }
 
-/// What a probe found.
+/// What a probe printed: its numbers, and how many addresses it found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) numbers: Vec<f64>,
@@ -74,23 +74,22 @@ impl Found {
 }
 
 impl Client {
-    pub(super) fn new(network: &Network, lan: &Lan, kind: Kind) -> Result<Client, String> {
-        let name = kind.host_name();
-        let host = match kind {
-            Kind::Ours => network.client(name, &[lan])?,
-            Kind::Mdns | Kind::Resolve => network.host(name, &[lan])?,
+    pub(super) fn new(network: &Network, lan: &Lan, backend: Backend) -> Result<Client, String> {
+        let name = backend.host_name();
+        let host = match backend {
+            Backend::Ours => network.client(name, &[lan])?,
+            Backend::NssMdns | Backend::NssResolve => network.peer_client(name, &[lan], &peer_modules(backend)?)?,
         };
-        put_peer(&host, kind)?;
-        host.use_services(kind.services())?;
+        host.use_services(backend.services())?;
         let agent = Mutex::new(Agent::start(&host)?);
-        let client = Client { kind, agent, daemon: Mutex::new(None), host };
+        let client = Client { backend, agent, daemon: Mutex::new(None), host };
         client.restart_daemon()?;
         Ok(client)
     }
 
-    /// Gives it its own hosts line again.
+    /// Restores the hosts line of this client.
     pub(super) fn restore_services(&self) -> Result<(), String> {
-        self.host.use_services(self.kind.services())
+        self.host.use_services(self.backend.services())
     }
 
     fn agent(&self) -> MutexGuard<'_, Agent> {
@@ -100,24 +99,24 @@ impl Client {
     fn restart_daemon(&self) -> Result<(), String> {
         let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         drop(daemon.take());
-        *daemon = match self.kind {
-            Kind::Ours => None,
-            Kind::Mdns => Some(responders::avahi(&self.host, self.kind.host_name())?),
-            Kind::Resolve => Some(resolved(&self.host)?),
+        *daemon = match self.backend {
+            Backend::Ours => None,
+            Backend::NssMdns => Some(responders::avahi(&self.host, self.backend.host_name())?),
+            Backend::NssResolve => Some(responders::resolved_without_log(&self.host)?),
         };
         Ok(())
     }
 
-    /// Makes the daemon forget what it has heard, after a pause in which the responder comes to rest.
-    pub(super) fn forget(&self, pause: Duration) -> Result<(), String> {
-        /// An avahi-daemon takes longer than this to start, and asks for no names meanwhile.
+    /// Pauses, so that the responder has no recently sent records, and clears the cache of the daemon.
+    pub(super) fn clear_cache(&self, pause: Duration) -> Result<(), String> {
+        /// An avahi-daemon takes longer than this to start, and sends no queries for names during that time.
         const START: Duration = Duration::from_secs(1);
-        std::thread::sleep(if self.kind == Kind::Mdns { pause.saturating_sub(START) } else { pause });
-        match self.kind {
-            Kind::Ours => Ok(()),
-            Kind::Mdns => self.restart_daemon(),
-            Kind::Resolve => {
-                // Its documented way to flush all caches.
+        std::thread::sleep(if self.backend == Backend::NssMdns { pause.saturating_sub(START) } else { pause });
+        match self.backend {
+            Backend::Ours => Ok(()),
+            Backend::NssMdns => self.restart_daemon(),
+            Backend::NssResolve => {
+                // This signal flushes all caches, see systemd-resolved.service(8).
                 self.host.script("kill -USR2 $(cat /run/host/resolved.pid)")?;
                 std::thread::sleep(Duration::from_millis(20));
                 Ok(())
@@ -125,19 +124,19 @@ impl Client {
         }
     }
 
-    /// Runs a command in a fresh process.
+    /// Runs a command.
     pub(super) fn run(&self, words: &[&str]) -> Result<Ended, String> {
         self.agent().run(&words.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
-    /// Runs a probe in a fresh process.
+    /// Runs a probe.
     pub(super) fn probe(&self, words: &[&str]) -> Result<Found, String> {
         let ended = self.agent().run(&probe_command(words)?)?;
         parse(words, ended.code, &ended.output)
     }
 
-    /// Runs a probe beside others.
-    pub(super) fn probe_apart(&self, words: &[&str]) -> Result<Found, String> {
+    /// Runs a probe without the agent, so that others can run at the same time.
+    pub(super) fn probe_concurrently(&self, words: &[&str]) -> Result<Found, String> {
         let command_line = probe_command(words)?;
         let (program, arguments) = command_line.split_first().ok_or("no program")?;
         let mut command = self.host.command(program);
@@ -146,38 +145,36 @@ impl Client {
         parse(words, outcome.code.unwrap_or(-1), &format!("{}{}", outcome.stdout, outcome.stderr))
     }
 
-    /// A whole `getent hosts` process, beside others.
-    pub(super) fn getent_apart(&self, name: &str) -> Result<Sample, String> {
+    /// Measures a whole `getent hosts` process without the agent, so that others can run at the same time.
+    pub(super) fn getent_concurrently(&self, name: &str) -> Result<Sample, String> {
         let mut command = self.host.command("getent");
         command.args(["hosts", name]);
         let outcome = run(command, LIMIT)?;
         Ok(Sample { nanoseconds: nanoseconds(outcome.elapsed), addresses: outcome.stdout.lines().count() })
     }
 
-    /// A whole `getent hosts` process.
+    /// Measures a whole `getent hosts` process.
     pub(super) fn getent(&self, name: &str) -> Result<Sample, String> {
         let ended = self.run(&["getent", "hosts", name])?;
         let addresses = if ended.code == 0 { ended.output.lines().count() } else { 0 };
         Ok(Sample { nanoseconds: nanoseconds(ended.elapsed), addresses })
     }
 
-    /// Has names looked up by a module that has its answer at once, until the hosts line is restored.
-    pub(super) fn put_instant_module(&self) -> Result<(), String> {
-        let module = compile("instant", Compiled::Preload)?;
-        let place = library_folder()?.join(file_name("instant"));
-        self.host.script(&format!("[ -f {1} ] || cp {0} {1}", module.display(), place.display()))?;
+    /// Replaces the module by one that returns a fixed answer at once, until the hosts line is restored.
+    pub(super) fn use_instant_module(&self) -> Result<(), String> {
+        let module = compile("instant", Kind::Preload)?;
+        let file = library_folder()?.join(file_name("instant"));
+        self.host.script(&format!("[ -f {1} ] || cp {0} {1}", module.display(), file.display()))?;
         self.host.use_services("files instant [NOTFOUND=return] dns")
     }
 
-    /// Something that runs in the host until it is dropped.
+    /// Starts a probe that runs in the host until the value is dropped.
     pub(super) fn probe_daemon(&self, word: &str) -> Result<Daemon, String> {
         let command_line = probe_command(&[word])?;
         let (program, arguments) = command_line.split_first().ok_or("no program")?;
         let mut command = self.host.command(program);
         command.args(arguments);
-        let daemon = self.host.daemon(word, command)?;
-        daemon.wait_for("ready", Duration::from_secs(5))?;
-        Ok(daemon)
+        self.host.ready_daemon(word, command)
     }
 }
 
@@ -196,49 +193,19 @@ fn parse(words: &[&str], code: i32, output: &str) -> Result<Found, String> {
     Ok(Found { numbers: numbers.into_iter().flatten().collect(), addresses: addresses.len() })
 }
 
-/// Puts a peer's modules where glibc looks, as installing its package would.
-fn put_peer(host: &Host, kind: Kind) -> Result<(), String> {
-    let services: &[&str] = match kind {
-        Kind::Ours => return Ok(()),
-        Kind::Mdns => &SERVICES,
-        Kind::Resolve => &["resolve"],
+/// The module files of a peer.
+fn peer_modules(backend: Backend) -> Result<Vec<PathBuf>, String> {
+    let services: &[&str] = match backend {
+        Backend::Ours => &[],
+        Backend::NssMdns => &SERVICES,
+        Backend::NssResolve => &["resolve"],
     };
-    let folder = library_folder()?;
-    let mut script = String::from("mkdir -p /run/host/lib /run/host/lib-work\n");
-    for service in services {
-        let file = peer_module(service)?;
-        script += &format!("cp '{}' /run/host/lib/\n", file.display());
-    }
-    let folder = folder.display();
-    script += &format!(
-        "mount -t overlay -o lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work overlay {folder}"
-    );
-    host.script(&script).map(drop)
+    services.iter().map(|service| peer_module(service)).collect()
 }
 
-/// systemd-resolved with multicast DNS switched on, as querier and, under the host's own name, as responder. Unlike the
-/// tests' it writes no log of everything, which would take time, and can be told to flush its cache.
-pub(super) fn resolved(host: &Host) -> Result<Daemon, String> {
-    let program = unpacked("lib/systemd/systemd-resolved")?;
-    let config = "[Resolve]\nMulticastDNS=yes\nLLMNR=no\nDNSSEC=no\nDNSStubListener=no\n";
-    host.write("/etc/systemd/resolved.conf", config)?;
-    // What networkd would write: multicast DNS has to be switched on for each link, too.
-    let link = format!("/run/systemd/netif/links/{}", host.eth0().index);
-    host.write(&link, "ADMIN_STATE=configured\nOPER_STATE=routable\nMDNS=yes\nLLMNR=no\n")?;
-    host.script("mkdir -p /run/systemd/resolve; rm -f /run/systemd/resolve/io.systemd.Resolve")?;
-    let mut command = host.command("sh");
-    command.args(["-euc", r#"echo $$ >/run/host/resolved.pid; exec env LD_LIBRARY_PATH="$1" "$2""#, "sh"]);
-    command.arg(library_path()).arg(program).env("SYSTEMD_LOG_TARGET", "console");
-    let daemon = host.daemon("systemd-resolved", command)?;
-    let waiting =
-        "for i in $(seq 100); do [ ! -S /run/systemd/resolve/io.systemd.Resolve ] || exit 0; sleep 0.1; done; exit 1";
-    host.script(waiting).map_err(|why| format!("systemd-resolved does not start ({why}): {:?}", daemon.lines()))?;
-    Ok(daemon)
-}
-
-/// A DNS server that swallows every question.
-pub(super) fn black_hole(network: &Network, lan: &Lan) -> Result<(Daemon, Host), String> {
-    let host = network.host("black-hole", &[lan])?;
+/// A DNS server that never responds.
+pub(super) fn silent_dns(network: &Network, lan: &Lan) -> Result<(Daemon, Host), String> {
+    let host = network.host("silent-dns", &[lan])?;
     let server = helpers::silent_dns(&host)?.daemon();
     Ok((server, host))
 }

@@ -1,7 +1,7 @@
-//! The LAN, and the order in which its clients take turns: ours, bare, peer, peer, ours, … so that whatever else the
-//! machine does hits all alike.
+//! The LAN, and the order of the measurements. The clients take turns (ours, bare query, peer, peer, ours, …), so that
+//! other load on the machine affects all of them equally.
 
-use super::clients::{Client, Found, Kind, SECOND, TWO_SECONDS, black_hole, resolved};
+use super::clients::{Backend, Client, Found, PAUSE, ZEROCONF_PAUSE, silent_dns};
 use super::stats::{Sample, Samples};
 use super::table::Row;
 use crate::lan::{Families, Host, Network};
@@ -9,30 +9,30 @@ use crate::responders;
 use crate::run::Daemon;
 use std::time::{Duration, Instant};
 
-/// A lookup that takes longer than this mostly waits. Such ones are made side by side, or they would take hours.
+/// A lookup that takes longer than this mostly waits. Such lookups run concurrently, otherwise they would take hours.
 const MOSTLY_WAITING: Duration = Duration::from_millis(700);
 
-/// How far apart those are started.
+/// The interval between the starts of concurrent lookups.
 const STAGGER: Duration = Duration::from_millis(50);
 
-/// The 64 names of one responder; `#` stands for the number.
+/// The 64 names of [`Responder::Many`], with `#` for the number.
 pub(super) const MANY: &str = "many#.local";
 
-/// Everything that is measured on. Fields are dropped in order: what runs in the hosts before the hosts.
+/// The test bed. Fields are dropped in order: the daemons before the hosts.
 pub(super) struct Bench {
     quick: bool,
     only: Vec<String>,
     start: Instant,
-    /// What the chart shows.
+    /// The rows of the chart.
     pub(super) bars: Vec<(String, [Samples; 4])>,
     running: Option<(Responder, Daemon)>,
     hosts: [Host; Responder::ALL.len()],
     clients: [Client; 3],
-    hole: (Daemon, Host),
+    silent_dns: (Daemon, Host),
     _network: Network,
 }
 
-/// Who answers. Only one of them runs at a time: every query wakes all that do, and they would take the time of what is
+/// A responder. Only one runs at a time: every query wakes all of them, and they would take processor time from what is
 /// measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Responder {
@@ -41,7 +41,7 @@ pub(super) enum Responder {
     Zeroconf,
     ZeroconfV4,
     Resolved,
-    /// The scripted one, with 64 names.
+    /// The scripted responder with 64 names.
     Many,
 }
 
@@ -55,7 +55,7 @@ impl Responder {
         Responder::Many,
     ];
 
-    /// The host's name, without `.local`.
+    /// The host name, without `.local`.
     fn name(self) -> &'static str {
         match self {
             Responder::Avahi => "avahi",
@@ -73,7 +73,7 @@ impl Responder {
             Responder::AvahiV4 => responders::avahi_v4(host, self.name()),
             Responder::Zeroconf => responders::zeroconf(host, self.name()),
             Responder::ZeroconfV4 => responders::zeroconf_v4(host, self.name()),
-            Responder::Resolved => resolved(host),
+            Responder::Resolved => responders::resolved_without_log(host),
             Responder::Many => {
                 let names: Vec<String> = (0..64).map(|number| MANY.replace('#', &format!("{number:02}"))).collect();
                 let (first, others) = names.split_first().ok_or("no names")?;
@@ -84,26 +84,26 @@ impl Responder {
     }
 }
 
-/// What is changed for a lookup that is measured in turn with itself.
+/// A change whose effect on a lookup is measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
-    /// A module that has its answer at once is in the place of ours.
+    /// A module that returns a fixed answer at once replaces ours.
     InstantModule,
-    /// The DNS server swallows all questions.
+    /// The DNS server never responds.
     WithoutDns,
 }
 
-/// A lookup to be measured. `#` in its words becomes the number of the sample.
+/// A lookup to measure. `#` in its words is replaced by the number of the sample.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lookup<'a> {
-    /// The words of the probe; or `getent NAME`, for a whole process.
+    /// The words of the probe, or `getent NAME` for a whole process.
     pub(super) words: &'a [&'a str],
-    /// The words of the bare query's probe, where it is asked beside.
+    /// The words of the probe for the bare query, if that is measured as well.
     pub(super) bare: Option<&'a [&'a str]>,
-    /// The peers' daemons have not heard of the name before.
+    /// Whether the caches of the peers' daemons are cleared before each lookup.
     pub(super) cold: bool,
-    /// Which clients make it.
-    pub(super) by: &'a [Kind],
+    /// The clients that are measured.
+    pub(super) by: &'a [Backend],
 }
 
 impl Bench {
@@ -113,11 +113,11 @@ impl Bench {
         let host = |responder: Responder| network.host(responder.name(), &[&lan]);
         let hosts = Responder::ALL.map(host);
         let clients = [
-            Client::new(&network, &lan, Kind::Ours)?,
-            Client::new(&network, &lan, Kind::Mdns)?,
-            Client::new(&network, &lan, Kind::Resolve)?,
+            Client::new(&network, &lan, Backend::Ours)?,
+            Client::new(&network, &lan, Backend::NssMdns)?,
+            Client::new(&network, &lan, Backend::NssResolve)?,
         ];
-        let hole = black_hole(&network, &lan)?;
+        let silent_dns = silent_dns(&network, &lan)?;
         let [a, b, c, d, e, f] = hosts;
         let hosts = [a?, b?, c?, d?, e?, f?];
         Ok(Bench {
@@ -128,12 +128,12 @@ impl Bench {
             running: None,
             hosts,
             clients,
-            hole,
+            silent_dns,
             _network: network,
         })
     }
 
-    /// Has this responder run, and no other.
+    /// Starts this responder, and stops the one that was running.
     pub(super) fn serve(&mut self, responder: Responder) -> Result<(), String> {
         if self.running.as_ref().is_some_and(|(running, _)| *running == responder) {
             return Ok(());
@@ -144,11 +144,11 @@ impl Bench {
         if responder == Responder::Resolved { self.wait_for_resolved() } else { Ok(()) }
     }
 
-    /// It probes its name for a while before it answers, and does not say when.
+    /// Waits until systemd-resolved answers. It probes its name first and does not report when it is done.
     fn wait_for_resolved(&self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
-            match self.client(Kind::Ours).probe(&["bare", "resolved.local", "each"]) {
+            match self.client(Backend::Ours).probe(&["bare", "resolved.local", "each"]) {
                 Ok(_) => return Ok(()),
                 Err(why) if Instant::now() > deadline => return Err(why),
                 Err(_) => {}
@@ -156,21 +156,21 @@ impl Bench {
         }
     }
 
-    pub(super) fn client(&self, kind: Kind) -> &Client {
+    pub(super) fn client(&self, backend: Backend) -> &Client {
         let [ours, mdns, resolve] = &self.clients;
-        match kind {
-            Kind::Ours => ours,
-            Kind::Mdns => mdns,
-            Kind::Resolve => resolve,
+        match backend {
+            Backend::Ours => ours,
+            Backend::NssMdns => mdns,
+            Backend::NssResolve => resolve,
         }
     }
 
-    /// How many samples to take where `full` are wanted.
+    /// How many samples to take: `full`, or fewer with `--quick`.
     pub(super) fn count(&self, full: usize) -> usize {
         if self.quick { full.div_ceil(10).max(3) } else { full }
     }
 
-    /// Whether a row is to be measured.
+    /// Whether a row shall be measured. Reports its start if so.
     pub(super) fn wants(&self, name: &str) -> bool {
         let wanted = self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()));
         if wanted {
@@ -179,50 +179,50 @@ impl Bench {
         wanted
     }
 
-    /// Prints a row as soon as it is known.
+    /// Prints a row.
     pub(super) fn add(&self, row: &Row) {
         println!("{}", row.show());
     }
 
-    /// Measures a lookup: ours, nss-mdns, nss-resolve, bare; empty for those that do not make it.
+    /// Measures a lookup: ours, nss-mdns, nss-resolve, bare query. Clients that are not measured have no samples.
     pub(super) fn measure(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 4], String> {
         let mut samples: [Vec<Sample>; 4] = Default::default();
         let (mut slow, mut quick) = (Vec::new(), Vec::new());
-        for &kind in lookup.by {
-            let waits = self.is_slow(lookup, kind)?;
-            if waits { &mut slow } else { &mut quick }.push(kind);
+        for &backend in lookup.by {
+            let waits = self.is_slow(lookup, backend)?;
+            if waits { &mut slow } else { &mut quick }.push(backend);
         }
         for number in 0..count {
-            for &kind in &quick {
-                self.prepare(lookup, kind)?;
-                self.alone(kind, || {
-                    place(&mut samples, kind).push(self.once(lookup, kind, number, false)?);
-                    if let Some(bare) = lookup.bare.filter(|_| kind == Kind::Ours) {
-                        samples[3].push(self.client(Kind::Ours).probe(bare)?.sample());
+            for &backend in &quick {
+                self.prepare(lookup, backend)?;
+                self.alone(backend, || {
+                    samples_of(&mut samples, backend).push(self.once(lookup, backend, number, false)?);
+                    if let Some(bare) = lookup.bare.filter(|_| backend == Backend::Ours) {
+                        samples[3].push(self.client(Backend::Ours).probe(bare)?.sample());
                     }
                     Ok(())
                 })?;
             }
         }
-        for (kind, slow) in self.staggered(lookup, &slow, count)? {
-            *place(&mut samples, kind) = slow;
+        for (backend, slow) in self.staggered(lookup, &slow, count)? {
+            *samples_of(&mut samples, backend) = slow;
         }
         Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
-    /// Whether this client's lookup is one that waits, by trying it.
-    fn is_slow(&self, lookup: Lookup<'_>, kind: Kind) -> Result<bool, String> {
-        self.prepare(lookup, kind)?;
+    /// Whether the lookup of this client mostly waits. Measures one lookup.
+    fn is_slow(&self, lookup: Lookup<'_>, backend: Backend) -> Result<bool, String> {
+        self.prepare(lookup, backend)?;
         let start = Instant::now();
-        self.once(lookup, kind, 9999, false)?;
+        self.once(lookup, backend, 9999, false)?;
         Ok(start.elapsed() > MOSTLY_WAITING)
     }
 
-    /// How long the responder is left alone before a lookup.
+    /// The pause before a lookup that the running responder needs.
     pub(super) fn pause(&self) -> Duration {
         match self.running {
-            Some((Responder::Zeroconf | Responder::ZeroconfV4, _)) => TWO_SECONDS,
-            _ => SECOND,
+            Some((Responder::Zeroconf | Responder::ZeroconfV4, _)) => ZEROCONF_PAUSE,
+            _ => PAUSE,
         }
     }
 
@@ -232,64 +232,70 @@ impl Bench {
         host.map(|(host, _)| host).ok_or_else(|| "no such host".into())
     }
 
-    fn prepare(&self, lookup: Lookup<'_>, kind: Kind) -> Result<(), String> {
-        if lookup.cold { self.client(kind).forget(self.pause()) } else { Ok(()) }
+    fn prepare(&self, lookup: Lookup<'_>, backend: Backend) -> Result<(), String> {
+        if lookup.cold { self.client(backend).clear_cache(self.pause()) } else { Ok(()) }
     }
 
-    fn once(&self, lookup: Lookup<'_>, kind: Kind, number: usize, apart: bool) -> Result<Sample, String> {
-        let client = self.client(kind);
+    fn once(&self, lookup: Lookup<'_>, backend: Backend, number: usize, concurrent: bool) -> Result<Sample, String> {
+        let client = self.client(backend);
         let words: Vec<String> = lookup.words.iter().map(|word| word.replace('#', &format!("{number:04}"))).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match *words.as_slice() {
-            ["getent", name] if apart => client.getent_apart(name),
+            ["getent", name] if concurrent => client.getent_concurrently(name),
             ["getent", name] => client.getent(name),
-            _ if apart => client.probe_apart(&words).map(|found| found.sample()),
+            _ if concurrent => client.probe_concurrently(&words).map(|found| found.sample()),
             _ => client.probe(&words).map(|found| found.sample()),
         }
     }
 
-    fn staggered(&self, lookup: Lookup<'_>, kinds: &[Kind], count: usize) -> Result<Vec<(Kind, Vec<Sample>)>, String> {
+    /// Runs lookups that mostly wait: concurrently, started one after the other.
+    fn staggered(
+        &self,
+        lookup: Lookup<'_>,
+        backends: &[Backend],
+        count: usize,
+    ) -> Result<Vec<(Backend, Vec<Sample>)>, String> {
         std::thread::scope(|scope| {
             let mut running = Vec::new();
             for number in 0..count {
-                for &kind in kinds {
-                    running.push((kind, scope.spawn(move || self.once(lookup, kind, number, true))));
+                for &backend in backends {
+                    running.push((backend, scope.spawn(move || self.once(lookup, backend, number, true))));
                     std::thread::sleep(STAGGER);
                 }
             }
-            let mut all: Vec<(Kind, Vec<Sample>)> = kinds.iter().map(|kind| (*kind, Vec::new())).collect();
-            for (kind, thread) in running {
+            let mut all: Vec<(Backend, Vec<Sample>)> = backends.iter().map(|backend| (*backend, Vec::new())).collect();
+            for (backend, thread) in running {
                 let sample = thread.join().map_err(|_| "a thread panicked")??;
-                all.iter_mut().filter(|(of, _)| *of == kind).for_each(|(_, samples)| samples.push(sample));
+                all.iter_mut().filter(|(of, _)| *of == backend).for_each(|(_, samples)| samples.push(sample));
             }
             Ok(all)
         })
     }
 
-    /// The same probe again and again, by one client after the other, for they would overhear each other's answers:
-    /// `count` times or, by a peer, until its time is up.
+    /// Repeats a probe `count` times; peers stop earlier if `peers_limit` has passed. One client after the other,
+    /// because they would receive each other's multicast responses.
     pub(super) fn repeat(
         &self,
         words: &[&str],
         count: usize,
-        by: &[Kind],
+        by: &[Backend],
         peers_limit: Duration,
     ) -> Result<[Vec<Found>; 3], String> {
         let mut all: [Vec<Found>; 3] = Default::default();
-        for (kind, found) in Kind::ALL.into_iter().zip(&mut all).filter(|(kind, _)| by.contains(kind)) {
+        for (backend, found) in Backend::ALL.into_iter().zip(&mut all).filter(|(backend, _)| by.contains(backend)) {
             let start = Instant::now();
-            while found.len() < count && (kind == Kind::Ours || start.elapsed() < peers_limit) {
-                match kind {
-                    Kind::Ours => std::thread::sleep(Duration::from_millis(500)),
-                    Kind::Mdns | Kind::Resolve => self.client(kind).forget(self.pause())?,
+            while found.len() < count && (backend == Backend::Ours || start.elapsed() < peers_limit) {
+                match backend {
+                    Backend::Ours => std::thread::sleep(Duration::from_millis(500)),
+                    Backend::NssMdns | Backend::NssResolve => self.client(backend).clear_cache(self.pause())?,
                 }
-                found.push(self.client(kind).probe(words)?);
+                found.push(self.client(backend).probe(words)?);
             }
         }
         Ok(all)
     }
 
-    /// Loads an nftables ruleset on every client, does something, and unloads it.
+    /// Calls `work` while this nftables ruleset is loaded on every client.
     pub(super) fn behind<T>(&self, ruleset: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
         self.clients.iter().try_for_each(|client| client.host.firewall(ruleset))?;
         let result = work();
@@ -297,59 +303,60 @@ impl Bench {
         result
     }
 
-    /// Does something while the other clients' daemons hear no multicast DNS.
-    pub(super) fn alone<T>(&self, kind: Kind, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        const DEAF: &str = "table inet deaf {
+    /// Calls `work` while the daemons of the other clients receive no multicast DNS.
+    pub(super) fn alone<T>(&self, backend: Backend, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        const NO_MDNS: &str = "table inet nomdns {
             chain input { type filter hook prerouting priority -300; udp dport 5353 drop; }
         }";
-        let others = || self.clients.iter().filter(|client| client.kind != kind && client.kind != Kind::Ours);
-        others().try_for_each(|client| client.host.firewall(DEAF))?;
+        let others =
+            || self.clients.iter().filter(|client| client.backend != backend && client.backend != Backend::Ours);
+        others().try_for_each(|client| client.host.firewall(NO_MDNS))?;
         let result = work();
-        others().try_for_each(|client| client.host.script("nft delete table inet deaf").map(drop))?;
+        others().try_for_each(|client| client.host.script("nft delete table inet nomdns").map(drop))?;
         result
     }
 
-    /// Does something while a module that has its answer at once is in the place of ours.
+    /// Calls `work` while a module that returns a fixed answer at once replaces ours.
     pub(super) fn with_instant_module<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        self.client(Kind::Ours).put_instant_module()?;
+        self.client(Backend::Ours).use_instant_module()?;
         let result = work();
-        self.client(Kind::Ours).restore_services()?;
+        self.client(Backend::Ours).restore_services()?;
         result
     }
 
-    /// Does something in a changed place.
-    fn changed<T>(&self, change: Change, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    /// Calls `work` with this change.
+    fn with_change<T>(&self, change: Change, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
         match change {
             Change::InstantModule => self.with_instant_module(work),
             Change::WithoutDns => self.without_dns(work),
         }
     }
 
-    /// Our own lookup as it is, in turn with the same after a change.
-    pub(super) fn ours_in_turn(
+    /// Measures a lookup by the module without and with a change, in turn.
+    pub(super) fn compare_change(
         &self,
         lookup: Lookup<'_>,
         count: usize,
         change: Change,
     ) -> Result<[Samples; 2], String> {
-        let lookup = Lookup { by: &[Kind::Ours], cold: false, bare: None, ..lookup };
-        if self.is_slow(lookup, Kind::Ours)? {
+        let lookup = Lookup { by: &[Backend::Ours], cold: false, bare: None, ..lookup };
+        if self.is_slow(lookup, Backend::Ours)? {
             let [ours, ..] = self.measure(lookup, count)?;
-            let [changed, ..] = self.changed(change, || self.measure(lookup, count))?;
+            let [changed, ..] = self.with_change(change, || self.measure(lookup, count))?;
             return Ok([ours, changed]);
         }
         let mut samples = [Vec::new(), Vec::new()];
         for number in 0..count {
-            samples[0].push(self.once(lookup, Kind::Ours, number, false)?);
-            samples[1].push(self.changed(change, || self.once(lookup, Kind::Ours, number, false))?);
+            samples[0].push(self.once(lookup, Backend::Ours, number, false)?);
+            samples[1].push(self.with_change(change, || self.once(lookup, Backend::Ours, number, false))?);
         }
         Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
-    /// Does something while the DNS server of every client swallows all questions.
+    /// Calls `work` while the DNS server of every client never responds.
     pub(super) fn without_dns<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        let address = self.hole.1.eth0().v4.ok_or("no IPv4")?;
-        // As a machine has it, without the short timeouts of the tests.
+        let address = self.silent_dns.1.eth0().v4.ok_or("no IPv4")?;
+        // The resolver's default timeouts, not the short ones of the tests.
         let config = format!("nameserver {address}\n");
         self.clients.iter().try_for_each(|client| client.host.write("/etc/resolv.conf", &config))?;
         let result = work();
@@ -358,11 +365,11 @@ impl Bench {
     }
 }
 
-fn place(samples: &mut [Vec<Sample>; 4], kind: Kind) -> &mut Vec<Sample> {
+fn samples_of(samples: &mut [Vec<Sample>; 4], backend: Backend) -> &mut Vec<Sample> {
     let [ours, mdns, resolve, _] = samples;
-    match kind {
-        Kind::Ours => ours,
-        Kind::Mdns => mdns,
-        Kind::Resolve => resolve,
+    match backend {
+        Backend::Ours => ours,
+        Backend::NssMdns => mdns,
+        Backend::NssResolve => resolve,
     }
 }

@@ -1,17 +1,17 @@
-//! The measurements of `tests/bench`: this module beside nss-mdns with avahi-daemon and nss-resolve with
-//! systemd-resolved, on one private LAN in one run, and a bare query as the limit.
+//! The measurements of `tests/bench`: this module, nss-mdns with avahi-daemon and nss-resolve with systemd-resolved on
+//! one private LAN in one run, and a bare query as the lower bound.
 //!
 //! | module | subject |
 //! |---|---|
-//! | `rows` | what is measured, row by row |
-//! | `measure` | in which order the clients take turns |
-//! | `clients` | the three clients, their daemons |
+//! | `rows` | the rows of the table: what is measured, and the targets |
+//! | `measure` | the LAN, and the order of the measurements |
+//! | `clients` | the three clients and their daemons |
 //! | `agent` | starts processes in a host |
-//! | `probe` | what runs in those processes |
+//! | `probe` | the measurements in those processes |
 //! | `bare` | the bare query |
-//! | `shared_object` | a module called without glibc |
-//! | `confine` | shows which system calls are not made |
-//! | `packets` | counts and times what leaves an interface |
+//! | `shared_object` | a module that is called without glibc |
+//! | `confine` | seccomp filters that show which system calls are not made |
+//! | `packets` | the packets that leave an interface, with time stamps |
 //! | `stats`, `table`, `chart` | medians, Markdown, SVG |
 
 mod agent;
@@ -29,7 +29,7 @@ mod table;
 
 use std::path::PathBuf;
 
-/// What the caller asked for.
+/// The options.
 #[derive(Debug, Default)]
 struct Options {
     quick: bool,
@@ -40,7 +40,7 @@ struct Options {
 /// The `bench` program.
 ///
 /// # Errors
-/// What is wrong with the options, or what could not be measured.
+/// If an option is invalid, or a measurement fails.
 pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let words: Vec<String> = arguments.collect();
     match words.split_first() {
@@ -55,9 +55,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => options.quick = true,
-            "--only" => options.only.push(words.next().ok_or("--only wants a part of a row's name")?),
-            "--svg" => options.svg = Some(words.next().ok_or("--svg wants a file")?.into()),
-            _ => return Err(format!("{word}: not an option; known are --quick, --only ROW, --svg FILE")),
+            "--only" => options.only.push(words.next().ok_or("--only needs a part of the name of a row")?),
+            "--svg" => options.svg = Some(words.next().ok_or("--svg needs a file")?.into()),
+            _ => return Err(format!("{word}: not an option. The options are --quick, --only ROW and --svg FILE")),
         }
     }
     Ok(options)
@@ -71,7 +71,8 @@ fn run(options: Options) -> Result<(), String> {
     println!("\n{}", rows::NOTES);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     println!(
-        "- {processors} processors; load average {before} before, {} after: the less, the truer the figures.",
+        "- {processors} processors, load average {before} before and {} after. The lower the load, the more accurate \
+         the results.",
         load()
     );
     if let Some(file) = options.svg {
@@ -80,7 +81,7 @@ fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
-/// How busy the machine has been in the last minute.
+/// The load average of the last minute.
 fn load() -> String {
     let average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     average.split(' ').next().unwrap_or_default().into()

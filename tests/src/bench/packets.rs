@@ -1,21 +1,17 @@
-//! The packets of an interface with the kernel's time stamps: what a lookup sends, and when it began to.
+//! The packets that leave an interface, with the kernel's time stamps: what a lookup sends, and when it starts to send.
 
-use crate::netif::index;
-use crate::wire::RESPONSE;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use crate::datagram::Datagram;
+use crate::link::Link;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
+use test_packet::{MDNS_PORT, RESPONSE};
 
-/// `ioctl_sockios(7)`: the time of the packet that was read last. Not in the libc crate.
-const SIOCGSTAMPNS: libc::c_ulong = 0x8907;
-
-/// What a packet is, as far as it matters here.
+/// What a packet is to the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PacketType {
     /// A query to port 5353.
     Query,
-    /// A response, likewise.
+    /// A response to port 5353.
     Response,
     /// IGMP or MLD.
     Membership,
@@ -26,82 +22,61 @@ pub(super) enum Kind {
 /// A packet that left by the interface.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sent {
-    pub(super) kind: Kind,
+    pub(super) packet_type: PacketType,
     pub(super) at: SystemTime,
 }
 
 /// A packet socket on one interface.
-pub(super) struct Tap(Socket);
+pub(super) struct Tap(Link);
 
 impl Tap {
     pub(super) fn open(interface: &str) -> io::Result<Tap> {
-        let all = libc::ETH_P_ALL.to_string().parse::<u16>().unwrap_or_default().to_be();
-        let socket = Socket::new(Domain::from(libc::AF_PACKET), Type::DGRAM, Some(Protocol::from(i32::from(all))))?;
-        // SAFETY: a plain C struct of integers, for which all zeros is a value.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = u16::try_from(libc::AF_PACKET).unwrap_or_default();
-        address.sll_protocol = all;
-        address.sll_ifindex = index(interface).and_then(|index| i32::try_from(index).ok()).unwrap_or(-1);
-        let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
-        // SAFETY: the pointer is to a sockaddr_ll of that length, which outlives the call.
-        if unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        SockRef::from(&socket).set_nonblocking(true)?;
-        let tap = Tap(socket);
-        // Asking for a time stamp switches them on, and the kernel takes its time to.
-        let _ = tap.stamp();
+        let link = Link::open(interface)?;
+        link.set_nonblocking()?;
+        // The first request switches time stamps on, which the kernel does a little later.
+        let _ = link.timestamp();
         std::thread::sleep(Duration::from_millis(50));
-        Ok(tap)
+        Ok(Tap(link))
     }
 
-    /// All packets that left since the last call, and have not been lost for want of room.
+    /// All packets that left since the last call, except those for which the socket had no room.
     pub(super) fn sent(&self) -> Vec<Sent> {
-        const MOST: usize = 10_000;
+        const MAX_PACKETS: usize = 10_000;
         let mut sent = Vec::new();
         let mut buffer = [0u8; 2048];
-        for _ in 0..MOST {
-            // SAFETY: as in `open`.
-            let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-            let mut room = libc::socklen_t::try_from(size_of_val(&from)).unwrap_or_default();
-            let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-            // SAFETY: buffer and address are as long as is said, and outlive the call.
-            let read =
-                unsafe { libc::recvfrom(self.0.as_raw_fd(), start, length, 0, (&raw mut from).cast(), &raw mut room) };
-            let Ok(read) = usize::try_from(read) else { break };
-            if from.sll_pkttype == libc::PACKET_OUTGOING {
-                if let (Some(packet), Some(at)) = (buffer.get(..read), self.stamp()) {
-                    sent.push(Sent { kind: kind(packet), at });
-                }
+        for _ in 0..MAX_PACKETS {
+            let Ok(arrival) = self.0.receive(&mut buffer) else { break };
+            let packet = buffer.get(..arrival.length).filter(|_| arrival.is_outgoing);
+            if let (Some(packet), Some(at)) = (packet, self.0.timestamp()) {
+                sent.push(Sent { packet_type: packet_type(packet), at });
             }
         }
         sent
     }
+}
 
-    fn stamp(&self) -> Option<SystemTime> {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: this request writes a timespec.
-        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), SIOCGSTAMPNS, &raw mut time) };
-        let since_1970 = Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
-        (result == 0).then_some(SystemTime::UNIX_EPOCH + since_1970)
+fn packet_type(packet: &[u8]) -> PacketType {
+    if is_membership(packet) {
+        return PacketType::Membership;
+    }
+    let Some(datagram) = Datagram::parse(packet) else { return PacketType::Other };
+    let flags = datagram.payload.get(2..4).map(|flags| u16::from_be_bytes([flags[0], flags[1]]));
+    match (datagram.destination.port(), flags) {
+        (MDNS_PORT, Some(flags)) if flags & RESPONSE == 0 => PacketType::Query,
+        (MDNS_PORT, Some(_)) => PacketType::Response,
+        _ => PacketType::Other,
     }
 }
 
-fn kind(packet: &[u8]) -> Kind {
+/// Whether a packet is IGMP, or MLD behind the hop-by-hop header that MLD always has (RFC 3810, section 5).
+fn is_membership(packet: &[u8]) -> bool {
+    const IGMP: u8 = 2;
+    const ICMPV6: u8 = 58;
     const MLD: [u8; 4] = [130, 131, 132, 143];
     let octet = |at: usize| packet.get(at).copied().unwrap_or_default();
-    let udp = match octet(0) >> 4 {
-        4 if octet(9) == 2 => return Kind::Membership,
-        4 if octet(9) == 17 => usize::from(octet(0) & 15) * 4,
-        // MLD has a hop-by-hop option for routers before it.
-        6 if octet(6) == 0 && octet(40) == 58 && MLD.contains(&octet(48)) => return Kind::Membership,
-        6 if octet(6) == 17 => 40,
-        _ => return Kind::Other,
-    };
-    let word = |at: usize| u16::from_be_bytes([octet(at), octet(at + 1)]);
-    match word(udp + 2) {
-        5353 if word(udp + 8 + 2) & RESPONSE == 0 => Kind::Query,
-        5353 => Kind::Response,
-        _ => Kind::Other,
+    match octet(0) >> 4 {
+        4 => octet(9) == IGMP,
+        6 => octet(6) == 0 && octet(40) == ICMPV6 && MLD.contains(&octet(48)),
+        _ => false,
     }
 }

@@ -1,25 +1,24 @@
-//! What runs in a host, each time in a fresh process: one measurement, printed as a line of nanoseconds and addresses.
+//! The measurements that run in a host, each in a process of its own. A probe prints one line with its numbers and the
+//! addresses that it found. The numbers are nanoseconds unless the probe says otherwise.
 //!
-//! `bench probe WORD …` is started by the agent of a host (see [`super::agent`]). The addresses are those that were
-//! found; where the figure is another number than a time, its word says so.
+//! The agent of a host starts `bench probe WORD …` (see [`super::agent`]).
 
-use super::packets::{Kind, Tap};
+use super::packets::{PacketType, Tap};
 use super::shared_object::{Names, SUCCESS};
 use super::stats::{Samples, nanoseconds};
 use super::{bare, confine};
+use crate::getaddrinfo;
 use crate::netif::index;
-use crate::scripted::{GROUP_V4, GROUP_V6};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use crate::sockets::{self, Transport};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ptr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
 
 type Addresses = BTreeSet<IpAddr>;
 
-/// What a probe prints: some numbers, and the addresses.
+/// The result of a probe: its numbers and the addresses.
 type Report = Result<(Vec<f64>, Addresses), String>;
 
 pub(super) fn main(words: &[String]) -> Result<(), String> {
@@ -30,9 +29,9 @@ pub(super) fn main(words: &[String]) -> Result<(), String> {
         ["thrice", file, service, name] => thrice(file, service, name),
         ["again", name, count] => again(name, number(count)?),
         ["threads", pattern, count] => threads(pattern, number(count)?, resolve),
-        ["threads-bare", pattern, count] => threads(pattern, number(count)?, ask_bare),
-        ["bare", name, asked] => bare_query(name, asked),
-        ["bare-wire", name, asked] => bare_wire(name, asked),
+        ["threads-bare", pattern, count] => threads(pattern, number(count)?, query_bare),
+        ["bare", name, questions] => bare_query(name, questions),
+        ["bare-wire", name, questions] => bare_wire(name, questions),
         ["wire", file, service, name] => wire(file, service, name),
         ["packets", name] => packets(name),
         ["load", file, service] => load(file, service),
@@ -48,14 +47,14 @@ pub(super) fn main(words: &[String]) -> Result<(), String> {
 }
 
 fn number(word: &str) -> Result<usize, String> {
-    word.parse().map_err(|_| format!("{word}: no number"))
+    word.parse().map_err(|_| format!("{word}: not a number"))
 }
 
 fn c_string(text: &str) -> Result<CString, String> {
-    CString::new(text).map_err(|_| format!("{text}: a NUL"))
+    CString::new(text).map_err(|_| format!("{text}: contains a NUL"))
 }
 
-/// The first `getaddrinfo` of a process, for both families.
+/// The first `getaddrinfo` of a process.
 fn lookup(name: &str) -> Report {
     let name = c_string(name)?;
     let start = Instant::now();
@@ -64,26 +63,26 @@ fn lookup(name: &str) -> Report {
     Ok((vec![nanoseconds(elapsed)], addresses))
 }
 
-/// The second one, right after.
+/// The second `getaddrinfo` of a process, right after the first.
 fn twice(name: &str) -> Report {
     getaddrinfo(&c_string(name)?);
     lookup(name)
 }
 
-/// The third one, and the module's own part of a fourth.
+/// The third `getaddrinfo` of a process, and then a direct call of the module.
 fn thrice(file: &str, service: &str, name: &str) -> Report {
     let own_name = c_string(name)?;
     getaddrinfo(&own_name);
     getaddrinfo(&own_name);
     let (mut numbers, addresses) = lookup(name)?;
-    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let mut module = Names::new(file, service).ok_or("a name contains a NUL")?.load()?.by_name4()?;
     let start = Instant::now();
     module.call(&own_name);
     numbers.push(nanoseconds(start.elapsed()));
     Ok((numbers, addresses))
 }
 
-/// The median of many more in the same process.
+/// The median of `count` more calls of `getaddrinfo` in one process.
 fn again(name: &str, count: usize) -> Report {
     let name = c_string(name)?;
     let addresses = getaddrinfo(&name);
@@ -96,49 +95,20 @@ fn again(name: &str, count: usize) -> Report {
 }
 
 fn getaddrinfo(name: &CStr) -> Addresses {
-    // SAFETY: a plain C struct, for which all zeros is a value.
-    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    let mut list = ptr::null_mut();
-    // SAFETY: the name ends in NUL, and the pointers are to values that outlive the call.
-    let failed = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
-    let mut addresses = Addresses::new();
-    if failed != 0 {
-        return addresses;
-    }
-    let mut next = list;
-    // SAFETY: each pointer is null or to an entry of the list, whose address is of the family that it says.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        addresses.extend(match entry.ai_family {
-            libc::AF_INET => {
-                // SAFETY: as above.
-                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in>() };
-                Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr))))
-            }
-            libc::AF_INET6 => {
-                // SAFETY: as above.
-                let address = unsafe { &*entry.ai_addr.cast::<libc::sockaddr_in6>() };
-                Some(IpAddr::V6(Ipv6Addr::from(address.sin6_addr.s6_addr)))
-            }
-            _ => None,
-        });
-        next = entry.ai_next;
-    }
-    // SAFETY: the list is getaddrinfo's, and not used any more.
-    unsafe { libc::freeaddrinfo(list) };
-    addresses
+    getaddrinfo::getaddrinfo(name, 0).addresses.into_iter().map(|(ip, _)| ip).collect()
 }
 
 fn resolve(name: &CStr) -> Addresses {
     getaddrinfo(name)
 }
 
-fn ask_bare(name: &CStr) -> Addresses {
-    let replies = bare::ask(&name.to_string_lossy(), bare::Asked::AsTheModule);
+fn query_bare(name: &CStr) -> Addresses {
+    let replies = bare::query(&name.to_string_lossy(), bare::Questions::AsTheModule);
     replies.map(|replies| replies.addresses.into_iter().collect()).unwrap_or_default()
 }
 
-/// One name a thread, all at once; the time until the last one is there. The second number is how many were answered.
+/// Looks up one name in each of `count` threads at the same time. The first number is the time until the last thread is
+/// done, the second how many lookups were answered.
 fn threads(pattern: &str, count: usize, find: fn(&CStr) -> Addresses) -> Report {
     let names = (0..count).map(|thread| c_string(&pattern.replace('#', &format!("{thread:02}"))));
     let names: Vec<CString> = names.collect::<Result<_, _>>()?;
@@ -151,7 +121,7 @@ fn threads(pattern: &str, count: usize, find: fn(&CStr) -> Addresses) -> Report 
         })
     };
     let threads: Vec<_> = names.into_iter().map(start).collect();
-    // Taken before the last one comes to the barrier: after it this thread may be the last to run.
+    // This thread may be the last to run after the barrier, so the clock is read before it.
     let start = Instant::now();
     barrier.wait();
     let found: Vec<Addresses> = threads.into_iter().map(|it| it.join().unwrap_or_default()).collect();
@@ -160,35 +130,35 @@ fn threads(pattern: &str, count: usize, find: fn(&CStr) -> Addresses) -> Report 
     Ok((vec![nanoseconds(elapsed), answered.into()], found.into_iter().flatten().collect()))
 }
 
-fn asked(word: &str) -> Result<bare::Asked, String> {
+fn questions(word: &str) -> Result<bare::Questions, String> {
     let known = bare::WORDS.iter().find(|(name, _)| *name == word);
-    known.map(|(_, asked)| *asked).ok_or_else(|| format!("{word}: not understood"))
+    known.map(|(_, questions)| *questions).ok_or_else(|| format!("{word}: not a set of questions"))
 }
 
 fn bare_query(name: &str, word: &str) -> Report {
-    let replies = bare::ask(name, asked(word)?)?;
+    let replies = bare::query(name, questions(word)?)?;
     Ok((vec![nanoseconds(replies.elapsed)], replies.addresses.into_iter().collect()))
 }
 
-/// From the first query on the wire, by the kernel's stamp, to the last reply in this process.
+/// From the kernel's time stamp of the first query to the arrival of the last reply in this process.
 fn bare_wire(name: &str, word: &str) -> Report {
     let tap = open_tap()?;
-    let replies = bare::ask(name, asked(word)?)?;
+    let replies = bare::query(name, questions(word)?)?;
     Ok((vec![since_first_query(&tap, replies.end)?], replies.addresses.into_iter().collect()))
 }
 
-/// From the first query on the wire, by the kernel's stamp, to the return of the module's function.
+/// From the kernel's time stamp of the first query to the return of the module's function.
 fn wire(file: &str, service: &str, name: &str) -> Report {
     let name = c_string(name)?;
-    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let mut module = Names::new(file, service).ok_or("a name contains a NUL")?.load()?.by_name4()?;
     let tap = open_tap()?;
     let (status, count) = module.call(&name);
     let end = SystemTime::now();
     if status != SUCCESS {
         return Err(format!("status {status}"));
     }
-    let stand_ins = (1..=u32::try_from(count).unwrap_or(0)).map(|number| IpAddr::V4(Ipv4Addr::from(number)));
-    Ok((vec![since_first_query(&tap, end)?], stand_ins.collect()))
+    let placeholders = (1..=u32::try_from(count).unwrap_or(0)).map(|number| IpAddr::V4(Ipv4Addr::from(number)));
+    Ok((vec![since_first_query(&tap, end)?], placeholders.collect()))
 }
 
 fn open_tap() -> Result<Tap, String> {
@@ -196,27 +166,28 @@ fn open_tap() -> Result<Tap, String> {
 }
 
 fn since_first_query(tap: &Tap, end: SystemTime) -> Result<f64, String> {
-    let first = tap.sent().into_iter().find(|packet| packet.kind == Kind::Query).ok_or("no query was seen")?;
-    end.duration_since(first.at).map(nanoseconds).map_err(|_| "the clock went back".into())
+    let first =
+        tap.sent().into_iter().find(|packet| packet.packet_type == PacketType::Query).ok_or("no query was captured")?;
+    end.duration_since(first.at).map(nanoseconds).map_err(|_| "the clock was set back".into())
 }
 
-/// How many queries and how many membership reports leave the host for one lookup, and how long after the first query
-/// the last one left. Reports are repeated, and leaving the groups makes more: all within two seconds count.
+/// The number of queries and of membership reports that one lookup sends, and the time from the first query to the
+/// last. Reports are repeated, and leaving the groups sends more, so packets count for two seconds.
 fn packets(name: &str) -> Report {
     let tap = open_tap()?;
     let addresses = getaddrinfo(&c_string(name)?);
     std::thread::sleep(Duration::from_secs(2));
     let sent = tap.sent();
-    let times = |kind| sent.iter().filter(move |packet| packet.kind == kind).map(|packet| packet.at);
-    let count = |kind| u32::try_from(times(kind).count()).unwrap_or(0);
-    let span = times(Kind::Query).min().zip(times(Kind::Query).max());
+    let times = |wanted| sent.iter().filter(move |packet| packet.packet_type == wanted).map(|packet| packet.at);
+    let count = |wanted| u32::try_from(times(wanted).count()).unwrap_or(0);
+    let span = times(PacketType::Query).min().zip(times(PacketType::Query).max());
     let span = span.and_then(|(first, last)| last.duration_since(first).ok()).unwrap_or_default();
-    Ok((vec![count(Kind::Query).into(), count(Kind::Membership).into(), nanoseconds(span)], addresses))
+    Ok((vec![count(PacketType::Query).into(), count(PacketType::Membership).into(), nanoseconds(span)], addresses))
 }
 
-/// `dlopen` and what glibc looks up at once.
+/// `dlopen`, and `dlsym` for the functions that glibc looks up at once.
 fn load(file: &str, service: &str) -> Report {
-    let names = Names::new(file, service).ok_or("a NUL")?;
+    let names = Names::new(file, service).ok_or("a name contains a NUL")?;
     let start = Instant::now();
     let module = names.load();
     let elapsed = start.elapsed();
@@ -224,11 +195,11 @@ fn load(file: &str, service: &str) -> Report {
     Ok((vec![nanoseconds(elapsed)], Addresses::new()))
 }
 
-/// The median time of a call of the module's function, of groups of a hundred that follow a first one.
+/// The median time of a call of the module's function after a first one, measured in groups of a hundred calls.
 fn calls(file: &str, service: &str, name: &str, count: usize) -> Report {
     const GROUP: u32 = 100;
     let name = c_string(name)?;
-    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let mut module = Names::new(file, service).ok_or("a name contains a NUL")?.load()?.by_name4()?;
     let first = module.call(&name);
     let groups = (0..count).map(|_| {
         let start = Instant::now();
@@ -237,15 +208,16 @@ fn calls(file: &str, service: &str, name: &str, count: usize) -> Report {
     });
     let (times, same): (Vec<f64>, Vec<bool>) = groups.unzip();
     if same.contains(&false) {
-        return Err(format!("not always the same answer as at first: {first:?}"));
+        return Err(format!("a call returned something else than the first: {first:?}"));
     }
     Ok((vec![Samples::of_values(times).median()], Addresses::new()))
 }
 
-/// One more call in a process that the kernel ends at a system call that is not allowed (any more).
+/// A second call of the module's function, at which the kernel kills the process if it makes a forbidden system call.
+/// The number is 1 if the result is that of the first call.
 fn confined(file: &str, service: &str, name: &str, what: &str) -> Report {
     let name = c_string(name)?;
-    let mut module = Names::new(file, service).ok_or("a NUL")?.load()?.by_name4()?;
+    let mut module = Names::new(file, service).ok_or("a name contains a NUL")?.load()?.by_name4()?;
     let first = module.call(&name);
     match what {
         "no-network" => confine::without_network(),
@@ -256,17 +228,12 @@ fn confined(file: &str, service: &str, name: &str, what: &str) -> Report {
     Ok((vec![f64::from(u8::from(same))], Addresses::new()))
 }
 
-/// Is a member of the groups until it is killed, as a daemon on the host would be.
+/// Stays a member of the groups until it is killed, as a daemon on the host would.
 fn member() -> Report {
     let interface = index("eth0").ok_or("no eth0")?;
-    let join = || -> std::io::Result<[Socket; 2]> {
-        let v4 = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-        v4.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface))?;
-        let v6 = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
-        v6.join_multicast_v6(&GROUP_V6, interface)?;
-        Ok([v4, v6])
-    };
-    let _joined = join().map_err(|why| format!("join: {why}"))?;
+    let join = |transport| sockets::member(transport, interface);
+    let sockets = Transport::BOTH.into_iter().map(join).collect::<Result<Vec<_>, _>>();
+    let _sockets = sockets.map_err(|why| format!("join: {why}"))?;
     println!("ready");
     std::thread::sleep(Duration::from_secs(600));
     Ok((Vec::new(), Addresses::new()))

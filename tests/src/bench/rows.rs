@@ -1,36 +1,41 @@
-//! What is measured, row by row, each with its target.
+//! The rows of the table: what is measured, and the targets.
 
-use super::clients::{Found, Kind, peer_module};
+use super::clients::{Backend, Found, peer_module};
 use super::measure::{Bench, Change, Lookup, MANY, Responder};
 use super::stats::{Samples, show};
 use super::table::{Row, ratio};
 use crate::module;
 use std::time::Duration;
 
-/// What the table does not say by itself.
+/// The notes under the table.
 pub(super) const NOTES: &str = "\
-Medians over fresh processes (tenth to ninetieth percentile); in brackets the number of addresses found; × is ours \
-divided by that figure. The peers' daemons had not heard of the name before, unless the row says otherwise: \
-avahi-daemon was restarted before every lookup, systemd-resolved's cache flushed. Lookups are 1.3 s apart then (zeroconf: 2.3 s), because \
-responders do not multicast the same within a second. All share the processors: so only the responder of the row runs, and \
-while one client is measured, the other clients' daemons are kept from hearing its queries.
+Medians over separate processes (10th to 90th percentile), and in brackets the number of addresses found. × is the \
+time of this module divided by that of the column. Unless the row says otherwise, the caches of the peers' daemons \
+were empty: before every lookup avahi-daemon was restarted and the cache of systemd-resolved was flushed. These \
+lookups are 1.3 s apart (zeroconf: 2.3 s), because responders do not multicast a record twice within a second. All \
+programs share the processors, so only the responder of the row runs, and while one client is measured, the daemons of \
+the others do not receive its queries.
 
-- *First lookup*: the time of `getaddrinfo(AF_UNSPEC)` in a process that did nothing before; loading the module is in it. \
-The bare query is one packet for A and one for AAAA from sockets that were open already, until both replies are there.
-- *The querier's own part*: from the first query on the wire, by the kernel's stamp on a packet socket of the client, to \
-the return of `gethostbyname4_r`, called directly; sockets are open by then, but their closing is in it. The bare query \
-is stamped in the same way.
-- *Again*: the median of many calls in one process, the peers' by their daemons' caches. *Glibc itself*: the same calls with \
-a module in our place that has its answer at once (`tests/guests/instant.c`): the configuration files are looked at and \
-`/etc/hosts` is read at every call, and addresses are put in order by a socket for each. No module can be faster.
-- *64 threads, 64 bare queries*: each thread opens two sockets, sends the module's three packets and waits for two \
-replies. That and glibc's own part are what the threads, the responder and the kernel take with any module.
-- *No network system call*, *no system call*: one more call under a seccomp filter that ends the process at any.
-- Lookups that take longer than 0.7 s were made side by side, 50 ms apart; all others one after the other in turn.";
+- *First lookup*: the time of the first `getaddrinfo(AF_UNSPEC)` of a process, including the loading of the module. \
+The bare query is one packet for A and one for AAAA from sockets that are already open, until both replies have \
+arrived.
+- *The querier's own part*: from the kernel's time stamp of the first query, on a packet socket of the client, to the \
+return of `gethostbyname4_r`, which is called directly. This includes closing the sockets, but not opening them. The \
+bare query is measured in the same way.
+- *Again*: the median of many calls in one process, which the peers answer from the caches of their daemons. *Glibc \
+itself*: the same calls with a module that returns a fixed answer at once (`tests/guests/instant.c`). In every call \
+glibc checks its configuration files, reads `/etc/hosts`, and opens a socket for each address to sort the addresses. \
+No module can be faster.
+- *64 threads, 64 bare queries*: each thread opens two sockets, sends the three packets of the module and waits for \
+two replies. The threads, the responder and the kernel need this time and that of glibc itself with any module.
+- *No network system call*, *no system call*: one more call under a seccomp filter that kills the process at any such \
+call.
+- Lookups that take longer than 0.7 s ran concurrently, started 50 ms apart. All others ran one after the other, in \
+turn.";
 
 const MISSING: &str = "nobody-#.local";
 
-/// Measures all rows that are wanted, and prints each when it is there.
+/// Measures the selected rows and prints each when it is done.
 pub(super) fn all(bench: &mut Bench) -> Result<(), String> {
     let dual = first_lookups(bench)?;
     single_family(bench, &dual)?;
@@ -46,17 +51,17 @@ pub(super) fn all(bench: &mut Bench) -> Result<(), String> {
 }
 
 fn first<'a>(words: &'a [&'a str], bare: Option<&'a [&'a str]>) -> Lookup<'a> {
-    Lookup { words, bare, cold: true, by: &Kind::ALL }
+    Lookup { words, bare, cold: true, by: &Backend::ALL }
 }
 
-/// The figures that later rows are compared with; not there if the row was not wanted.
+/// The results with which later rows are compared. None if the row was not selected.
 struct Dual {
     zeroconf: Option<Samples>,
 }
 
 fn first_lookups(bench: &mut Bench) -> Result<Dual, String> {
     let mut dual = Dual { zeroconf: None };
-    for (responder, name, asked, serving) in [
+    for (responder, name, questions, serving) in [
         ("Avahi", "avahi.local", "both", Responder::Avahi),
         ("zeroconf", "zeroconf.local", "both", Responder::Zeroconf),
         ("systemd-resolved", "resolved.local", "each", Responder::Resolved),
@@ -64,7 +69,7 @@ fn first_lookups(bench: &mut Bench) -> Result<Dual, String> {
         let row = format!("first lookup, dual stack, {responder}");
         if bench.wants(&row) {
             bench.serve(serving)?;
-            let cells = bench.measure(first(&["lookup", name], Some(&["bare", name, asked])), bench.count(20))?;
+            let cells = bench.measure(first(&["lookup", name], Some(&["bare", name, questions])), bench.count(20))?;
             let [ours, _, resolve, _] = &cells;
             let met = ours.median() <= resolve.median();
             bench.add(&Row::of_times(&row, "at most nss-resolve's, all addresses", Some(met), &cells));
@@ -76,7 +81,7 @@ fn first_lookups(bench: &mut Bench) -> Result<Dual, String> {
         let row = format!("the querier's own part, {responder}");
         if bench.wants(&row) {
             bench.serve(serving)?;
-            let cells = own_part(bench, name, asked)?;
+            let cells = own_part(bench, name, questions)?;
             let [ours, _, _, bare] = &cells;
             let met = ours.median() <= 1.5 * bare.median();
             bench.add(&Row::of_times(&row, "at most 1.5 times the bare query", Some(met), &cells));
@@ -92,11 +97,11 @@ fn first_lookups(bench: &mut Bench) -> Result<Dual, String> {
     Ok(dual)
 }
 
-fn own_part(bench: &Bench, name: &str, asked: &str) -> Result<[Samples; 4], String> {
+fn own_part(bench: &Bench, name: &str, questions: &str) -> Result<[Samples; 4], String> {
     let file = module::file_name("mdns_minimal");
     let wire = ["wire", &file, "mdns_minimal", name];
-    let bare = ["bare-wire", name, asked];
-    let lookup = Lookup { words: &wire, bare: Some(&bare), cold: false, by: &[Kind::Ours] };
+    let bare = ["bare-wire", name, questions];
+    let lookup = Lookup { words: &wire, bare: Some(&bare), cold: false, by: &[Backend::Ours] };
     bench.measure(lookup, bench.count(100))
 }
 
@@ -150,19 +155,19 @@ fn missing(bench: &mut Bench) -> Result<(), String> {
         let cells = bench.measure(lookup, bench.count(20))?;
         let cells = with_instant(bench, cells, lookup.words)?;
         let mut row = of_glibc(at_most(row, 50e3, &cells), &cells);
-        row.cells[0] += &after_that(bench)?;
+        row.cells[0] += &third_lookup(bench)?;
         bench.add(&row);
     }
     Ok(())
 }
 
-/// What remains once the second call has warmed the processor's caches after two seconds of sleep.
-fn after_that(bench: &Bench) -> Result<String, String> {
+/// A third lookup: the second one runs with cold processor caches, because the first one slept for two seconds.
+fn third_lookup(bench: &Bench) -> Result<String, String> {
     let file = module::file_name("mdns_minimal");
     let found: Vec<Found> = (0..bench.count(5))
         .map(|number| {
             let name = MISSING.replace('#', &format!("warm{number}"));
-            bench.client(Kind::Ours).probe(&["thrice", &file, "mdns_minimal", &name])
+            bench.client(Backend::Ours).probe(&["thrice", &file, "mdns_minimal", &name])
         })
         .collect::<Result<_, _>>()?;
     let [third, own] = [0, 1].map(|which| median_of(&found, which));
@@ -175,7 +180,8 @@ fn median_of(found: &[Found], which: usize) -> f64 {
     Samples::of_values(found.iter().map(of_one)).median()
 }
 
-/// A stateful firewall as distributions set it up: what was asked for may come in, and multicast DNS; the rest is dropped.
+/// A stateful firewall as distributions configure it: replies and multicast DNS are accepted, everything else is
+/// dropped.
 const FIREWALL: &str = "table inet firewall {
     chain input {
         type filter hook input priority 0; policy drop;
@@ -197,8 +203,9 @@ fn firewall(bench: &mut Bench) -> Result<(), String> {
         if bench.wants(&row) {
             bench.serve(serving)?;
             let count = bench.count(20);
-            // The peers' daemons use port 5353, so that it makes no difference to them: once is enough.
-            let by = if responder == "Avahi" { &Kind::ALL[..] } else { &Kind::ALL[..1] };
+            // The firewall does not affect the peers' daemons, which use port 5353: they are measured with one
+            // responder.
+            let by = if responder == "Avahi" { &Backend::ALL[..] } else { &Backend::ALL[..1] };
             let lookup = Lookup { words: &["lookup", name], bare: None, cold: true, by };
             let cells = bench.behind(FIREWALL, || bench.measure(lookup, count))?;
             bench.add(&at_most(&row, 300e6, &cells));
@@ -210,12 +217,12 @@ fn firewall(bench: &mut Bench) -> Result<(), String> {
     Ok(())
 }
 
-/// The rows of before; the peers' where it makes a difference to them.
+/// The lookups of earlier rows without a DNS server; those of the peers where that affects them.
 fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
-    fn of<'a>(words: &'a [&'a str], by: &'a [Kind]) -> Lookup<'a> {
+    fn of<'a>(words: &'a [&'a str], by: &'a [Backend]) -> Lookup<'a> {
         Lookup { words, bare: None, cold: true, by }
     }
-    let peers = &Kind::ALL[1..];
+    let peers = &Backend::ALL[1..];
     let rows = [
         ("dual stack, Avahi", Responder::Avahi, of(&["lookup", "avahi.local"], peers)),
         ("dual stack, zeroconf", Responder::Zeroconf, of(&["lookup", "zeroconf.local"], &[])),
@@ -232,9 +239,9 @@ fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
         }
         bench.serve(serving)?;
         let count = bench.count(20);
-        let [reachable, unreachable] = bench.ours_in_turn(lookup, count, Change::WithoutDns)?;
+        let [reachable, unreachable] = bench.compare_change(lookup, count, Change::WithoutDns)?;
         let mut cells = bench.without_dns(|| bench.measure(lookup, count))?;
-        // Unchanged but for noise.
+        // 10 % is noise.
         let met = unreachable.median() <= 1.1 * reachable.median();
         let target = format!("unchanged ({} in turn with this)", show(reachable.median()));
         cells[0] = unreachable;
@@ -243,10 +250,10 @@ fn unreachable_dns(bench: &mut Bench) -> Result<(), String> {
     let row = "DNS server unreachable: behind a stateful firewall, dual stack, Avahi";
     if bench.wants(row) {
         bench.serve(Responder::Avahi)?;
-        let lookup = Lookup { words: &["lookup", "avahi.local"], bare: None, cold: false, by: &[Kind::Ours] };
+        let lookup = Lookup { words: &["lookup", "avahi.local"], bare: None, cold: false, by: &[Backend::Ours] };
         let count = bench.count(20);
         let [reachable, unreachable] =
-            bench.behind(FIREWALL, || bench.ours_in_turn(lookup, count, Change::WithoutDns))?;
+            bench.behind(FIREWALL, || bench.compare_change(lookup, count, Change::WithoutDns))?;
         let met = unreachable.median() <= 1.1 * reachable.median();
         let target = format!("unchanged ({} in turn with this)", show(reachable.median()));
         let cells = [unreachable, Samples::default(), Samples::default(), Samples::default()];
@@ -271,16 +278,16 @@ fn again(bench: &mut Bench) -> Result<(), String> {
     Ok(())
 }
 
-/// The same in turn with a module in our place that has its answer at once: the limit for any module, where glibc does the
-/// rest. It stands in the column of the bare query.
+/// Measures the lookup in turn with a module that returns a fixed answer at once. That is the lower bound for any
+/// module, and goes into the column of the bare query.
 fn with_instant(bench: &Bench, cells: [Samples; 4], words: &[&str]) -> Result<[Samples; 4], String> {
-    let lookup = Lookup { words, bare: None, cold: false, by: &[Kind::Ours] };
-    let [ours, instant] = bench.ours_in_turn(lookup, bench.count(20), Change::InstantModule)?;
+    let lookup = Lookup { words, bare: None, cold: false, by: &[Backend::Ours] };
+    let [ours, instant] = bench.compare_change(lookup, bench.count(20), Change::InstantModule)?;
     let [_, mdns, resolve, _] = cells;
     Ok([ours, mdns, resolve, instant])
 }
 
-/// Says so, and what remains for the module.
+/// Labels the column of the bare query as glibc's own time, and adds what the module takes beyond it.
 fn of_glibc(mut row: Row, cells: &[Samples; 4]) -> Row {
     let [ours, .., instant] = cells;
     row.cells[3] = format!("glibc itself: {}", row.cells[3]);
@@ -290,7 +297,7 @@ fn of_glibc(mut row: Row, cells: &[Samples; 4]) -> Row {
     row
 }
 
-/// Direct calls of the module, with no glibc around them.
+/// Direct calls of the module, without glibc.
 fn module_alone(bench: &mut Bench) -> Result<(), String> {
     let (file, service) = (module::file_name("mdns_minimal"), "mdns_minimal");
     let row = "the module's own part of a cached hit";
@@ -298,7 +305,7 @@ fn module_alone(bench: &mut Bench) -> Result<(), String> {
         bench.serve(Responder::Avahi)?;
         let words = ["calls", &file, service, "avahi.local", "50"];
         let cells =
-            bench.measure(Lookup { words: &words, bare: None, cold: false, by: &[Kind::Ours] }, bench.count(20))?;
+            bench.measure(Lookup { words: &words, bare: None, cold: false, by: &[Backend::Ours] }, bench.count(20))?;
         let silent = is_confined(bench, &["confined", &file, service, "avahi.local", "no-network"]);
         let met = cells[0].median() <= 2e3 && silent;
         let target = "at most 2 µs, no network system call";
@@ -321,7 +328,7 @@ fn module_alone(bench: &mut Bench) -> Result<(), String> {
 }
 
 fn is_confined(bench: &Bench, words: &[&str]) -> bool {
-    bench.client(Kind::Ours).probe(words).is_ok_and(|found| found.numbers == [1.0])
+    bench.client(Backend::Ours).probe(words).is_ok_and(|found| found.numbers == [1.0])
 }
 
 fn with_remark(mut row: Row, silent: bool, what: &str) -> Row {
@@ -329,7 +336,7 @@ fn with_remark(mut row: Row, silent: bool, what: &str) -> Row {
     row
 }
 
-/// Two files in turn, each time in a fresh process of the same host.
+/// Probes two module files in turn, in separate processes of the same host.
 fn in_turn<'a>(
     bench: &Bench,
     count: usize,
@@ -341,7 +348,7 @@ fn in_turn<'a>(
         for (samples, file) in samples.iter_mut().zip(files) {
             let words = words(file);
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            samples.push(bench.client(Kind::Ours).probe(&words)?.sample());
+            samples.push(bench.client(Backend::Ours).probe(&words)?.sample());
         }
     }
     Ok(samples.each_ref().map(|samples| Samples::of(samples)))
@@ -360,9 +367,9 @@ fn loss(bench: &mut Bench) -> Result<(), String> {
             }}"
         );
         bench.serve(Responder::Avahi)?;
-        let all = bench.client(Kind::Ours).probe(&["bare", "avahi.local", "both"])?.addresses;
+        let all = bench.client(Backend::Ours).probe(&["bare", "avahi.local", "both"])?.addresses;
         let (count, limit) = (bench.count(200), Duration::from_secs(if bench.count(200) < 200 { 10 } else { 20 }));
-        let found = bench.behind(&ruleset, || bench.repeat(&["lookup", "avahi.local"], count, &Kind::ALL, limit))?;
+        let found = bench.behind(&ruleset, || bench.repeat(&["lookup", "avahi.local"], count, &Backend::ALL, limit))?;
         let met = percent_with(&found[0], 1) >= wanted;
         let [ours, mdns, resolve] = found.each_ref().map(|found| {
             let median = Samples::of_values(found.iter().map(|found| found.sample().nanoseconds)).median();
@@ -375,7 +382,7 @@ fn loss(bench: &mut Bench) -> Result<(), String> {
     Ok(())
 }
 
-/// How many found at least so many addresses.
+/// The percentage of probes that found at least `addresses` addresses.
 #[allow(clippy::cast_precision_loss)]
 fn percent_with(found: &[Found], addresses: usize) -> f64 {
     let with = found.iter().filter(|found| found.addresses >= addresses).count();
@@ -393,10 +400,10 @@ fn packets(bench: &mut Bench) -> Result<(), String> {
         bench.serve(Responder::Avahi)?;
         let mut members = Vec::new();
         if has_member {
-            members.push(bench.client(Kind::Ours).probe_daemon("member")?);
+            members.push(bench.client(Backend::Ours).probe_daemon("member")?);
             std::thread::sleep(Duration::from_secs(2));
         }
-        let by = if has_member { &Kind::ALL[..1] } else { &Kind::ALL };
+        let by = if has_member { &Backend::ALL[..1] } else { &Backend::ALL };
         let found = bench.repeat(&["packets", "avahi.local"], 3, by, Duration::from_secs(60))?;
         let show_cell = |found: &Vec<Found>| {
             let [queries, reports, span] = [0, 1, 2].map(|which| median_of(found, which));
@@ -412,22 +419,22 @@ fn packets(bench: &mut Bench) -> Result<(), String> {
 }
 
 fn many_threads(bench: &mut Bench) -> Result<(), String> {
-    /// This responder answers as often as it is asked.
+    /// The scripted responder answers every query, however soon it follows the last one.
     const PAUSE: Duration = Duration::from_millis(200);
     let row = "64 threads, 64 names, one process";
     if !bench.wants(row) {
         return Ok(());
     }
     bench.serve(Responder::Many)?;
-    let ours = bench.client(Kind::Ours);
+    let ours = bench.client(Backend::Ours);
     let mut all: [Vec<Found>; 3] = Default::default();
     let (mut single, mut bare, mut glibc) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.count(20) {
-        for (kind, found) in Kind::ALL.into_iter().zip(&mut all) {
-            bench.client(kind).forget(PAUSE)?;
-            found.push(bench.alone(kind, || bench.client(kind).probe(&["threads", MANY, "64"]))?);
+        for (backend, found) in Backend::ALL.into_iter().zip(&mut all) {
+            bench.client(backend).clear_cache(PAUSE)?;
+            found.push(bench.alone(backend, || bench.client(backend).probe(&["threads", MANY, "64"]))?);
         }
-        bench.alone(Kind::Ours, || {
+        bench.alone(Backend::Ours, || {
             single.push(ours.probe(&["threads", MANY, "1"])?.sample());
             bare.push(ours.probe(&["threads-bare", MANY, "64"])?.sample());
             glibc.push(bench.with_instant_module(|| ours.probe(&["threads", MANY, "64"]))?.sample());
@@ -469,7 +476,7 @@ fn load(bench: &mut Bench) -> Result<(), String> {
     }
     let row = "load: whole `getent hosts localhost`, module passed through";
     if bench.wants(row) {
-        let with_us = [bench.client(Kind::Ours), bench.client(Kind::Mdns)];
+        let with_us = [bench.client(Backend::Ours), bench.client(Backend::NssMdns)];
         with_us.iter().try_for_each(|client| client.host.use_services("mdns4_minimal files"))?;
         let mut samples = [Vec::new(), Vec::new()];
         for _ in 0..bench.count(500) {

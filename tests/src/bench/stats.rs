@@ -1,19 +1,19 @@
-//! What was measured, as medians with their spread.
+//! Medians and percentiles of the measured values.
 
 use std::time::Duration;
 
-/// One measured value, in nanoseconds, and how many addresses were found meanwhile.
+/// A measured time, in nanoseconds, and how many addresses the lookup found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     pub(super) nanoseconds: f64,
     pub(super) addresses: usize,
 }
 
-/// The samples of one cell of the table, in ascending order.
+/// The samples of a cell of the table, in ascending order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Samples {
     sorted: Vec<f64>,
-    /// The most and the fewest addresses that a sample found.
+    /// The minimum and maximum number of addresses of a sample.
     pub(super) addresses: Option<(usize, usize)>,
 }
 
@@ -39,7 +39,7 @@ impl Samples {
         self.quantile(0.5)
     }
 
-    /// The value that this part of the samples does not exceed.
+    /// The quantile for this part, from 0 to 1, interpolated between samples.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub(super) fn quantile(&self, part: f64) -> f64 {
         let last = self.sorted.len().saturating_sub(1) as f64;
@@ -48,7 +48,7 @@ impl Samples {
         at(below) + (at(above) - at(below)) * (last * part - below)
     }
 
-    /// `3.1 ms (2.9–3.6)`: the median, and in parentheses the tenth and the ninetieth percentile.
+    /// `3.1 ms (2.9–3.6)`: the median, and in parentheses the 10th and 90th percentile.
     pub(super) fn show(&self) -> String {
         if self.is_empty() {
             return String::new();
@@ -60,7 +60,7 @@ impl Samples {
     }
 }
 
-/// A duration with three digits that matter: `3.12 ms`.
+/// A duration with three significant digits: `3.12 ms`.
 pub(super) fn show(nanoseconds: f64) -> String {
     let (unit, name) = unit(nanoseconds);
     format!("{} {name}", significant(nanoseconds / unit))
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_lie_between_the_samples() {
+    fn quantiles_are_interpolated() {
         let samples = Samples::of_values([4.0, 1.0, 3.0, 2.0]);
         assert_eq!([0.0, 0.5, 1.0].map(|part| samples.quantile(part)), [1.0, 2.5, 4.0]);
         assert_eq!(Samples::of_values([7.0]).median(), 7.0);

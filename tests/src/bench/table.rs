@@ -1,4 +1,4 @@
-//! The Markdown table.
+//! The table in Markdown.
 
 use super::stats::Samples;
 
@@ -6,18 +6,18 @@ use super::stats::Samples;
 pub(super) const COLUMNS: [&str; 4] =
     ["this module", "nss-mdns + avahi-daemon", "nss-resolve + systemd-resolved", "bare query"];
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) target: String,
-    /// Whether the target was met; none where there is none.
+    /// Whether the target was met. None if there is no target.
     pub(super) met: Option<bool>,
     pub(super) cells: [String; 4],
 }
 
 impl Row {
-    /// A row of times; behind each of the others' stands ours divided by it.
+    /// A row of times. Each of the others is followed by the ratio of our time to it.
     pub(super) fn of_times(name: &str, target: &str, met: Option<bool>, cells: &[Samples; 4]) -> Row {
         let [ours, others @ ..] = cells;
         let other = |samples: &Samples| match samples.is_empty() {
@@ -39,21 +39,21 @@ impl Row {
     }
 }
 
-/// The two lines above all rows.
+/// The header of the table.
 pub(super) fn head() -> String {
     format!("| what | {} | target | met |\n|---|---|---|---|---|---|---|", COLUMNS.join(" | "))
 }
 
 fn cell(samples: &Samples) -> String {
     let addresses = match samples.addresses {
-        Some((least, most)) if most > 0 && least == most => format!(" [{most}]"),
-        Some((least, most)) if most > 0 => format!(" [{least}–{most}]"),
+        Some((min, max)) if max > 0 && min == max => format!(" [{max}]"),
+        Some((min, max)) if max > 0 => format!(" [{min}–{max}]"),
         _ => String::new(),
     };
     samples.show() + &addresses
 }
 
-/// A ratio with as many digits as matter.
+/// A ratio, rounded.
 pub(super) fn ratio(ratio: f64) -> String {
     match ratio {
         r if r >= 10.0 => format!("×{r:.0}"),

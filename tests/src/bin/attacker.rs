@@ -3,11 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::attacks::program::main(std::env::args().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("attacker: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("attacker", tests::attacks::program::main(std::env::args().skip(1)))
 }

@@ -1,13 +1,7 @@
-//! Measures the module beside its peers; started by `tests/bench`. See [`tests::bench`].
+//! Measures the module and its peers. `tests/bench` starts it; see [`tests::bench`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::bench::main(std::env::args().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("bench: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("bench", tests::bench::main(std::env::args().skip(1)))
 }

@@ -3,11 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::helpers::main(std::env::args().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("lan_helper: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("lan_helper", tests::helpers::main(std::env::args().skip(1)))
 }

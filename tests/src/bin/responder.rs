@@ -1,13 +1,7 @@
-//! A multicast DNS responder with a settable shape; see [`tests::scripted`].
+//! A multicast DNS responder with configurable behaviour; see [`tests::scripted`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match tests::scripted::main(std::env::args().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("responder: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("responder", tests::scripted::main(std::env::args().skip(1)))
 }

@@ -1,15 +1,14 @@
-//! Shows the module at work without installing it: what `./install.sh --try` runs.
+//! Demonstrates the module without an installation. `./install.sh --try` runs it.
 //!
-//! Makes a private LAN of two hosts in namespaces, one with a responder named `printer.local`, the other
-//! with the module, and runs the real getent and ping there. Nothing of it remains.
+//! It sets up a private LAN in namespaces, with a responder for `printer.local` on one host and the module on the
+//! other, and runs the real getent and ping there. Nothing of it remains.
 
 use std::process::ExitCode;
-use std::time::Duration;
 use tests::lan::{Families, Host, Network, need_client_programs};
 use tests::run::Daemon;
 use tests::{module, responders, scripted};
 
-/// The responder is this same program, started with this word.
+/// With this argument, this program is the responder.
 const RESPONDER: &str = "responder";
 
 fn main() -> ExitCode {
@@ -17,28 +16,22 @@ fn main() -> ExitCode {
     let result = match arguments.next().as_deref() {
         None => show(),
         Some(RESPONDER) => scripted::main(arguments),
-        Some(_) => Err("takes no arguments".into()),
+        Some(_) => Err("this program takes no arguments".into()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("try_it: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    tests::exit_code("try_it", result)
 }
 
 fn show() -> Result<(), String> {
     need_client_programs()?;
     module::path()?;
-    println!("Making a private LAN: a client with the module, and a host that answers to printer.local ...");
+    println!("Setting up a private LAN: a client with the module, and a host that answers for printer.local ...");
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
     let _responder = start_responder(&printer)?;
     let client = network.client("client", &[&lan])?;
     let worked = ["getent ahosts printer.local", "ping -c1 printer.local"].map(|line| show_command(&client, line));
-    println!("\nThe LAN is gone again; nothing was installed.");
+    println!("\nThe LAN has been removed. Nothing was installed.");
     if worked == [true, true] { Ok(()) } else { Err("printer.local did not resolve".into()) }
 }
 
@@ -46,12 +39,10 @@ fn start_responder(printer: &Host) -> Result<Daemon, String> {
     let own = std::env::current_exe().map_err(|why| why.to_string())?;
     let mut command = printer.command(own);
     command.args([RESPONDER, "--name", "printer.local"]).args(responders::addresses(printer));
-    let daemon = printer.daemon(RESPONDER, command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    printer.ready_daemon(RESPONDER, command)
 }
 
-/// Prints a command as at a prompt, then what it prints, and whether it succeeded.
+/// Runs a command, and prints it as at a prompt, with its output. Returns whether it succeeded.
 fn show_command(client: &Host, line: &str) -> bool {
     println!("\n$ {line}");
     let outcome = client.run(&line.split(' ').collect::<Vec<_>>());

@@ -1,42 +1,39 @@
-//! Host processes that treat the module badly: C programs under `tests/guests`, compiled here and run in a host.
+//! Host processes that stress the module: the C programs in `tests/guests`, which are compiled here and run in a host.
 //!
-//! C, because that is what glibc's callers are: they cancel threads, jump out of signal handlers and fork when they like.
+//! They are in C because glibc's callers are: they cancel threads, jump out of signal handlers and fork at any time.
 
-pub mod crowd;
+pub mod wildcard;
 
 use crate::helpers::binary;
 use crate::lan::{Families, Host, Network};
-use crate::module::{file_name, target, workspace};
+use crate::module::{self, cargo, file_name, target, workspace};
 use crate::run::{Daemon, Outcome, run};
-use crate::sandbox::unique;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long a compiler, or a program that is told nothing else, may take.
+/// How long a program or rustc may run before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a program is compiled to.
+/// What a C source is compiled to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A program.
     Program,
-    /// A program that has glibc inside.
+    /// A program that is statically linked with glibc.
     Static,
     /// A library for `LD_PRELOAD`.
     Preload,
-    /// A program that has ThreadSanitizer's runtime inside, for a module that is built to report to it. What the program
-    /// itself does is not watched.
+    /// A program that contains the runtime of ThreadSanitizer, for a module that is instrumented for it. The program
+    /// itself is not instrumented.
     ThreadSanitizer,
 }
 
 /// Compiles `tests/guests/<name>.c`.
 ///
 /// # Errors
-/// What the compiler said.
+/// The compiler's messages.
 pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
-    let folder = target().join("guests");
-    std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let source = workspace().join("tests/guests").join(name).with_extension("c");
     let ending = match kind {
         Kind::Program => "",
@@ -44,44 +41,44 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         Kind::Preload => ".so",
         Kind::ThreadSanitizer => ".threads",
     };
-    let path = folder.join(format!("{name}{ending}"));
-    let unfinished = folder.join(format!("{name}{ending}.{}.{}", std::process::id(), unique()));
-    let mut command = Command::new("cc");
-    command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
-    command.arg("-o").arg(&unfinished);
-    match kind {
-        // What a program defines takes the place of glibc's, in the module as well. What it calls is looked for when it
-        // starts, not on the stack that is measured.
-        Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
-        // The linker warns that the program still needs the shared libraries at run time: that is the point.
-        Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
-        Kind::Preload => command.args(["-shared", "-fPIC"]),
-        Kind::ThreadSanitizer => {
-            command.args(["-rdynamic", "-Wl,--whole-archive"]).arg(thread_sanitizer()?);
-            command.args(["-Wl,--no-whole-archive", "-lm", "-ldl", "-lrt"])
-        }
-    };
-    let outcome = run(command, LIMIT)?;
-    if !outcome.success() {
-        return Err(format!("{} does not compile: {}", source.display(), outcome.stderr));
-    }
-    std::fs::rename(&unfinished, &path).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(path)
+    let runtime = if kind == Kind::ThreadSanitizer { Some(thread_sanitizer()?) } else { None };
+    let program = target().join("guests").join(format!("{name}{ending}"));
+    module::compile(&program, |output| {
+        let mut command = Command::new("cc");
+        command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
+        command.arg("-o").arg(output);
+        match kind {
+            // -rdynamic: functions that a program defines replace those of glibc, for the module as well. -z now:
+            // symbols are resolved at the start, not on the stack that is measured.
+            Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
+            // The linker warns that the program needs glibc's shared libraries at run time, which is what this tests.
+            Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
+            Kind::Preload => command.args(["-shared", "-fPIC"]),
+            Kind::ThreadSanitizer => command.args(["-rdynamic", "-Wl,--whole-archive"]).args(&runtime).args([
+                "-Wl,--no-whole-archive",
+                "-lm",
+                "-ldl",
+                "-lrt",
+            ]),
+        };
+        command
+    })?;
+    Ok(program)
 }
 
-/// The runtime of ThreadSanitizer that comes with the compiler.
+/// The runtime of ThreadSanitizer that is part of the Rust toolchain.
 fn thread_sanitizer() -> Result<PathBuf, String> {
     let folder = PathBuf::from(ask_rustc(&["--print", "target-libdir"])?.trim());
     let files = std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let is_it = |path: &PathBuf| path.to_string_lossy().ends_with("_rt.tsan.a");
     let found = files.filter_map(|file| Some(file.ok()?.path())).find(is_it);
-    found.ok_or_else(|| format!("{}: no librustc-…_rt.tsan.a; rustup's toolchains have it", folder.display()))
+    found.ok_or_else(|| format!("{}: no librustc-…_rt.tsan.a, which toolchains from rustup contain", folder.display()))
 }
 
-/// What rustc says of itself.
+/// Runs rustc with these arguments and returns its output.
 ///
 /// # Errors
-/// If it cannot be run or does not understand.
+/// If it cannot be run or fails.
 pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
     let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     command.args(words);
@@ -89,14 +86,14 @@ pub fn ask_rustc(words: &[&str]) -> Result<String, String> {
     if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
-/// A build of the module with the feature that makes it panic where it is told to; in a folder of its own, so that it is
-/// never taken for the real one.
+/// Builds the module with fault injection: it panics at the point that a program chooses. The build has a folder of its
+/// own, so that it is never confused with the normal one.
 ///
 /// # Errors
 /// If it does not build.
 pub fn module_that_panics() -> Result<PathBuf, String> {
     let folder = target().join("injected");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "build",
         "--quiet",
@@ -107,39 +104,44 @@ pub fn module_that_panics() -> Result<PathBuf, String> {
         "panic-injection",
         "--target-dir",
     ]);
-    let status = command.arg(&folder).current_dir(workspace()).status().map_err(|why| why.to_string())?;
-    if status.success() { Ok(folder.join("debug/libnss_mdns.so")) } else { Err("it does not build".into()) }
+    let status = command.arg(&folder).status().map_err(|why| why.to_string())?;
+    if status.success() {
+        Ok(folder.join("debug/libnss_mdns.so"))
+    } else {
+        Err("the module with fault injection does not build".into())
+    }
 }
 
-/// What is set in a home: what would hold without it, so that reading it is what is tried.
-const SETTINGS: &str = "# As it is without this file.\ntimeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
+/// The client's settings: the defaults, so that a lookup reads the file and its result stays the same.
+const SETTINGS: &str = "# The defaults.\ntimeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
 
-/// A LAN with a responder that knows every name (see [`crowd`]), and a client with the module and a file of settings.
+/// A LAN for the C programs: a responder for every name (see [`wildcard`]), and a client with the module and a settings
+/// file.
 #[derive(Debug)]
-pub struct Home {
-    _crowd: Daemon,
+pub struct ProgramLan {
+    _daemon: Daemon,
     _responder: Host,
-    /// The host on which programs run.
+    /// The host on which the programs run.
     pub client: Host,
-    /// How long each may take.
+    /// How long a program may run.
     pub limit: Duration,
     _network: Network,
 }
 
-impl Home {
-    /// Makes one.
+impl ProgramLan {
+    /// Sets up the LAN.
     ///
     /// # Errors
     /// What failed.
-    pub fn new() -> Result<Home, String> {
+    pub fn new() -> Result<ProgramLan, String> {
         let network = Network::new()?;
         let lan = network.lan(Families::Both)?;
         let responder = network.host("responder", &[&lan])?;
         let client = network.client("client", &[&lan])?;
-        let crowd = responder.daemon("crowd", responder.command(binary("crowd")?))?;
-        crowd.wait_for("ready", Duration::from_secs(5))?;
+        let program = responder.command(binary("wildcard_responder")?);
+        let daemon = responder.ready_daemon("wildcard_responder", program)?;
         client.write("/etc/nss-mdns.conf", SETTINGS)?;
-        Ok(Home { _crowd: crowd, _responder: responder, client, limit: LIMIT, _network: network })
+        Ok(ProgramLan { _daemon: daemon, _responder: responder, client, limit: LIMIT, _network: network })
     }
 
     /// Runs a command with these variables in its environment.
@@ -152,11 +154,11 @@ impl Home {
         run(command, self.limit)
     }
 
-    /// Puts another build of the module into a folder of the client's, under the name by which the guests load it; returns the
-    /// folder.
+    /// Copies another build of the module into a folder of the client, under the name by which the programs load it.
+    /// Returns the folder.
     ///
     /// # Errors
-    /// What the client says.
+    /// What the shell wrote.
     pub fn install(&self, module: &Path) -> Result<String, String> {
         let folder = "/run/other";
         let file = file_name("mdns_minimal");
@@ -164,36 +166,41 @@ impl Home {
         Ok(folder.into())
     }
 
-    /// Runs a guest, which must find everything in order.
+    /// Runs a C program, which exits with 0 if all its checks pass. Returns what it printed.
     ///
     /// # Errors
     /// If it cannot be compiled or started.
     ///
     /// # Panics
-    /// If it found something wrong, was killed, or hung.
-    pub fn host(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
-        self.host_with(&[], name, arguments)
+    /// If a check fails, or the program is killed or hangs.
+    pub fn run_program(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
+        self.run_program_with(&[], name, arguments)
     }
 
-    /// The same, with variables in its environment.
+    /// [`ProgramLan::run_program`] with variables in the environment.
     ///
     /// # Errors
     /// If it cannot be compiled or started.
     ///
     /// # Panics
-    /// If it found something wrong, was killed, or hung.
-    pub fn host_with(&self, variables: &[(&str, String)], name: &str, arguments: &[&str]) -> Result<String, String> {
-        self.host_of_kind(Kind::Program, variables, name, arguments)
+    /// If a check fails, or the program is killed or hangs.
+    pub fn run_program_with(
+        &self,
+        variables: &[(&str, String)],
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<String, String> {
+        self.run_program_as(Kind::Program, variables, name, arguments)
     }
 
-    /// The same, compiled to something of this kind.
+    /// [`ProgramLan::run_program_with`] for a program that is compiled in this way.
     ///
     /// # Errors
     /// If it cannot be compiled or started.
     ///
     /// # Panics
-    /// If it found something wrong, was killed, or hung.
-    pub fn host_of_kind(
+    /// If a check fails, or the program is killed or hangs.
+    pub fn run_program_as(
         &self,
         kind: Kind,
         variables: &[(&str, String)],

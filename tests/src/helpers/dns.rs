@@ -1,64 +1,53 @@
-//! A DNS server with a fixed zone that prints every name it is asked for; or a silent one.
+//! A DNS server with a fixed zone that prints every queried name. It can be told never to respond.
 
-use crate::wire::{AUTHORITATIVE, Data, IN, Message, RESPONSE, Record};
-use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use crate::sockets::udp_servers;
+use crate::wire::{Data, Message, Record};
+use std::net::UdpSocket;
+use test_packet::{AUTHORITATIVE, IN, RESPONSE};
 
-/// The response code for names that do not exist.
+/// The response code for a name that does not exist.
 const NXDOMAIN: u16 = 3;
 
 pub(super) fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
-    let (mut zone, mut silent) = (Vec::new(), false);
+    let (mut zone, mut is_silent) = (Vec::new(), false);
     for word in arguments {
         match word.split_once('=') {
             Some((name, data)) => {
-                let data = data.parse().map_or_else(|_| Data::Pointer(data.to_owned()), Data::Address);
+                let data = data.parse().map_or_else(|_| Data::Ptr(data.to_owned()), Data::Address);
                 zone.push((name.to_owned(), data));
             }
-            None => silent = word == "--silent",
+            None => is_silent = word == "--silent",
         }
     }
-    let everywhere = [(Ipv4Addr::UNSPECIFIED, 53).into(), (Ipv6Addr::UNSPECIFIED, 53).into()];
-    let sockets = everywhere.into_iter().filter_map(listen);
-    let threads: Vec<_> = sockets.map(|socket| (socket, zone.clone())).map(|it| spawn(it, silent)).collect();
+    let threads: Vec<_> = udp_servers(53).map(|socket| (socket, zone.clone())).map(|it| spawn(it, is_silent)).collect();
     println!("ready");
     threads.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
 }
 
-fn listen(address: SocketAddr) -> Option<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true).ok()?;
-    }
-    socket.bind(&address.into()).ok()?;
-    Some(socket.into())
-}
-
-fn spawn((socket, zone): (UdpSocket, Vec<(String, Data)>), silent: bool) -> std::thread::JoinHandle<()> {
+fn spawn((socket, zone): (UdpSocket, Vec<(String, Data)>), is_silent: bool) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut buffer = [0u8; 1500];
         loop {
             let Ok((length, source)) = socket.recv_from(&mut buffer) else { continue };
             let Some(query) = buffer.get(..length).and_then(Message::parse) else { continue };
             query.questions.iter().for_each(|question| println!("query {}", question.name));
-            if !silent {
-                drop(socket.send_to(&answer(query, &zone).bytes(), source));
+            if !is_silent {
+                drop(socket.send_to(&respond(query, &zone).bytes(), source));
             }
         }
     })
 }
 
-fn answer(query: Message, zone: &[(String, Data)]) -> Message {
+fn respond(query: Message, zone: &[(String, Data)]) -> Message {
     let mut response = Message { id: query.id, flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
     for question in &query.questions {
         let mut known = zone.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&question.name)).peekable();
         if known.peek().is_none() {
             response.flags |= NXDOMAIN;
         }
-        let all = known.map(|(_, data)| data.clone());
-        let wanted = all.filter(|data| data.rtype() == question.rtype);
-        response.answers.extend(wanted.map(|data| Record { name: question.name.clone(), class: IN, ttl: 60, data }));
+        let of_type = known.map(|(_, data)| data.clone()).filter(|data| data.rtype() == question.rtype);
+        response.answers.extend(of_type.map(|data| Record { name: question.name.clone(), class: IN, ttl: 60, data }));
     }
     response.questions = query.questions;
     response

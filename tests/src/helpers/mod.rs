@@ -1,18 +1,20 @@
-//! Small programs that run in the hosts of a LAN: the `lan_helper` binary, one word for each.
+//! Small programs that run in the hosts of a LAN: the subcommands of the `lan_helper` binary.
 
 mod capture;
 mod dns;
 mod http;
-mod mark;
+mod marker;
 mod query;
 
 use crate::lan::Host;
+use crate::lookups::python_daemon;
 use crate::run::{Daemon, Outcome};
 use crate::sandbox::unique;
 use std::path::PathBuf;
 use std::time::Duration;
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT};
 
-/// Runs the helper that the first argument names.
+/// Runs the subcommand that the first argument names.
 ///
 /// # Errors
 /// What failed.
@@ -21,13 +23,13 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("capture") => capture::main(arguments),
         Some("dns") => dns::main(arguments),
         Some("http") => http::main(arguments),
-        Some("mark") => mark::main(arguments),
+        Some("marker") => marker::main(arguments),
         Some("query") => query::main(arguments),
-        _ => Err("lan_helper capture | dns | http | mark | query".into()),
+        _ => Err("lan_helper capture | dns | http | marker | query".into()),
     }
 }
 
-/// A binary of this package, beside (or one folder above) the running program.
+/// The path of a binary of this package, which is in the folder of the running program or in the one above.
 ///
 /// # Errors
 /// If it has not been built.
@@ -38,16 +40,14 @@ pub fn binary(name: &str) -> Result<PathBuf, String> {
     found.ok_or_else(|| format!("the program {name} has not been built: cargo build -p tests"))
 }
 
-/// Starts a helper in a host and waits until it is ready.
+/// Starts a subcommand in a host and waits until it is ready.
 fn start(host: &Host, words: &[&str]) -> Result<Daemon, String> {
     let mut command = host.command(binary("lan_helper")?);
     command.args(words);
-    let daemon = host.daemon(words.first().unwrap_or(&""), command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
-    Ok(daemon)
+    host.ready_daemon(words.first().unwrap_or(&""), command)
 }
 
-/// A web server on port 80 that says who it is.
+/// Starts a web server on port 80 that answers with the name of its host.
 ///
 /// # Errors
 /// If it does not start.
@@ -62,7 +62,7 @@ pub struct Dns<'host> {
     host: &'host Host,
 }
 
-/// Starts a DNS server that knows these names (`name=address`, or `name=name` for a pointer) and nothing else.
+/// Starts a DNS server with this zone: `name=address` for an A or AAAA record, `name=name` for a PTR record.
 ///
 /// # Errors
 /// If it does not start.
@@ -71,7 +71,7 @@ pub fn dns<'host>(host: &'host Host, zone: &[&str]) -> Result<Dns<'host>, String
     Ok(Dns { daemon, host })
 }
 
-/// Starts a DNS server that listens, remembers and never answers.
+/// Starts a DNS server that logs queries and never responds.
 ///
 /// # Errors
 /// If it does not start.
@@ -80,26 +80,26 @@ pub fn silent_dns(host: &Host) -> Result<Dns<'_>, String> {
 }
 
 impl Dns<'_> {
-    /// The server alone, where nobody reads what it noted.
+    /// The daemon, for tests that do not need the log.
     pub fn daemon(self) -> Daemon {
         self.daemon
     }
 
-    /// The names that it was asked for until now.
+    /// The names that were queried so far.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If the server has ended.
     pub fn names(&self) -> Vec<String> {
-        let mark = format!("mark-{}", unique());
-        send_mark(self.host, &["dns", &mark]);
-        self.daemon.wait_for(&mark, NOTED).expect("the DNS server runs");
+        let marker = format!("marker-{}", unique());
+        send_marker(self.host, &["dns", &marker]);
+        self.daemon.wait_for(&marker, LOG_DELAY).expect("the DNS server runs");
         let lines = self.daemon.lines();
         let names = lines.iter().filter_map(|line| line.strip_prefix("query "));
-        names.filter(|name| !name.starts_with("mark-")).map(str::to_owned).collect()
+        names.filter(|name| !name.starts_with("marker-")).map(str::to_owned).collect()
     }
 }
 
-/// A record of the packets that pass an interface.
+/// The UDP packets that pass an interface.
 #[derive(Debug)]
 pub struct Capture<'host> {
     daemon: Daemon,
@@ -107,7 +107,7 @@ pub struct Capture<'host> {
     interface: String,
 }
 
-/// Starts to record the UDP packets on an interface of a host.
+/// Starts to capture the UDP packets on an interface of a host, in both directions.
 ///
 /// # Errors
 /// If it does not start.
@@ -117,38 +117,54 @@ pub fn capture<'host>(host: &'host Host, interface: &str) -> Result<Capture<'hos
 }
 
 impl Capture<'_> {
-    /// The packets until now, as `SOURCE DESTINATION LENGTH`, addresses with their ports.
+    /// The packets so far, as `SOURCE DESTINATION LENGTH`, addresses with their ports.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If the capture has ended.
     pub fn packets(&self) -> Vec<String> {
         let length = unique() % 1000 + 1;
-        send_mark(self.host, &[&self.interface, &length.to_string()]);
-        self.daemon.wait_for(&format!(":{} {length}", mark::PORT), NOTED).expect("the capture runs");
+        send_marker(self.host, &[&self.interface, &length.to_string()]);
+        self.daemon.wait_for(&format!(":{} {length}", marker::PORT), LOG_DELAY).expect("the capture runs");
         let lines = self.daemon.lines();
         let packets = lines.iter().filter_map(|line| line.strip_prefix("udp "));
-        packets.filter(|packet| !packet.contains(&format!(":{} ", mark::PORT))).map(str::to_owned).collect()
+        packets.filter(|packet| !packet.contains(&format!(":{} ", marker::PORT))).map(str::to_owned).collect()
     }
 
-    /// Those of them that were sent to the group.
+    /// The packets so far that were sent to the multicast DNS groups.
     pub fn to_group(&self) -> Vec<String> {
-        let group = |packet: &String| packet.contains(" 224.0.0.251:5353 ") || packet.contains(" [ff02::fb]:5353 ");
-        self.packets().into_iter().filter(group).collect()
+        let groups = [format!(" {GROUP_V4}:{MDNS_PORT} "), format!(" [{GROUP_V6}]:{MDNS_PORT} ")];
+        let is_to_group = |packet: &String| groups.iter().any(|group| packet.contains(group));
+        self.packets().into_iter().filter(is_to_group).collect()
     }
 }
 
-/// How long a daemon may take to write what it noted, and this process to read it.
-const NOTED: Duration = Duration::from_secs(5);
+/// Opens a tun device and keeps it open, as a VPN does.
+const TUNNEL: &str = "import fcntl, struct, sys, time
+tunnel = open('/dev/net/tun', 'r+b', buffering=0)
+fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', sys.argv[1].encode(), 0x1001))
+print('ready', flush=True)
+time.sleep(60)";
 
-/// What a daemon wrote is read by a thread, some time later: a packet of one's own shows how far that has got.
-fn send_mark(host: &Host, words: &[&str]) {
+/// Adds a point-to-point interface to a host. It exists until the daemon is dropped.
+///
+/// # Errors
+/// If it cannot be added.
+pub fn tunnel(host: &Host, interface: &str) -> Result<Daemon, String> {
+    python_daemon(host, TUNNEL, &[interface])
+}
+
+/// How long it may take until a marker is in the log of a daemon.
+const LOG_DELAY: Duration = Duration::from_secs(5);
+
+/// Sends a marker. Daemons log packets, and this process reads their logs, with some delay: once the marker is in the
+/// log, so is everything before it.
+fn send_marker(host: &Host, words: &[&str]) {
     let program = binary("lan_helper").expect("built with the tests");
-    let outcome = host.run(&[&[&*program.to_string_lossy(), "mark"], words].concat());
+    let outcome = host.run(&[&[&*program.to_string_lossy(), "marker"], words].concat());
     assert!(outcome.success(), "{outcome:?}");
 }
 
-/// Asks once, with one packet from an ephemeral port, and prints what comes back: the limit for any
-/// resolver, and the sign that a responder is ready.
+/// Sends one query from an ephemeral port and prints the response. This shows that a responder is ready.
 pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
     let program = binary("lan_helper").expect("built with the tests");
     host.run(&[&program.to_string_lossy(), "query", name, rtype])

@@ -1,84 +1,50 @@
-//! A multicast DNS responder with a settable shape: the `responder` program, and `try_it`'s responder.
+//! A multicast DNS responder whose behaviour can be configured: the `responder` program, and the responder of `try_it`.
 //!
-//! Without options it is a well-behaved one (RFC 6762 sections 6 and 6.7). With `--like NAME` it takes the
-//! shape of a responder that cannot be had on a test machine; single options change a shape further.
+//! Without options it behaves as RFC 6762 says (sections 6 and 6.7). `--like NAME` selects the shape of a responder
+//! that cannot be run on a test machine. Further options change single aspects of the shape.
 
 mod shape;
 
 use self::shape::{Id, Negative, OtherFamily, Shape, Unicast, parse};
 pub use self::shape::{PRESETS, USAGE};
 use crate::netif::interfaces;
-use crate::wire::{AUTHORITATIVE, Data, IN, Message, Question, RESPONSE, Record, TOP_BIT, reverse_name, types};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use crate::sockets::{Transport, ephemeral, responder};
+use crate::wire::{Data, Message, Question, Record, reverse_name};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use test_packet::{AUTHORITATIVE, IN, MDNS_PORT, RESPONSE, TOP_BIT, types};
 
-/// The port of multicast DNS.
-pub const PORT: u16 = 5353;
-/// Its IPv4 group.
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-/// Its IPv6 group.
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
-
-/// The `responder` program: says `ready` when it listens, then answers until it is killed.
+/// The `responder` program: prints `ready` when it listens, then answers until it is killed.
 ///
 /// # Errors
-/// What is wrong with the options, or which socket cannot be had.
+/// If an option is invalid, or no socket can be opened.
 pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let shape = Arc::new(parse(arguments)?);
     let state = Arc::new(State { seen: AtomicU32::new(0), multicast: Mutex::new(Vec::new()) });
     let mut threads = Vec::new();
     for (name, index) in interfaces().map_err(|why| why.to_string())? {
-        let sockets = [open_v4(&name, index), open_v6(&name, index)];
-        // An interface without one of the families has no socket for it.
-        for (socket, group) in sockets.into_iter().flatten() {
-            let (shape, state) = (Arc::clone(&shape), Arc::clone(&state));
+        for transport in Transport::BOTH {
+            // This fails if the interface lacks the address family.
+            let Ok(socket) = responder(transport, &name, index) else { continue };
+            let (shape, state, group) = (Arc::clone(&shape), Arc::clone(&state), transport.group(index));
             threads.push(std::thread::spawn(move || Listener { socket, group, shape, state }.serve()));
         }
     }
     if threads.is_empty() {
-        return Err("no interface to answer on".into());
+        return Err("no interface on which to answer".into());
     }
     println!("ready");
     threads.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
 }
 
-/// One socket for each interface, so that where a packet came from is where the answer goes to.
-fn open_v4(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
-    let socket = open(Domain::IPV4, name)?;
-    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT).into()).ok()?;
-    socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index)).ok()?;
-    socket.set_multicast_ttl_v4(255).ok()?;
-    socket.set_ttl_v4(255).ok()?;
-    Some((socket.into(), SocketAddrV4::new(GROUP_V4, PORT).into()))
-}
-
-fn open_v6(name: &str, index: u32) -> Option<(UdpSocket, SocketAddr)> {
-    let socket = open(Domain::IPV6, name)?;
-    socket.set_only_v6(true).ok()?;
-    socket.bind(&SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0).into()).ok()?;
-    socket.join_multicast_v6(&GROUP_V6, index).ok()?;
-    socket.set_multicast_if_v6(index).ok()?;
-    socket.set_multicast_hops_v6(255).ok()?;
-    socket.set_unicast_hops_v6(255).ok()?;
-    Some((socket.into(), SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()))
-}
-
-fn open(domain: Domain, interface: &str) -> Option<Socket> {
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    socket.set_reuse_address(true).ok()?;
-    socket.bind_device(Some(interface.as_bytes())).ok()?;
-    Some(socket)
-}
-
-/// What all listeners share.
+/// The state that all listeners share.
 struct State {
-    /// Queries for names of ours.
+    /// The number of queries for this responder's names.
     seen: AtomicU32,
-    /// When a name and type was last sent to the group.
+    /// When each name and type was last sent to the group.
     multicast: Mutex<Vec<(String, u16, Instant)>>,
 }
 
@@ -93,7 +59,7 @@ impl Listener {
     fn serve(&self) {
         let mut buffer = [0u8; 9000];
         loop {
-            // An ICMP error of an earlier answer shows up here; the next packet is as good as ever.
+            // recv_from also reports ICMP errors for earlier responses, which do not matter.
             let Ok((length, source)) = self.socket.recv_from(&mut buffer) else { continue };
             let Some(query) = buffer.get(..length).and_then(Message::parse) else { continue };
             if query.flags & RESPONSE == 0 && !query.questions.is_empty() {
@@ -117,11 +83,11 @@ impl Listener {
         if self.state.seen.fetch_add(1, Ordering::Relaxed) < shape.ignored {
             return;
         }
-        let legacy = source.port() != PORT;
+        let legacy = source.port() != MDNS_PORT;
         let wants_unicast = query.questions.iter().any(|question| question.class & TOP_BIT != 0);
         let unicast = match shape.unicast {
             Unicast::Always => legacy || wants_unicast,
-            Unicast::IfAsked => wants_unicast,
+            Unicast::IfRequested => wants_unicast,
             Unicast::Never => false,
         };
         if unicast {
@@ -132,7 +98,7 @@ impl Listener {
         }
     }
 
-    /// Section 6.7: id and question echoed, low TTL, no cache-flush bit; or what the shape does instead.
+    /// Section 6.7: id and question are echoed, the TTL is low, the cache-flush bit is not set; or as the shape says.
     fn send_unicast(&self, query: &Message, source: SocketAddr, legacy: bool) {
         let shape = &self.shape;
         let (ttl, class) = if legacy { (shape.legacy_ttl, IN) } else { (shape.ttl, IN | TOP_BIT) };
@@ -152,53 +118,51 @@ impl Listener {
         self.send(response.bytes(), source, query);
     }
 
-    /// Section 6: id 0, no question, full TTL, cache-flush bit.
+    /// Section 6: id 0, no question, full TTL, the cache-flush bit is set.
     fn send_multicast(&self, query: &Message, negative_only: bool) {
         let mut response = self.records(query, self.shape.ttl, IN | TOP_BIT, true);
         if negative_only {
             response.answers.clear();
-            response.additional.retain(|record| matches!(record.data, Data::Types(..)));
+            response.additional.retain(|record| matches!(record.data, Data::Nsec { .. }));
         }
         if self.shape.once_a_second {
-            response.answers.retain(|record| self.not_within_a_second(record));
+            response.answers.retain(|record| self.may_multicast(record));
         }
         if !response.answers.is_empty() || !response.additional.is_empty() {
             self.send(response.bytes(), self.group, query);
         }
     }
 
-    /// Notes that a record goes to the group now, if it has not done so within the last second.
-    fn not_within_a_second(&self, record: &Record) -> bool {
+    /// Whether a record may be sent to the group, that is, was not sent within the last second. Notes that it is sent
+    /// now.
+    fn may_multicast(&self, record: &Record) -> bool {
         let now = Instant::now();
         let mut sent = self.state.multicast.lock().unwrap_or_else(PoisonError::into_inner);
         sent.retain(|(_, _, when)| now.duration_since(*when) < Duration::from_millis(900));
         let (name, rtype) = (&record.name, record.data.rtype());
-        // All addresses of one message are recorded as one moment.
-        let fresh = |when: &Instant| now.duration_since(*when) < Duration::from_millis(5);
-        let known = sent.iter().find(|(known, of, _)| known == name && *of == rtype);
-        let go = known.is_none_or(|(_, _, when)| fresh(when));
-        if known.is_none() {
+        // All addresses of one message count as sent at the same time.
+        let is_same_message = |when: &Instant| now.duration_since(*when) < Duration::from_millis(5);
+        let previous = sent.iter().find(|(sent_name, sent_rtype, _)| sent_name == name && *sent_rtype == rtype);
+        let may_send = previous.is_none_or(|(_, _, when)| is_same_message(when));
+        if previous.is_none() {
             sent.push((name.clone(), rtype, now));
         }
-        go
+        may_send
     }
 
-    /// Sends now or, as the shape has it, later.
+    /// Sends a packet after the delay of the shape.
     fn send(&self, packet: Vec<u8>, to: SocketAddr, query: &Message) {
-        let asks_aaaa = query.questions.iter().any(|question| question.rtype == types::AAAA);
-        let later = if asks_aaaa { self.shape.delay_aaaa } else { 0 };
-        let (least, most) = (self.shape.delay.0 + later, self.shape.delay.1 + later);
-        let socket = match (self.shape.from_ephemeral_port && to != self.group, to) {
-            (false, _) => self.socket.try_clone(),
-            (true, SocketAddr::V4(_)) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
-            (true, SocketAddr::V6(_)) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
-        };
+        let has_aaaa = query.questions.iter().any(|question| question.rtype == types::AAAA);
+        let additional = if has_aaaa { self.shape.delay_aaaa } else { 0 };
+        let (min, max) = (self.shape.delay.0 + additional, self.shape.delay.1 + additional);
+        let from_ephemeral_port = self.shape.from_ephemeral_port && to != self.group;
+        let socket = if from_ephemeral_port { ephemeral(Transport::of(to.ip())) } else { self.socket.try_clone() };
         let Ok(socket) = socket else { return };
-        if most == 0 {
+        if max == 0 {
             drop(socket.send_to(&packet, to));
             return;
         }
-        let delay = least + arbitrary() % (most - least + 1);
+        let delay = min + arbitrary() % (max - min + 1);
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(delay));
             drop(socket.send_to(&packet, to));
@@ -206,10 +170,10 @@ impl Listener {
     }
 
     fn knows(&self, name: &str) -> bool {
-        self.is_ours(name) || self.alias(name).is_some() || self.reversed(name).is_some()
+        self.is_own_name(name) || self.alias(name).is_some() || self.reversed(name).is_some()
     }
 
-    fn is_ours(&self, name: &str) -> bool {
+    fn is_own_name(&self, name: &str) -> bool {
         self.shape.names.iter().any(|own| self.same(own, name))
     }
 
@@ -218,72 +182,72 @@ impl Listener {
         found.map(|(_, target)| target.as_str())
     }
 
-    /// The address of ours that is asked for in reverse by this name.
+    /// The own address whose reverse name this is.
     fn reversed(&self, name: &str) -> Option<IpAddr> {
-        let asked = |address: &&IpAddr| reverse_name(**address).eq_ignore_ascii_case(name);
-        self.shape.addresses.iter().filter(|_| self.shape.reverse).find(asked).copied()
+        let matches = |address: &&IpAddr| reverse_name(**address).eq_ignore_ascii_case(name);
+        self.shape.addresses.iter().filter(|_| self.shape.reverse).find(matches).copied()
     }
 
-    fn same(&self, own: &str, asked: &str) -> bool {
-        if self.shape.exact_case { own == asked } else { own.eq_ignore_ascii_case(asked) }
+    fn same(&self, own: &str, queried: &str) -> bool {
+        if self.shape.exact_case { own == queried } else { own.eq_ignore_ascii_case(queried) }
     }
 
-    /// Answers and additional records for every question.
+    /// The answers and additional records for all questions.
     fn records(&self, query: &Message, ttl: u32, class: u16, multicast: bool) -> Message {
         let mut response = Message { flags: RESPONSE | AUTHORITATIVE, ..Message::default() };
         for question in &query.questions {
             let record = |data| Record { name: question.name.clone(), class, ttl, data };
             if let Some(target) = self.alias(&question.name) {
-                response.answers.push(record(Data::Alias(target.into())));
+                response.answers.push(record(Data::Cname(target.into())));
             } else if self.reversed(&question.name).is_some() {
                 let names = self.shape.names.iter().take(1);
-                response.answers.extend(names.map(|name| record(Data::Pointer(name.clone()))));
-            } else if self.is_ours(&question.name) {
+                response.answers.extend(names.map(|name| record(Data::Ptr(name.clone()))));
+            } else if self.is_own_name(&question.name) {
                 self.addresses(question, multicast, &record, &mut response);
             }
         }
         response
     }
 
-    /// What there is to say to a question about a name of ours.
-    fn addresses(&self, asked: &Question, multicast: bool, record: &dyn Fn(Data) -> Record, to: &mut Message) {
+    /// Adds the records for a question about an own name to a response.
+    fn addresses(&self, question: &Question, multicast: bool, record: &dyn Fn(Data) -> Record, to: &mut Message) {
         let shape = &self.shape;
-        let over_v6 = self.group.is_ipv6();
-        let sendable = |address: &&IpAddr| !shape.family_by_transport || address.is_ipv6() == over_v6;
+        let is_v6 = self.group.is_ipv6();
+        let sendable = |address: &&IpAddr| !shape.family_by_transport || address.is_ipv6() == is_v6;
         let rtype = |address: &IpAddr| if address.is_ipv6() { types::AAAA } else { types::A };
-        let is_asked = |address: &IpAddr| asked.rtype == types::ANY || asked.rtype == rtype(address);
+        let is_queried = |address: &IpAddr| question.rtype == types::ANY || question.rtype == rtype(address);
         let all = || shape.addresses.iter().filter(sendable).copied();
-        let answers = all().filter(is_asked).map(Data::Address).map(record);
+        let answers = all().filter(is_queried).map(Data::Address).map(record);
         let before = to.answers.len();
         to.answers.extend(answers);
         let found = to.answers.len() > before;
-        let others = || all().filter(|address| !is_asked(address)).map(Data::Address).map(record);
+        let others = || all().filter(|address| !is_queried(address)).map(Data::Address).map(record);
         match shape.other_family {
             OtherFamily::Answer => to.answers.extend(others()),
             OtherFamily::Additional if found => to.additional.extend(others()),
             _ => {}
         }
-        if !found && matches!(asked.rtype, types::A | types::AAAA) {
-            to.additional.extend(self.negative(asked.rtype, multicast).map(record));
+        if !found && matches!(question.rtype, types::A | types::AAAA) {
+            to.additional.extend(self.negative(question.rtype, multicast).map(record));
         }
     }
 
-    /// What is said about a type that the name has not got.
-    fn negative(&self, asked: u16, multicast: bool) -> Option<Data> {
+    /// The negative response for a type that the name lacks.
+    fn negative(&self, queried: u16, multicast: bool) -> Option<Data> {
         let mut present = vec![];
         present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv4).then_some(types::A));
         present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv6).then_some(types::AAAA));
         match self.shape.negative {
-            Negative::Nsec => Some(Data::Types(false, present)),
-            Negative::CompressedNsec => Some(Data::Types(true, present)),
-            Negative::InvertedNsec => Some(Data::Types(false, vec![asked])),
-            Negative::MulticastNsec if multicast => Some(Data::Types(true, present)),
+            Negative::Nsec => Some(Data::Nsec { compressed: false, types: present }),
+            Negative::CompressedNsec => Some(Data::Nsec { compressed: true, types: present }),
+            Negative::InvertedNsec => Some(Data::Nsec { compressed: false, types: vec![queried] }),
+            Negative::MulticastNsec if multicast => Some(Data::Nsec { compressed: true, types: present }),
             Negative::MulticastNsec | Negative::Silence => None,
         }
     }
 }
 
-/// A number that varies, which is all a delay needs.
+/// A number that varies, which is random enough for a delay.
 fn arbitrary() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| u64::from(now.subsec_nanos()) / 1000)

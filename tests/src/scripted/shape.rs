@@ -1,12 +1,13 @@
-//! The scripted responder's habits: what they are, those of known responders, and how options set them.
+//! The behaviour of the scripted responder: its aspects, the shapes of known responders, and the options.
 
 use std::net::IpAddr;
 
-/// Which queries from an ephemeral port are answered by unicast; all others are answered to the group.
+/// Which queries from an ephemeral port get a unicast response. All others get a multicast response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unicast {
     Always,
-    IfAsked,
+    /// Those with the unicast-response bit.
+    IfRequested,
     Never,
 }
 
@@ -18,7 +19,7 @@ pub(super) enum Id {
     Fresh,
 }
 
-/// Whether the family that was not asked for is given, too.
+/// Whether the addresses of the other family are in the response, and in which section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OtherFamily {
     No,
@@ -26,46 +27,59 @@ pub(super) enum OtherFamily {
     Additional,
 }
 
-/// What is said about a type that the name has not got.
+/// The response to a query for a type that the name lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Negative {
+    /// No response.
     Silence,
+    /// An NSEC record.
     Nsec,
+    /// An NSEC record whose next name is compressed.
     CompressedNsec,
+    /// An NSEC record with the queried type, which the name lacks, as Android sends.
     InvertedNsec,
+    /// An NSEC record to the group only.
     MulticastNsec,
 }
 
-/// A responder's name, addresses and habits.
+/// The names, the addresses and the behaviour of a responder.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) names: Vec<String>,
     pub(super) aliases: Vec<(String, String)>,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) unicast: Unicast,
+    /// Unicast responses are sent to the group as well.
     pub(super) multicast_too: bool,
     pub(super) id: Id,
     pub(super) question_echoed: bool,
     pub(super) other_family: OtherFamily,
     pub(super) negative: Negative,
-    /// A over IPv4 alone, AAAA over IPv6 alone.
+    /// A is answered over IPv4 only, AAAA over IPv6 only.
     pub(super) family_by_transport: bool,
+    /// A query with two questions gets no response.
     pub(super) one_question_only: bool,
-    /// Two questions in a packet are answered with id 0 and no question.
+    /// The response to a query with two questions has id 0 and no question.
     pub(super) two_questions_unechoed: bool,
+    /// A query with a record without data, such as an empty OPT record, gets no response.
     pub(super) empty_record_silences: bool,
     pub(super) exact_case: bool,
     pub(super) from_ephemeral_port: bool,
-    /// A record is sent to the group at most once a second (RFC 6762 section 6).
+    /// A record is sent to the group at most once a second (RFC 6762, section 6).
     pub(super) once_a_second: bool,
-    /// A response without records to every query.
+    /// Every query gets an empty response first.
     pub(super) empty_responses: bool,
+    /// The reverse names of the addresses are answered.
     pub(super) reverse: bool,
+    /// Minimum and maximum delay, in milliseconds.
     pub(super) delay: (u64, u64),
-    /// How much later than that an answer to a question for AAAA is, in milliseconds.
+    /// Additional delay for queries for AAAA, in milliseconds.
     pub(super) delay_aaaa: u64,
+    /// TTL, in seconds.
     pub(super) ttl: u32,
+    /// TTL in responses to legacy unicast queries, in seconds.
     pub(super) legacy_ttl: u32,
+    /// How many of the first queries are ignored.
     pub(super) ignored: u32,
 }
 
@@ -99,11 +113,11 @@ impl Default for Shape {
     }
 }
 
-/// The shapes that have a name, each after what it imitates.
+/// The named shapes, each called after the responder that it imitates.
 pub const PRESETS: [&str; 11] =
     ["apple", "lwip", "esp-idf", "esp8266", "umdns", "android", "zephyr", "hashicorp", "resolved", "jmdns", "windows"];
 
-/// Sets the habits of a named responder.
+/// Applies a named shape.
 fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
     let multicast_only = |shape: &mut Shape, unicast| {
         (shape.unicast, shape.id, shape.question_echoed) = (unicast, Id::Zero, false);
@@ -119,19 +133,19 @@ fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
         }
         "esp8266" => shape.two_questions_unechoed = true,
         "umdns" => {
-            multicast_only(shape, Unicast::IfAsked);
+            multicast_only(shape, Unicast::IfRequested);
             (shape.other_family, shape.from_ephemeral_port, shape.ttl) = (OtherFamily::Answer, true, 4500);
         }
         "android" => {
-            multicast_only(shape, Unicast::IfAsked);
+            multicast_only(shape, Unicast::IfRequested);
             (shape.negative, shape.once_a_second, shape.delay) = (Negative::InvertedNsec, true, (20, 120));
         }
         "zephyr" => multicast_only(shape, Unicast::Never),
         "hashicorp" => (shape.id, shape.question_echoed, shape.exact_case) = (Id::Zero, false, true),
         "resolved" => (shape.family_by_transport, shape.legacy_ttl) = (true, 120),
-        "jmdns" => (shape.unicast, shape.delay) = (Unicast::IfAsked, (20, 120)),
+        "jmdns" => (shape.unicast, shape.delay) = (Unicast::IfRequested, (20, 120)),
         "windows" => shape.empty_responses = true,
-        _ => return Err(format!("--like {name}: known are {}", PRESETS.join(", "))),
+        _ => return Err(format!("--like {name}: not one of {}", PRESETS.join(", "))),
     }
     Ok(())
 }
@@ -139,40 +153,41 @@ fn preset(shape: &mut Shape, name: &str) -> Result<(), String> {
 /// The options of the `responder` program.
 pub const USAGE: &str = "\
 responder --name NAME.local... --a ADDRESS... --aaaa ADDRESS... [--alias NAME.local=NAME.local]...
-  --like NAME          the shape of a known responder, to which the following options are changes
-  --unicast always|asked|never           which ephemeral queries are answered by unicast
-  --multicast-too                        and to the group besides
-  --id echoed|zero|fresh                 of unicast responses
-  --no-question                          do not echo it
-  --other no|answer|additional           give the family that was not asked for, too
+  --like NAME          the shape of a known responder; the following options change it
+  --unicast always|requested|never       which queries from ephemeral ports get a unicast response
+  --multicast-too                        send unicast responses to the group as well
+  --id echoed|zero|fresh                 the id of unicast responses
+  --no-question                          do not echo the question
+  --other no|answer|additional           add the addresses of the other family
   --negative silence|nsec|compressed|inverted|multicast
-  --family-by-transport                  A over IPv4 alone, AAAA over IPv6 alone
-  --one-question-only                    no answer to two questions in a packet
+                                         the response for a type that the name lacks
+  --family-by-transport                  answer A over IPv4 only, AAAA over IPv6 only
+  --one-question-only                    no response to a query with two questions
   --exact-case  --ephemeral-source  --once-a-second  --empty-responses  --no-reverse
   --delay MS[-MS]  --delay-aaaa MS  --ttl SECONDS  --ignore-first QUERIES";
 
-/// Reads the options.
+/// Parses the options.
 pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
     let mut shape = Shape::default();
     while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
-        let bad = |value: &str| format!("{word} {value}: not understood");
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+        let invalid = |value: &str| format!("{word} {value}: invalid value");
         match word.as_str() {
             "--name" => shape.names.push(value()?),
             "--a" | "--aaaa" => {
                 let value = value()?;
-                shape.addresses.push(value.parse().map_err(|_| bad(&value))?);
+                shape.addresses.push(value.parse().map_err(|_| invalid(&value))?);
             }
             "--alias" => {
                 let value = value()?;
-                let (alias, target) = value.split_once('=').ok_or_else(|| bad(&value))?;
+                let (alias, target) = value.split_once('=').ok_or_else(|| invalid(&value))?;
                 shape.aliases.push((alias.into(), target.into()));
             }
             "--like" => preset(&mut shape, &value()?)?,
             "--unicast" => {
                 shape.unicast = one_of(
                     &value()?,
-                    &[("always", Unicast::Always), ("asked", Unicast::IfAsked), ("never", Unicast::Never)],
+                    &[("always", Unicast::Always), ("requested", Unicast::IfRequested), ("never", Unicast::Never)],
                 )?
             }
             "--id" => {
@@ -211,21 +226,21 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
             "--no-reverse" => shape.reverse = false,
             "--delay" => {
                 let value = value()?;
-                let (least, most) = value.split_once('-').unwrap_or((&value, &value));
-                shape.delay = (least.parse().map_err(|_| bad(&value))?, most.parse().map_err(|_| bad(&value))?);
+                let (min, max) = value.split_once('-').unwrap_or((&value, &value));
+                shape.delay = (min.parse().map_err(|_| invalid(&value))?, max.parse().map_err(|_| invalid(&value))?);
             }
             "--delay-aaaa" => {
                 let value = value()?;
-                shape.delay_aaaa = value.parse().map_err(|_| bad(&value))?;
+                shape.delay_aaaa = value.parse().map_err(|_| invalid(&value))?;
             }
             "--ttl" => {
                 let value = value()?;
-                shape.ttl = value.parse().map_err(|_| bad(&value))?;
+                shape.ttl = value.parse().map_err(|_| invalid(&value))?;
                 shape.legacy_ttl = shape.ttl.min(10);
             }
             "--ignore-first" => {
                 let value = value()?;
-                shape.ignored = value.parse().map_err(|_| bad(&value))?;
+                shape.ignored = value.parse().map_err(|_| invalid(&value))?;
             }
             _ => return Err(format!("{word}: not an option\n{USAGE}")),
         }
@@ -235,5 +250,5 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
 
 fn one_of<T: Copy>(value: &str, known: &[(&str, T)]) -> Result<T, String> {
     let found = known.iter().find(|(name, _)| *name == value);
-    found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("{value}: not understood\n{USAGE}"))
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("{value}: invalid value\n{USAGE}"))
 }

@@ -1,154 +1,177 @@
-//! NSEC records, and responders that disagree. In some rows the attacker plays a responder with odd habits, of whose
-//! addresses none may be lost.
+//! NSEC records, and responders that contradict each other. In some rows the attacker is a responder with unusual
+//! behaviour, and the lookup must return all of its addresses.
 
-use super::{Attack, EVIL, attack};
-use crate::attacks::packet::{Packet, wire};
-use crate::attacks::scene::{EVIL_V4, EVIL_V6, Query, Scene, Shot};
-use crate::wire::{IN, types};
+use super::{Attack, FORGED, attack};
+use crate::attacks::context::{Context, FORGED_V4, FORGED_V6, Injection, Query};
 use std::net::Ipv4Addr;
+use test_packet::{CH, IN, Packet, types};
 
 const A_ONLY: &[u16] = &[types::A];
 
-/// When the second family comes: within the grace of 20 ms, after all that could end it.
+/// The delay of the second family in milliseconds: within the grace period of 20 ms, and after everything that could
+/// end it.
 const LATER: u64 = 8;
 
 pub(super) fn attacks() -> Vec<Attack> {
-    [bare(), odd(), disagreement()].concat()
+    [alone(), invalid(), contradictions()].concat()
 }
 
-fn bare() -> Vec<Attack> {
-    const NEVER: &str = "rule: NSEC shortens a wait, never takes away";
+fn alone() -> Vec<Attack> {
+    const NEVER: &str = "rule: NSEC shortens the wait and never removes an address";
     vec![
-        attack("NSEC that denies AAAA", "there is only an A, says the attacker", NEVER, |scene| {
-            let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, A_ONLY))
+        attack("NSEC that denies AAAA", "it says that only an A exists", NEVER, |context| {
+            let name = context.name();
+            context.both(context.response().nsec(&name, A_ONLY))
         }),
-        attack("NSEC that denies A", "there is only an AAAA, says the attacker", NEVER, |scene| {
-            let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, &[types::AAAA]))
+        attack("NSEC that denies A", "it says that only an AAAA exists", NEVER, |context| {
+            let name = context.name();
+            context.both(context.response().nsec(&name, &[types::AAAA]))
         }),
-        attack("NSEC that denies all", "an empty bitmap", NEVER, |scene| {
-            let name = scene.name();
-            scene.both(scene.response().nsec(&name, &name, 0, &[]))
+        attack("NSEC that denies all", "an empty bitmap", NEVER, |context| {
+            let name = context.name();
+            context.both(context.response().nsec(&name, &[]))
         }),
     ]
 }
 
-/// A host that gives its IPv4 address at once, with something beside it, and its IPv6 address a little later. Only the
-/// questions over IPv4 are answered.
-fn host(scene: &Scene<'_>, beside: fn(Packet, &[u8]) -> Packet) -> Vec<Shot> {
-    let name = scene.name();
-    let response = scene.response();
-    match scene.query {
+/// A host that answers with its IPv4 address at once, with other records added to it, and with its IPv6 address a
+/// little later. It answers over IPv4 only.
+fn host(context: &Context<'_>, add: fn(Packet, &[u8]) -> Packet) -> Vec<Injection> {
+    let name = context.name();
+    let response = context.response();
+    match context.query {
         Query { ip, .. } if ip.is_ipv6() => Vec::new(),
-        Query { kind: types::A, .. } => vec![scene.unicast(beside(response.address(&name, EVIL_V4), &name))],
-        _ => vec![scene.unicast(response.address(&name, EVIL_V6)).after(LATER)],
+        Query { rtype: types::A, .. } => vec![context.unicast(add(response.address(&name, FORGED_V4), &name))],
+        _ => vec![context.unicast(response.address(&name, FORGED_V6)).delayed_by(LATER)],
     }
 }
 
-fn odd() -> Vec<Attack> {
-    const OURS: &str = "6762 s6.1: owner and next name are the name asked for";
-    const FORM: &str = "6762 s6.1: one block, of window 0";
+fn invalid() -> Vec<Attack> {
+    const OWNER: &str = "6762 s6.1: owner and next name are the queried name";
+    const FORM: &str = "6762 s6.1: one bitmap, of window 0";
     vec![
-        attack("NSEC of another owner", "{A} of other.local beside an A; the AAAA later", OURS, |scene| {
-            host(scene, |packet, name| packet.nsec(&wire("other.local"), name, 0, A_ONLY))
+        attack("NSEC of another owner", "{A} of other.local with an A; the AAAA later", OWNER, |context| {
+            host(context, |packet, name| packet.nsec_with("other.local", name, 0, A_ONLY))
         })
-        .gives(EVIL),
-        attack("NSEC with another next name", "{A}, next name other.local; the AAAA later", OURS, |scene| {
-            host(scene, |packet, name| packet.nsec(name, &wire("other.local"), 0, A_ONLY))
+        .expecting(FORGED),
+        attack("NSEC with another next name", "{A}, next name other.local; the AAAA later", OWNER, |context| {
+            host(context, |packet, name| packet.nsec_with(name, "other.local", 0, A_ONLY))
         })
-        .gives(EVIL),
-        attack("NSEC of window 1", "{A} of window 1; the AAAA later", FORM, |scene| {
-            host(scene, |packet, name| packet.nsec(name, name, 1, A_ONLY))
+        .expecting(FORGED),
+        attack("NSEC of window 1", "{A} of window 1; the AAAA later", FORM, |context| {
+            host(context, |packet, name| packet.nsec_with(name, name, 1, A_ONLY))
         })
-        .gives(EVIL),
-        attack("NSEC that is cut off", "{A}, 3 of the bitmap's 6 octets there; the AAAA later", FORM, |scene| {
-            host(scene, |packet, name| {
+        .expecting(FORGED),
+        attack("truncated NSEC", "{A}, 3 of the 6 octets of the bitmap; the AAAA later", FORM, |context| {
+            host(context, |packet, name| {
                 let data = [name, &[0, 6, 0x40, 0, 0]].concat();
                 packet.record(name, types::NSEC, &data)
             })
         })
-        .gives(EVIL),
-        attack("NSEC with an empty bitmap", "beside an A; the AAAA later", "rule: an odd bitmap is none", |scene| {
-            host(scene, |packet, name| packet.nsec(name, name, 0, &[]))
-        })
-        .gives(EVIL),
-        attack("NSEC that is gone", "{A}, TTL 0; the AAAA later", "6762 s10.1: the record is gone", |scene| {
-            host(scene, |packet, name| packet.full(name, types::NSEC, IN, 0, &[name, &[0, 1, 0x40]].concat()))
-        })
-        .gives(EVIL),
-        attack("NSEC of class CH", "{A}; the AAAA later", "6762 s6: class is IN", |scene| {
-            host(scene, |packet, name| packet.full(name, types::NSEC, 3, 120, &[name, &[0, 1, 0x40]].concat()))
-        })
-        .gives(EVIL),
-        attack("NSEC of a stranger", "{A} from who gave no address; the AAAA later", "rule: the host's own", |scene| {
-            let mut shots = host(scene, |packet, _| packet);
-            if scene.query.kind == types::A {
-                let name = scene.name();
-                let denial = scene.response().nsec(&name, &name, 0, A_ONLY);
-                shots.extend(scene.both(denial).into_iter().map(|shot| shot.from(stranger(scene)).after(1)));
-            }
-            shots
-        })
-        .gives(EVIL),
-        // Some versions of Windows answer every query, most of them with nothing.
+        .expecting(FORGED),
         attack(
-            "an empty answer",
+            "NSEC with an empty bitmap",
+            "with an A; the AAAA later",
+            "rule: such a bitmap is no evidence",
+            |context| host(context, |packet, name| packet.nsec(name, &[])),
+        )
+        .expecting(FORGED),
+        attack("NSEC with TTL 0", "{A}; the AAAA later", "6762 s10.1: TTL 0 withdraws the record", |context| {
+            host(context, |packet, name| packet.record_with(name, types::NSEC, IN, 0, &[name, &[0, 1, 0x40]].concat()))
+        })
+        .expecting(FORGED),
+        attack("NSEC of class CH", "{A}; the AAAA later", "6762 s6: class is IN", |context| {
+            host(context, |packet, name| {
+                packet.record_with(name, types::NSEC, CH, 120, &[name, &[0, 1, 0x40]].concat())
+            })
+        })
+        .expecting(FORGED),
+        attack(
+            "NSEC from another host",
+            "{A} from a host that provided no address; the AAAA later",
+            "rule: source",
+            |context| {
+                let mut injections = host(context, |packet, _| packet);
+                if context.query.rtype == types::A {
+                    let name = context.name();
+                    let denial = context.response().nsec(&name, A_ONLY);
+                    injections.extend(
+                        context
+                            .both(denial)
+                            .into_iter()
+                            .map(|injection| injection.from_address(other_host(context)).delayed_by(1)),
+                    );
+                }
+                injections
+            },
+        )
+        .expecting(FORGED),
+        // Some versions of Windows answer every query, mostly with an empty response.
+        attack(
+            "an empty response",
             "no record for the A question; the AAAA at once, the A later",
-            "rule: says nothing",
-            |scene| {
-                let (name, response) = (scene.name(), scene.response());
-                match scene.query {
+            "rule: an empty response is no evidence",
+            |context| {
+                let (name, response) = (context.name(), context.response());
+                match context.query {
                     Query { ip, .. } if ip.is_ipv6() => Vec::new(),
-                    Query { kind: types::AAAA, .. } => vec![scene.unicast(response.address(&name, EVIL_V6))],
+                    Query { rtype: types::AAAA, .. } => vec![context.unicast(response.address(&name, FORGED_V6))],
                     _ => vec![
-                        scene.unicast(response.clone()).after(2),
-                        scene.unicast(response.address(&name, EVIL_V4)).after(LATER),
+                        context.unicast(response.clone()).delayed_by(2),
+                        context.unicast(response.address(&name, FORGED_V4)).delayed_by(LATER),
                     ],
                 }
             },
         )
-        .gives(EVIL),
+        .expecting(FORGED),
     ]
 }
 
-fn disagreement() -> Vec<Attack> {
-    const FIRST: &str = "rule: of two that share no address, the first, not the union";
+fn contradictions() -> Vec<Attack> {
+    const FIRST: &str = "rule: of two hosts without a common address the first counts, not the union";
     vec![
-        attack("a second host of the name", "another's A 2 ms after the first one's", FIRST, |scene| {
-            let mut shots = host(scene, |packet, _| packet);
-            if scene.query.kind == types::A {
-                let packet = scene.response().address(&scene.name(), Ipv4Addr::new(10, 66, 7, 7));
-                shots.extend(scene.both(packet).into_iter().map(|shot| shot.from(stranger(scene)).after(2)));
+        attack("a second host of the name", "its A 2 ms after that of the first", FIRST, |context| {
+            let mut injections = host(context, |packet, _| packet);
+            if context.query.rtype == types::A {
+                let packet = context.response().address(&context.name(), Ipv4Addr::new(10, 66, 7, 7));
+                injections.extend(
+                    context
+                        .both(packet)
+                        .into_iter()
+                        .map(|injection| injection.from_address(other_host(context)).delayed_by(2)),
+                );
             }
-            shots
+            injections
         })
-        .gives(EVIL),
+        .expecting(FORGED),
         attack(
             "a second host, family by family",
-            "an AAAA; another's A and AAAA 2 ms after; the A later",
+            "an AAAA; A and AAAA of the second 2 ms later; then the A of the first",
             FIRST,
-            |scene| {
-                let (name, response) = (scene.name(), scene.response());
-                if scene.query.ip.is_ipv6() {
+            |context| {
+                let (name, response) = (context.name(), context.response());
+                if context.query.ip.is_ipv6() {
                     return Vec::new();
                 }
-                if scene.query.kind == types::A {
-                    return vec![scene.unicast(response.address(&name, EVIL_V4)).after(LATER)];
+                if context.query.rtype == types::A {
+                    return vec![context.unicast(response.address(&name, FORGED_V4)).delayed_by(LATER)];
                 }
-                let theirs = response.clone().address(&name, Ipv4Addr::new(10, 66, 7, 7));
-                let theirs = theirs.address(&name, std::net::Ipv6Addr::new(0xfd66, 0, 0, 0, 0, 0, 0, 7));
-                let second = scene.both(theirs).into_iter().map(|shot| shot.from(stranger(scene)).after(2));
-                second.chain([scene.unicast(response.address(&name, EVIL_V6))]).collect()
+                let other = response.clone().address(&name, Ipv4Addr::new(10, 66, 7, 7));
+                let other = other.address(&name, std::net::Ipv6Addr::new(0xfd66, 0, 0, 0, 0, 0, 0, 7));
+                let second = context
+                    .both(other)
+                    .into_iter()
+                    .map(|injection| injection.from_address(other_host(context)).delayed_by(2));
+                second.chain([context.unicast(response.address(&name, FORGED_V6))]).collect()
             },
         )
-        .gives(EVIL),
+        .expecting(FORGED),
     ]
 }
 
-/// Another neighbour.
-fn stranger(scene: &Scene<'_>) -> std::net::IpAddr {
-    match scene.neighbour(scene.query.link, scene.query.ip.is_ipv6()) {
+/// The address of another on-link host.
+fn other_host(context: &Context<'_>) -> std::net::IpAddr {
+    match context.neighbour(context.query.link, context.query.ip.is_ipv6()) {
         std::net::IpAddr::V4(ip) => Ipv4Addr::from(u32::from(ip) + 1).into(),
         std::net::IpAddr::V6(ip) => std::net::Ipv6Addr::from(u128::from(ip) + 1).into(),
     }

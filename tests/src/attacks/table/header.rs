@@ -1,8 +1,8 @@
-//! Headers and questions.
+//! Headers, questions and counts.
 
 use super::{Attack, Lookup, attack};
-use crate::attacks::packet::{Packet, pointer, wire};
-use crate::attacks::scene::Scene;
+use crate::attacks::context::{Context, FORGED_V4, add_forged_addresses};
+use test_packet::{Packet, Section, pointer, wire};
 
 pub(super) fn attacks() -> Vec<Attack> {
     [flags(), questions(), counts()].concat()
@@ -12,89 +12,109 @@ fn flags() -> Vec<Attack> {
     const OPCODE: &str = "6762 s18.3: opcode must be 0";
     const RCODE: &str = "6762 s18.11: rcode must be 0";
     vec![
-        attack("QR 0", "a query that bears answers", "6762 s18.2: a response has QR 1", |scene| {
-            scene.both(scene.forged().flags(0x0400))
+        attack("QR 0", "a query with answers", "6762 s18.2: a response has QR 1", |context| {
+            context.both(context.forged().flags(0x0400))
         }),
-        attack("opcode 1", "an inverse query's response", OPCODE, |scene| scene.both(scene.forged().flags(0x8c00))),
-        attack("opcode 5", "an update's response", OPCODE, |scene| scene.both(scene.forged().flags(0xac00))),
-        attack("rcode 1", "a format error that bears answers", RCODE, |scene| scene.both(scene.forged().flags(0x8401))),
-        attack("rcode 3", "no such name, with answers and without", RCODE, |scene| {
-            [scene.both(scene.forged().flags(0x8403)), scene.both(scene.response().flags(0x8403))].concat()
+        attack("opcode 1", "the response to an inverse query", OPCODE, |context| {
+            context.both(context.forged().flags(0x8c00))
+        }),
+        attack("opcode 5", "the response to an update", OPCODE, |context| context.both(context.forged().flags(0xac00))),
+        attack("rcode 1", "a format error with answers", RCODE, |context| context.both(context.forged().flags(0x8401))),
+        attack("rcode 3", "no such name, with answers and without", RCODE, |context| {
+            [context.both(context.forged().flags(0x8403)), context.both(context.response().flags(0x8403))].concat()
         }),
     ]
 }
 
 fn questions() -> Vec<Attack> {
-    const QUESTION: &str = "rule: an echoed question is ours";
-    fn with(scene: &Scene<'_>, names: &[Vec<u8>]) -> Packet {
-        let empty = Packet::new(scene.query.id);
-        Scene::claim(names.iter().fold(empty, |packet, name| packet.question(name, scene.query.kind)), &scene.name())
+    const QUESTION: &str = "rule: an echoed question is the one that was sent";
+    fn with(context: &Context<'_>, names: &[Vec<u8>]) -> Packet {
+        let empty = Packet::new(context.query.id);
+        add_forged_addresses(
+            names.iter().fold(empty, |packet, name| packet.question(name, context.query.rtype)),
+            &context.name(),
+        )
     }
     vec![
-        attack("another question", "the question is of other.local; unicast", QUESTION, |scene| {
-            vec![scene.unicast(with(scene, &[wire("other.local")]))]
+        attack("another question", "for other.local; unicast", QUESTION, |context| {
+            vec![context.unicast(with(context, &[wire("other.local")]))]
         }),
-        attack("a question too many", "ours and other.local's, in both orders; unicast", QUESTION, |scene| {
-            let (ours, other) = (scene.name(), wire("other.local"));
-            let packets = [with(scene, &[ours.clone(), other.clone()]), with(scene, &[other, ours])];
-            packets.map(|packet| scene.unicast(packet)).to_vec()
-        }),
-        attack("forty questions", "39 of ours and one of local; unicast", QUESTION, |scene| {
+        attack(
+            "an additional question",
+            "the right one and one for other.local, in both orders; unicast",
+            QUESTION,
+            |context| {
+                let (right, other) = (context.name(), wire("other.local"));
+                let packets = [with(context, &[right.clone(), other.clone()]), with(context, &[other, right])];
+                packets.map(|packet| context.unicast(packet)).to_vec()
+            },
+        ),
+        attack("forty questions", "39 times the right one, and one for local; unicast", QUESTION, |context| {
             let mut names = vec![wire("local")];
-            names.resize(40, scene.name());
-            vec![scene.unicast(with(scene, &names))]
+            names.resize(40, context.name());
+            vec![context.unicast(with(context, &names))]
         }),
-        attack("a question that cannot be read", "its name is a pointer to itself; unicast", QUESTION, |scene| {
-            let empty = Packet::new(scene.query.id).question(&pointer(12), scene.query.kind);
-            vec![scene.unicast(Scene::claim(empty, &scene.name()))]
+        attack("a malformed question", "its name is a pointer to itself; unicast", QUESTION, |context| {
+            let empty = Packet::new(context.query.id).question(&pointer(12), context.query.rtype);
+            vec![context.unicast(add_forged_addresses(empty, &context.name()))]
         }),
-        attack("a longer and a shorter question", "x.NAME, and local; unicast", QUESTION, |scene| {
-            let names = [wire(&format!("x.{}", scene.query.name)), wire("local")];
-            names.map(|name| scene.unicast(with(scene, &[name]))).to_vec()
+        attack("a longer and a shorter question", "x.NAME, and local; unicast", QUESTION, |context| {
+            let names = [wire(&format!("x.{}", context.query.name)), wire("local")];
+            names.map(|name| context.unicast(with(context, &[name]))).to_vec()
         }),
     ]
 }
 
 fn counts() -> Vec<Attack> {
-    const PLACE: &str = "1035 s4.1: records follow the questions claimed";
+    const PLACE: &str = "1035 s4.1: records follow the questions that are counted";
     vec![
-        attack("more questions claimed", "65,535 of them, one there", PLACE, |scene| {
-            scene.both(scene.forged().claim_questions(u16::MAX))
+        attack("too many questions counted", "65,535 counted, one present", PLACE, |context| {
+            context.both(context.forged().count(Section::Questions, u16::MAX))
         }),
-        attack("no question claimed", "one there, which reads as a record", PLACE, |scene| {
-            scene.both(scene.forged().claim_questions(0))
+        attack("no question counted", "one present, which reads as a record", PLACE, |context| {
+            context.both(context.forged().count(Section::Questions, 0))
         }),
-        attack("no answers claimed", "two there", PLACE, |scene| scene.both(scene.forged().claim_answers(0))),
+        attack("no answers counted", "two present", PLACE, |context| {
+            context.both(context.forged().count(Section::Answers, 0))
+        }),
         attack(
-            "65,535 records claimed",
-            "two there, another name's",
-            "rule: bounded by the octets there are",
-            |scene| scene.both(scene.forged_for(&wire("other.local")).claim_answers(u16::MAX)),
+            "65,535 records counted",
+            "two present, of another name",
+            "rule: bounded by the length of the message",
+            |context| context.both(context.forged_for(&wire("other.local")).count(Section::Answers, u16::MAX)),
         ),
-        attack("nothing", "no octets, 1, 11, and a header alone", "1035 s4.1.1: a header has 12 octets", |scene| {
-            let packets = [0, 1, 11, 12].map(|length| scene.forged().cut(length));
-            packets.into_iter().flat_map(|packet| scene.both(packet)).collect()
-        }),
-        attack("empty answers", "right id and question, no record", "rule: no record says nothing", |scene| {
-            scene.both(scene.response())
-        }),
         attack(
-            "over 9,000 octets",
-            "a right answer first, 9,001 octets in all",
-            "6762 s17: 9,000 is the most; the rest is cut off",
-            |scene| {
-                let packet = scene.forged();
-                let rest = vec![0; 9001 - packet.len()];
-                scene.both(packet.raw(&rest))
+            "no content",
+            "0, 1 and 11 octets, and only a header",
+            "1035 s4.1.1: a header has 12 octets",
+            |context| {
+                let packets = [0, 1, 11, 12].map(|length| context.forged().truncated(length));
+                packets.into_iter().flat_map(|packet| context.both(packet)).collect()
             },
         ),
-        attack("64 KiB of answers", "4,000 of another name's", "6762 s17: 9,000 octets is the most", |scene| {
+        attack(
+            "empty responses",
+            "right id and question, no record",
+            "rule: an empty response is no evidence",
+            |context| context.both(context.response()),
+        ),
+        attack(
+            "over 9,000 octets",
+            "a well-formed answer first, 9,001 octets in all",
+            "6762 s17: at most 9,000 octets; a truncated message is ignored",
+            |context| {
+                let packet = context.forged();
+                let rest = vec![0; 9001 - packet.len()];
+                context.both(packet.raw(&rest))
+            },
+        ),
+        attack("64 KiB of answers", "4,000, of another name", "6762 s17: at most 9,000 octets", |context| {
             let other = wire("other.local");
-            let mut packet = scene.forged_for(&other);
+            let mut packet = context.forged_for(&other);
             while packet.len() < 64_000 {
-                packet = packet.address(&other, crate::attacks::scene::EVIL_V4);
+                packet = packet.address(&other, FORGED_V4);
             }
-            scene.both(packet)
+            context.both(packet)
         })
         .on(&[Lookup::Known, Lookup::Missing]),
     ]

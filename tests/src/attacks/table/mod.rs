@@ -1,92 +1,93 @@
-//! The attacks, by subject. "6762 s11" is section 11 of RFC 6762; "rule" is one of the querier's own.
+//! The attacks, by subject. In the reasons, "6762 s11" is RFC 6762, section 11, and "rule" marks a rule of the querier
+//! that no RFC demands.
 
 mod addresses;
 mod aliases;
+mod cache;
 mod compression;
 mod denials;
 mod header;
-mod memory;
 mod owners;
 mod paths;
 mod permitted;
 mod pointers;
 mod records;
 
-use super::scene::{Scene, Shot};
+use super::context::{Context, Injection};
 
-/// What makes the packets of an attack.
-pub type Shots = fn(&Scene<'_>) -> Vec<Shot>;
+/// Builds the packets of an attack.
+pub type Injections = fn(&Context<'_>) -> Vec<Injection>;
 
-/// A lookup that is attacked.
+/// The lookup that is attacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// Of `kN.local`, which is answered truly.
+    /// Of `kN.local`, which has a genuine response.
     Known,
-    /// Of `mkN.local`, which nobody answers.
+    /// Of `mkN.local`, which has none.
     Missing,
-    /// Of `kN.local` and, in the same process, of `sN.local` (known) and `msN.local` (missing), whose lookups are left
-    /// alone.
+    /// Of `kN.local` and then, in the same process, of `sN.local` (known) and `msN.local` (missing). Only the first is
+    /// attacked.
     KnownThenOthers,
-    /// Of the name of 169.254.N.1, which has one.
+    /// Of the name of 169.254.N.1, which has a genuine response.
     KnownAddress,
     /// Of the name of 169.254.N.2, which has none.
     MissingAddress,
 }
 
-/// What must come of it.
+/// The expected result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// The truth, and all of it.
-    Truth,
-    /// Just these addresses, all of them the attacker's.
-    Theirs(&'static [&'static str]),
-    /// No more addresses than this.
+    /// The genuine result, complete.
+    Genuine,
+    /// Exactly these forged addresses.
+    Forged(&'static [&'static str]),
+    /// At most this many addresses.
     AtMost(usize),
 }
 
 /// One row of the table.
 #[derive(Debug, Clone)]
 pub struct Attack {
-    /// Its name.
+    /// A short name.
     pub name: &'static str,
     /// What is sent.
     pub sent: &'static str,
     /// Why it must fail, or may succeed.
     pub why: &'static str,
-    /// What makes its packets.
-    pub shots: Shots,
-    /// What it is tried on.
+    /// Builds its packets.
+    pub injections: Injections,
+    /// The lookups that are attacked.
     pub lookups: Vec<Lookup>,
-    /// What must come of the first lookup of each.
+    /// The expected result of each; of [`Lookup::KnownThenOthers`], that of the first.
     pub expected: Expected,
 }
 
-/// An attack on a known and on a missing host; it must fail.
-fn attack(name: &'static str, sent: &'static str, why: &'static str, shots: Shots) -> Attack {
-    Attack { name, sent, why, shots, lookups: vec![Lookup::Known, Lookup::Missing], expected: Expected::Truth }
+/// An attack on a known and on a missing host that must fail.
+fn attack(name: &'static str, sent: &'static str, why: &'static str, injections: Injections) -> Attack {
+    Attack { name, sent, why, injections, lookups: vec![Lookup::Known, Lookup::Missing], expected: Expected::Genuine }
 }
 
 impl Attack {
-    /// Tried on these instead.
+    /// Attacks these lookups instead.
     fn on(self, lookups: &[Lookup]) -> Attack {
         Attack { lookups: lookups.to_vec(), ..self }
     }
 
-    /// Tried on an address with a name and on one without.
+    /// Attacks the lookups of an address with a name and of one without.
     fn on_addresses(self) -> Attack {
         self.on(&[Lookup::KnownAddress, Lookup::MissingAddress])
     }
 
-    /// Tried on a name that nobody else answers; these addresses must come of it.
-    fn gives(self, addresses: &'static [&'static str]) -> Attack {
-        Attack { expected: Expected::Theirs(addresses), ..self.on(&[Lookup::Missing]) }
+    /// Attacks a missing host only, and expects these addresses.
+    fn expecting(self, addresses: &'static [&'static str]) -> Attack {
+        Attack { expected: Expected::Forged(addresses), ..self.on(&[Lookup::Missing]) }
     }
 }
 
-/// The addresses of [`super::scene::EVIL_V4`] and [`super::scene::EVIL_V6`].
-const EVIL: &[&str] = &["10.66.6.6", "fd66::6"];
+/// [`super::context::FORGED_V4`] and [`super::context::FORGED_V6`].
+const FORGED: &[&str] = &["10.66.6.6", "fd66::6"];
 
-/// The whole table. The number of an attack is its place here, from 1 on.
+/// The whole table. The number of an attack is its position here, counted from 1.
 pub fn all() -> Vec<Attack> {
     [
         paths::attacks(),
@@ -98,20 +99,21 @@ pub fn all() -> Vec<Attack> {
         denials::attacks(),
         aliases::attacks(),
         pointers::attacks(),
-        memory::attacks(),
+        cache::attacks(),
         permitted::attacks(),
     ]
     .concat()
 }
 
-/// The host on which all attacks are made at once. Some of them need the k.
-pub const EVERYTHING: &str = "kiosk.local";
+/// The host on which all attacks are made at once. Some of them change its `k`, one its digit: without them, the name
+/// in the packet would be the genuine one.
+pub const EVERYTHING: &str = "kiosk7.local";
 
-/// The attacks that a name that is asked for is met with: its own, or, for `kiosk.local`, all that do not hold up the
-/// lookup of a known host.
+/// The attacks on a queried name: its own, or, for [`EVERYTHING`], all that must not affect the lookup of a known host.
 pub fn by_name<'a>(table: &'a [Attack], name: &str) -> Vec<(usize, &'a Attack)> {
     if name == EVERYTHING {
-        let harmless = |attack: &&Attack| attack.expected == Expected::Truth && attack.lookups.contains(&Lookup::Known);
+        let harmless =
+            |attack: &&Attack| attack.expected == Expected::Genuine && attack.lookups.contains(&Lookup::Known);
         return table.iter().enumerate().map(|(at, attack)| (at + 1, attack)).filter(|(_, a)| harmless(a)).collect();
     }
     let number = number(name).unwrap_or_default();

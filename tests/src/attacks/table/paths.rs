@@ -1,160 +1,173 @@
-//! Right messages that come the wrong way: source, port, id, destination, interface.
+//! Well-formed messages with a wrong source, port, id, destination or interface.
 
 use super::{Attack, attack};
-use crate::attacks::packet::Packet;
-use crate::attacks::scene::{Query, Scene, Shot, off_link};
-use crate::scripted::{GROUP_V4, GROUP_V6, PORT};
+use crate::attacks::context::{Context, Injection, Query, add_forged_addresses, off_link};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet};
 
 pub(super) fn attacks() -> Vec<Attack> {
-    [from_elsewhere(), ids(), destinations(), interfaces()].concat()
+    [sources(), ids(), destinations(), interfaces()].concat()
 }
 
-fn from_elsewhere() -> Vec<Attack> {
+fn sources() -> Vec<Attack> {
     const LINK: &str = "6762 s11: the source must be on the link";
     vec![
-        attack("behind a router, hop limit 255", "right id; unicast and group; 254 on arrival", LINK, |scene| {
-            scene.from_behind_the_router(scene.forged(), off_link)
+        attack("behind a router, hop limit 255", "right id; unicast and group; 254 on arrival", LINK, |context| {
+            context.from_behind_router(context.forged(), off_link)
         }),
-        attack("behind a router, hop limit 64", "right id; unicast and group; 63 on arrival", LINK, |scene| {
-            let shots = scene.from_behind_the_router(scene.forged(), off_link);
-            shots.into_iter().map(|shot| shot.hops(64)).collect()
+        attack("behind a router, hop limit 64", "right id; unicast and group; 63 on arrival", LINK, |context| {
+            let injections = context.from_behind_router(context.forged(), off_link);
+            injections.into_iter().map(|injection| injection.with_hop_limit(64)).collect()
         }),
         attack(
-            "behind a router, neighbour's address",
-            "a forged source on the link, a wrong id; unicast",
-            "6762 s6: id; who is not on the link cannot know it",
-            |scene| {
-                let packet = wrong_id(scene, scene.query.id ^ 0x5555);
-                let shots = scene.from_behind_the_router(packet, |v6| scene.neighbour(0, v6));
-                shots.into_iter().take(1).collect()
+            "behind a router, on-link address",
+            "a forged on-link source, a wrong id; unicast",
+            "6762 s6: the id, which a host off the link cannot know",
+            |context| {
+                let packet = wrong_id(context, context.query.id ^ 0x5555);
+                let injections = context.from_behind_router(packet, |v6| context.neighbour(0, v6));
+                injections.into_iter().take(1).collect()
             },
         ),
-        attack("off-link address on the link", "hop limit 254, right id; unicast and group", LINK, |scene| {
-            let from = |shot: Shot| shot.from(off_link(scene.query.ip.is_ipv6())).hops(254);
-            scene.both(scene.forged()).into_iter().map(from).collect()
+        attack("off-link address on the link", "hop limit 254, right id; unicast and group", LINK, |context| {
+            let from =
+                |injection: Injection| injection.from_address(off_link(context.query.ip.is_ipv6())).with_hop_limit(254);
+            context.both(context.forged()).into_iter().map(from).collect()
         }),
-        attack("another link's address", "an address of the other interface's prefix, hop limit 254", LINK, |scene| {
-            let other = scene.victims.get(1 - scene.query.link.min(1)).map(|victim| victim.v4.octets()[2]);
-            let lan = other.unwrap_or_default();
-            let source: IpAddr = match scene.query.ip {
-                IpAddr::V4(_) => Ipv4Addr::new(10, 77, lan, 166).into(),
-                IpAddr::V6(_) => Ipv6Addr::new(0xfd77, u16::from(lan), 0, 0, 0, 0, 0, 0x166).into(),
-            };
-            scene.both(scene.forged()).into_iter().map(|shot| shot.from(source).hops(254)).collect()
+        attack(
+            "address of another link",
+            "an address in the prefix of the other interface, hop limit 254",
+            LINK,
+            |context| {
+                let other = context.victims.get(1 - context.query.link.min(1)).map(|victim| victim.v4.octets()[2]);
+                let lan = other.unwrap_or_default();
+                let source: IpAddr = match context.query.ip {
+                    IpAddr::V4(_) => Ipv4Addr::new(10, 77, lan, 166).into(),
+                    IpAddr::V6(_) => Ipv6Addr::new(0xfd77, u16::from(lan), 0, 0, 0, 0, 0, 0x166).into(),
+                };
+                context
+                    .both(context.forged())
+                    .into_iter()
+                    .map(|injection| injection.from_address(source).with_hop_limit(254))
+                    .collect()
+            },
+        ),
+        attack("source port 53", "right id; unicast and group", "6762 s6: source port must be 5353", |context| {
+            context.both(context.forged()).into_iter().map(|injection| injection.from_port(53)).collect()
         }),
-        attack("source port 53", "right id; unicast and group", "6762 s6: source port must be 5353", |scene| {
-            scene.both(scene.forged()).into_iter().map(|shot| shot.from_port(53)).collect()
-        }),
-        attack("source port 40000", "right id; unicast and group", "6762 s6: source port must be 5353", |scene| {
-            scene.both(scene.forged()).into_iter().map(|shot| shot.from_port(40_000)).collect()
+        attack("source port 40000", "right id; unicast and group", "6762 s6: source port must be 5353", |context| {
+            context.both(context.forged()).into_iter().map(|injection| injection.from_port(40_000)).collect()
         }),
     ]
 }
 
-/// The forged answer under another id, which by chance would be that of another question of this lookup now and then.
-fn wrong_id(scene: &Scene<'_>, mut id: u16) -> Packet {
-    let is_open = |id| scene.earlier.iter().any(|query| query.name == scene.query.name && query.id == id);
-    while id != 0 && is_open(id) {
+/// The forged response with another id. An id that another question of this lookup happens to have is replaced.
+fn wrong_id(context: &Context<'_>, mut id: u16) -> Packet {
+    let is_pending = |id| context.earlier.iter().any(|query| query.name == context.query.name && query.id == id);
+    while id != 0 && is_pending(id) {
         id = id.wrapping_add(7);
     }
-    Scene::claim(Packet::new(id).question(&scene.name(), scene.query.kind), &scene.name())
+    add_forged_addresses(Packet::new(id).question(&context.name(), context.query.rtype), &context.name())
 }
 
-/// Queries from port 5353 have no id, and their answers go to the group.
-fn ephemeral(query: &Query) -> bool {
-    query.port != PORT
+/// Whether a query came from an ephemeral port. Queries from port 5353 have id 0, and their responses go to the group.
+fn is_ephemeral(query: &Query) -> bool {
+    query.port != MDNS_PORT
 }
 
 fn ids() -> Vec<Attack> {
-    const ID: &str = "rule: a unicast answer bears the id of a question still open";
+    const ID: &str = "rule: a unicast response has the id of a pending query";
     vec![
-        attack("wrong id", "id with bits turned over; unicast", ID, |scene| {
-            vec![scene.unicast(wrong_id(scene, scene.query.id ^ 0x5555))]
+        attack("wrong id", "some bits flipped; unicast", ID, |context| {
+            vec![context.unicast(wrong_id(context, context.query.id ^ 0x5555))]
         }),
-        attack("id off by one", "the id's two neighbours; unicast", ID, |scene| {
-            let id = scene.query.id;
-            [id.wrapping_add(1), id.wrapping_sub(1)].map(|id| scene.unicast(wrong_id(scene, id))).to_vec()
+        attack("id off by one", "one more and one less; unicast", ID, |context| {
+            let id = context.query.id;
+            [id.wrapping_add(1), id.wrapping_sub(1)].map(|id| context.unicast(wrong_id(context, id))).to_vec()
         }),
-        attack("id 0", "as responders send that echo none; unicast", ID, |scene| {
-            vec![scene.unicast(wrong_id(scene, 0))]
+        attack("id 0", "as responders send that do not echo the id; unicast", ID, |context| {
+            vec![context.unicast(wrong_id(context, 0))]
         }),
-        attack("reused id", "the id of an earlier lookup, of another name; unicast", ID, |scene| {
-            let same = |query: &&Query| query.name != scene.query.name && query.ip == scene.query.ip;
-            let earlier = scene.earlier.iter().rev().filter(|query| ephemeral(query)).find(same);
+        attack("reused id", "the id of an earlier lookup, of another name; unicast", ID, |context| {
+            let same = |query: &&Query| query.name != context.query.name && query.ip == context.query.ip;
+            let earlier = context.earlier.iter().rev().filter(|query| is_ephemeral(query)).find(same);
             let id = earlier.map_or(1, |query| query.id);
-            vec![scene.unicast(wrong_id(scene, id))]
+            vec![context.unicast(wrong_id(context, id))]
         }),
-        attack("id of the other family", "the IPv6 question's id over IPv4, and the reverse", ID, |scene| {
+        attack("id of the other family", "the id of the IPv6 query over IPv4, and the reverse", ID, |context| {
             let other = |query: &&Query| {
-                query.name == scene.query.name
-                    && query.link == scene.query.link
-                    && query.ip.is_ipv6() != scene.query.ip.is_ipv6()
+                query.name == context.query.name
+                    && query.link == context.query.link
+                    && query.ip.is_ipv6() != context.query.ip.is_ipv6()
             };
-            let others = scene.earlier.iter().filter(|query| ephemeral(query)).filter(other);
-            others.map(|query| Scene { query, ..*scene }.unicast(scene.forged())).collect()
+            let others = context.earlier.iter().filter(|query| is_ephemeral(query)).filter(other);
+            others.map(|query| Context { query, ..*context }.unicast(context.forged())).collect()
         }),
     ]
 }
 
 fn destinations() -> Vec<Attack> {
-    const OWN: &str = "rule: a unicast answer goes to an own address";
-    fn groups(scene: &Scene<'_>, v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> Vec<Shot> {
-        if !ephemeral(scene.query) {
+    const OWN: &str = "rule: a unicast response is addressed to the querier";
+    fn groups(context: &Context<'_>, v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> Vec<Injection> {
+        if !is_ephemeral(context.query) {
             return Vec::new();
         }
-        let group: IpAddr = if scene.query.ip.is_ipv6() { v6.into() } else { v4.into() };
-        vec![scene.unicast(scene.forged()).at(group, port)]
+        let group: IpAddr = if context.query.ip.is_ipv6() { v6.into() } else { v4.into() };
+        vec![context.unicast(context.forged()).to(group, port)]
     }
     const ALL_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
     vec![
-        attack("the group at the querier's port", "right id, to 224.0.0.251 and ff02::fb", OWN, |scene| {
-            groups(scene, GROUP_V4, GROUP_V6, scene.query.port)
+        attack("the group, querier's port", "right id, to 224.0.0.251 and ff02::fb", OWN, |context| {
+            groups(context, GROUP_V4, GROUP_V6, context.query.port)
         }),
-        attack("all hosts at the querier's port", "right id, to 224.0.0.1 and ff02::1", OWN, |scene| {
-            groups(scene, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, scene.query.port)
+        attack("all hosts, querier's port", "right id, to 224.0.0.1 and ff02::1", OWN, |context| {
+            groups(context, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, context.query.port)
         }),
-        attack("all hosts at port 5353", "to 224.0.0.1 and ff02::1", "6762 s3: the group is 224.0.0.251", |scene| {
-            groups(scene, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, PORT)
+        attack("all hosts, port 5353", "to 224.0.0.1 and ff02::1", "6762 s3: the group is 224.0.0.251", |context| {
+            groups(context, Ipv4Addr::new(224, 0, 0, 1), ALL_V6, MDNS_PORT)
         }),
-        attack("broadcast", "right id, to 255.255.255.255 and 10.77.x.255, the querier's port", OWN, |scene| {
-            let IpAddr::V4(own) = scene.query.ip else { return Vec::new() };
+        attack("broadcast", "right id, to 255.255.255.255 and 10.77.x.255, the querier's port", OWN, |context| {
+            let IpAddr::V4(own) = context.query.ip else { return Vec::new() };
             let [a, b, c, _] = own.octets();
             let to = [Ipv4Addr::BROADCAST, Ipv4Addr::new(a, b, c, 255)];
-            to.map(|ip| scene.unicast(scene.forged()).at(ip.into(), scene.query.port)).to_vec()
+            to.map(|ip| context.unicast(context.forged()).to(ip.into(), context.query.port)).to_vec()
         }),
-        attack("unicast to port 5353", "as a daemon on the victim gets it", "rule: the ear hears the group", |scene| {
-            vec![scene.unicast(scene.forged()).at(scene.query.ip, PORT)]
-        }),
+        attack(
+            "unicast to port 5353",
+            "as a daemon on the victim would receive",
+            "rule: the multicast listener accepts multicast only",
+            |context| vec![context.unicast(context.forged()).to(context.query.ip, MDNS_PORT)],
+        ),
     ]
 }
 
 fn interfaces() -> Vec<Attack> {
     vec![
         attack(
-            "the other interface's id",
-            "the id asked with on one LAN, sent on the other to the address there",
-            "rule: an answer comes by the interface that was asked on",
-            |scene| {
-                let link = 1 - scene.query.link.min(1);
-                let Some(victim) = scene.victims.get(link) else { return Vec::new() };
-                let v6 = scene.query.ip.is_ipv6();
+            "the id of the other interface",
+            "the id of the query on one LAN, sent on the other to the address there",
+            "rule: a response arrives on the interface that was queried",
+            |context| {
+                let link = 1 - context.query.link.min(1);
+                let Some(victim) = context.victims.get(link) else { return Vec::new() };
+                let v6 = context.query.ip.is_ipv6();
                 let to: IpAddr = if v6 { victim.link_local.into() } else { victim.v4.into() };
-                let shot = scene.unicast(scene.forged()).via(link).from(scene.neighbour(link, v6));
-                vec![shot.at(to, scene.query.port)]
+                let injection =
+                    context.unicast(context.forged()).over_link(link).from_address(context.neighbour(link, v6));
+                vec![injection.to(to, context.query.port)]
             },
         ),
         attack(
-            "an interface not asked on",
+            "an interface that was not queried",
             "right id to the address there, and to the group",
-            "rule: an answer comes by an interface that was asked on",
-            |scene| {
+            "rule: a response arrives on an interface that was queried",
+            |context| {
                 let link = 2;
-                let Some(victim) = scene.victims.get(link) else { return Vec::new() };
-                let v6 = scene.query.ip.is_ipv6();
-                let from = |shot: Shot| shot.via(link).from(scene.neighbour(link, v6));
-                let unicast = from(scene.unicast(scene.forged())).at(victim.ip(v6), scene.query.port);
-                vec![unicast, from(scene.multicast(scene.forged()))]
+                let Some(victim) = context.victims.get(link) else { return Vec::new() };
+                let v6 = context.query.ip.is_ipv6();
+                let from = |injection: Injection| injection.over_link(link).from_address(context.neighbour(link, v6));
+                let unicast = from(context.unicast(context.forged())).to(victim.routable(v6), context.query.port);
+                vec![unicast, from(context.multicast(context.forged()))]
             },
         ),
     ]

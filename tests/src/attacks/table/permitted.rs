@@ -1,123 +1,142 @@
-//! What gets through: what anyone on the link can do after all, and forms that real responders use, which show besides
-//! that the attacker's packets arrive.
+//! What succeeds: attacks that multicast DNS cannot prevent, and forms that real responders use. They also show that
+//! the attacker's packets arrive.
 
-use super::{Attack, EVIL, Expected, Lookup, aliases, attack};
-use crate::attacks::packet::{Packet, pointer, wire};
-use crate::attacks::scene::{Scene, Shot, off_link};
-use crate::wire::IN;
+use super::{Attack, Expected, FORGED, Lookup, aliases, attack};
+use crate::attacks::context::{FORGED_V4, FORGED_V6, Injection, add_forged_addresses, off_link};
 use std::net::Ipv4Addr;
+use test_packet::{IN, Packet, Section, pointer, types, wire};
 
 pub(super) fn attacks() -> Vec<Attack> {
-    [after_all(), forms()].concat()
+    [unpreventable(), forms()].concat()
 }
 
-/// The README's section on security says so.
-fn after_all() -> Vec<Attack> {
-    const NOBODY: &str = "6762 s21: no querier can tell";
+/// What any host on the link can do. The README says so in its section on security.
+fn unpreventable() -> Vec<Attack> {
+    const UNKNOWABLE: &str = "6762 s21: a querier cannot detect it";
     let both = [Lookup::Known, Lookup::Missing];
     vec![
         Attack {
             lookups: both.to_vec(),
-            ..first("answers first, by unicast", NOBODY, |s| vec![s.unicast(s.forged())])
+            ..first("answers first, by unicast", UNKNOWABLE, |s| vec![s.unicast(s.forged())])
         },
         Attack {
             lookups: both.to_vec(),
-            ..first("answers first, to the group", NOBODY, |s| vec![s.multicast(s.forged())])
+            ..first("answers first, to the group", UNKNOWABLE, |s| vec![s.multicast(s.forged())])
         },
-        // Off the link an attacker has to guess id and port; here an accomplice on the link tells them.
+        // An attacker off the link has to guess id and port. Here an accomplice on the link provides them.
         attack(
             "behind a router, with an accomplice",
-            "a forged source on the link, the right id; unicast",
-            "6762 s11: such a source looks on-link; the id alone is in the way",
-            |scene| {
-                let shots = scene.from_behind_the_router(scene.forged(), |v6| scene.neighbour(0, v6));
-                shots.into_iter().take(1).collect()
+            "a forged on-link source, the right id; unicast",
+            "6762 s11: the source looks on-link, so only the id protects",
+            |context| {
+                let injections = context.from_behind_router(context.forged(), |v6| context.neighbour(0, v6));
+                injections.into_iter().take(1).collect()
             },
         )
-        .gives(EVIL),
+        .expecting(FORGED),
         Attack {
             expected: Expected::AtMost(1024),
-            ..attack("thousands of addresses", "8 packets of 500", "rule: a host has at most 1,024", |scene| {
-                let name = pointer(12);
-                let packet = |number: u16| {
-                    let ip = |host: u16| Ipv4Addr::from(0x0a42_0000 + u32::from(number * 500 + host));
-                    (1..=500).fold(scene.response(), |packet, host| packet.address(&name, ip(host)))
-                };
-                (0..8).map(|number| scene.unicast(packet(number))).collect()
-            })
+            ..attack(
+                "thousands of addresses",
+                "8 packets of 500",
+                "rule: at most 1,024 addresses for a host",
+                |context| {
+                    let name = pointer(12);
+                    let packet = |number: u16| {
+                        let ip = |host: u16| Ipv4Addr::from(0x0a42_0000 + u32::from(number * 500 + host));
+                        (1..=500).fold(context.response(), |packet, host| packet.address(&name, ip(host)))
+                    };
+                    (0..8).map(|number| context.unicast(packet(number))).collect()
+                },
+            )
             .on(&[Lookup::Missing])
         },
     ]
 }
 
-fn first(name: &'static str, why: &'static str, shots: super::Shots) -> Attack {
-    attack(name, "a well-formed answer", why, shots).gives(EVIL)
+fn first(name: &'static str, why: &'static str, injections: super::Injections) -> Attack {
+    attack(name, "a well-formed response", why, injections).expecting(FORGED)
 }
 
 fn forms() -> Vec<Attack> {
-    const HOPS: &str = "6762 s11: no router leaves 255 intact";
+    const HOPS: &str = "6762 s11: no router leaves the hop limit at 255";
     const IGNORED: &str = "6762 s18: ignored on reception";
     vec![
-        attack("another prefix, hop limit 255", "an off-link address; unicast and group", HOPS, |scene| {
-            let from = |shot: Shot| shot.from(off_link(scene.query.ip.is_ipv6()));
-            scene.both(scene.forged()).into_iter().map(from).collect()
+        attack("another prefix, hop limit 255", "an off-link address; unicast and group", HOPS, |context| {
+            let from = |injection: Injection| injection.from_address(off_link(context.query.ip.is_ipv6()));
+            context.both(context.forged()).into_iter().map(from).collect()
         })
-        .gives(EVIL),
-        attack("a neighbour, hop limit 1", "unicast and group", "6762 s11: 255 is not demanded", |scene| {
-            scene.both(scene.forged()).into_iter().map(|shot| shot.hops(1)).collect()
+        .expecting(FORGED),
+        attack("on-link address, hop limit 1", "unicast and group", "6762 s11: 255 is not required", |context| {
+            context.both(context.forged()).into_iter().map(|injection| injection.with_hop_limit(1)).collect()
         })
-        .gives(EVIL),
-        attack("another case", "the owner in capitals", "6762 s16: case does not matter", |scene| {
-            scene.both(scene.forged_for(&wire(&scene.query.name.to_uppercase())))
+        .expecting(FORGED),
+        attack("another case", "the owner in capitals", "6762 s16: names are case-insensitive", |context| {
+            context.both(context.forged_for(&wire(&context.query.name.to_uppercase())))
         })
-        .gives(EVIL),
-        attack("no question", "unicast, as some responders have it", "rule: a question may be missing", |scene| {
-            vec![scene.unicast(Scene::claim(Packet::new(scene.query.id), &scene.name()))]
+        .expecting(FORGED),
+        attack("no question", "unicast, as some responders send", "rule: the question may be missing", |context| {
+            vec![context.unicast(add_forged_addresses(Packet::new(context.query.id), &context.name()))]
         })
-        .gives(EVIL),
-        attack("any id and question to the group", "another's", "6762 s6, s18.1: ignored there", |scene| {
-            let packet = Packet::new(0x7777).question(&wire("other.local"), scene.query.kind);
-            vec![scene.multicast(Scene::claim(packet, &scene.name()))]
+        .expecting(FORGED),
+        attack(
+            "any id and question to the group",
+            "those of another query",
+            "6762 s6, s18.1: ignored in multicast",
+            |context| {
+                let packet = Packet::new(0x7777).question("other.local", context.query.rtype);
+                vec![context.multicast(add_forged_addresses(packet, &context.name()))]
+            },
+        )
+        .expecting(FORGED),
+        attack("TC 1", "marked as truncated", IGNORED, |context| context.both(context.forged().flags(0x8600)))
+            .expecting(FORGED),
+        attack("AA 0, RD, RA, AD, CD 1", "flags of unicast DNS", IGNORED, |context| {
+            context.both(context.forged().flags(0x81b0))
         })
-        .gives(EVIL),
-        attack("TC 1", "truncated, it says", IGNORED, |scene| scene.both(scene.forged().flags(0x8600))).gives(EVIL),
-        attack("AA 0, RD, RA, AD, CD 1", "flags of unicast DNS", IGNORED, |scene| {
-            scene.both(scene.forged().flags(0x81b0))
+        .expecting(FORGED),
+        attack("class without the top bit", "a legacy unicast response", "6762 s6.7: no cache-flush bit", |context| {
+            let (name, packet) = (context.name(), context.response());
+            let packet = packet.address_with(&name, IN, 10, FORGED_V4);
+            context.both(packet.address_with(&name, IN, 10, FORGED_V6))
         })
-        .gives(EVIL),
-        attack("class without the top bit", "a legacy unicast answer", "6762 s6.7: no cache-flush bit", |scene| {
-            let (name, packet) = (scene.name(), scene.response());
-            let packet = packet.address_with(&name, IN, 10, crate::attacks::scene::EVIL_V4);
-            scene.both(packet.address_with(&name, IN, 10, crate::attacks::scene::EVIL_V6))
+        .expecting(FORGED),
+        attack("a compressed owner", "a pointer to the question", "1035 s4.1.4: pointers are followed", |context| {
+            context.both(context.forged_for(&pointer(12)))
         })
-        .gives(EVIL),
-        attack("a compressed owner", "a pointer to the question", "1035 s4.1.4: pointers are followed", |scene| {
-            scene.both(scene.forged_for(&pointer(12)))
+        .expecting(FORGED),
+        attack("additional records", "no answers, two of these", "rule: all sections are read", |context| {
+            context.both(add_forged_addresses(context.response().section(Section::Additional), &context.name()))
         })
-        .gives(EVIL),
-        attack("additional records", "no answers, two of these", "rule: all sections are read", |scene| {
-            scene.both(scene.forged().move_answers_to(10))
+        .expecting(FORGED),
+        attack(
+            "after malformed records",
+            "a TXT, a malformed A, a malformed owner",
+            "rule: such records are skipped",
+            |context| {
+                let name = context.name();
+                let packet =
+                    context.response().record(&name, types::TXT, b"\x03abc").record(&name, types::A, &[1, 2, 3]);
+                context.both(add_forged_addresses(packet.record(&pointer(0x3fff), types::A, &[10, 66, 7, 7]), &name))
+            },
+        )
+        .expecting(FORGED),
+        attack("a chain of 8 CNAMEs", "the last with addresses", "rule: at most 8 aliases are followed", |context| {
+            aliases::chain(context, 8)
         })
-        .gives(EVIL),
-        attack("behind records that do not parse", "a TXT, a bad A, a bad owner", "rule: passed over", |scene| {
-            let name = scene.name();
-            let packet = scene.response().record(&name, 16, b"\x03abc").record(&name, 1, &[1, 2, 3]);
-            scene.both(Scene::claim(packet.record(&pointer(0x3fff), 1, &[10, 66, 7, 7]), &name))
-        })
-        .gives(EVIL),
-        attack("a chain of 8 CNAMEs", "the last with addresses", "rule: so many are followed", |scene| {
-            aliases::chain(scene, 8)
-        })
-        .gives(EVIL),
-        attack("9,000 octets", "a right answer and zeros", "6762 s17: so many may come", |scene| {
-            let packet = scene.forged();
+        .expecting(FORGED),
+        attack("9,000 octets", "a well-formed answer and zeros", "6762 s17: at most 9,000 octets", |context| {
+            let packet = context.forged();
             let rest = vec![0; 9000 - packet.len()];
-            scene.both(packet.raw(&rest))
+            context.both(packet.raw(&rest))
         })
-        .gives(EVIL),
-        attack("65,535 records claimed truly in part", "two there, right ones", "rule: those are kept", |scene| {
-            scene.both(scene.forged().claim_answers(u16::MAX))
-        })
-        .gives(EVIL),
+        .expecting(FORGED),
+        attack(
+            "65,535 records counted, two of them present",
+            "two well-formed ones",
+            "rule: those are used",
+            |context| context.both(context.forged().count(Section::Answers, u16::MAX)),
+        )
+        .expecting(FORGED),
     ]
 }

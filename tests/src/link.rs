@@ -1,9 +1,14 @@
-//! Packet sockets: what passes an interface, and packets with any addresses sent out of it (`packet(7)`).
+//! Packet sockets: every packet that passes an interface, and packets with any addresses sent out of it (`packet(7)`).
 
 use crate::netif::index;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime};
+
+/// The `ioctl_sockios(7)` request for the time of the packet that was read last, as a `timespec`. Not in the libc
+/// crate.
+const SIOCGSTAMPNS: libc::c_ulong = 0x8907;
 
 /// An interface, below IP.
 #[derive(Debug)]
@@ -12,53 +17,84 @@ pub struct Link {
     index: i32,
 }
 
-/// A packet that came in.
+/// A packet that was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// How long it is.
+    /// Its length in octets.
     pub length: usize,
     /// The hardware address of its sender.
     pub mac: [u8; 6],
+    /// Whether this host sent it.
+    pub is_outgoing: bool,
 }
 
 impl Link {
-    /// The interface of that name.
+    /// Opens the interface of this name.
     ///
     /// # Errors
-    /// If it is not there.
+    /// If there is no such interface, or those of `socket(2)` and `bind(2)`.
     pub fn open(name: &str) -> io::Result<Link> {
         let index = index(name).and_then(|index| i32::try_from(index).ok()).ok_or(io::ErrorKind::NotFound)?;
         let all = i32::from(word(libc::ETH_P_ALL).to_be());
         let socket = Socket::new(Domain::from(libc::AF_PACKET), Type::DGRAM, Some(Protocol::from(all)))?;
         let link = Link { socket, index };
         let address = link.address(libc::ETH_P_ALL, [0; 6]);
+        // socket2 has no type for the address of a packet socket.
         // SAFETY: the pointer is to a sockaddr_ll of that length, which outlives the call.
         let bound = unsafe { libc::bind(link.socket.as_raw_fd(), (&raw const address).cast(), length_of(&address)) };
         if bound == 0 { Ok(link) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Waits for a packet that another host sent.
+    /// Makes [`Link::receive`] fail with `EAGAIN` instead of waiting.
+    ///
+    /// # Errors
+    /// Those of `fcntl(2)`.
+    pub fn set_nonblocking(&self) -> io::Result<()> {
+        self.socket.set_nonblocking(true)
+    }
+
+    /// Reads the next packet, in either direction.
     ///
     /// # Errors
     /// Those of `recvfrom(2)`.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
+        let mut from = self.address(0, [0; 6]);
+        let mut size = length_of(&from);
+        // SAFETY: both pointers are to memory of the lengths given with them, which outlives the call.
+        let length = unsafe {
+            let fd = self.socket.as_raw_fd();
+            libc::recvfrom(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0, (&raw mut from).cast(), &raw mut size)
+        };
+        let Ok(length) = usize::try_from(length) else { return Err(io::Error::last_os_error()) };
+        let [a, b, c, d, e, f, ..] = from.sll_addr;
+        let is_outgoing = from.sll_pkttype == libc::PACKET_OUTGOING;
+        Ok(Arrival { length, mac: [a, b, c, d, e, f], is_outgoing })
+    }
+
+    /// Reads the next packet that another host sent.
+    ///
+    /// # Errors
+    /// Those of `recvfrom(2)`.
+    pub fn receive_incoming(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
         loop {
-            let mut from = self.address(0, [0; 6]);
-            let mut size = length_of(&from);
-            // SAFETY: both pointers are to memory of the lengths given with them, which outlives the call.
-            let length = unsafe {
-                let fd = self.socket.as_raw_fd();
-                libc::recvfrom(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0, (&raw mut from).cast(), &raw mut size)
-            };
-            let Ok(length) = usize::try_from(length) else { return Err(io::Error::last_os_error()) };
-            if from.sll_pkttype != libc::PACKET_OUTGOING {
-                let [a, b, c, d, e, f, ..] = from.sll_addr;
-                return Ok(Arrival { length, mac: [a, b, c, d, e, f] });
+            let arrival = self.receive(buffer)?;
+            if !arrival.is_outgoing {
+                return Ok(arrival);
             }
         }
     }
 
-    /// Sends an IP packet to the host with that hardware address.
+    /// The kernel's time stamp of the packet that was read last. The first call switches time stamps on and returns
+    /// none.
+    pub fn timestamp(&self) -> Option<SystemTime> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: this request writes a timespec.
+        let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCGSTAMPNS, &raw mut time) };
+        let since_1970 = Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+        (result == 0).then_some(SystemTime::UNIX_EPOCH + since_1970)
+    }
+
+    /// Sends an IP packet to the host with this hardware address.
     ///
     /// # Errors
     /// Those of `sendto(2)`.
@@ -73,8 +109,8 @@ impl Link {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// As fast as can be, on a busy machine too.
-    pub fn hurry(&self) {
+    /// Sends past the queueing discipline, which costs less. Errors are ignored.
+    pub fn bypass_queue(&self) {
         let yes: libc::c_int = 1;
         let size = libc::socklen_t::try_from(size_of_val(&yes)).unwrap_or_default();
         // SAFETY: the pointer is to an int of that size, which outlives the call.
@@ -82,7 +118,6 @@ impl Link {
             let (fd, value) = (self.socket.as_raw_fd(), (&raw const yes).cast());
             libc::setsockopt(fd, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, value, size);
         }
-        hurry();
     }
 
     fn address(&self, protocol: i32, mac: [u8; 6]) -> libc::sockaddr_ll {
@@ -97,17 +132,11 @@ impl Link {
     }
 }
 
-/// Puts this process before others, where that is allowed: what is measured here is not how busy the machine is.
-pub fn hurry() {
-    // SAFETY: takes three numbers.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
-}
-
 fn length_of(address: &libc::sockaddr_ll) -> libc::socklen_t {
     libc::socklen_t::try_from(size_of_val(address)).unwrap_or_default()
 }
 
-/// A constant that the C headers call an int and the structures hold in 16 bits.
+/// Converts a constant that is an int in the C headers and has 16 bits in the structures.
 fn word(constant: i32) -> u16 {
     u16::try_from(constant).unwrap_or_default()
 }

@@ -1,39 +1,43 @@
-//! UDP over IPv4 and IPv6 as octets, both ways (RFC 768, RFC 791, RFC 8200).
+//! Reads and writes UDP over IPv4 and IPv6 as octets (RFC 768, RFC 791, RFC 8200).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The most octets of an IPv4 packet's data in one frame, a multiple of eight.
+/// The octets of data in one IPv4 fragment: a multiple of eight that fits into an Ethernet frame.
 const FRAGMENT: usize = 1480;
+
+/// The protocol number of UDP.
+const UDP: u8 = 17;
 
 /// A datagram with its addresses.
 #[derive(Debug, Clone)]
 pub struct Datagram<'a> {
-    /// Where from.
+    /// Source address and port.
     pub source: SocketAddr,
-    /// Where to, of the same family.
+    /// Destination address and port, of the same family.
     pub destination: SocketAddr,
-    /// The hop limit.
+    /// Hop limit, or TTL.
     pub hop_limit: u8,
-    /// What is in it.
+    /// Payload.
     pub payload: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads a whole packet; None if it is anything else than UDP.
+    /// Reads an IP packet. If it is a fragment or truncated, the payload is the part that is present. None if the
+    /// packet is not UDP, or is a fragment without the UDP header.
     pub fn parse(packet: &'a [u8]) -> Option<Datagram<'a>> {
         let (source, destination, hop_limit, udp): (IpAddr, IpAddr, u8, usize) = match packet.first()? >> 4 {
-            4 if *packet.get(9)? == 17 => {
+            4 if *packet.get(9)? == UDP && has_udp_header(packet) => {
                 let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
                 (address(12)?.into(), address(16)?.into(), *packet.get(8)?, usize::from(packet.first()? & 15) * 4)
             }
-            6 if *packet.get(6)? == 17 => {
+            6 if *packet.get(6)? == UDP => {
                 let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(packet.get(at..at + 16)?).ok()?));
                 (address(8)?.into(), address(24)?.into(), *packet.get(7)?, 40)
             }
             _ => return None,
         };
         let word = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
-        let end = udp + usize::from(word(udp + 4)?);
+        let end = packet.len().min(udp + usize::from(word(udp + 4)?));
         Some(Datagram {
             source: SocketAddr::new(source, word(udp)?),
             destination: SocketAddr::new(destination, word(udp + 2)?),
@@ -42,7 +46,7 @@ impl<'a> Datagram<'a> {
         })
     }
 
-    /// The packet, in fragments if it is a large one over IPv4. Over IPv6 a large one is not sent at all.
+    /// The IP packet: fragments if it is large and IPv4, nothing at all if it is large and IPv6.
     pub fn packets(&self) -> Vec<Vec<u8>> {
         let udp = self.udp();
         match (self.source.ip(), self.destination.ip()) {
@@ -61,9 +65,9 @@ impl<'a> Datagram<'a> {
             udp.extend(field.to_be_bytes());
         }
         udp.extend(self.payload);
-        // IPv6 demands the checksum; IPv4 does not.
+        // The checksum is mandatory over IPv6 only.
         if let (IpAddr::V6(source), IpAddr::V6(destination)) = (self.source.ip(), self.destination.ip()) {
-            let pseudo = [source.octets().as_slice(), &destination.octets(), &length.to_be_bytes(), &[0, 17]].concat();
+            let pseudo = [source.octets().as_slice(), &destination.octets(), &length.to_be_bytes(), &[0, UDP]].concat();
             let sum = match checksum(&[pseudo, udp.clone()].concat()) {
                 0 => 0xffff,
                 sum => sum,
@@ -83,7 +87,7 @@ impl<'a> Datagram<'a> {
             for field in [word(chunk.len() + 20), number, offset] {
                 packet.extend(field.to_be_bytes());
             }
-            packet.extend([self.hop_limit, 17, 0, 0]);
+            packet.extend([self.hop_limit, UDP, 0, 0]);
             packet.extend(source.octets());
             packet.extend(destination.octets());
             let sum = checksum(&packet);
@@ -97,7 +101,7 @@ impl<'a> Datagram<'a> {
     fn v6(&self, source: Ipv6Addr, destination: Ipv6Addr, udp: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x60, 0, 0, 0];
         packet.extend(word(udp.len()).to_be_bytes());
-        packet.extend([17, self.hop_limit]);
+        packet.extend([UDP, self.hop_limit]);
         packet.extend(source.octets());
         packet.extend(destination.octets());
         packet.extend(udp);
@@ -105,7 +109,12 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// What a router does to a packet before it sends it on; false if its time is over.
+/// Whether an IPv4 packet is unfragmented or the first fragment.
+fn has_udp_header(packet: &[u8]) -> bool {
+    packet.get(6..8).is_some_and(|offset| offset[0] & 0x1f == 0 && offset[1] == 0)
+}
+
+/// Decrements the hop limit as a router does before it forwards a packet. False if the packet must be dropped instead.
 pub fn route(packet: &mut [u8]) -> bool {
     let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
     let Some(hop_limit) = packet.get_mut(if is_v4 { 8 } else { 7 }) else { return false };
@@ -121,7 +130,7 @@ pub fn route(packet: &mut [u8]) -> bool {
     true
 }
 
-/// The hardware address that packets to a group, or to all, go to (RFC 1112, RFC 2464); None for a single host's.
+/// The hardware address for a multicast or broadcast destination (RFC 1112, RFC 2464); None for unicast.
 pub fn group_mac(destination: IpAddr) -> Option<[u8; 6]> {
     match destination {
         IpAddr::V4(ip) if ip.is_multicast() => {
@@ -147,12 +156,12 @@ fn checksum(octets: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap_or_default()
 }
 
-/// Lengths here are those of packets.
+/// Converts the length of a packet, which fits into 16 bits.
 fn word(length: usize) -> u16 {
     u16::try_from(length).unwrap_or(u16::MAX)
 }
 
-/// A number for the fragments of one packet.
+/// A fresh identification for the fragments of one packet.
 fn identification() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(1);
@@ -164,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_datagram_that_was_written_reads_the_same() {
+    fn a_written_datagram_reads_the_same() {
         for (source, destination) in [("10.0.0.1:1", "10.0.0.2:2"), ("[fe80::1]:1", "[ff02::fb]:2")] {
             let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
             let datagram = Datagram { source, destination, hop_limit: 7, payload: b"hello" };
@@ -180,10 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn large_datagrams_go_in_fragments() {
+    fn large_datagrams_are_fragmented() {
         let (source, destination) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
         let payload = [7; 9000];
         let packets = Datagram { source, destination, hop_limit: 7, payload: &payload }.packets();
         assert_eq!(packets.iter().map(|packet| packet.len() - 20).sum::<usize>(), 9008);
+        let read = packets.iter().filter_map(|packet| Datagram::parse(packet));
+        assert_eq!(read.map(|read| read.payload.len()).collect::<Vec<_>>(), [1472], "only the first has a UDP header");
     }
 }
