@@ -241,8 +241,8 @@ fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMa
     for (number, attack) in (1..).zip(table) {
         let result = match (wrong.contains_key(&number), attack.expected) {
             (true, _) => "WRONG",
-            (_, Expected::Truth) => "genuine answer",
-            (_, Expected::Theirs(_)) => "forged answer, as expected",
+            (_, Expected::Genuine) => "genuine answer",
+            (_, Expected::Forged(_)) => "forged answer, as expected",
             (_, Expected::AtMost(_)) => "bounded",
         };
         let packets = fired.get(&number).copied().unwrap_or_default();

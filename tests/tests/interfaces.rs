@@ -179,13 +179,6 @@ fn every_query_is_also_sent_to_a_container_bridge() -> Result<(), String> {
     Ok(())
 }
 
-/// Creates a point-to-point link and keeps it open, as a VPN does.
-const TUNNEL: &str = "import fcntl, struct, time
-tunnel = open('/dev/net/tun', 'r+b', buffering=0)
-fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', b'tun0', 0x1001))
-print('ready', flush=True)
-time.sleep(60)";
-
 #[test]
 fn point_to_point_links_are_not_queried() -> Result<(), String> {
     let lan = with_whole_answers()?;
