@@ -64,7 +64,7 @@ fn all_names_are_resolved_by_libc_if_mdns_allow_exists() -> Result<(), String> {
 /// For this reason Go programs, too, find names on the LAN that `/etc/mdns.allow` lists.
 #[test]
 fn names_that_mdns_allow_lists_are_found_on_the_lan() -> Result<(), String> {
-    let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.lan", &["--other", "additional"]))?;
+    let lan = with_scripted("printer.lan", &["--other", "additional"])?;
     let _web = http(&lan.printer)?;
     lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;
     lan.client.write("/etc/mdns.allow", ".lan\n")?;
