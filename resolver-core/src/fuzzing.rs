@@ -18,7 +18,7 @@ use crate::lookup::{self, Progress};
 use crate::net::interfaces::Interfaces;
 use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::socket::Datagram;
-use crate::net::{ifioctl, netlink};
+use crate::net::{dump, ifioctl, netlink};
 use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
 
@@ -177,7 +177,7 @@ pub enum NetlinkMessage {
 /// `EPROTO` if the datagram is malformed or has an error message.
 pub fn parse_netlink(datagram: &[u8], sequence: u32) -> io::Result<(Vec<NetlinkMessage>, bool)> {
     let mut messages = Vec::new();
-    let ended = netlink::messages(datagram, sequence, &mut |message_type, body| match message_type {
+    let ended = dump::messages(datagram, sequence, &mut |message_type, body| match message_type {
         netlink::RTM_NEWLINK => messages.push(NetlinkMessage::Link(netlink::link(body))),
         netlink::RTM_NEWADDR => messages.push(NetlinkMessage::Address(netlink::address(body))),
         _ => {}

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`links`] | links and local addresses, as the kernel's tables describe them |
 //! | `netlink`, `ifioctl` | read those tables: by netlink, or where netlink is denied by ioctl and `/proc` |
+//! | `dump` | the protocol of `netlink`: requests, messages and attributes |
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
@@ -11,6 +12,7 @@
 //! Public as far as a program needs it that explains what a lookup does on this machine.
 
 pub(crate) mod cmsg;
+pub(crate) mod dump;
 pub(crate) mod ifioctl;
 pub mod interfaces;
 pub mod links;
