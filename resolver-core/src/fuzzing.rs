@@ -18,7 +18,7 @@ use crate::lookup::{self, Progress};
 use crate::net::interfaces::Interfaces;
 use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::socket::Datagram;
-use crate::net::{ifioctl, netlink};
+use crate::net::{dump, ifioctl, neighbours, netlink};
 use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
 
@@ -162,24 +162,31 @@ impl Lookup {
     }
 }
 
-/// What a netlink message describes. None if the message is malformed, or if the address cannot be used.
+/// What a netlink message describes. None if the message is malformed, or if the address or the neighbour cannot be
+/// used.
 #[derive(Debug)]
 pub enum NetlinkMessage {
     /// A message of type RTM_NEWLINK.
     Link(Option<Link>),
     /// A message of type RTM_NEWADDR.
     Address(Option<LocalAddress>),
+    /// A message of type RTM_NEWNEIGH: interface, address and age.
+    Neighbour(Option<(u32, IpAddr, Duration)>),
 }
 
-/// Parses a netlink datagram: the messages about links and addresses, and true if the datagram ends the dump.
+/// Parses a netlink datagram: the messages about links, addresses and neighbours, and true if the datagram ends the
+/// dump.
 ///
 /// # Errors
 /// `EPROTO` if the datagram is malformed or has an error message.
 pub fn parse_netlink(datagram: &[u8], sequence: u32) -> io::Result<(Vec<NetlinkMessage>, bool)> {
     let mut messages = Vec::new();
-    let ended = netlink::messages(datagram, sequence, &mut |message_type, body| match message_type {
+    let ended = dump::messages(datagram, sequence, &mut |message_type, body| match message_type {
         netlink::RTM_NEWLINK => messages.push(NetlinkMessage::Link(netlink::link(body))),
         netlink::RTM_NEWADDR => messages.push(NetlinkMessage::Address(netlink::address(body))),
+        libc::RTM_NEWNEIGH => messages.push(NetlinkMessage::Neighbour(
+            neighbours::neighbour(body).map(|neighbour| (neighbour.interface, neighbour.ip, neighbour.age)),
+        )),
         _ => {}
     })?;
     Ok((messages, ended))

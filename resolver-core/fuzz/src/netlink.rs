@@ -1,7 +1,8 @@
-//! Target `netlink`: arbitrary octets as a datagram of the kernel's tables of links and addresses, and as lines of
-//! `/proc/net/if_inet6`.
+//! Target `netlink`: arbitrary octets as a datagram of the kernel's tables of links, addresses and neighbours, and as
+//! lines of `/proc/net/if_inet6`.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use resolver_core::fuzzing::{self, NetlinkMessage};
 use resolver_core::net::links::LocalAddress;
@@ -11,6 +12,7 @@ use resolver_core::net::links::LocalAddress;
 enum Message {
     Link(Option<Link>),
     Address(Option<LocalAddress>),
+    Neighbour(Option<(u32, IpAddr, Duration)>),
 }
 
 /// A link whose name is plain octets, so that the name is compared too.
@@ -26,6 +28,7 @@ impl From<NetlinkMessage> for Message {
     fn from(message: NetlinkMessage) -> Self {
         match message {
             NetlinkMessage::Address(address) => Self::Address(address),
+            NetlinkMessage::Neighbour(neighbour) => Self::Neighbour(neighbour),
             NetlinkMessage::Link(link) => Self::Link(link.map(|link| Link {
                 index: link.index,
                 name: link.name.octets().to_vec(),
@@ -39,7 +42,7 @@ impl From<NetlinkMessage> for Message {
 /// Parses `data` in both formats.
 pub fn check(data: &[u8]) {
     let sequence = data.get(8..12).map_or(0, |field| u32::from_ne_bytes(field.try_into().expect("four octets")));
-    for sequence in [sequence, 18, 22] {
+    for sequence in [sequence, 18, 22, 30] {
         let parsed = fuzzing::parse_netlink(data, sequence).ok();
         let parsed = parsed.map(|(messages, ended)| (messages.into_iter().map(Message::from).collect(), ended));
         assert_eq!(parsed, parse(data, sequence));
@@ -63,6 +66,7 @@ fn parse(data: &[u8], sequence: u32) -> Option<(Vec<Message>, bool)> {
             3 => return Some((messages, true)),
             16 => messages.push(Message::Link(link(&message[16..]))),
             20 => messages.push(Message::Address(address(&message[16..]))),
+            28 => messages.push(Message::Neighbour(neighbour(&message[16..]))),
             _ => {}
         }
     }
@@ -94,13 +98,36 @@ fn address(body: &[u8]) -> Option<LocalAddress> {
     if failed || tentative && !optimistic {
         return None;
     }
-    let ip = |value: &[u8]| match body[0] {
+    let ip = |value| ip(body[0], value);
+    let ip = last(2).and_then(ip).or_else(|| last(1).and_then(ip))?;
+    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix_length: body[1] })
+}
+
+fn neighbour(body: &[u8]) -> Option<(u32, IpAddr, Duration)> {
+    let attributes = attributes(body.get(12..)?);
+    let last = |wanted| attributes.iter().rfind(|(number, _)| *number == wanted).map(|(_, value)| *value);
+    if attributes.iter().any(|(number, value)| *number == 3 && value.len() < 8) {
+        return None;
+    }
+    // Reachable, stale, delay or probe; not a proxy; unicast.
+    let is_host = [2, 4, 8, 16].contains(&u16_at(body, 8)?) && body[10] & 8 == 0 && body[11] == 1;
+    let (ip, link_layer_address, ages) = (ip(body[0], last(1)?)?, last(2)?, last(3)?);
+    let is_unicast = match ip {
+        IpAddr::V4(ip) => !matches!(ip.octets(), [0 | 127 | 224..=239, ..] | [255, 255, 255, 255]),
+        IpAddr::V6(ip) => ip.octets()[0] != 255 && !matches!(ip.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, ..]),
+    };
+    // Confirmed and used, in hundredths of a second.
+    let age = u64::from(u32_at(ages, 0)?.min(u32_at(ages, 4)?)) * 10;
+    let is_recent = !link_layer_address.is_empty() && age <= 60_000;
+    (is_host && is_unicast && is_recent).then_some((u32_at(body, 4)?, ip, Duration::from_millis(age)))
+}
+
+fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+    match family {
         2 => <[u8; 4]>::try_from(value).ok().map(IpAddr::from),
         10 => <[u8; 16]>::try_from(value).ok().map(IpAddr::from),
         _ => None,
-    };
-    let ip = last(2).and_then(ip).or_else(|| last(1).and_then(ip))?;
-    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix_length: body[1] })
+    }
 }
 
 /// The number and the value of each attribute.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`links`] | links and local addresses, as the kernel's tables describe them |
 //! | `netlink`, `ifioctl` | read those tables: by netlink, or where netlink is denied by ioctl and `/proc` |
+//! | `neighbours` | reads which hosts this machine has recently exchanged packets with |
+//! | `dump` | netlink's protocol: requests, messages and attributes |
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
@@ -11,8 +13,11 @@
 //! Public as far as a program needs it that explains what a lookup does on this machine.
 
 pub(crate) mod cmsg;
+pub(crate) mod dump;
 pub(crate) mod ifioctl;
 pub mod interfaces;
 pub mod links;
+#[cfg_attr(not(test), expect(dead_code, reason = "lookups do not query neighbours yet"))]
+pub(crate) mod neighbours;
 pub(crate) mod netlink;
 pub mod socket;
