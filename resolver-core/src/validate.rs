@@ -140,7 +140,7 @@ fn is_group(destination: IpAddr) -> bool {
 mod tests {
     use super::*;
     use crate::net::interfaces;
-    use crate::wire::build::Response as Built;
+    use test_packet::{Packet, types};
 
     const ID: u16 = 0x1234;
 
@@ -243,35 +243,35 @@ mod tests {
             ("unicast to the group's socket", with(multicast(), |r| r.destination = address("10.0.0.1").into()), false),
             ("destination unknown", with(unicast(), |r| r.destination = None), false),
         ] {
-            assert_eq!(accepted(datagram, Built::new(ID).octets()), expected, "{what}");
+            assert_eq!(accepted(datagram, Packet::new(ID).octets()), expected, "{what}");
         }
     }
 
     #[test]
     fn packets_by_their_header_and_questions() {
-        let response = Built::new;
+        let response = Packet::new;
         for (what, datagram, response, expected) in [
-            ("question echoed", unicast(), response(ID).question("PRINTER.local"), true),
-            ("another name's question", unicast(), response(ID).question("scanner.local"), false),
+            ("question echoed", unicast(), response(ID).question("PRINTER.local", types::A), true),
+            ("another name's question", unicast(), response(ID).question("scanner.local", types::A), false),
             (
                 "another name's question beside ours",
                 unicast(),
-                response(ID).question("printer.local").question("scanner.local"),
+                response(ID).question("printer.local", types::A).question("scanner.local", types::A),
                 false,
             ),
             (
                 "a question that does not parse, before another name's",
                 unicast(),
-                response(ID).broken_question().question("scanner.local"),
+                response(ID).broken_question().question("scanner.local", types::A),
                 false,
             ),
-            ("multicast with a question", multicast(), response(0).question("scanner.local"), true),
+            ("multicast with a question", multicast(), response(0).question("scanner.local", types::A), true),
             ("an id that was not sent", unicast(), response(ID ^ 0x8000), false),
             ("id 0", unicast(), response(0), false),
             ("the id of another interface", unicast(), response(ID + 1), false),
             ("the id of the other family", unicast(), response(ID + 2), false),
             ("multicast with any id", multicast(), response(0x7777), true),
-            ("a query", multicast(), response(0).flags(0).question("printer.local"), false),
+            ("a query", multicast(), response(0).flags(0).question("printer.local", types::A), false),
             ("an error", unicast(), response(ID).flags(0x8403), false),
             ("another opcode", unicast(), response(ID).flags(0xa400), false),
         ] {
@@ -304,7 +304,7 @@ mod tests {
             (ID + 2, "printer.local", true),
             (ID + 2, "host.local", false),
         ] {
-            let response = Built::new(id).question(question);
+            let response = Packet::new(id).question(question, types::A);
             let accepted = validate(&unicast(), response.octets(), &pending, &interfaces).is_some();
             assert_eq!(accepted, expected, "{question} with id {id:#x}");
         }
@@ -315,7 +315,7 @@ mod tests {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24")]);
         let mut pending = PendingQueries::default();
         let accepted = |datagram, pending: &PendingQueries| {
-            validate(&datagram, Built::new(0).octets(), pending, &interfaces).is_some()
+            validate(&datagram, Packet::new(0).octets(), pending, &interfaces).is_some()
         };
         assert!(!accepted(multicast(), &pending));
         pending.expect_multicast(2, Family::V4);

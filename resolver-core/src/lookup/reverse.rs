@@ -99,9 +99,9 @@ mod tests {
     use super::*;
     use crate::validate::Source;
     use crate::wire::Message;
-    use crate::wire::build::{Response as Built, wire};
+    use test_packet::{Packet, types, wire};
 
-    fn found(response: &Built) -> Option<(Name, Duration)> {
+    fn found(response: &Packet) -> Option<(Name, Duration)> {
         let ip: IpAddr = "10.0.0.2".parse().unwrap();
         let config = Config { ttl_max: Duration::from_secs(3600), ..Config::default() };
         let mut lookup = ReverseLookup::new(&Name::of_address(ip), ip, &config);
@@ -117,11 +117,11 @@ mod tests {
 
     #[test]
     fn the_first_valid_target_is_taken() {
-        let response = Built::new(0)
-            .name(OWNER, RecordType::PTR, "www.example")
-            .name("3.0.0.10.in-addr.arpa", RecordType::PTR, "other.local")
-            .name(OWNER, RecordType::PTR, "printer.local")
-            .name(OWNER, RecordType::PTR, "second.local");
+        let response = Packet::new(0)
+            .name_record(OWNER, types::PTR, "www.example")
+            .name_record("3.0.0.10.in-addr.arpa", types::PTR, "other.local")
+            .name_record(OWNER, types::PTR, "printer.local")
+            .name_record(OWNER, types::PTR, "second.local");
         let expected = Name::from_text(b"printer.local").unwrap();
         assert_eq!(found(&response), Some((expected, Duration::from_secs(120))));
     }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn invalid_targets_are_ignored() {
         let record =
-            |ttl, class, target: &[u8]| Built::new(0).record(&wire(OWNER), RecordType::PTR, class, ttl, target);
+            |ttl, class, target: &[u8]| Packet::new(0).record_with(&wire(OWNER), types::PTR, class, ttl, target);
         for (what, response) in [
             ("out of .local", record(120, 1, &wire("www.example"))),
             ("just local", record(120, 1, &wire("local"))),

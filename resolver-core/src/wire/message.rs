@@ -198,11 +198,11 @@ impl Nsec<'_> {
 mod tests {
     use super::*;
 
-    use crate::wire::build::{Response, wire};
+    use test_packet::{Packet, types, wire};
 
     /// Encodes a message with one record of `printer.local`, parses it, and returns what `read` returns for the record.
     fn only_record<T>(rtype: RecordType, data: &[u8], read: impl FnOnce(Record<'_>) -> T) -> T {
-        let response = Response::new(0).record(&wire("printer.local"), rtype, 1, 120, data);
+        let response = Packet::new(0).record_with("printer.local", rtype.0, 1, 120, data);
         let found = Message::read(response.octets()).unwrap().records().next().unwrap();
         let owner = Name::from_text(b"printer.local").unwrap();
         assert!(found.owner().as_ref() == Some(&owner) && found.is_of(&owner));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn header_and_question_are_read() {
-        let response = Response::new(0x1234).question("printer.local");
+        let response = Packet::new(0x1234).question("printer.local", types::A);
         let message = Message::read(response.octets()).unwrap();
         assert_eq!(message.id(), 0x1234);
         let questions: Vec<_> = message.questions().collect();
@@ -229,12 +229,13 @@ mod tests {
     #[test]
     fn a_message_with_a_malformed_question_is_not_about_any_name() {
         let name = Name::from_text(b"printer.local").unwrap();
-        let question = Response::new(0).question("printer.local");
-        assert!(Message::read(Response::new(0).octets()).unwrap().asks_only_about(&name));
+        let question = Packet::new(0).question("printer.local", types::A);
+        assert!(Message::read(Packet::new(0).octets()).unwrap().asks_only_about(&name));
         assert!(Message::read(question.octets()).unwrap().asks_only_about(&name));
-        let other = question.clone().question("scanner.local");
+        let other = question.clone().question("scanner.local", types::A);
         assert!(!Message::read(other.octets()).unwrap().asks_only_about(&name));
-        let broken = Response::new(0).broken_question().question("scanner.local").address("printer.local", "10.0.0.9");
+        let broken =
+            Packet::new(0).broken_question().question("scanner.local", types::A).address("printer.local", "10.0.0.9");
         let broken = Message::read(broken.octets()).unwrap();
         assert_eq!((broken.questions().count(), broken.records().count()), (0, 1));
         assert!(!broken.asks_only_about(&name));
@@ -257,7 +258,7 @@ mod tests {
             (0x8c00, false), // opcode 1
             (0xac00, false), // opcode 5, update
         ] {
-            let response = Response::new(0).flags(flags);
+            let response = Packet::new(0).flags(flags);
             assert_eq!(Message::read(response.octets()).unwrap().is_valid_response(), valid, "{flags:#06x}");
         }
     }
@@ -307,11 +308,11 @@ mod tests {
     #[test]
     fn malformed_records_do_not_hide_the_others() {
         let owner = wire("printer.local");
-        let response = Response::new(0)
-            .record(b"\xc0\xff", RecordType::A, 1, 120, &[10, 0, 0, 1]) // the owner points forwards
-            .record(&owner, RecordType::A, 1, 120, &[10, 0, 0])
-            .record(&owner, RecordType(99), 1, 120, &[1, 2, 3])
-            .record(&owner, RecordType::A, 0x8001, 120, &[10, 0, 0, 2]);
+        let response = Packet::new(0)
+            .record_with(b"\xc0\xff", types::A, 1, 120, &[10, 0, 0, 1]) // the owner points forwards
+            .record_with(&owner, types::A, 1, 120, &[10, 0, 0])
+            .record_with(&owner, 99, 1, 120, &[1, 2, 3])
+            .record_with(&owner, types::A, 0x8001, 120, &[10, 0, 0, 2]);
         let records: Vec<_> = Message::read(response.octets()).unwrap().records().collect();
         assert_eq!(records.len(), 4);
         assert!(records[0].owner().is_none());
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_size_of_the_message_bounds_the_number_of_records() {
-        let response = Response::new(0).record(&wire("printer.local"), RecordType::A, 3, 120, &[10, 0, 0, 1]);
+        let response = Packet::new(0).record_with(&wire("printer.local"), types::A, 3, 120, &[10, 0, 0, 1]);
         let mut message = response.octets().to_vec();
         message[6..12].fill(0xff);
         let records: Vec<_> = Message::read(&message).unwrap().records().collect();
@@ -332,7 +333,7 @@ mod tests {
 
     #[test]
     fn records_after_a_missing_question_are_not_read() {
-        let response = Response::new(0).address("printer.local", "10.0.0.1");
+        let response = Packet::new(0).address("printer.local", "10.0.0.1");
         let mut message = response.octets().to_vec();
         message[5] = 2;
         assert_eq!(Message::read(&message).unwrap().records().count(), 0);

@@ -5,8 +5,6 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-#[cfg(test)]
-pub(crate) mod build;
 mod message;
 mod name;
 mod query;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::net::interfaces;
 use crate::validate::SentQuery;
-use crate::wire::build::{Response as Built, wire};
+use test_packet::{Packet, types, wire};
 
 const V4_SOURCE: &str = "10.0.0.2";
 const V6_SOURCE: &str = "fe80::2";
@@ -59,7 +59,7 @@ impl Scene {
         questions.iter().for_each(|question| self.lookup.on_sent(question, true, at));
     }
 
-    fn hear(&mut self, ms: u64, from: &str, asked_for: Option<RecordType>, response: &Built) {
+    fn hear(&mut self, ms: u64, from: &str, asked_for: Option<RecordType>, response: &Packet) {
         let ip: IpAddr = from.parse().unwrap();
         let source = Source { ip, interface: 2 };
         let transport = Family::of(ip);
@@ -131,19 +131,19 @@ fn shown(questions: &[Question]) -> Vec<String> {
     questions.iter().map(|question| format!("{} to {}", rtype(question.rtype), to(question.to))).collect()
 }
 
-fn response() -> Built {
-    Built::new(0)
+fn response() -> Packet {
+    Packet::new(0)
 }
 
-fn both() -> Built {
+fn both() -> Packet {
     response().address("printer.local", "10.0.0.2").address("printer.local", "fd00::2")
 }
 
-fn only_v4() -> Built {
+fn only_v4() -> Packet {
     response().address("printer.local", "10.0.0.2")
 }
 
-fn only_v6() -> Built {
+fn only_v6() -> Packet {
     response().address("printer.local", "fd00::2")
 }
 
@@ -257,7 +257,7 @@ fn time_alone_is_no_evidence_about_a_family_that_was_not_wanted() {
     scene.hear(1, V4_SOURCE, A, &only_v4());
     assert!(!scene.answer(1000).absent.contains(Family::V6));
     let mut scene = Scene::without_ipv6(Families::only(Family::V4));
-    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[RecordType::A]));
+    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[types::A]));
     assert!(scene.answer(1).absent.contains(Family::V6));
 }
 
@@ -302,7 +302,7 @@ fn what_is_missing_is_asked_for_directly_and_over_the_silent_transport() {
 #[test]
 fn nothing_is_asked_of_a_host_that_has_denied_it() {
     let mut scene = Scene::new(Families::BOTH);
-    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[RecordType::A]));
+    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[types::A]));
     let asked: Vec<_> = (1..21).flat_map(|ms| scene.follow_up(scene.at(ms))).collect();
     assert!(asked.iter().all(|question| question.to.transport() == Family::V6), "{:?}", shown(&asked));
 }
@@ -345,7 +345,7 @@ fn the_delay_counts_from_the_query_that_was_answered() {
 
 #[test]
 fn nsec_over_every_transport_ends_the_wait() {
-    let denial = response().nsec("printer.local", &[RecordType::A]);
+    let denial = response().nsec("printer.local", &[types::A]);
     let mut scene = Scene::without_ipv6(Families::BOTH);
     scene.hear(1, V4_SOURCE, A, &only_v4());
     scene.hear(2, V4_SOURCE, AAAA, &denial);
@@ -353,7 +353,7 @@ fn nsec_over_every_transport_ends_the_wait() {
     assert!(scene.answer(2).absent.contains(Family::V6));
     // In the other order, and of the other family.
     let mut scene = Scene::on(Families::only(Family::V4), &[(2, "fd00::1/64")]);
-    scene.hear(1, V6_SOURCE, A, &response().nsec("printer.local", &[RecordType::AAAA]));
+    scene.hear(1, V6_SOURCE, A, &response().nsec("printer.local", &[types::AAAA]));
     assert_eq!(scene.waits_until(1), None);
     scene.hear(2, V6_SOURCE, AAAA, &only_v6());
     assert_eq!(scene.waits_until(2), Some(0));
@@ -361,7 +361,7 @@ fn nsec_over_every_transport_ends_the_wait() {
 
 #[test]
 fn what_is_denied_over_one_transport_may_arrive_over_the_other() {
-    let denial = only_v4().nsec("printer.local", &[RecordType::A]);
+    let denial = only_v4().nsec("printer.local", &[types::A]);
     // IPv6 gets as much time as IPv4 has taken.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(3, V4_SOURCE, A, &denial);
@@ -380,23 +380,23 @@ fn what_is_denied_over_one_transport_may_arrive_over_the_other() {
 
 #[test]
 fn nsec_records_that_are_no_evidence() {
-    let nsec = |types: &[RecordType]| response().nsec("printer.local", types);
+    let nsec = |types: &[u16]| response().nsec("printer.local", types);
     let elsewhere = [wire("printer.local"), b"\x04next\x05local\x00\x00\x01\x40".to_vec()].concat();
     for (what, from, denial) in [
-        ("an inverted bitmap", V4_SOURCE, nsec(&[RecordType::AAAA])),
+        ("an inverted bitmap", V4_SOURCE, nsec(&[types::AAAA])),
         ("an empty bitmap", V4_SOURCE, nsec(&[])),
-        ("a bitmap with both", V4_SOURCE, nsec(&[RecordType::A, RecordType::AAAA])),
-        ("of another name", V4_SOURCE, response().nsec("scanner.local", &[RecordType::A])),
+        ("a bitmap with both", V4_SOURCE, nsec(&[types::A, types::AAAA])),
+        ("of another name", V4_SOURCE, response().nsec("scanner.local", &[types::A])),
         (
             "with another next name",
             V4_SOURCE,
-            response().record(&elsewhere[..15], RecordType::NSEC, 1, 120, &elsewhere[15..]),
+            response().record_with(&elsewhere[..15], types::NSEC, 1, 120, &elsewhere[15..]),
         ),
-        ("from another source", "10.0.0.3", nsec(&[RecordType::A])),
+        ("from another source", "10.0.0.3", nsec(&[types::A])),
         (
             "of another class",
             V4_SOURCE,
-            response().record(&wire("printer.local"), RecordType::NSEC, 3, 120, b"\xc0\x0c\x00\x01\x40"),
+            response().record_with(&wire("printer.local"), types::NSEC, 3, 120, b"\xc0\x0c\x00\x01\x40"),
         ),
     ] {
         let mut scene = Scene::new(Families::BOTH);
@@ -409,10 +409,10 @@ fn nsec_records_that_are_no_evidence() {
 #[test]
 fn nsec_never_removes_an_address() {
     let mut scene = Scene::new(Families::BOTH);
-    scene.hear(1, V4_SOURCE, A, &both().nsec("printer.local", &[RecordType::A]));
+    scene.hear(1, V4_SOURCE, A, &both().nsec("printer.local", &[types::A]));
     assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
     let mut scene = Scene::new(Families::BOTH);
-    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[RecordType::A]));
+    scene.hear(1, V4_SOURCE, A, &only_v4().nsec("printer.local", &[types::A]));
     scene.hear(1, V6_SOURCE, AAAA, &only_v6());
     assert_eq!(scene.addresses(1), ["10.0.0.2", "fd00::2"]);
 }
@@ -458,18 +458,18 @@ fn responses_that_are_no_evidence_about_the_missing_family() {
 
 #[test]
 fn records_that_are_not_taken() {
-    let (v4, v6) = (RecordType::A, RecordType::AAAA);
+    let (v4, v6) = (types::A, types::AAAA);
     let name = wire("printer.local");
     for (what, response) in [
         ("another owner", response().address("scanner.local", "10.0.0.9")),
         ("a longer owner", response().address("my.printer.local", "10.0.0.9")),
         ("a shorter owner", response().address("local", "10.0.0.9")),
-        ("class CH", response().record(&name, v4, 3, 120, &[10, 0, 0, 9])),
-        ("class ANY", response().record(&name, v4, 255, 120, &[10, 0, 0, 9])),
-        ("a goodbye", response().record(&name, v4, 1, 0, &[10, 0, 0, 9])),
-        ("another type", response().record(&name, RecordType(16), 1, 120, &[10, 0, 0, 9])),
-        ("an A record of 16 octets", response().record(&name, v4, 1, 120, &[10; 16])),
-        ("an AAAA record of 4 octets", response().record(&name, v6, 1, 120, &[10; 4])),
+        ("class CH", response().record_with(&name, v4, 3, 120, &[10, 0, 0, 9])),
+        ("class ANY", response().record_with(&name, v4, 255, 120, &[10, 0, 0, 9])),
+        ("a goodbye", response().record_with(&name, v4, 1, 0, &[10, 0, 0, 9])),
+        ("another type", response().record_with(&name, 16, 1, 120, &[10, 0, 0, 9])),
+        ("an A record of 16 octets", response().record_with(&name, v4, 1, 120, &[10; 16])),
+        ("an AAAA record of 4 octets", response().record_with(&name, v6, 1, 120, &[10; 4])),
         ("0.0.0.0", response().address("printer.local", "0.0.0.0")),
         ("loopback", response().address("printer.local", "127.0.0.1")),
         ("multicast", response().address("printer.local", "224.0.0.251")),
@@ -495,7 +495,7 @@ fn records_that_are_taken() {
         ("an address off the link", response().address("printer.local", "192.0.2.7"), "192.0.2.7"),
         (
             "no cache-flush bit",
-            response().record(&wire("printer.local"), RecordType::A, 1, 9, &[10, 0, 0, 9]),
+            response().record_with(&wire("printer.local"), types::A, 1, 9, &[10, 0, 0, 9]),
             "10.0.0.9",
         ),
     ] {
@@ -551,7 +551,7 @@ fn the_number_of_addresses_is_limited() {
     for block in 0..=255u8 {
         let mut many = response();
         for host in 1..=20u8 {
-            many = many.address("printer.local", &format!("10.0.{block}.{host}"));
+            many = many.address("printer.local", std::net::Ipv4Addr::new(10, 0, block, host));
         }
         scene.hear(1, V4_SOURCE, A, &many);
     }
@@ -561,7 +561,7 @@ fn the_number_of_addresses_is_limited() {
 #[test]
 fn the_shortest_time_to_live_counts() {
     let now = |scene: &Scene| scene.at(1);
-    let record = |ttl: u32| response().record(&wire("printer.local"), RecordType::A, 1, ttl, &[10, 0, 0, 2]);
+    let record = |ttl: u32| response().record_with(&wire("printer.local"), types::A, 1, ttl, &[10, 0, 0, 2]);
     for (ttl, seconds) in [(1, 1), (9, 9), (10, 10), (120, 10), (u32::MAX, 10)] {
         let mut scene = Scene::new(Families::only(Family::V4));
         scene.hear(1, V4_SOURCE, A, &record(ttl));
@@ -575,7 +575,7 @@ fn the_time_to_live_of_an_alias_counts() {
     let mut scene = Scene::new(Families::only(Family::V4));
     let alias = wire("host.local");
     let chain =
-        response().record(&wire("printer.local"), RecordType::CNAME, 1, 2, &alias).address("host.local", "10.0.0.2");
+        response().record_with(&wire("printer.local"), types::CNAME, 1, 2, &alias).address("host.local", "10.0.0.2");
     scene.hear(1, V4_SOURCE, A, &chain);
     let now = scene.at(1);
     assert_eq!(scene.answer(1).ttl(now), Duration::from_secs(2));
@@ -586,8 +586,8 @@ fn aliases_are_followed_within_a_message() {
     let mut scene = Scene::new(Families::only(Family::V4));
     let chain = response()
         .address("host.local", "10.0.0.2")
-        .name("printer.local", RecordType::CNAME, "alias.local")
-        .name("alias.local", RecordType::CNAME, "host.local");
+        .name_record("printer.local", types::CNAME, "alias.local")
+        .name_record("alias.local", types::CNAME, "host.local");
     scene.hear(1, V4_SOURCE, A, &chain);
     assert_eq!(scene.waits_until(1), Some(0));
     let answer = scene.answer(1);
@@ -598,7 +598,7 @@ fn aliases_are_followed_within_a_message() {
 #[test]
 fn the_target_of_an_alias_without_an_address_is_asked_for() {
     let mut scene = Scene::new(Families::only(Family::V4));
-    scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, "host.local"));
+    scene.hear(1, V4_SOURCE, A, &response().name_record("printer.local", types::CNAME, "host.local"));
     assert!(scene.lookup.take_new_name());
     assert!(!scene.lookup.take_new_name());
     assert_eq!(*scene.lookup.name(), Name::from_text(b"host.local").unwrap());
@@ -616,21 +616,21 @@ fn aliases_that_are_not_followed() {
         ("to a name that cannot be shown", "a b.local"),
     ] {
         let mut scene = Scene::new(Families::BOTH);
-        scene.hear(1, V4_SOURCE, A, &response().name("printer.local", RecordType::CNAME, target));
+        scene.hear(1, V4_SOURCE, A, &response().name_record("printer.local", types::CNAME, target));
         assert!(!scene.lookup.take_new_name(), "{what}");
     }
     // DNAME: systemd-resolved was once poisoned by one.
     let mut scene = Scene::new(Families::BOTH);
-    scene.hear(1, V4_SOURCE, A, &response().name("local", RecordType(39), "example.local"));
+    scene.hear(1, V4_SOURCE, A, &response().name_record("local", 39, "example.local"));
     assert!(!scene.lookup.take_new_name());
 }
 
 #[test]
 fn alias_loops_end() {
     let mut scene = Scene::new(Families::BOTH);
-    let circle = response().name("printer.local", RecordType::CNAME, "alias.local").name(
+    let circle = response().name_record("printer.local", types::CNAME, "alias.local").name_record(
         "alias.local",
-        RecordType::CNAME,
+        types::CNAME,
         "printer.local",
     );
     for _ in 0..100 {
@@ -643,7 +643,7 @@ fn alias_loops_end() {
 fn an_alias_does_not_displace_addresses() {
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(1, V4_SOURCE, A, &only_v4());
-    scene.hear(1, "10.0.0.3", A, &response().name("printer.local", RecordType::CNAME, "evil.local"));
+    scene.hear(1, "10.0.0.3", A, &response().name_record("printer.local", types::CNAME, "evil.local"));
     assert_eq!(scene.waits_until(1), Some(21));
     assert_eq!(scene.addresses(1), ["10.0.0.2"]);
 }
