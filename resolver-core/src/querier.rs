@@ -4,12 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::address::Family;
 use crate::config::{Config, Retries};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::ids::Ids;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round};
 use crate::net::interfaces::Interfaces;
+use crate::net::neighbours;
 use crate::net::socket::{SocketKind, Sockets, group};
 use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
@@ -47,7 +49,7 @@ pub(crate) fn run(
     fault_injection::point(Point::Sockets);
     let start = Instant::now();
     let deadline = start + timeout;
-    let mut schedule = Schedule::new(start, config.retries);
+    let mut schedule = Schedule::new(start, config);
     let mut any_sent = false;
     let mut until = start;
     // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
@@ -57,7 +59,7 @@ pub(crate) fn run(
             break true;
         }
         if lookup.take_new_name() {
-            schedule = Schedule::new(now, config.retries);
+            schedule = Schedule::new(now, config);
         }
         until = match lookup.poll(now) {
             Progress::Done => break now >= until,
@@ -107,22 +109,26 @@ pub(crate) fn run(
 /// at the times that the settings give.
 struct Schedule {
     start: Instant,
+    asks_neighbours: bool,
     retries: Retries,
     /// How many rounds have been sent.
     sent: usize,
 }
 
 impl Schedule {
-    fn new(start: Instant, retries: Retries) -> Self {
-        Self { start, retries, sent: 0 }
+    fn new(start: Instant, config: &Config) -> Self {
+        Self { start, asks_neighbours: config.neighbours, retries: config.retries, sent: 0 }
     }
 
     /// The next round, and when it is due.
     fn next(&self) -> Option<(Instant, Round)> {
         match self.sent {
             0 => Some((self.start, Round::First)),
-            1 => Some((self.start + NEIGHBOURS_AFTER, Round::Neighbours)),
-            sent => self.retries.get(sent - 2).map(|time| (self.start + time, Round::Repeat)),
+            1 if self.asks_neighbours => Some((self.start + NEIGHBOURS_AFTER, Round::Neighbours)),
+            sent => {
+                let before_repeats = 1 + usize::from(self.asks_neighbours);
+                self.retries.get(sent - before_repeats).map(|time| (self.start + time, Round::Repeat))
+            }
         }
     }
 
@@ -174,7 +180,9 @@ impl Querier<'_> {
             }
             Destination::Group(transport) => group(transport),
             Destination::Host(ip) => ip,
-            Destination::Neighbours(_) | Destination::OtherAddresses(..) => return Err(LookupError::NoInterface),
+            Destination::Neighbours(_) | Destination::OtherAddresses(..) => {
+                return self.send_to_neighbours(question, lookup, now);
+            }
         };
         query.id = self.ids.next();
         let sent = SentQuery { id: query.id, interface, transport, rtype, unicast_response, at: now };
@@ -182,6 +190,36 @@ impl Querier<'_> {
             return Err(LookupError::Exhausted);
         }
         self.send_query(&query, SocketKind::Ephemeral, interface, to)
+    }
+
+    /// Sends a question directly to each of the hosts that the kernel's neighbour table has for it.
+    ///
+    /// # Errors
+    /// [`LookupError::NoInterface`] if there is none, or if the table cannot be read.
+    #[inline(never)]
+    fn send_to_neighbours(
+        &mut self,
+        question: &Question,
+        lookup: &dyn Lookup,
+        now: Instant,
+    ) -> Result<(), LookupError> {
+        let neighbours = neighbours::read(self.interfaces).map_err(|_| LookupError::NoInterface)?;
+        let there = || neighbours.iter().filter(|neighbour| neighbour.interface == question.interface);
+        let card = match question.to {
+            Destination::OtherAddresses(known, _) => {
+                let known = there().find(|neighbour| neighbour.ip == known).ok_or(LookupError::NoInterface)?;
+                Some(known.link_layer)
+            }
+            _ => None,
+        };
+        let mut result = Err(LookupError::NoInterface);
+        for neighbour in there().filter(|neighbour| Family::of(neighbour.ip) == question.to.transport()) {
+            if card.is_none_or(|card| neighbour.link_layer == card) {
+                let direct = Question { to: Destination::Host(neighbour.ip), ..*question };
+                result = result.or(self.send(&direct, lookup, now));
+            }
+        }
+        result
     }
 
     fn send_query(

@@ -51,6 +51,8 @@ pub struct Config {
     pub reverse: ReverseRange,
     /// Whether lookups open multicast listeners on port 5353.
     pub listener: bool,
+    /// Whether hosts that this machine exchanged packets with lately are queried directly.
+    pub neighbours: bool,
     /// Whether a lookup of this machine's own name succeeds when no responder answers.
     pub own_name: bool,
     /// How many names are cached.
@@ -103,6 +105,7 @@ impl Default for Config {
             labels: Labels::Two,
             reverse: ReverseRange::Nothing,
             listener: false,
+            neighbours: false,
             own_name: false,
             cache_size: 0,
             ttl_max: Duration::ZERO,
@@ -141,7 +144,7 @@ mod tests {
         assert_eq!(config.reverse_timeout, Duration::from_secs(1));
         assert!(config.allow_interfaces.matches(b"eth0") && !config.deny_interfaces.matches(b"eth0"));
         assert_eq!((config.labels, config.reverse), (Labels::Two, ReverseRange::OnLink));
-        assert!(config.listener && config.own_name && config.ipv6_link_local);
+        assert!(config.listener && config.neighbours && config.own_name && config.ipv6_link_local);
         assert_eq!((config.cache_size, config.ttl_max), (256, Duration::from_secs(10)));
     }
 }

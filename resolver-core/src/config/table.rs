@@ -170,6 +170,10 @@ settings! {
     /// multicast groups
     "listener" listener = "on", switch();
 
+    /// finds hosts whose multicast packets a firewall drops or a wireless network loses, if this machine has exchanged
+    /// packets with them in the last minute; off asks only the group
+    "neighbours" neighbours = "on", switch();
+
     /// a machine should know its own name even if no responder runs on it
     "own-name" own_name = "on", switch();
 

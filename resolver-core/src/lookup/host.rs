@@ -426,6 +426,10 @@ impl Lookup for HostLookup {
     }
 
     fn on_sent(&mut self, question: &Question, was_sent: bool, now: Instant) {
+        // That another host is silent is no evidence.
+        if matches!(question.to, Destination::Neighbours(_) | Destination::OtherAddresses(..)) {
+            return;
+        }
         let (interface, transport) = (question.interface, question.to.transport());
         let by_listener = matches!(question.to, Destination::GroupFromListener(_));
         if was_sent {

@@ -17,7 +17,6 @@ pub(crate) mod dump;
 pub(crate) mod ifioctl;
 pub mod interfaces;
 pub mod links;
-#[cfg_attr(not(test), expect(dead_code, reason = "lookups do not query neighbours yet"))]
 pub(crate) mod neighbours;
 pub(crate) mod netlink;
 pub mod socket;

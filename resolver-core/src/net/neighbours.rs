@@ -46,9 +46,14 @@ pub(crate) struct Neighbour {
     pub(crate) ip: IpAddr,
     /// The index of the interface on whose link it is.
     pub(crate) interface: u32,
+    /// Its link-layer address. Two addresses of one network card have the same.
+    pub(crate) link_layer: LinkLayerAddress,
     /// The time since packets were exchanged. Can be up to 45 s too long: the kernel does not note every packet.
     pub(crate) age: Duration,
 }
+
+/// A link-layer address, such as an Ethernet address: its first octets, and zeros.
+pub(crate) type LinkLayerAddress = [u8; 8];
 
 /// Reads the neighbours on the interfaces to query, the youngest first: at most [`MAX_NEIGHBOURS`] on each interface,
 /// none older than [`MAX_AGE`].
@@ -102,11 +107,11 @@ pub(crate) fn neighbour(body: &[u8]) -> Option<Neighbour> {
     // struct ndmsg { u8 family; u8 pad1; u16 pad2; s32 interface; u16 state; u8 flags; u8 type; }
     let (&family, interface, state) = (body.first()?, u32_at(body, 4)?, u16_at(body, 8)?);
     let (&flags, &address_type) = (body.get(10)?, body.get(11)?);
-    let (mut destination, mut has_link_layer_address, mut age) = (None, false, None);
+    let (mut destination, mut link_layer, mut age) = (None, None, None);
     for (attribute, value) in attributes(body.get(NDMSG..)?) {
         match attribute {
             libc::NDA_DST => destination = ip(family, value),
-            libc::NDA_LLADDR => has_link_layer_address = !value.is_empty(),
+            libc::NDA_LLADDR => link_layer = Some(first_octets(value)),
             // struct nda_cacheinfo { u32 confirmed; u32 used; u32 updated; u32 references; }
             libc::NDA_CACHEINFO => age = Some(TICK * u32_at(value, 0)?.min(u32_at(value, 4)?)),
             _ => {}
@@ -114,10 +119,16 @@ pub(crate) fn neighbour(body: &[u8]) -> Option<Neighbour> {
     }
     let is_host = matches!(state, libc::NUD_REACHABLE | libc::NUD_STALE | libc::NUD_DELAY | libc::NUD_PROBE)
         && flags & libc::NTF_PROXY == 0
-        && address_type == libc::RTN_UNICAST
-        && has_link_layer_address;
+        && address_type == libc::RTN_UNICAST;
     let (ip, age) = (destination?, age?);
-    (is_host && is_host_address(ip) && age <= MAX_AGE).then_some(Neighbour { ip, interface, age })
+    let link_layer = link_layer.filter(|octets| *octets != LinkLayerAddress::default())?;
+    (is_host && is_host_address(ip) && age <= MAX_AGE).then_some(Neighbour { ip, interface, link_layer, age })
+}
+
+fn first_octets(octets: &[u8]) -> LinkLayerAddress {
+    let mut address = LinkLayerAddress::default();
+    address.iter_mut().zip(octets).for_each(|(place, octet)| *place = *octet);
+    address
 }
 
 #[cfg(test)]
