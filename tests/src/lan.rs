@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -48,8 +49,16 @@ pub struct Network {
 #[derive(Debug)]
 pub struct Lan {
     number: u8,
+    bridge: u8,
     families: Families,
-    hosts: AtomicU8,
+    hosts: Arc<AtomicU8>,
+}
+
+impl Lan {
+    /// The interface name of its bridge, in the namespace of the network.
+    pub(crate) fn bridge(&self) -> String {
+        format!("br{}", self.bridge)
+    }
 }
 
 /// One interface of a host, `eth0` for the first.
@@ -65,6 +74,8 @@ pub struct Interface {
     pub v6: Option<Ipv6Addr>,
     /// Its link-local IPv6 address, unless the LAN has none.
     pub link_local: Option<Ipv6Addr>,
+    /// The other end of the veth pair, in the namespace of the bridges.
+    pub(crate) port: String,
 }
 
 /// A host: network, mounts, `/run`, `/etc` and host name of its own.
@@ -91,10 +102,25 @@ impl Network {
     /// # Errors
     /// If `ip` fails.
     pub fn lan(&self, families: Families) -> Result<Lan, String> {
+        let number = self.add_bridge()?;
+        Ok(Lan { number, bridge: number, families, hosts: Arc::new(AtomicU8::new(1)) })
+    }
+
+    /// A further bridge for the subnet of a LAN: the hosts on both have addresses of one prefix. Nothing connects the two
+    /// bridges yet.
+    ///
+    /// # Errors
+    /// If `ip` fails.
+    pub(crate) fn second_bridge(&self, lan: &Lan) -> Result<Lan, String> {
+        let bridge = self.add_bridge()?;
+        Ok(Lan { number: lan.number, bridge, families: lan.families, hosts: Arc::clone(&lan.hosts) })
+    }
+
+    fn add_bridge(&self) -> Result<u8, String> {
         let number = self.lans.fetch_add(1, Ordering::Relaxed);
         // Snooping would withhold the group's packets from hosts whose membership it has not seen yet.
         self.script(&format!("ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"))?;
-        Ok(Lan { number, families, hosts: AtomicU8::new(1) })
+        Ok(number)
     }
 
     /// A host without the module: a responder, a server.
@@ -123,18 +149,25 @@ impl Network {
         let mut host = Host { space, name: name.into(), interfaces: Vec::new() };
         for (position, lan) in lans.iter().enumerate() {
             let interface = format!("eth{position}");
-            let (port, pid, bridge) = (unique(), host.space.inner_pid(), lan.number);
+            let (port, pid, bridge) = (format!("port{}", unique()), host.space.inner_pid(), lan.bridge());
             self.script(&format!(
-                "ip link add port{port} type veth peer name {interface} netns {pid}
-                 ip link set port{port} master br{bridge} up"
+                "ip link add {port} type veth peer name {interface} netns {pid}
+                 ip link set {port} master {bridge} up"
             ))?;
-            host.configure(&interface, lan)?;
+            host.configure(&interface, port, lan)?;
         }
         Ok(host)
     }
 
+    /// A command with this program in the namespace of the bridges.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.space.enter();
+        command.arg(program);
+        command
+    }
+
     /// Runs a script where the bridges are.
-    fn script(&self, script: &str) -> Result<String, String> {
+    pub(crate) fn script(&self, script: &str) -> Result<String, String> {
         let mut command = self.space.enter();
         command.args(["sh", "-euc", script]);
         succeed(command, script)
@@ -269,7 +302,7 @@ impl Host {
     }
 
     /// Brings an interface up and gives it the next addresses of the LAN.
-    fn configure(&mut self, interface: &str, lan: &Lan) -> Result<(), String> {
+    fn configure(&mut self, interface: &str, port: String, lan: &Lan) -> Result<(), String> {
         let (net, host) = (lan.number, lan.hosts.fetch_add(1, Ordering::Relaxed));
         let v4 = (lan.families != Families::V6).then(|| Ipv4Addr::new(10, 77, net, host));
         let v6 = (lan.families != Families::V4)
@@ -290,7 +323,7 @@ impl Host {
         let index = shown.split(':').next().and_then(|index| index.trim().parse().ok());
         let index = index.ok_or_else(|| format!("no index in {shown}"))?;
         let link_local = shown.split([' ', '/']).find_map(|word| word.parse::<Ipv6Addr>().ok());
-        self.interfaces.push(Interface { name: interface.into(), index, v4, v6, link_local });
+        self.interfaces.push(Interface { name: interface.into(), index, v4, v6, link_local, port });
         Ok(())
     }
 }

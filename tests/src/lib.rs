@@ -9,6 +9,8 @@
 //! | [`mod@bench`] | what `tests/bench` measures |
 //! | [`sandbox`] | namespaces, and the processes that keep them |
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
+//! | [`wifi`] | a LAN that loses or delays multicast and broadcast, as Wi-Fi does |
+//! | [`loss`] | hosts that lose packets |
 //! | [`packages`] | what packages of the module contain |
 //! | [`root`] | private copies of the whole system, for what installs |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
@@ -33,6 +35,7 @@ pub mod guest;
 pub mod helpers;
 pub mod lan;
 pub mod lookups;
+pub mod loss;
 pub mod module;
 pub mod netif;
 pub mod packages;
@@ -42,4 +45,5 @@ pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod scripted;
+pub mod wifi;
 pub mod wire;

@@ -5,6 +5,7 @@ mod dns;
 mod http;
 mod mark;
 mod query;
+mod relay;
 
 use crate::lan::Host;
 use crate::run::{Daemon, Outcome};
@@ -23,7 +24,8 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("http") => http::main(arguments),
         Some("mark") => mark::main(arguments),
         Some("query") => query::main(arguments),
-        _ => Err("lan_helper capture | dns | http | mark | query".into()),
+        Some("relay") => relay::main(arguments),
+        _ => Err("lan_helper capture | dns | http | mark | query | relay".into()),
     }
 }
 
