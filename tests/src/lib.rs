@@ -11,6 +11,7 @@
 //! | [`lan`] | networks and hosts: bridge, veth, addresses, files in `/etc` |
 //! | [`wifi`] | a LAN that loses or delays multicast and broadcast, as Wi-Fi does |
 //! | [`loss`] | hosts that lose packets |
+//! | [`firewalls`] | hosts behind the firewalls of distributions |
 //! | [`packages`] | what packages of the module contain |
 //! | [`root`] | private copies of the whole system, for what installs |
 //! | [`run`] | commands in a host: bounded in time, with status, output and duration |
@@ -31,6 +32,7 @@ pub mod attacks;
 pub mod bench;
 pub mod clients;
 pub mod deps;
+pub mod firewalls;
 pub mod guest;
 pub mod helpers;
 pub mod lan;
