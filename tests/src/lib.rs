@@ -8,6 +8,9 @@
 //! |---|---|
 //! | [`sandbox`] | namespaces and the processes that keep them alive |
 //! | [`lan`] | networks and hosts: bridges, veth pairs, addresses, files in `/etc` |
+//! | [`wifi`] | a LAN that loses or delays multicast and broadcast, as Wi-Fi does |
+//! | [`loss`] | hosts that lose packets |
+//! | [`firewalls`] | hosts behind the firewalls of distributions |
 //! | [`scenario`] | the usual LAN: a printer and a client |
 //! | [`run`] | commands in a host: time limit, status, output and duration |
 //! | [`module`] | the module under test, where glibc finds it, and what else the tests build |
@@ -31,12 +34,14 @@ pub mod bench;
 pub mod clients;
 pub mod datagram;
 pub mod deps;
+pub mod firewalls;
 mod getaddrinfo;
 pub mod guest;
 pub mod helpers;
 pub mod lan;
 pub mod link;
 pub mod lookups;
+pub mod loss;
 pub mod module;
 pub mod netif;
 pub mod packages;
@@ -47,6 +52,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod scripted;
 mod sockets;
+pub mod wifi;
 pub mod wire;
 
 use std::process::ExitCode;

@@ -152,4 +152,41 @@ mod tests {
         sort_by_rank(&mut addresses, rank);
         assert_eq!(addresses, expected);
     }
+
+    fn answer(addresses: &[&str], absent: Families, seconds: u64, now: Instant) -> Answer {
+        let addresses = addresses.iter().map(|ip| Address { ip: ip.parse().unwrap(), interface: 1 }).collect();
+        let expires = now + Duration::from_secs(seconds);
+        let unknown = Unknown { families: Families::NONE, expires };
+        Answer { canonical: Name::from_text(b"printer.local").unwrap(), addresses, absent, unknown, expires }
+    }
+
+    #[test]
+    fn what_was_proven_before_outranks_what_is_unknown_now() {
+        let now = Instant::now();
+        let (none, v6) = (Families::NONE, Families::only(Family::V6));
+        // The other family's addresses, and its absence, are taken over, with the earlier expiry.
+        let mut newer = answer(&["10.0.0.2"], none, 9, now);
+        newer.unknown.families = v6;
+        newer.adopt(&answer(&["10.0.0.2", "fd00::2"], none, 5, now));
+        assert!(newer.settles(Families::BOTH) && newer.has(Family::V6));
+        assert_eq!(newer.ttl(now), Duration::from_secs(5));
+        let mut newer = answer(&["10.0.0.2"], none, 9, now);
+        newer.adopt(&answer(&["10.0.0.2"], v6, 5, now));
+        assert!(newer.settles(Families::BOTH) && newer.absent.contains(Family::V6));
+        // What the newer answer proves stays.
+        let mut newer = answer(&["10.0.0.3"], v6, 9, now);
+        newer.adopt(&answer(&["10.0.0.2", "fd00::2"], none, 5, now));
+        assert!(!newer.has(Family::V6) && newer.addresses.len() == 1);
+        assert_eq!(newer.ttl(now), Duration::from_secs(9));
+    }
+
+    #[test]
+    fn an_unknown_family_is_not_asked_for_again_until_it_expires() {
+        let now = Instant::now();
+        let mut answer = answer(&["10.0.0.2"], Families::NONE, 9, now);
+        answer.unknown = Unknown { families: Families::only(Family::V6), expires: now + Duration::from_secs(1) };
+        assert!(answer.suffices_for(Families::BOTH, now) && !answer.settles(Families::BOTH));
+        assert!(!answer.suffices_for(Families::BOTH, now + Duration::from_secs(1)));
+        assert!(answer.suffices_for(Families::only(Family::V4), now + Duration::from_secs(1)));
+    }
 }

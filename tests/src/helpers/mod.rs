@@ -5,6 +5,7 @@ mod dns;
 mod http;
 mod marker;
 mod query;
+mod relay;
 
 use crate::lan::Host;
 use crate::lookups::python_daemon;
@@ -25,7 +26,8 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("http") => http::main(arguments),
         Some("marker") => marker::main(arguments),
         Some("query") => query::main(arguments),
-        _ => Err("lan_helper capture | dns | http | marker | query".into()),
+        Some("relay") => relay::main(arguments),
+        _ => Err("lan_helper capture | dns | http | marker | query | relay".into()),
     }
 }
 
@@ -166,6 +168,12 @@ fn send_marker(host: &Host, words: &[&str]) {
 
 /// Sends one query from an ephemeral port and prints the response. This shows that a responder is ready.
 pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
+    query_with(host, name, rtype, &[])
+}
+
+/// The same with options: `4` or `6` chooses the transport, `--direct ADDRESS` asks that host instead of the group, and
+/// `--from-5353` asks from port 5353, so that the response is sent to the group.
+pub fn query_with(host: &Host, name: &str, rtype: &str, options: &[&str]) -> Outcome {
     let program = binary("lan_helper").expect("built with the tests");
-    host.run(&[&program.to_string_lossy(), "query", name, rtype])
+    host.run(&[&[&*program.to_string_lossy(), "query", name, rtype], options].concat())
 }

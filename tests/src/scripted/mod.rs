@@ -22,7 +22,8 @@ use test_packet::{AUTHORITATIVE, IN, MDNS_PORT, RESPONSE, TOP_BIT, types};
 /// If an option is invalid, or no socket can be opened.
 pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let shape = Arc::new(parse(arguments)?);
-    let state = Arc::new(State { seen: AtomicU32::new(0), multicast: Mutex::new(Vec::new()) });
+    let state =
+        Arc::new(State { seen: AtomicU32::new(0), seen_a: AtomicU32::new(0), multicast: Mutex::new(Vec::new()) });
     let mut threads = Vec::new();
     for (name, index) in interfaces().map_err(|why| why.to_string())? {
         for transport in Transport::BOTH {
@@ -44,6 +45,8 @@ pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
 struct State {
     /// The number of queries for this responder's names.
     seen: AtomicU32,
+    /// The number of queries for A.
+    seen_a: AtomicU32,
     /// When each name and type was last sent to the group.
     multicast: Mutex<Vec<(String, u16, Instant)>>,
 }
@@ -81,6 +84,14 @@ impl Listener {
             return;
         }
         if self.state.seen.fetch_add(1, Ordering::Relaxed) < shape.ignored {
+            return;
+        }
+        let asks_for = |rtype| query.questions.iter().any(|question| question.rtype == rtype);
+        let transport = Transport::of(source.ip());
+        if shape.ignores_any && asks_for(types::ANY)
+            || shape.only_over.is_some_and(|only| only != transport)
+            || asks_for(types::A) && self.state.seen_a.fetch_add(1, Ordering::Relaxed) < shape.ignored_a
+        {
             return;
         }
         let legacy = source.port() != MDNS_PORT;
@@ -153,7 +164,13 @@ impl Listener {
     /// Sends a packet after the delay of the shape.
     fn send(&self, packet: Vec<u8>, to: SocketAddr, query: &Message) {
         let has_aaaa = query.questions.iter().any(|question| question.rtype == types::AAAA);
-        let additional = if has_aaaa { self.shape.delay_aaaa } else { 0 };
+        let has_a = query.questions.iter().any(|question| question.rtype == types::A);
+        let additional = [
+            (has_aaaa, self.shape.delay_aaaa),
+            (has_a, self.shape.delay_a),
+            (self.group.is_ipv6(), self.shape.delay_v6),
+        ];
+        let additional: u64 = additional.into_iter().filter(|(applies, _)| *applies).map(|(_, delay)| delay).sum();
         let (min, max) = (self.shape.delay.0 + additional, self.shape.delay.1 + additional);
         let from_ephemeral_port = self.shape.from_ephemeral_port && to != self.group;
         let socket = if from_ephemeral_port { ephemeral(Transport::of(to.ip())) } else { self.socket.try_clone() };
@@ -227,18 +244,24 @@ impl Listener {
             OtherFamily::Additional if found => to.additional.extend(others()),
             _ => {}
         }
-        if !found && matches!(question.rtype, types::A | types::AAAA) {
+        let is_negative = !found && matches!(question.rtype, types::A | types::AAAA);
+        if is_negative || shape.negative == Negative::AlwaysNsec {
             to.additional.extend(self.negative(question.rtype, multicast).map(record));
         }
     }
 
     /// The negative response for a type that the name lacks.
     fn negative(&self, queried: u16, multicast: bool) -> Option<Data> {
+        let is_v6 = self.group.is_ipv6();
+        let has = |of_v6: bool| {
+            let is_sent = !self.shape.family_by_transport || of_v6 == is_v6;
+            is_sent && self.shape.addresses.iter().any(|address| address.is_ipv6() == of_v6)
+        };
         let mut present = vec![];
-        present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv4).then_some(types::A));
-        present.extend(self.shape.addresses.iter().any(IpAddr::is_ipv6).then_some(types::AAAA));
+        present.extend(has(false).then_some(types::A));
+        present.extend(has(true).then_some(types::AAAA));
         match self.shape.negative {
-            Negative::Nsec => Some(Data::Nsec { compressed: false, types: present }),
+            Negative::Nsec | Negative::AlwaysNsec => Some(Data::Nsec { compressed: false, types: present }),
             Negative::CompressedNsec => Some(Data::Nsec { compressed: true, types: present }),
             Negative::InvertedNsec => Some(Data::Nsec { compressed: false, types: vec![queried] }),
             Negative::MulticastNsec if multicast => Some(Data::Nsec { compressed: true, types: present }),

@@ -1,5 +1,6 @@
 //! The behaviour of the scripted responder: its aspects, the shapes of known responders, and the options.
 
+use crate::sockets::Transport;
 use std::net::IpAddr;
 
 /// Which queries from an ephemeral port get a unicast response. All others get a multicast response.
@@ -40,6 +41,8 @@ pub(super) enum Negative {
     InvertedNsec,
     /// An NSEC record to the group only.
     MulticastNsec,
+    /// An NSEC record in every response, even beside an address.
+    AlwaysNsec,
 }
 
 /// The names, the addresses and the behaviour of a responder.
@@ -75,6 +78,16 @@ pub(super) struct Shape {
     pub(super) delay: (u64, u64),
     /// Additional delay for queries for AAAA, in milliseconds.
     pub(super) delay_aaaa: u64,
+    /// Additional delay for queries for A, in milliseconds.
+    pub(super) delay_a: u64,
+    /// Additional delay for queries over IPv6, in milliseconds.
+    pub(super) delay_v6: u64,
+    /// How many queries for A get no response at first.
+    pub(super) ignored_a: u32,
+    /// Queries for ANY get no response.
+    pub(super) ignores_any: bool,
+    /// Only queries over this transport get a response.
+    pub(super) only_over: Option<Transport>,
     /// TTL, in seconds.
     pub(super) ttl: u32,
     /// TTL in responses to legacy unicast queries, in seconds.
@@ -106,6 +119,11 @@ impl Default for Shape {
             reverse: true,
             delay: (0, 0),
             delay_aaaa: 0,
+            delay_a: 0,
+            delay_v6: 0,
+            ignored_a: 0,
+            ignores_any: false,
+            only_over: None,
             ttl: 120,
             legacy_ttl: 10,
             ignored: 0,
@@ -159,12 +177,13 @@ responder --name NAME.local... --a ADDRESS... --aaaa ADDRESS... [--alias NAME.lo
   --id echoed|zero|fresh                 the id of unicast responses
   --no-question                          do not echo the question
   --other no|answer|additional           add the addresses of the other family
-  --negative silence|nsec|compressed|inverted|multicast
+  --negative silence|nsec|compressed|inverted|multicast|always
                                          the response for a type that the name lacks
   --family-by-transport                  answer A over IPv4 only, AAAA over IPv6 only
   --one-question-only                    no response to a query with two questions
   --exact-case  --ephemeral-source  --once-a-second  --empty-responses  --no-reverse
-  --delay MS[-MS]  --delay-aaaa MS  --ttl SECONDS  --ignore-first QUERIES";
+  --delay MS[-MS]  --delay-aaaa MS  --delay-a MS  --delay-v6 MS  --ttl SECONDS
+  --ignore-first QUERIES  --ignore-a QUERIES  --ignore-any  --only-over 4|6";
 
 /// Parses the options.
 pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, String> {
@@ -212,6 +231,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
                         ("compressed", Negative::CompressedNsec),
                         ("inverted", Negative::InvertedNsec),
                         ("multicast", Negative::MulticastNsec),
+                        ("always", Negative::AlwaysNsec),
                     ],
                 )?
             }
@@ -229,18 +249,28 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Shape, St
                 let (min, max) = value.split_once('-').unwrap_or((&value, &value));
                 shape.delay = (min.parse().map_err(|_| invalid(&value))?, max.parse().map_err(|_| invalid(&value))?);
             }
-            "--delay-aaaa" => {
+            "--delay-aaaa" | "--delay-a" | "--delay-v6" => {
                 let value = value()?;
-                shape.delay_aaaa = value.parse().map_err(|_| invalid(&value))?;
+                let delay = value.parse().map_err(|_| invalid(&value))?;
+                match word.as_str() {
+                    "--delay-a" => shape.delay_a = delay,
+                    "--delay-v6" => shape.delay_v6 = delay,
+                    _ => shape.delay_aaaa = delay,
+                }
+            }
+            "--ignore-any" => shape.ignores_any = true,
+            "--only-over" => {
+                shape.only_over = Some(one_of(&value()?, &[("4", Transport::V4), ("6", Transport::V6)])?);
             }
             "--ttl" => {
                 let value = value()?;
                 shape.ttl = value.parse().map_err(|_| invalid(&value))?;
                 shape.legacy_ttl = shape.ttl.min(10);
             }
-            "--ignore-first" => {
+            "--ignore-first" | "--ignore-a" => {
                 let value = value()?;
-                shape.ignored = value.parse().map_err(|_| invalid(&value))?;
+                let count = value.parse().map_err(|_| invalid(&value))?;
+                if word == "--ignore-a" { shape.ignored_a = count } else { shape.ignored = count }
             }
             _ => return Err(format!("{word}: not an option\n{USAGE}")),
         }
