@@ -117,9 +117,13 @@ fn a_responder_that_answers_over_ipv6_only_provides_both_families() -> Tested {
 }
 
 /// Drops queries over IPv4 before they leave, with an error, as a VPN's kill switch does.
-const NO_IPV4_QUERIES: &str = "table inet t { chain c {
-    type filter hook output priority 0; ip daddr 224.0.0.0/4 drop
-} }";
+const NO_IPV4_QUERIES: &str = "
+table inet filter {
+    chain output {
+        type filter hook output priority 0;
+        ip daddr 224.0.0.0/4 drop
+    }
+}";
 
 #[test]
 fn nothing_is_concluded_from_a_query_that_was_not_sent() -> Tested {
@@ -160,6 +164,8 @@ fn both_families_are_found_behind_firewalls() -> Tested {
         for (firewall, load) in firewalls {
             let lan = Scenario::with(Families::Both, start)?;
             load(&lan.client)?;
+            // It has just announced its records, and multicasts them again after a second at the earliest.
+            std::thread::sleep(Duration::from_secs(2));
             let what = format!("{responder}, firewall for {firewall}");
             for process in 1..=10 {
                 assert_found(&lan, Wanted::Both, 1000, &format!("{what}, process {process}"));
@@ -193,7 +199,7 @@ for pause in (0, 0.1, 1.2):
         let packets = capture.to_group();
         let over_v4 = packets.iter().filter(|packet| packet.starts_with(&first)).count();
         // The first two packets of each lookup that asks the network.
-        assert_eq!(over_v4 > 4, later, "{families:?}: {packets:#?}");
+        assert_eq!(over_v4 > 3, later, "{families:?}: {packets:#?}");
     }
     Ok(())
 }
