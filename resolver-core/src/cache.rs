@@ -114,7 +114,9 @@ impl Cache {
         match self.shards.as_mut_slice() {
             [only] => Some(only),
             shards => {
-                let index = self.hasher.hash_one(name).checked_rem(shards.len() as u64)?;
+                // The low bits of the hash are not evenly distributed: the map mixes them, so this must, too.
+                let mixed = self.hasher.hash_one(name).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+                let index = mixed.checked_rem(shards.len() as u64)?;
                 shards.get_mut(usize::try_from(index).ok()?)
             }
         }
