@@ -7,10 +7,13 @@
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
+//! | `daemon` | asks avahi-daemon on this machine |
 //!
 //! Public as far as a program needs it that explains what a lookup does on this machine.
 
 pub(crate) mod cmsg;
+#[expect(dead_code, reason = "the querier does not ask the daemon yet")]
+pub(crate) mod daemon;
 pub(crate) mod ifioctl;
 pub mod interfaces;
 pub mod links;
