@@ -7,6 +7,7 @@
 //! | [`pointer`] | `pointer` | the same for reverse lookups |
 //! | [`encoding`] | `encode` | an answer and a buffer; every pointer inside, all there, nothing written past the end |
 //! | [`netlink`] | `netlink` | the kernel's tables; read as they are written |
+//! | [`daemon`] | `daemon` | avahi-daemon's reply; read as a second reader reads it |
 //! | [`files`] | `files` | an administrator's files; read as a second reader reads them, every value within its range |
 //!
 //! [`plain`] reads messages a second time, with no code in common; [`scene`] plays scripts; [`input`] takes them apart.
@@ -15,6 +16,7 @@
 //! built for the sake of its tests. Its encoder needs nothing of it but three files, so those are compiled in here.
 
 pub mod answers;
+pub mod daemon;
 pub mod encoding;
 pub mod files;
 pub mod input;
