@@ -9,7 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::address::{Families, Family};
+use crate::address::{Address, Families, Family};
 use crate::config::Config;
 use crate::lookup::answer::{Answer, Pointer};
 use crate::lookup::host::HostLookup;
@@ -18,7 +18,7 @@ use crate::lookup::{self, Progress};
 use crate::net::interfaces::Interfaces;
 use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::socket::Datagram;
-use crate::net::{dump, ifioctl, neighbours, netlink};
+use crate::net::{daemon, dump, ifioctl, neighbours, netlink};
 use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
 
@@ -201,4 +201,27 @@ pub fn ipv6_line(line: &str) -> Option<(IpAddr, u8, [u8; libc::IFNAMSIZ])> {
 /// [`Answer::adopt`], which adds to an answer what an older one has.
 pub fn adopt(answer: &mut Answer, older: &Answer) {
     answer.adopt(older);
+}
+
+/// What avahi-daemon has replied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DaemonReply {
+    /// No whole line yet.
+    Pending,
+    /// An address of the host.
+    Found(Address),
+    /// Nobody responded to the daemon.
+    NotFound,
+    /// An error, or a line that is not understood.
+    Failed,
+}
+
+/// What avahi-daemon's reply to a question for `family` means, given all that has arrived of it.
+pub fn daemon_reply(received: &[u8], family: Family) -> DaemonReply {
+    match daemon::interpret(received, family) {
+        daemon::DaemonReply::Pending => DaemonReply::Pending,
+        daemon::DaemonReply::Found(address) => DaemonReply::Found(address),
+        daemon::DaemonReply::NotFound => DaemonReply::NotFound,
+        daemon::DaemonReply::Failed => DaemonReply::Failed,
+    }
 }

@@ -10,6 +10,7 @@ use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::ids::Ids;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round};
+use crate::net::daemon::{DaemonQuery, DaemonReply};
 use crate::net::interfaces::Interfaces;
 use crate::net::neighbours;
 use crate::net::socket::{SocketKind, Sockets, group};
@@ -27,7 +28,7 @@ const MAX_DRAINED: usize = 64;
 const NEIGHBOURS_AFTER: Duration = Duration::from_millis(2);
 
 /// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
-/// it.
+/// it. Where no interface can be queried, only a daemon on this machine is asked, if there is one.
 ///
 /// # Errors
 /// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before. No response is
@@ -39,8 +40,11 @@ pub(crate) fn run(
     timeout: Duration,
 ) -> Result<(), LookupError> {
     let mut buffer = try_alloc::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
+    let opened = Sockets::open(interfaces, config.listener);
+    let unavailable = opened.as_ref().err().copied();
     let mut querier = Querier {
-        sockets: Sockets::open(interfaces, config.listener)?,
+        sockets: opened.unwrap_or_else(|_| Sockets::none()),
+        daemon: Vec::new(),
         interfaces,
         pending: PendingQueries::default(),
         ids: Ids::new(),
@@ -51,6 +55,12 @@ pub(crate) fn run(
     let deadline = start + timeout;
     let mut schedule = Schedule::new(start, config);
     let mut any_sent = false;
+    if let Some(error) = unavailable {
+        if !config.daemon || !querier.ask_daemon(lookup) {
+            return Err(error);
+        }
+        any_sent = true;
+    }
     let mut until = start;
     // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
     let is_late = loop {
@@ -77,6 +87,9 @@ pub(crate) fn run(
                 while let Some(round) = schedule.take_due(now) {
                     querier.questions.clear();
                     lookup.round(round, interfaces, &mut querier.questions);
+                    if round == Round::Repeat && config.daemon && querier.daemon.is_empty() {
+                        any_sent |= querier.ask_daemon(lookup);
+                    }
                     match querier.send_all(lookup, now) {
                         Ok(()) => any_sent = true,
                         // Once a query has been sent, a response may arrive even if a repeat fails.
@@ -84,11 +97,14 @@ pub(crate) fn run(
                         Err(_) => {}
                     }
                 }
+                if unavailable.is_some() && querier.daemon.iter().all(DaemonQuery::has_ended) {
+                    break false;
+                }
                 schedule.next().map_or(deadline, |(at, _)| at)
             }
         };
         fault_injection::point(Point::Sent);
-        querier.sockets.wait(until.min(deadline).saturating_duration_since(now))?;
+        querier.wait(lookup, until.min(deadline).saturating_duration_since(now))?;
         for _ in 0..BATCH {
             let now = Instant::now();
             if now >= deadline {
@@ -142,6 +158,8 @@ impl Schedule {
 
 struct Querier<'a> {
     sockets: Sockets,
+    // The questions to a daemon on this machine.
+    daemon: Vec<DaemonQuery>,
     interfaces: &'a Interfaces,
     pending: PendingQueries,
     ids: Ids,
@@ -166,6 +184,34 @@ impl Querier<'_> {
             };
         }
         result
+    }
+
+    /// Asks a daemon on this machine, which has a cache that outlives processes; false if there is none.
+    #[inline(never)]
+    fn ask_daemon(&mut self, lookup: &dyn Lookup) -> bool {
+        for family in lookup.daemon_families().iter() {
+            match DaemonQuery::send(lookup.name(), family) {
+                Ok(query) => try_alloc::push(&mut self.daemon, query),
+                Err(_) => return false,
+            };
+        }
+        !self.daemon.is_empty()
+    }
+
+    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes the replies to `lookup`.
+    fn wait(&mut self, lookup: &mut dyn Lookup, timeout: Duration) -> Result<(), LookupError> {
+        let mut replies = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; Family::ALL.len()];
+        for (reply, query) in replies.iter_mut().zip(&self.daemon) {
+            reply.fd = query.descriptor();
+        }
+        self.sockets.wait_with(timeout, &mut replies)?;
+        for (reply, query) in replies.iter().zip(&mut self.daemon).filter(|(reply, _)| reply.revents != 0) {
+            debug_assert_eq!(reply.fd, query.descriptor());
+            if let DaemonReply::Found(address) = query.receive() {
+                lookup.on_daemon_address(address, Instant::now());
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, question: &Question, lookup: &dyn Lookup, now: Instant) -> Result<(), LookupError> {

@@ -135,14 +135,19 @@ impl Resolver {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
-        let interfaces = Interfaces::read(config)?;
+        // Without an interface, a daemon on this machine may know the name.
+        let (interfaces, unavailable) = match Interfaces::read(config) {
+            Ok(interfaces) => (interfaces, None),
+            Err(error) => (Interfaces::none(), Some(error)),
+        };
         let is_own = config.own_name && is_own_name(name);
         let mut lookup = HostLookup::new(name, wanted, &interfaces, config);
         let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
+        let queried = queried.map_err(|error| unavailable.unwrap_or(error));
         let now = Instant::now();
         let mut answer = match lookup.finish(&interfaces, now) {
             Some(answer) => answer,
-            None if is_own => own_answer(name, &interfaces, config, now),
+            None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
             None => return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now))),
         };
         self.cache_host(name, &mut answer, settings, now);

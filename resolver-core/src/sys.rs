@@ -197,6 +197,40 @@ pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut 
     })
 }
 
+/// Receives from a connected socket what has arrived; 0 if the peer has closed the connection, or if `buffer` is empty.
+///
+/// # Errors
+/// Those of `recv(2)`; [`io::ErrorKind::WouldBlock`] if nothing has arrived.
+pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the pointer and the length are those of `buffer`.
+    let length =
+        unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+    usize::try_from(length).map_err(|_| io::Error::last_os_error())
+}
+
+/// Identifies an open file. Two files that were open under the same number, one after the other, differ in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: libc::dev_t,
+    inode: libc::ino64_t,
+}
+
+/// The id of the file that is open under this number now.
+///
+/// # Errors
+/// Those of `fstat(2)`; `EBADF` if there is none.
+pub(crate) fn file_id(file: &impl AsRawFd) -> io::Result<FileId> {
+    let mut status = MaybeUninit::<libc::stat64>::uninit();
+    // SAFETY: `status` is large enough, and only read if it was filled.
+    let status = unsafe {
+        if libc::fstat64(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        status.assume_init()
+    };
+    Ok(FileId { device: status.st_dev, inode: status.st_ino })
+}
+
 /// The name of an interface, padded with NULs, as in an ifreq (`netdevice(7)`).
 pub(crate) type InterfaceName = [libc::c_char; libc::IFNAMSIZ];
 
@@ -276,13 +310,29 @@ fn ipv4_of(request: &libc::ifreq) -> Ipv4Addr {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::atomic::{AtomicI32, Ordering};
+
     use super::*;
     use socket2::{Domain, Type};
 
     /// The same socket on a descriptor of 500 or above, which no other test in this process uses.
     pub(crate) fn set_apart(socket: &Socket) -> Socket {
+        // Far enough apart that a number which one test has closed is not given to another.
+        static FIRST: AtomicI32 = AtomicI32::new(500);
+        let first = FIRST.fetch_add(10, Ordering::Relaxed);
         // SAFETY: F_DUPFD_CLOEXEC touches no memory. The descriptor is new, and nothing else owns it.
-        unsafe { Socket::from_raw_fd(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 500)) }
+        unsafe { Socket::from_raw_fd(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, first)) }
+    }
+
+    /// Runs `test` in a thread that may not do with files what only root may do.
+    pub(crate) fn without_privileges<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+        const NOBODY: libc::uid_t = 65534;
+        let run = || {
+            // SAFETY: touches no memory. Changes this thread alone, and fails for an ordinary user.
+            unsafe { libc::setfsuid(NOBODY) };
+            test()
+        };
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap())
     }
 
     /// Makes the descriptor `number` refer to `file`, as if the host process had closed it and opened another file.
@@ -321,6 +371,16 @@ pub(crate) mod tests {
         let mut buffer = [0xff; 65];
         let name = host_name(&mut buffer);
         assert!(!name.is_empty() && !name.contains(&0));
+    }
+
+    #[test]
+    fn files_differ_in_their_ids_and_descriptors_of_one_file_do_not() {
+        let (one, other) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        let again = one.try_clone().unwrap();
+        assert_eq!(file_id(&one).unwrap(), file_id(&again).unwrap());
+        assert_ne!(file_id(&one).unwrap(), file_id(&other).unwrap());
+        let number = set_apart(&one).as_raw_fd();
+        assert_eq!(file_id(&number).unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 
     #[test]

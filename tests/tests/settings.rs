@@ -500,7 +500,7 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         (
             "printf 'times = 2\\n' >/etc/nss-mdns.conf".to_owned(),
             "settings: problem: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
-             reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, neighbours, own-name, cache-size, ttl-max, \
+             reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, neighbours, daemon, own-name, cache-size, ttl-max, \
              ipv6-link-local",
         ),
         ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: problem: /etc/nss-mdns.conf: expected a regular file"),

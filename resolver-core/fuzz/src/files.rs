@@ -160,6 +160,7 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
         }
         "listener" => switch(config.listener),
         "neighbours" => switch(config.neighbours),
+        "daemon" => switch(config.daemon),
         "own-name" => switch(config.own_name),
         "ipv6-link-local" => switch(config.ipv6_link_local),
         "cache-size" => config.cache_size.to_string() == value,

@@ -7,6 +7,7 @@
 //! | [`reverse_lookup`] | `reverse_lookup` | a script of a lookup | the same for the name of an address |
 //! | [`encoding`] | `encode` | an answer, a buffer | the result is complete and inside the buffer |
 //! | [`netlink`] | `netlink` | the kernel's tables | parsed as by an independent parser |
+//! | [`daemon`] | `daemon` | a reply of avahi-daemon | parsed as by an independent parser |
 //! | [`files`] | `files` | both settings files | parsed as by an independent parser |
 //!
 //! [`reference_parser`] parses messages and shares no code with the resolver's parser. [`script`] plays scripts.
@@ -15,6 +16,7 @@
 //! The C interface is only a cdylib, which no crate can depend on. An rlib beside it would change how the module is
 //! built. The encoder needs just three files, so they are compiled into this crate.
 
+pub mod daemon;
 pub mod encoding;
 pub mod files;
 pub mod host_lookup;

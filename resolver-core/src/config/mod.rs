@@ -53,6 +53,8 @@ pub struct Config {
     pub listener: bool,
     /// Whether hosts that this machine exchanged packets with lately are queried directly.
     pub neighbours: bool,
+    /// Whether avahi-daemon is asked, if it runs on this machine and the network is silent.
+    pub daemon: bool,
     /// Whether a lookup of this machine's own name succeeds when no responder answers.
     pub own_name: bool,
     /// How many names are cached.
@@ -106,6 +108,7 @@ impl Default for Config {
             reverse: ReverseRange::Nothing,
             listener: false,
             neighbours: false,
+            daemon: false,
             own_name: false,
             cache_size: 0,
             ttl_max: Duration::ZERO,
@@ -144,7 +147,7 @@ mod tests {
         assert_eq!(config.reverse_timeout, Duration::from_secs(1));
         assert!(config.allow_interfaces.matches(b"eth0") && !config.deny_interfaces.matches(b"eth0"));
         assert_eq!((config.labels, config.reverse), (Labels::Two, ReverseRange::OnLink));
-        assert!(config.listener && config.neighbours && config.own_name && config.ipv6_link_local);
+        assert!(config.listener && config.neighbours && config.daemon && config.own_name && config.ipv6_link_local);
         assert_eq!((config.cache_size, config.ttl_max), (256, Duration::from_secs(10)));
     }
 }

@@ -174,6 +174,10 @@ settings! {
     /// packets with them in the last minute; off asks only the group
     "neighbours" neighbours = "on", switch();
 
+    /// finds names where no interface can be queried, and those that avahi-daemon has cached while the network is silent;
+    /// off asks only the network
+    "daemon" daemon = "on", switch();
+
     /// a machine should know its own name even if no responder runs on it
     "own-name" own_name = "on", switch();
 

@@ -125,6 +125,7 @@ impl HostLookup {
     pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         let mut ttl = self.ttl;
         if self.found.is_empty() {
+            // Nobody says how long these are valid.
             self.found = std::mem::take(&mut self.from_daemon);
             ttl = UNKNOWN_TTL;
         }
@@ -465,8 +466,14 @@ impl Lookup for HostLookup {
         }
     }
 
+    fn daemon_families(&self) -> Families {
+        self.wanted
+    }
+
     fn on_daemon_address(&mut self, address: Address, now: Instant) {
-        if !self.from_daemon.contains(&address) && try_alloc::push(&mut self.from_daemon, address) {
+        // The daemon may be in another network namespace, where interfaces have other indexes.
+        let is_reachable = !address.needs_scope() || !self.transports(address.interface).is_empty();
+        if is_reachable && !self.from_daemon.contains(&address) && try_alloc::push(&mut self.from_daemon, address) {
             self.daemon_at = self.daemon_at.or(Some(now));
         }
     }
@@ -501,12 +508,14 @@ impl Lookup for HostLookup {
 }
 
 impl HostLookup {
-    /// What a daemon reports counts only as long as the network is silent. It answers one family at a time.
+    /// What a daemon reports counts only if the network stays silent for a while longer. The daemon answers for each family
+    /// separately, and has only one address of each.
     fn poll_daemon(&self, now: Instant) -> Progress {
         let Some(at) = self.daemon_at else { return Progress::NoResponse };
         let is_complete = self.wanted.iter().all(|family| self.has_in(&self.from_daemon, family));
         let end = at + self.grace_min;
-        if is_complete || end <= now { Progress::Done } else { Progress::WaitUntil(end) }
+        let may_end = self.queried.is_empty() && is_complete;
+        if may_end || end <= now { Progress::Done } else { Progress::WaitUntil(end) }
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod reverse;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::address::{Address, Family};
+use crate::address::{Address, Families, Family};
 use crate::net::interfaces::Interfaces;
 use crate::validate::Response;
 use crate::wire::{Name, RecordType};
@@ -96,6 +96,9 @@ pub(crate) trait Lookup {
 
     /// Takes what it can use from a response that arrived at `now`.
     fn on_response(&mut self, response: &Response<'_>, now: Instant);
+
+    /// The families that a daemon on this machine is asked for.
+    fn daemon_families(&self) -> Families;
 
     /// Takes an address that a daemon on this machine has reported.
     fn on_daemon_address(&mut self, address: Address, now: Instant);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::address::Address;
+use crate::address::{Address, Families};
 use crate::config::Config;
 use crate::lookup::answer::{Pointer, expiry};
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
@@ -85,6 +85,10 @@ impl Lookup for ReverseLookup {
 
     fn poll(&self, _now: Instant) -> Progress {
         if self.ttl.is_some() { Progress::Done } else { Progress::NoResponse }
+    }
+
+    fn daemon_families(&self) -> Families {
+        Families::NONE
     }
 
     fn on_daemon_address(&mut self, _address: Address, _now: Instant) {}

@@ -73,6 +73,11 @@ impl Interfaces {
         Self { usable, addresses: tables.addresses }
     }
 
+    /// No interfaces: for a lookup that can only ask a daemon.
+    pub(crate) fn none() -> Self {
+        Self { usable: Vec::new(), addresses: Vec::new() }
+    }
+
     /// One interface only.
     pub fn only(interface: Interface) -> Self {
         Self { usable: Vec::from([interface]), addresses: Vec::new() }

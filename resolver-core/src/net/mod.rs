@@ -9,10 +9,12 @@
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
+//! | `daemon` | asks avahi-daemon on this machine |
 //!
 //! Public as far as a program needs it that explains what a lookup does on this machine.
 
 pub(crate) mod cmsg;
+pub(crate) mod daemon;
 pub(crate) mod dump;
 pub(crate) mod ifioctl;
 pub mod interfaces;

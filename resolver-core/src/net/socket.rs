@@ -95,7 +95,7 @@ impl Sockets {
     /// # Errors
     /// The reason for the last failure, if no ephemeral socket could be opened.
     pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
-        let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
+        let mut sockets = Self::none();
         let mut reason = LookupError::NoInterface;
         let mut any = false;
         for family in Family::ALL {
@@ -149,6 +149,11 @@ impl Sockets {
         added
     }
 
+    /// No sockets: for a lookup that can only ask a daemon.
+    pub(crate) fn none() -> Self {
+        Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 }
+    }
+
     /// The number of sockets.
     pub(crate) fn count(&self) -> usize {
         self.endpoints.len()
@@ -183,6 +188,24 @@ impl Sockets {
     /// # Errors
     /// [`LookupError::Refused`] if no socket is left, because the host process has closed them all.
     pub fn wait(&mut self, timeout: Duration) -> Result<(), LookupError> {
+        self.wait_with(timeout, &mut [])
+    }
+
+    /// The same, and until one of `others` is ready.
+    ///
+    /// # Errors
+    /// As [`Sockets::wait`]; [`LookupError::Exhausted`] if there is no memory for the list of both.
+    pub(crate) fn wait_with(&mut self, timeout: Duration, others: &mut [libc::pollfd]) -> Result<(), LookupError> {
+        let own = self.ready.len();
+        if !try_alloc::extend(&mut self.ready, others) {
+            return Err(LookupError::Exhausted);
+        }
+        let result = self.poll(timeout);
+        others.iter_mut().zip(self.ready.drain(own..)).for_each(|(other, polled)| *other = polled);
+        result
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<(), LookupError> {
         if let Err(error) = sys::poll(&mut self.ready, timeout) {
             for poll in &mut self.ready {
                 poll.revents = 0;

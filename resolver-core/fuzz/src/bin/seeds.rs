@@ -29,6 +29,25 @@ const ENCODE: [[u8; 8]; 6] = [
     [4, 0, 255, 0, 3, 0, 255, 0],
 ];
 
+/// Replies of avahi-daemon, and lines that differ little from them.
+const DAEMON_REPLIES: [&str; 15] = [
+    "+ 2 0 printer.local 10.77.1.2\n",
+    "+ 3 0 printer.local fe80::d0b6:93ff:fe2b:b4f0\n",
+    "+ 2147483647 1 a.b.local ::1.2.3.4\n",
+    "+ 2 1 b\\195\\188ro.local 10.77.1.2\n",
+    "+ 2 1 a\\040b\\041.local ::ffff:10.77.1.2\n",
+    "-15 Timeout reached\n",
+    "-3 Invalid host name\n",
+    "-15 Timeout reached\n-15 Timeout reached\n",
+    "+ 02 0 printer.local 10.77.1.2\n",
+    "+ 2 2 printer.local 10.77.1.2\n",
+    "+ 2 1 a\\.b.local 10.77.1.2\n",
+    "+ 2 1 a\\046b.local 10.77.1.2\n",
+    "+ 2 1 back\\\\slash.local 10.77.1.2\n",
+    "+ 2 1 -rf.local 10.77.1.2\n",
+    "+ 2 1 printer.example 10.77.1.2\n",
+];
+
 fn main() -> io::Result<()> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
     let (Some(testdata), Some(out)) = (arguments.next(), arguments.next()) else {
@@ -79,6 +98,11 @@ fn main() -> io::Result<()> {
         write(&out, "files", &format!("setting-{number}"), lines.as_bytes())?;
     }
     write(&out, "files", "allowed", b"\x01\x0dprinter.local# ours\n.local\n.local.\n*\n")?;
+    for (number, reply) in DAEMON_REPLIES.iter().enumerate() {
+        for family in [0, 1] {
+            write(&out, "daemon", &format!("reply-{number}-{family}"), &[&[family, 20], reply.as_bytes()].concat())?;
+        }
+    }
     // Names at the limits, which no responder sends, and which a fuzzer takes long to find.
     for hops in 31..35 {
         write(&out, "message", &format!("hops-{hops}"), &many_hops(hops))?;

@@ -1,0 +1,121 @@
+//! avahi-daemon on the client's machine as one more source: asked where nothing else can answer, and never instead of the
+//! network.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tests::lan::Host;
+use tests::lookups::{AT_ONCE, addresses, found, python_daemon, routable, v4};
+use tests::responders::avahi;
+use tests::run::{Daemon, Outcome};
+use tests::scenario::{Scenario, with_avahi, with_scripted};
+
+type Tested = Result<(), String>;
+
+/// A process without any network interface, as in a sandbox that shares only the daemon's socket.
+fn without_interface(client: &Host, name: &str) -> Outcome {
+    client.run(&["unshare", "--net", "getent", "ahosts", name])
+}
+
+/// A LAN with avahi-daemon on the client, whose cache has the printer.
+fn with_cached_printer() -> Result<Scenario, String> {
+    let mut lan = with_avahi()?;
+    lan.daemons.push(avahi(&lan.client, "client")?);
+    // The first question makes the daemon ask the network.
+    assert_eq!(found(&without_interface(&lan.client, "printer.local")), routable(&lan.printer));
+    Ok(lan)
+}
+
+#[test]
+fn without_an_interface_the_daemon_answers() -> Tested {
+    let lan = with_cached_printer()?;
+    let outcome = without_interface(&lan.client, "printer.local");
+    assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
+    assert!(outcome.elapsed < Duration::from_millis(100), "{outcome:?}");
+    // A name that nobody has is looked for until the timeout, and the next service is not asked.
+    let outcome = without_interface(&lan.client, "nobody.local");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{outcome:?}");
+    assert!(outcome.elapsed > Duration::from_millis(1900), "{outcome:?}");
+    lan.client.write("/etc/nss-mdns.conf", "daemon = off\n")?;
+    let outcome = without_interface(&lan.client, "printer.local");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{outcome:?}");
+    assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_silent_network_leaves_the_answer_to_the_daemon() -> Tested {
+    let mut lan = with_cached_printer()?;
+    // The printer vanishes without a goodbye.
+    lan.printer.script("ip link set eth0 down")?;
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
+    assert!(outcome.elapsed < Duration::from_millis(150), "{outcome:?}");
+    lan.daemons.clear();
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert_eq!(outcome.code, Some(2), "without the daemon: {outcome:?}");
+    Ok(())
+}
+
+/// Listens where avahi-daemon does, prints each question, and answers with addresses of its own.
+const FALSE_DAEMON: &str = "
+import os, socket
+os.makedirs('/run/avahi-daemon', exist_ok=True)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind('/run/avahi-daemon/socket')
+listener.listen(16)
+print('ready', flush=True)
+while True:
+    connection, _ = listener.accept()
+    question = connection.recv(1000).decode()
+    print(question.strip(), flush=True)
+    name = question.split()[1]
+    connection.send(f'+ 2 0 {name} 10.66.66.66\\n'.encode() if 'IPV4' in question else b'-15 Timeout reached\\n')
+    connection.close()";
+
+fn with_false_daemon(options: &[&str]) -> Result<(Scenario, Daemon), String> {
+    let lan = with_scripted("printer.local", options)?;
+    let daemon = python_daemon(&lan.client, FALSE_DAEMON, &[])?;
+    Ok((lan, daemon))
+}
+
+fn questions(daemon: &Daemon) -> Vec<String> {
+    daemon.lines().into_iter().filter(|line| line.starts_with("RESOLVE")).collect()
+}
+
+#[test]
+fn a_lookup_that_is_answered_promptly_does_not_touch_the_daemon() -> Tested {
+    let (lan, daemon) = with_false_daemon(&[])?;
+    for _ in 0..20 {
+        let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+        assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");
+    }
+    assert_eq!(questions(&daemon), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn the_daemon_is_not_believed_against_the_network() -> Tested {
+    // The responder answers after the daemon has been asked, and has answered.
+    let (lan, daemon) = with_false_daemon(&["--delay", "40"])?;
+    let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
+    assert!(!found(&outcome).contains("10.66.66.66"), "{outcome:?}");
+    assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");
+    assert!(!questions(&daemon).is_empty(), "the daemon was asked");
+    // Without the network, it is believed.
+    let outcome = without_interface(&lan.client, "printer.local");
+    assert_eq!(addresses(&outcome), BTreeSet::from(["10.66.66.66".to_owned()]), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn names_that_the_daemon_would_read_differently_are_not_asked_for() -> Tested {
+    let (lan, daemon) = with_false_daemon(&[])?;
+    let long = format!("{}.local", "a".repeat(60));
+    for name in ["a\\032b.local", "a b.local", &long] {
+        let outcome = without_interface(&lan.client, name);
+        assert_eq!(outcome.code, Some(2), "{name}: {outcome:?}");
+    }
+    assert_eq!(questions(&daemon), [""; 0]);
+    Ok(())
+}
