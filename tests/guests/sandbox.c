@@ -46,7 +46,7 @@ struct rule {
 static const struct rule rules[] = {
     {"netlink", SYS_socket, AF_NETLINK, 2},
     {"IPv6", SYS_socket, AF_INET6, 2},
-    {"IPv4", SYS_socket, AF_INET, 1},
+    {"IPv4", SYS_socket, AF_INET, 2},
     {"any socket", SYS_socket, -1, -NO_RECOVERY},
     {"setsockopt", SYS_setsockopt, -1, -NO_RECOVERY},
     {"bind", SYS_bind, -1, 2},
@@ -89,7 +89,7 @@ static const int allowed[] = {
     SYS_socket, SYS_bind,   SYS_setsockopt, SYS_sendmsg, SYS_sendto,         SYS_recvmsg,       SYS_recvfrom,
     SYS_poll,   SYS_close,  SYS_getrandom,  SYS_mmap,    SYS_munmap,         SYS_madvise,       SYS_mprotect,
     SYS_brk,    SYS_uname,  SYS_exit_group, SYS_write,   SYS_rt_sigprocmask, SYS_clock_gettime, SYS_newfstatat,
-    SYS_openat, SYS_read,
+    SYS_openat, SYS_read,   SYS_connect,
 };
 
 static int child_on_the_list(void)

@@ -161,6 +161,11 @@ impl Evidence {
         self.providers(interface, transport).next().map(|evidence| evidence.source)
     }
 
+    /// True if a question for `family` was sent over `transport` on this interface.
+    pub(crate) fn was_sent(&self, interface: u32, transport: Family, family: Family) -> bool {
+        self.sent(interface, transport, family).count > 0
+    }
+
     /// True if `family` is denied over `transport` on this interface, by an NSEC record or by omission.
     pub(crate) fn is_denied(&self, interface: u32, transport: Family, family: Family) -> bool {
         self.speakers(interface, transport, family)

@@ -381,7 +381,7 @@ impl Lookup for HostLookup {
     }
 
     /// AAAA over both transports, because some responders send IPv6 addresses only over IPv6. A over IPv6 only where there is
-    /// no IPv4, and in repeats: IPv4 may be filtered.
+    /// no IPv4, or where no question for it could be sent over IPv4.
     fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
         for &Interface { index, families } in interfaces.iter() {
             for transport in families.iter() {
@@ -390,7 +390,8 @@ impl Lookup for HostLookup {
                     continue;
                 }
                 let is_repeat = round == Round::Repeat;
-                let asks_a = transport == Family::V4 || !families.contains(Family::V4) || is_repeat;
+                let is_sent_over_v4 = !is_repeat || self.evidence.was_sent(index, Family::V4, Family::V4);
+                let asks_a = transport == Family::V4 || !families.contains(Family::V4) || !is_sent_over_v4;
                 let rtypes = if asks_a { &[RecordType::A, RecordType::AAAA][..] } else { &[RecordType::AAAA] };
                 for &rtype in rtypes {
                     if is_repeat {
