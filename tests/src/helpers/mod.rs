@@ -166,6 +166,12 @@ fn send_marker(host: &Host, words: &[&str]) {
 
 /// Sends one query from an ephemeral port and prints the response. This shows that a responder is ready.
 pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
+    query_with(host, name, rtype, &[])
+}
+
+/// The same with options: `4` or `6` chooses the transport, `--direct ADDRESS` queries that host instead of the
+/// group, and `--from-5353` queries from port 5353, so that the response is sent to the group.
+pub fn query_with(host: &Host, name: &str, rtype: &str, options: &[&str]) -> Outcome {
     let program = binary("lan_helper").expect("built with the tests");
-    host.run(&[&program.to_string_lossy(), "query", name, rtype])
+    host.run(&[&[&*program.to_string_lossy(), "query", name, rtype], options].concat())
 }
