@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -52,8 +53,16 @@ pub struct Network {
 #[derive(Debug)]
 pub struct Lan {
     number: u8,
+    bridge: u8,
     families: Families,
-    hosts: AtomicU8,
+    hosts: Arc<AtomicU8>,
+}
+
+impl Lan {
+    /// The interface name of its bridge.
+    pub(crate) fn bridge(&self) -> String {
+        format!("br{}", self.bridge)
+    }
 }
 
 /// An interface of a host. The first is `eth0`.
@@ -69,6 +78,8 @@ pub struct Interface {
     pub v6: Option<Ipv6Addr>,
     /// Link-local IPv6 address, if the LAN has IPv6.
     pub link_local: Option<Ipv6Addr>,
+    /// Name of the bridge's port, the other end of the veth pair.
+    pub(crate) port: String,
 }
 
 /// A host: namespaces for network, mounts and host name, with its own `/run` and `/etc`.
@@ -95,11 +106,26 @@ impl Network {
     /// # Errors
     /// If `ip` fails.
     pub fn lan(&self, families: Families) -> Result<Lan, String> {
+        let number = self.add_bridge()?;
+        Ok(Lan { number, bridge: number, families, hosts: Arc::new(AtomicU8::new(1)) })
+    }
+
+    /// A further bridge for the subnet of a LAN. Hosts on both bridges have addresses of one prefix. Nothing connects the
+    /// bridges yet.
+    ///
+    /// # Errors
+    /// If `ip` fails.
+    pub(crate) fn second_bridge(&self, lan: &Lan) -> Result<Lan, String> {
+        let bridge = self.add_bridge()?;
+        Ok(Lan { number: lan.number, bridge, families: lan.families, hosts: Arc::clone(&lan.hosts) })
+    }
+
+    fn add_bridge(&self) -> Result<u8, String> {
         let number = self.lans.fetch_add(1, Ordering::Relaxed);
         // With snooping, the bridge would not forward multicast packets to hosts whose membership report it has not
         // seen.
         self.script(&format!("ip link add br{number} type bridge mcast_snooping 0; ip link set br{number} up"))?;
-        Ok(Lan { number, families, hosts: AtomicU8::new(1) })
+        Ok(number)
     }
 
     /// A host without the module, for a responder or a server.
@@ -154,20 +180,27 @@ impl Network {
         let mut host = Host { space, name: name.into(), interfaces: Vec::new() };
         for (position, lan) in lans.iter().enumerate() {
             let interface = format!("eth{position}");
-            let (port, pid, bridge) = (unique(), host.space.inner_pid(), lan.number);
+            let (port, pid, bridge) = (format!("port{}", unique()), host.space.inner_pid(), lan.bridge());
             self.script(&format!(
-                "ip link add port{port} type veth peer name {interface} netns {pid}
-                 ip link set port{port} master br{bridge} up"
+                "ip link add {port} type veth peer name {interface} netns {pid}
+                 ip link set {port} master {bridge} up"
             ))?;
-            host.configure(&interface, lan)?;
+            host.configure(&interface, port, lan)?;
         }
         Ok(host)
     }
 
-    /// Runs a script in the namespaces of the bridges.
-    fn script(&self, script: &str) -> Result<String, String> {
+    /// A command with this program in the namespaces of the bridges.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = self.space.enter();
-        command.args(["sh", "-euc", script]);
+        command.arg(program);
+        command
+    }
+
+    /// Runs a script in the namespaces of the bridges.
+    pub(crate) fn script(&self, script: &str) -> Result<String, String> {
+        let mut command = self.command("sh");
+        command.args(["-euc", script]);
         succeed(command, script)
     }
 }
@@ -297,7 +330,7 @@ impl Host {
     }
 
     /// Brings an interface up with the next addresses of the LAN.
-    fn configure(&mut self, interface: &str, lan: &Lan) -> Result<(), String> {
+    fn configure(&mut self, interface: &str, port: String, lan: &Lan) -> Result<(), String> {
         let (net, host) = (lan.number, lan.hosts.fetch_add(1, Ordering::Relaxed));
         let v4 = (lan.families != Families::V6).then(|| Ipv4Addr::new(10, 77, net, host));
         let v6 = (lan.families != Families::V4)
@@ -318,7 +351,7 @@ impl Host {
         let index = shown.split(':').next().and_then(|index| index.trim().parse().ok());
         let index = index.ok_or_else(|| format!("no index in {shown}"))?;
         let link_local = shown.split([' ', '/']).find_map(|word| word.parse::<Ipv6Addr>().ok());
-        self.interfaces.push(Interface { name: interface.into(), index, v4, v6, link_local });
+        self.interfaces.push(Interface { name: interface.into(), index, v4, v6, link_local, port });
         Ok(())
     }
 }

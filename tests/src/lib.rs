@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`sandbox`] | namespaces and the processes that keep them alive |
 //! | [`lan`] | networks and hosts: bridges, veth pairs, addresses, files in `/etc` |
+//! | [`wifi`] | a LAN that loses and delays multicast and broadcast, as Wi-Fi does |
+//! | [`loss`] | hosts that lose packets |
 //! | [`scenario`] | the usual LAN: a printer and a client |
 //! | [`run`] | commands in a host: time limit, status, output and duration |
 //! | [`module`] | the module under test, where glibc finds it, and what else the tests build |
@@ -37,6 +39,7 @@ pub mod helpers;
 pub mod lan;
 pub mod link;
 pub mod lookups;
+pub mod loss;
 pub mod module;
 pub mod netif;
 pub mod packages;
@@ -47,6 +50,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod scripted;
 mod sockets;
+pub mod wifi;
 pub mod wire;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ mod dns;
 mod http;
 mod marker;
 mod query;
+mod relay;
 
 use crate::lan::Host;
 use crate::lookups::python_daemon;
@@ -25,7 +26,8 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("http") => http::main(arguments),
         Some("marker") => marker::main(arguments),
         Some("query") => query::main(arguments),
-        _ => Err("lan_helper capture | dns | http | marker | query".into()),
+        Some("relay") => relay::main(arguments),
+        _ => Err("lan_helper capture | dns | http | marker | query | relay".into()),
     }
 }
 
