@@ -10,6 +10,7 @@
 //! | [`lan`] | networks and hosts: bridges, veth pairs, addresses, files in `/etc` |
 //! | [`wifi`] | a LAN that loses and delays multicast and broadcast, as Wi-Fi does |
 //! | [`loss`] | hosts that lose packets |
+//! | [`firewalls`] | hosts behind the firewalls of distributions |
 //! | [`scenario`] | the usual LAN: a printer and a client |
 //! | [`run`] | commands in a host: time limit, status, output and duration |
 //! | [`module`] | the module under test, where glibc finds it, and what else the tests build |
@@ -33,6 +34,7 @@ pub mod bench;
 pub mod clients;
 pub mod datagram;
 pub mod deps;
+pub mod firewalls;
 mod getaddrinfo;
 pub mod guest;
 pub mod helpers;
