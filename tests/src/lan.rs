@@ -59,7 +59,7 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// The interface name of its bridge, in the namespace of the network.
+    /// The interface name of its bridge.
     pub(crate) fn bridge(&self) -> String {
         format!("br{}", self.bridge)
     }
@@ -78,7 +78,7 @@ pub struct Interface {
     pub v6: Option<Ipv6Addr>,
     /// Link-local IPv6 address, if the LAN has IPv6.
     pub link_local: Option<Ipv6Addr>,
-    /// The other end of the veth pair, in the namespace of the bridges.
+    /// Name of the bridge's port, the other end of the veth pair.
     pub(crate) port: String,
 }
 
@@ -110,7 +110,7 @@ impl Network {
         Ok(Lan { number, bridge: number, families, hosts: Arc::new(AtomicU8::new(1)) })
     }
 
-    /// A further bridge for the subnet of a LAN: the hosts on both have addresses of one prefix. Nothing connects the two
+    /// A further bridge for the subnet of a LAN. Hosts on both bridges have addresses of one prefix. Nothing connects the
     /// bridges yet.
     ///
     /// # Errors
@@ -199,8 +199,8 @@ impl Network {
 
     /// Runs a script in the namespaces of the bridges.
     pub(crate) fn script(&self, script: &str) -> Result<String, String> {
-        let mut command = self.space.enter();
-        command.args(["sh", "-euc", script]);
+        let mut command = self.command("sh");
+        command.args(["-euc", script]);
         succeed(command, script)
     }
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`sandbox`] | namespaces and the processes that keep them alive |
 //! | [`lan`] | networks and hosts: bridges, veth pairs, addresses, files in `/etc` |
-//! | [`wifi`] | a LAN that loses or delays multicast and broadcast, as Wi-Fi does |
+//! | [`wifi`] | a LAN that loses and delays multicast and broadcast, as Wi-Fi does |
 //! | [`loss`] | hosts that lose packets |
 //! | [`firewalls`] | hosts behind the firewalls of distributions |
 //! | [`scenario`] | the usual LAN: a printer and a client |

@@ -25,10 +25,9 @@
 //! frame would reach the relay of the opposite direction and circulate for ever.
 
 use crate::helpers::binary;
-use crate::lan::{Families, Lan, Network};
+use crate::lan::{Families, Lan, Network, READY};
 use crate::run::Daemon;
 use crate::sandbox::unique;
-use std::time::Duration;
 
 /// The hardware addresses of the multicast DNS groups (RFC 1112, section 6.4; RFC 2464, section 7).
 pub(crate) const MDNS_MACS: [[u8; 6]; 2] = [[0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb], [0x33, 0x33, 0x00, 0x00, 0x00, 0xfb]];
@@ -139,6 +138,6 @@ fn relay(
         command.arg("--only-mdns");
     }
     let daemon = Daemon::start(&format!("relay from {from}"), command)?;
-    daemon.wait_for("ready", Duration::from_secs(5))?;
+    daemon.wait_for("ready", READY)?;
     Ok(daemon)
 }

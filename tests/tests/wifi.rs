@@ -3,6 +3,7 @@
 use std::time::Duration;
 use tests::helpers::{query, query_with};
 use tests::lan::{Families, Host, Network};
+use tests::lookups::{python, python_daemon};
 use tests::loss::{Packets, lose};
 use tests::responders::scripted;
 use tests::wifi::{Conditions, Multicast, Wifi};
@@ -72,11 +73,8 @@ for _ in range(50):
 fn send_to_groups(from: &Host, to: &Host, count: u32) -> Result<[Vec<Duration>; 2], String> {
     let mut delays = [Vec::new(), Vec::new()];
     for ((group, address), delays) in GROUPS.into_iter().zip(addresses(to)).zip(&mut delays) {
-        let mut receiver = to.command("python3");
-        receiver.args(["-c", RECEIVER, group]);
-        let receiver = to.daemon("receiver", receiver)?;
-        receiver.wait_for("ready", Duration::from_secs(10))?;
-        let sent = from.run(&["python3", "-c", SENDER, group, &address, &count.to_string()]);
+        let receiver = python_daemon(to, RECEIVER, &[group])?;
+        let sent = python(from, SENDER, &[group, &address, &count.to_string()]);
         assert!(sent.success(), "a loss on the way must not be an error for the sender: {sent:?}");
         receiver.wait_for("done", Duration::from_secs(10))?;
         let lines = receiver.lines();

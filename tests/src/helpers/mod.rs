@@ -171,8 +171,8 @@ pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
     query_with(host, name, rtype, &[])
 }
 
-/// The same with options: `4` or `6` chooses the transport, `--direct ADDRESS` asks that host instead of the group, and
-/// `--from-5353` asks from port 5353, so that the response is sent to the group.
+/// The same with options: `4` or `6` chooses the transport, `--direct ADDRESS` queries that host instead of the
+/// group, and `--from-5353` queries from port 5353, so that the response is sent to the group.
 pub fn query_with(host: &Host, name: &str, rtype: &str, options: &[&str]) -> Outcome {
     let program = binary("lan_helper").expect("built with the tests");
     host.run(&[&[&*program.to_string_lossy(), "query", name, rtype], options].concat())

@@ -1,7 +1,7 @@
 //! A bare query: one packet, the first response, and how long it took.
 //!
-//! By default it is a one-shot query to the group (RFC 6762, section 5.1). With `--direct` it is sent to one host
-//! (section 5.5). With `--from-5353` it has the source port of a full querier, so the response is sent to the group.
+//! By default it is a one-shot query to the group (RFC 6762, section 5.1). With `--direct` it is sent to one host (section
+//! 5.5). With `--from-5353` it has the source port of a full querier, so the response is sent to the group.
 
 use crate::netif::interfaces;
 use crate::sockets::{Transport, querier, responder};
@@ -16,27 +16,26 @@ const USAGE: &str = "query NAME a|aaaa|ptr [4|6] [--direct ADDRESS] [--from-5353
 struct Options {
     name: String,
     rtype: u16,
-    is_v6: bool,
-    /// The host to query, instead of the group.
+    transport: Transport,
+    /// The host to which the query is sent, instead of the group.
     direct: Option<IpAddr>,
     from_5353: bool,
 }
 
 /// `query`: queries on the first interface, and fails if no response arrives within a second.
 pub(super) fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
-    let Options { name, rtype, is_v6, direct, from_5353 } = parse(arguments).ok_or(USAGE)?;
-    let transport = if is_v6 { Transport::V6 } else { Transport::V4 };
+    let Options { name, rtype, transport, direct, from_5353 } = parse(arguments).ok_or(USAGE)?;
     let (interface, index) = interfaces().ok().and_then(|all| all.into_iter().next()).ok_or("no interface")?;
     let socket = if from_5353 { responder(transport, &interface, index) } else { querier(transport, index) };
     let socket = socket.map_err(|why| format!("socket: {why}"))?;
-    let to = match direct {
+    let destination = match direct {
         Some(IpAddr::V6(address)) => SocketAddrV6::new(address, MDNS_PORT, 0, index).into(),
         Some(address) => SocketAddr::new(address, MDNS_PORT),
         None => transport.group(index),
     };
     let query = Packet::query(0x1234).question(&name, rtype);
     let start = Instant::now();
-    socket.send_to(query.octets(), to).map_err(|why| format!("send: {why}"))?;
+    socket.send_to(query.octets(), destination).map_err(|why| format!("send: {why}"))?;
     let response = receive(&socket, &name, start + Duration::from_secs(1)).ok_or("no response")?;
     let elapsed = start.elapsed();
     for record in response.answers.iter().chain(&response.additional) {
@@ -52,19 +51,20 @@ pub(super) fn main(arguments: impl Iterator<Item = String>) -> Result<(), String
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Options> {
     let name = words.next()?;
-    let rtype = match words.next()?.as_str() {
-        "a" => types::A,
-        "aaaa" => types::AAAA,
-        "ptr" => types::PTR,
+    let (rtype, transport) = match words.next()?.as_str() {
+        "a" => (types::A, Transport::V4),
+        "aaaa" => (types::AAAA, Transport::V6),
+        "ptr" => (types::PTR, Transport::V4),
         _ => return None,
     };
-    let mut options = Options { name, rtype, is_v6: rtype == types::AAAA, direct: None, from_5353: false };
+    let mut options = Options { name, rtype, transport, direct: None, from_5353: false };
     while let Some(word) = words.next() {
         match word.as_str() {
-            "4" | "6" => options.is_v6 = word == "6",
+            "4" => options.transport = Transport::V4,
+            "6" => options.transport = Transport::V6,
             "--direct" => {
-                let address: IpAddr = words.next()?.parse().ok()?;
-                (options.direct, options.is_v6) = (Some(address), address.is_ipv6());
+                let address = words.next()?.parse().ok()?;
+                (options.direct, options.transport) = (Some(address), Transport::of(address));
             }
             "--from-5353" => options.from_5353 = true,
             _ => return None,

@@ -3,22 +3,14 @@
 //!
 //! Delays are independent of each other, so frames can change their order.
 
-use crate::netif::index;
+use crate::link::Frames;
 use crate::wifi::MDNS_MACS;
-use socket2::{Domain, Protocol, Socket, Type};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "relay FROM TO [--lost PERCENT] [--late MS-MS] [--only-mdns] [--seed NUMBER]";
-
-/// The size of a `virtio_net_hdr` (`linux/virtio_net.h`).
-const VNET_HEADER: usize = 10;
-
-/// The largest frame: an Ethernet header and an IP packet.
-const FRAME: usize = 14 + 65_535;
 
 /// How many frames wait at most. Further ones are lost, as in an access point whose buffer is full.
 const MAX_WAITING: usize = 1024;
@@ -35,8 +27,8 @@ struct Settings {
 }
 
 struct Relay {
-    from: Socket,
-    to: Socket,
+    from: Frames,
+    to: Frames,
     settings: Settings,
     random: Random,
     /// Frames that are sent later: the time, the position in the order of arrival, the octets.
@@ -48,9 +40,8 @@ struct Relay {
 pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let (Some(from), Some(to)) = (arguments.next(), arguments.next()) else { return Err(USAGE.into()) };
     let settings = parse(arguments)?;
-    let open = |name: &str, protocol| open(name, protocol).map_err(|why| format!("{name}: {why}"));
-    // A socket with protocol 0 receives nothing.
-    let (from, to) = (open(&from, libc::ETH_P_ALL)?, open(&to, 0)?);
+    let open = |name: &str, open: fn(&str) -> io::Result<Frames>| open(name).map_err(|why| format!("{name}: {why}"));
+    let (from, to) = (open(&from, Frames::to_read)?, open(&to, Frames::to_send)?);
     let random = Random(settings.seed);
     let mut relay = Relay { from, to, settings, random, waiting: BinaryHeap::new(), arrived: 0 };
     println!("ready");
@@ -78,11 +69,11 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Settings, String> {
 
 impl Relay {
     fn run(&mut self) -> io::Result<()> {
-        let mut buffer = vec![0; VNET_HEADER + FRAME];
+        let mut buffer = vec![0; Frames::LARGEST];
         loop {
             self.wait()?;
             for _ in 0..MAX_READ {
-                match (&self.from).read(&mut buffer) {
+                match self.from.read(&mut buffer) {
                     Ok(length) => self.take(buffer.get(..length).unwrap_or_default()),
                     Err(why) if why.kind() == ErrorKind::WouldBlock => break,
                     Err(why) => return Err(why),
@@ -95,20 +86,12 @@ impl Relay {
     /// Waits for a frame, or for the time at which the next one is due.
     fn wait(&self) -> io::Result<()> {
         let next = self.waiting.peek().map(|Reverse((due, ..))| due.saturating_duration_since(Instant::now()));
-        let timeout = next.map(|next| libc::timespec {
-            tv_sec: libc::time_t::try_from(next.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: i32::try_from(next.subsec_nanos()).unwrap_or_default().into(),
-        });
-        let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
-        let mut poll = libc::pollfd { fd: self.from.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd, and a timespec or NULL; both outlive the call. NULL leaves the signal mask alone.
-        let ready = unsafe { libc::ppoll(&raw mut poll, 1, timeout, std::ptr::null()) };
-        if ready < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        self.from.wait(next)
     }
 
-    /// Decides what happens to a frame that arrived, which has the header of `PACKET_VNET_HDR` before it.
+    /// Decides what happens to a frame that arrived.
     fn take(&mut self, frame: &[u8]) {
-        let Some(destination) = frame.get(VNET_HEADER..VNET_HEADER + 6) else { return };
+        let Some(destination) = frame.get(Frames::HEADER..Frames::HEADER + 6) else { return };
         if destination[0] & 1 == 0 {
             return;
         }
@@ -135,47 +118,8 @@ impl Relay {
 
     /// Sends a frame. One that cannot be sent is lost.
     fn send(&self, frame: &[u8]) {
-        let _ = (&self.to).write(frame);
+        let _ = self.to.send(frame);
     }
-}
-
-/// A packet socket for whole frames on one interface.
-///
-/// The checksum of a frame from a veth interface is usually incomplete, because the sender leaves it to the hardware.
-/// With `PACKET_VNET_HDR` a header before the frame says so, and the kernel takes it back when the frame is sent.
-fn open(name: &str, protocol: i32) -> io::Result<Socket> {
-    let index = index(name).and_then(|index| i32::try_from(index).ok()).ok_or(ErrorKind::NotFound)?;
-    // The protocol comes with bind(): until then, frames of other interfaces would arrive.
-    let socket = Socket::new(Domain::from(libc::AF_PACKET), Type::RAW, Some(Protocol::from(0)))?;
-    set_option(&socket, libc::PACKET_VNET_HDR)?;
-    socket.set_nonblocking(true)?;
-    // SAFETY: a plain C struct of integers, for which all zeros is a value.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = word(libc::AF_PACKET);
-    address.sll_protocol = word(protocol).to_be();
-    address.sll_ifindex = index;
-    // SAFETY: the pointer is to a sockaddr_ll of that length, which outlives the call.
-    let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length_of(&address)) };
-    if bound == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
-}
-
-fn set_option(socket: &Socket, option: libc::c_int) -> io::Result<()> {
-    let yes: libc::c_int = 1;
-    // SAFETY: the pointer is to an int of that size, which outlives the call.
-    let set = unsafe {
-        let value = (&raw const yes).cast();
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, value, length_of(&yes))
-    };
-    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn length_of<T>(value: &T) -> libc::socklen_t {
-    libc::socklen_t::try_from(size_of_val(value)).unwrap_or_default()
-}
-
-/// A constant that is an int in the C headers and has 16 bits in the structures.
-fn word(constant: i32) -> u16 {
-    u16::try_from(constant).unwrap_or_default()
 }
 
 /// The generator SplitMix64: the same seed gives the same numbers.
