@@ -25,6 +25,7 @@ table inet filter {
 #[test]
 fn a_retransmission_is_answered_through_a_stateful_firewall() -> Result<(), String> {
     let mut lan = with_scripted("printer.local", &[])?;
+    lan.client.write("/etc/nss-mdns.conf", "neighbours = off\n")?;
     lan.client.firewall(STATEFUL)?;
     let bare = query(&lan.client, "printer.local", "a");
     assert!(!bare.success(), "the firewall accepts unicast responses, so this test proves nothing: {bare:?}");
