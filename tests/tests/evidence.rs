@@ -9,7 +9,7 @@ use tests::helpers::capture;
 use tests::lan::{Families, Host};
 use tests::lookups::{addresses, python, routable, v4, v6};
 use tests::loss::{Packets, lose};
-use tests::responders::{avahi, avahi_v4, avahi_with, resolved, zeroconf};
+use tests::responders::{avahi, avahi_v4, avahi_with, mdnsd, resolved, zeroconf};
 use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 type Tested = Result<(), String>;
@@ -201,5 +201,22 @@ for pause in (0, 0.1, 1.2):
         // The first two packets of each lookup that asks the network.
         assert_eq!(over_v4 > 3, later, "{families:?}: {packets:#?}");
     }
+    Ok(())
+}
+
+/// mdnsd answers ANY with one record only, which is not the IPv4 address: that denies nothing.
+#[test]
+fn a_response_to_any_with_one_record_denies_no_ipv4_address() -> Tested {
+    const DROP_QUERIES_FOR_A: &str = "
+table inet filter {
+    chain output {
+        type filter hook output priority 0;
+        meta nfproto ipv4 ip daddr 224.0.0.251 udp dport 5353 @th,280,16 1 quota until 400 bytes drop
+    }
+}";
+    let lan = Scenario::with(Families::Both, mdnsd)?;
+    std::thread::sleep(Duration::from_secs(2));
+    lan.client.firewall(DROP_QUERIES_FOR_A)?;
+    assert_found(&lan, Wanted::OnlyV4, 1900, "mdnsd, several queries for A lost");
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! | state | cause | what follows |
 //! |---|---|---|
 //! | found | a valid address | done |
-//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), or a response to *our* question for this family or for ANY that has the other family and not this one | absent, once denied over its own transport and every other over which it was asked for |
+//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), or a response to *our* question for this family (for IPv6 also: for ANY) that has the other family and not this one | absent, once denied over its own transport and every other over which it was asked for |
 //! | unanswered | asked for several times over transports that work | the caller may be told what else is known; the family is *unknown* |
 //! | unproven | nothing has arrived over its transport, or no question could be sent | nothing: ask again |
 //!

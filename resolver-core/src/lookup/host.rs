@@ -460,6 +460,10 @@ impl Lookup for HostLookup {
         let Some(query) = response.query else { return };
         self.answered = self.answered.union(provided);
         for asked_for in families_of(query.rtype).iter() {
+            // Some responders answer ANY with one record only. A missing IPv4 address is never concluded from that.
+            if query.rtype == RecordType::ANY && asked_for == Family::V4 {
+                continue;
+            }
             // A response without any address is no evidence.
             if provided.contains(asked_for.other()) && !provided.contains(asked_for) {
                 self.evidence.on_omitted(source, asked_for);

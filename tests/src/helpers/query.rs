@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::{Duration, Instant};
 use test_packet::{MDNS_PORT, Packet, types};
 
-const USAGE: &str = "query NAME a|aaaa|ptr [4|6] [--direct ADDRESS] [--from-5353]";
+const USAGE: &str = "query NAME a|aaaa|any|ptr [4|6] [--direct ADDRESS] [--from-5353]";
 
 /// What to query, and how.
 struct Options {
@@ -54,6 +54,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Options> {
     let (rtype, transport) = match words.next()?.as_str() {
         "a" => (types::A, Transport::V4),
         "aaaa" => (types::AAAA, Transport::V6),
+        "any" => (types::ANY, Transport::V4),
         "ptr" => (types::PTR, Transport::V4),
         _ => return None,
     };

@@ -434,6 +434,10 @@ fn a_response_that_omits_the_family_it_was_asked_for_ends_the_wait() {
     let mut scene = Scene::without_ipv6(Families::BOTH);
     scene.hear(1, V4_SOURCE, Some(RecordType::ANY), &only_v4());
     assert_eq!(scene.waits_until(1), Some(0));
+    // But some responders answer it with one record only: an IPv4 address is not denied by that.
+    let mut scene = Scene::without_ipv6(Families::only(Family::V4));
+    scene.hear(1, V4_SOURCE, Some(RecordType::ANY), &only_v6());
+    assert_eq!(scene.waits_until(1), Some(FOR_EVER));
     // Over both: IPv6 addresses may still arrive over IPv6, where they are asked for three times.
     let mut scene = Scene::new(Families::BOTH);
     scene.hear(60, V4_SOURCE, A, &only_v4());
