@@ -10,6 +10,7 @@ use tests::lan::{Families, Host};
 use tests::lookups::{addresses, python, routable, v4, v6};
 use tests::loss::{Packets, lose};
 use tests::responders::{avahi, avahi_v4, avahi_with, mdnsd, resolved, zeroconf};
+use tests::run::Daemon;
 use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 type Tested = Result<(), String>;
@@ -144,15 +145,8 @@ fn nothing_is_concluded_from_a_query_that_was_not_sent() -> Tested {
 
 /// Behind each firewall, the second, third and tenth process in a row too: a responder multicasts a record at most once a
 /// second, and is asked directly by then.
-#[test]
-fn both_families_are_found_behind_firewalls() -> Tested {
-    type Start = fn(&Host) -> Result<tests::run::Daemon, String>;
+fn assert_found_behind_firewalls(responder: &str, start: fn(&Host) -> Result<Daemon, String>) -> Tested {
     type Firewall = fn(&Host) -> Result<(), String>;
-    let responders: [(&str, Start); 3] = [
-        ("Avahi", |host| avahi(host, "printer")),
-        ("systemd-resolved", resolved),
-        ("zeroconf", |host| zeroconf(host, "printer")),
-    ];
     let firewalls: [(&str, Firewall); 5] = [
         ("IPv4", |host| stateful(host, Families::V4)),
         ("IPv6", |host| stateful(host, Families::V6)),
@@ -160,22 +154,35 @@ fn both_families_are_found_behind_firewalls() -> Tested {
         ("ufw", ufw),
         ("firewalld", |host| firewalld(host, &["mdns"])),
     ];
-    for (responder, start) in responders {
-        for (firewall, load) in firewalls {
-            let lan = Scenario::with(Families::Both, start)?;
-            load(&lan.client)?;
-            // It has just announced its records, and multicasts them again after a second at the earliest.
-            std::thread::sleep(Duration::from_secs(2));
-            let what = format!("{responder}, firewall for {firewall}");
-            for process in 1..=10 {
-                assert_found(&lan, Wanted::Both, 1000, &format!("{what}, process {process}"));
-            }
-            for wanted in [Wanted::OnlyV4, Wanted::OnlyV6] {
-                assert_found(&lan, wanted, 1000, &what);
-            }
+    for (firewall, load) in firewalls {
+        let lan = Scenario::with(Families::Both, start)?;
+        load(&lan.client)?;
+        // It has just announced its records, and multicasts them again after a second at the earliest.
+        std::thread::sleep(Duration::from_secs(2));
+        let what = format!("{responder}, firewall for {firewall}");
+        for process in 1..=10 {
+            assert_found(&lan, Wanted::Both, 1000, &format!("{what}, process {process}"));
+        }
+        for wanted in [Wanted::OnlyV4, Wanted::OnlyV6] {
+            assert_found(&lan, wanted, 1000, &what);
         }
     }
     Ok(())
+}
+
+#[test]
+fn both_families_of_avahi_are_found_behind_firewalls() -> Tested {
+    assert_found_behind_firewalls("Avahi", |host| avahi(host, "printer"))
+}
+
+#[test]
+fn both_families_of_systemd_resolved_are_found_behind_firewalls() -> Tested {
+    assert_found_behind_firewalls("systemd-resolved", resolved)
+}
+
+#[test]
+fn both_families_of_zeroconf_are_found_behind_firewalls() -> Tested {
+    assert_found_behind_firewalls("zeroconf", |host| zeroconf(host, "printer"))
 }
 
 /// Which families a host has is asked of the network again after a second, unless it was denied.
