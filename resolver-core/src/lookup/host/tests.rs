@@ -243,6 +243,17 @@ fn a_caller_that_wants_only_ipv6_waits_until_it_is_denied_or_asked_for_often_eno
 }
 
 #[test]
+fn a_process_that_wakes_up_late_sends_the_questions_that_it_has_missed() {
+    let mut scene = Scene::new(Families::only(Family::V6));
+    scene.hear(1, V4_SOURCE, A, &only_v4());
+    scene.follow_up(scene.at(1));
+    for ms in [50, 51, 52, 53] {
+        assert!(!scene.follow_up(scene.at(ms)).is_empty());
+        assert_eq!(scene.lookup.poll(scene.at(ms)), Progress::WaitUntil(scene.at(ms + 1)));
+    }
+}
+
+#[test]
 fn multicast_responses_may_have_been_delayed_by_different_times() {
     for (delay, until) in [(1, 21), (12, 36), (20, 160), (80, 180), (120, 220)] {
         let mut scene = Scene::new(Families::BOTH);
