@@ -243,6 +243,19 @@ fn a_caller_that_wants_only_ipv6_waits_until_it_is_denied_or_asked_for_often_eno
 }
 
 #[test]
+fn questions_that_were_lost_before_the_host_responded_are_no_evidence() {
+    for wanted in [Families::BOTH, Families::only(Family::V6)] {
+        let mut scene = Scene::new(wanted);
+        scene.send_round(Round::Repeat, 30);
+        scene.send_round(Round::Repeat, 250);
+        scene.query_at = scene.at(250);
+        scene.hear(251, V4_SOURCE, A, &only_v4());
+        let patience_end = if wanted == Families::BOTH { 271 } else { 310 };
+        assert_eq!(scene.waits_until(251), Some(patience_end));
+    }
+}
+
+#[test]
 fn a_process_that_wakes_up_late_sends_the_questions_that_it_has_missed() {
     let mut scene = Scene::new(Families::only(Family::V6));
     scene.hear(1, V4_SOURCE, A, &only_v4());
