@@ -259,6 +259,15 @@ impl HostLookup {
         }
     }
 
+    /// True for questions to the group and to the host itself. It proves nothing if other hosts do not respond.
+    fn may_reach_host(&self, question: &Question) -> bool {
+        match question.to {
+            Destination::Group(_) | Destination::GroupFromListener(_) => true,
+            Destination::Host(ip) => self.evidence.has_provided(Source { ip, interface: question.interface }),
+            Destination::Neighbours(_) | Destination::OtherAddresses(..) => false,
+        }
+    }
+
     /// Follows the aliases in a message as far as they lead, and takes the addresses at their end. Returns the families of
     /// this host's addresses in the message.
     #[inline(never)]
@@ -432,8 +441,9 @@ impl Lookup for HostLookup {
         let by_listener = matches!(question.to, Destination::GroupFromListener(_));
         if was_sent {
             self.last_query_at = Some(now);
-            let families = families_of(question.rtype);
-            self.evidence.on_sent(interface, transport, families, by_listener, now);
+            if self.may_reach_host(question) {
+                self.evidence.on_sent(interface, transport, families_of(question.rtype), by_listener, now);
+            }
         } else if by_listener {
             self.evidence.on_no_listener(interface, transport);
         }

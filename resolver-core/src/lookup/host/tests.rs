@@ -256,6 +256,22 @@ fn questions_that_were_lost_before_the_host_responded_are_no_evidence() {
 }
 
 #[test]
+fn questions_to_other_hosts_are_no_evidence() {
+    let neighbours = Destination::Neighbours(Family::V6);
+    let neighbour = Destination::Host("fe80::9".parse().unwrap());
+    let group = Destination::Group(Family::V6);
+    for (to, is_given_up) in [(neighbours, false), (neighbour, false), (group, true)] {
+        let mut scene = Scene::new(Families::only(Family::V6));
+        let question = Question { interface: 2, to, rtype: RecordType::AAAA, unicast_response: false };
+        scene.sent(&[question; 16], scene.start);
+        let by_listener = Question { to: Destination::GroupFromListener(Family::V6), ..question };
+        scene.sent(&[by_listener], scene.start);
+        scene.hear(1, V4_SOURCE, AAAA, &only_v4());
+        assert_eq!(scene.lookup.poll(scene.at(21)) == Progress::Done, is_given_up, "{to:?}");
+    }
+}
+
+#[test]
 fn a_process_that_wakes_up_late_sends_the_questions_that_it_has_missed() {
     let mut scene = Scene::new(Families::only(Family::V6));
     scene.hear(1, V4_SOURCE, A, &only_v4());
