@@ -1,9 +1,9 @@
 //! Gives the fuzz targets in `fuzz/` access to internal parts that do no I/O. Compiled only with `--cfg fuzzing`, which
 //! no release has.
 //!
-//! A [`Lookup`] is the querier without its sockets. The target reports which queries were sent, which datagrams
-//! arrived, and when. Datagrams pass through the same validation and the same lookup code as in a real lookup. Times
-//! are durations since the start of the lookup.
+//! A [`Lookup`] is the querier without its sockets. The target asks for the questions, and reports which of them were
+//! sent, which datagrams arrived, and when. Datagrams pass through the same validation and the same lookup code as in a
+//! real lookup. Times are durations since the start of the lookup.
 
 use std::io;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::lookup::answer::{Answer, Pointer};
 use crate::lookup::host::HostLookup;
 use crate::lookup::reverse::ReverseLookup;
-use crate::lookup::{self, Progress};
+use crate::lookup::{self, Destination, Progress};
 use crate::net::interfaces::Interfaces;
 use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::socket::Datagram;
@@ -33,6 +33,76 @@ pub enum State {
     Done,
 }
 
+/// The questions of a lookup that has no response: a [`lookup::Round`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// At its start.
+    First,
+    /// To the neighbours.
+    Neighbours,
+    /// After silence.
+    Repeat,
+}
+
+/// A question of a lookup: a [`lookup::Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The index of the interface that it leaves by.
+    pub interface: u32,
+    /// The family that it is sent over.
+    pub transport: Family,
+    /// Where it goes.
+    pub to: To,
+    /// The record type that it asks for.
+    pub rtype: RecordType,
+    /// It asks for a unicast response.
+    pub unicast_response: bool,
+}
+
+/// Where a question goes: a [`Destination`] without its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To the group, from an ephemeral port.
+    Group,
+    /// To the group, from the multicast listener.
+    GroupFromListener,
+    /// To one host.
+    Host(IpAddr),
+    /// To each neighbour.
+    Neighbours,
+    /// To the addresses that belong to the same network card as this one.
+    OtherAddresses(IpAddr),
+}
+
+impl From<lookup::Question> for Question {
+    fn from(question: lookup::Question) -> Self {
+        let lookup::Question { interface, to, rtype, unicast_response } = question;
+        let transport = to.transport();
+        let to = match to {
+            Destination::Group(_) => To::Group,
+            Destination::GroupFromListener(_) => To::GroupFromListener,
+            Destination::Host(ip) => To::Host(ip),
+            Destination::Neighbours(_) => To::Neighbours,
+            Destination::OtherAddresses(ip, _) => To::OtherAddresses(ip),
+        };
+        Self { interface, transport, to, rtype, unicast_response }
+    }
+}
+
+impl From<Question> for lookup::Question {
+    fn from(question: Question) -> Self {
+        let Question { interface, transport, to, rtype, unicast_response } = question;
+        let to = match to {
+            To::Group => Destination::Group(transport),
+            To::GroupFromListener => Destination::GroupFromListener(transport),
+            To::Host(ip) => Destination::Host(ip),
+            To::Neighbours => Destination::Neighbours(transport),
+            To::OtherAddresses(ip) => Destination::OtherAddresses(ip, transport),
+        };
+        Self { interface, to, rtype, unicast_response }
+    }
+}
+
 /// A lookup without a network.
 #[derive(Debug)]
 pub struct Lookup {
@@ -48,37 +118,38 @@ enum HostOrReverse {
     Reverse(ReverseLookup),
 }
 
+impl HostOrReverse {
+    fn get(&self) -> &dyn lookup::Lookup {
+        match self {
+            Self::Host(lookup) => lookup,
+            Self::Reverse(lookup) => lookup,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
+        match self {
+            Self::Host(lookup) => lookup,
+            Self::Reverse(lookup) => lookup,
+        }
+    }
+}
+
 impl Lookup {
     /// A lookup of the addresses of `name`, on a machine with these links and addresses.
     pub fn of_host(name: &Name, wanted: Families, tables: &Tables) -> Self {
-        Self::new(HostOrReverse::Host(HostLookup::new(name, wanted, &Config::default())), tables)
+        let interfaces = interfaces(tables);
+        let lookup = HostLookup::new(name, wanted, &interfaces, &Config::default());
+        Self::new(HostOrReverse::Host(lookup), interfaces)
     }
 
     /// A lookup of the name of `ip`, on a machine with these links and addresses.
     pub fn of_address(ip: IpAddr, tables: &Tables) -> Self {
         let lookup = ReverseLookup::new(&Name::of_address(ip), ip, &Config::default());
-        Self::new(HostOrReverse::Reverse(lookup), tables)
+        Self::new(HostOrReverse::Reverse(lookup), interfaces(tables))
     }
 
-    fn new(lookup: HostOrReverse, tables: &Tables) -> Self {
-        let mut tables = Tables { links: tables.links.clone(), addresses: tables.addresses.clone() };
-        tables.links.sort_unstable_by_key(|link| link.index);
-        let interfaces = Interfaces::select(tables, &Config::default());
+    fn new(lookup: HostOrReverse, interfaces: Interfaces) -> Self {
         Self { lookup, pending: PendingQueries::default(), interfaces, start: Instant::now() }
-    }
-
-    fn get(&self) -> &dyn lookup::Lookup {
-        match &self.lookup {
-            HostOrReverse::Host(lookup) => lookup,
-            HostOrReverse::Reverse(lookup) => lookup,
-        }
-    }
-
-    fn get_mut(&mut self) -> &mut dyn lookup::Lookup {
-        match &mut self.lookup {
-            HostOrReverse::Host(lookup) => lookup,
-            HostOrReverse::Reverse(lookup) => lookup,
-        }
     }
 
     /// When the lookup started.
@@ -88,12 +159,7 @@ impl Lookup {
 
     /// The name that the lookup currently asks for.
     pub fn name(&self) -> &Name {
-        self.get().name()
-    }
-
-    /// The record types that are still to be asked for over `transport`.
-    pub fn question_types(&self, transport: Family, has_other_family: bool) -> &'static [RecordType] {
-        self.get().question_types(transport, has_other_family)
+        self.lookup.get().name()
     }
 
     /// The interfaces to query: index and families.
@@ -101,24 +167,53 @@ impl Lookup {
         self.interfaces.iter().map(|interface| (interface.index, interface.families))
     }
 
-    /// Reports that a query was sent from an ephemeral port.
-    pub fn on_query_sent(&mut self, id: u16, interface: u32, transport: Family, rtype: RecordType, at: Duration) {
-        let at = self.start + at;
-        let name = self.name().clone();
-        self.pending.add(SentQuery { id, interface, transport, rtype, at }, &name);
-        self.get_mut().on_query_sent(transport, at);
+    /// The questions of a round.
+    pub fn round(&self, round: Round) -> Vec<Question> {
+        let round = match round {
+            Round::First => lookup::Round::First,
+            Round::Neighbours => lookup::Round::Neighbours,
+            Round::Repeat => lookup::Round::Repeat,
+        };
+        let mut questions = Vec::new();
+        self.lookup.get().round(round, &self.interfaces, &mut questions);
+        questions.into_iter().map(Question::from).collect()
     }
 
-    /// Reports that a query was sent by a multicast listener.
-    pub fn on_query_sent_by_listener(&mut self, interface: u32, transport: Family, at: Duration) {
+    /// The questions that are due, once something has arrived but is not complete.
+    pub fn follow_up(&mut self, at: Duration) -> Vec<Question> {
+        let mut questions = Vec::new();
+        self.lookup.get_mut().follow_up(&self.interfaces, self.start + at, &mut questions);
+        questions.into_iter().map(Question::from).collect()
+    }
+
+    /// Reports that a question was sent with this id, which the multicast listener does not use.
+    pub fn on_sent(&mut self, question: &Question, id: u16, at: Duration) {
+        let Question { interface, transport, to, rtype, unicast_response } = *question;
         let at = self.start + at;
-        self.pending.expect_multicast(interface, transport);
-        self.get_mut().on_query_sent(transport, at);
+        if to == To::GroupFromListener {
+            self.pending.expect_multicast(interface, transport);
+        } else {
+            let name = self.name().clone();
+            self.pending.add(SentQuery { id, interface, transport, rtype, unicast_response, at }, &name);
+        }
+        self.lookup.get_mut().on_sent(&(*question).into(), true, at);
+    }
+
+    /// Reports that a question could not be sent.
+    pub fn on_not_sent(&mut self, question: &Question, at: Duration) {
+        let at = self.start + at;
+        self.lookup.get_mut().on_sent(&(*question).into(), false, at);
+    }
+
+    /// Reports that a daemon on this machine has reported an address.
+    pub fn on_daemon_address(&mut self, address: Address, at: Duration) {
+        let at = self.start + at;
+        self.lookup.get_mut().on_daemon_address(address, at);
     }
 
     /// True, once, if another name must be asked for.
     pub fn take_new_name(&mut self) -> bool {
-        self.get_mut().take_new_name()
+        self.lookup.get_mut().take_new_name()
     }
 
     /// Delivers a datagram. True if it is accepted as a response.
@@ -126,23 +221,18 @@ impl Lookup {
         let at = self.start + at;
         let response = validate::validate(datagram, octets, &self.pending, &self.interfaces);
         if let Some(response) = &response {
-            self.get_mut().on_response(response, at);
+            self.lookup.get_mut().on_response(response, at);
         }
         response.is_some()
     }
 
     /// How far the lookup has come.
     pub fn state(&self, at: Duration) -> State {
-        match self.get().poll(self.start + at) {
+        match self.lookup.get().poll(self.start + at) {
             Progress::NoResponse => State::NoResponse,
             Progress::WaitUntil(until) => State::WaitUntil(until.saturating_duration_since(self.start)),
             Progress::Done => State::Done,
         }
-    }
-
-    /// The time at which a missing family is asked for once more.
-    pub fn ask_again_at(&self) -> Option<Duration> {
-        self.get().ask_again_at().map(|again| again.saturating_duration_since(self.start))
     }
 
     /// Ends a lookup of a host. None if there is no answer, or for a lookup of an address.
@@ -160,6 +250,13 @@ impl Lookup {
             HostOrReverse::Host(_) => None,
         }
     }
+}
+
+/// The interfaces to query, on a machine with these links and addresses.
+fn interfaces(tables: &Tables) -> Interfaces {
+    let mut tables = Tables { links: tables.links.clone(), addresses: tables.addresses.clone() };
+    tables.links.sort_unstable_by_key(|link| link.index);
+    Interfaces::select(tables, &Config::default())
 }
 
 /// What a netlink message describes. None if the message is malformed, or if the address or the neighbour cannot be

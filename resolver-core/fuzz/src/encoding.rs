@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use libc::hostent;
 use resolver_core::wire::Name;
-use resolver_core::{Address, Answer, Families, Family};
+use resolver_core::{Address, Answer, Families, Family, Unknown};
 
 use crate::abi::{Failure, GaihAddrTuple};
 use crate::buffer::Buffer;
@@ -61,7 +61,9 @@ fn names_and_addresses(input: &mut Input<'_>) -> Option<(Name, Answer)> {
     for _ in 0..repeat % 4 {
         addresses.extend_from_within(..);
     }
-    Some((name_asked_for, Answer { canonical, addresses, absent: Families::default(), expires: Instant::now() }))
+    let expires = Instant::now();
+    let (absent, unknown) = (Families::NONE, Unknown { families: Families::NONE, expires });
+    Some((name_asked_for, Answer { canonical, addresses, absent, unknown, expires }))
 }
 
 fn name(input: &mut Input<'_>) -> Option<Name> {

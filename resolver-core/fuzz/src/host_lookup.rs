@@ -1,35 +1,26 @@
-//! Target `host_lookup`: a lookup of a host's addresses, with arbitrary datagrams at arbitrary times. The answer must
-//! follow from the accepted responses, and break none of the rules.
+//! Target `host_lookup`: a lookup of a host's addresses, with arbitrary datagrams at arbitrary times, and with
+//! questions that cannot be sent. The answer must follow from the accepted responses. What the lookup asks, how long it
+//! waits and what it concludes must follow from [`rule`](crate::rule).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use resolver_core::fuzzing::{self, Lookup, State};
+use resolver_core::fuzzing::{self, Lookup, Question, Round, State, To};
 use resolver_core::policy::NameRange;
 use resolver_core::wire::{Name, RecordType};
 use resolver_core::{Address, Answer, Families, Family};
 
 use crate::input::Input;
 use crate::reference_parser;
-use crate::script::{self, Data, Model, Response, Topology};
+use crate::rule::{self, Host, is_host_address};
+use crate::script::{self, Asked, Data, Event, Model, Topology};
 
-/// The most addresses in an answer.
-const MAX_ADDRESSES: usize = 1024;
+/// The most follow-up questions: at 13 times, over two transports, to the host, the group, and the group from the
+/// listener.
+const MAX_FOLLOW_UP_QUESTIONS: usize = 13 * 2 * 3;
 
-/// The most sources that the lookup distinguishes.
-const MAX_SOURCES: usize = 16;
-
-/// The longest chain of aliases that is followed.
-const MAX_ALIASES: usize = 8;
-
-/// The grace period after this first response: how long the lookup waits for more, at most.
-fn grace_after(first: &Response) -> Duration {
-    let [prompt, min, max, delayed_pair] = [15, 20, 100, 160].map(Duration::from_millis);
-    let grace = (first.delay + first.delay).max(min).min(max);
-    let was_delayed = first.by_multicast && first.delay >= prompt;
-    if was_delayed { grace.max(delayed_pair.saturating_sub(first.delay)) } else { grace }
-}
+/// How long an answer is cached that only a daemon has given, and that a family is unknown.
+const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 
 /// Plays the script in `data`.
 pub fn check(data: &[u8]) {
@@ -39,19 +30,30 @@ pub fn check(data: &[u8]) {
     let Some(name) = name(&mut input) else { return };
     let mut lookup = Lookup::of_host(&name, wanted, &topology.tables);
     let mut model = Model::new(topology, &name);
-    let mut first = None;
-    let at = script::play(&mut lookup, &mut model, &mut input, |lookup, model, at| {
-        check_state(lookup, model, at, &mut first);
+    let mut host = Host::new(name.as_wire(), wanted, lookup.queried_interfaces().collect());
+    let mut follow_ups = Vec::new();
+    let at = script::play(&mut lookup, &mut model, &mut input, |lookup, model, event, at| {
+        host.learn(event, at);
+        match event {
+            Event::Round(round, asked) => check_round(round, asked, lookup),
+            Event::FollowUp(asked) => {
+                asked.iter().for_each(|asked| check_follow_up(&asked.question, &host, model));
+                follow_ups.extend(asked.iter().map(|asked| asked.question));
+                check_follow_ups(&follow_ups, &host, model);
+            }
+            _ => {}
+        }
+        check_state(lookup, &host, model, at);
     });
     let (state, end) = (lookup.state(at), lookup.start() + at);
     let answer = lookup.finish_host(at);
-    assert_eq!(answer.is_some(), matches!(state, State::WaitUntil(_) | State::Done), "{state:?}");
+    assert_eq!(answer.is_some(), state != State::NoResponse, "{state:?}");
     let Some(mut answer) = answer else { return };
-    assert!(state != State::Done || answer.settles(wanted), "the lookup is done, but a family is not settled");
-    check_addresses(&answer, &model);
+    check_addresses(&answer, &host, &model);
+    check_conclusions(&answer, wanted, &host, &model, end);
     check_order(&answer, &model);
-    check_canonical(&answer, &model);
-    check_ttl(&answer, &model, answer.ttl(end));
+    check_canonical(&answer, &host, &model);
+    check_ttl(&answer, &host, &model, answer.ttl(end));
     check_adoption(&mut answer, &mut input, end);
 }
 
@@ -68,49 +70,104 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
     NameRange::Local.host_name(text).ok().map(|host| host.name)
 }
 
-/// Checks the state of a lookup in progress. `first` is the time of the first response with an address of the host, and
-/// the grace period after it.
-fn check_state(lookup: &Lookup, model: &Model, at: Duration, first: &mut Option<(Duration, Duration)>) {
-    let state = lookup.state(at);
-    let last = model.responses.last();
-    let last_has_address =
-        last.is_some_and(|last| last.addresses_of(&last.name_before).any(|(ip, _)| is_host_address(ip)));
-    match state {
-        State::NoResponse => {
-            assert!(first.is_none(), "a response was forgotten");
-            assert!(!last_has_address, "an address of the host was not taken");
-        }
-        State::WaitUntil(_) | State::Done => {
-            let (first, grace) = *first.get_or_insert_with(|| (at, grace_after(last.expect("there is a response"))));
-            if let State::WaitUntil(until) = state {
-                assert!(until > at && until <= first + grace, "{until:?} after {first:?}");
+/// Checks that the questions of a round ask for both families, whichever the caller wants: over IPv6 for IPv6 addresses
+/// only, at first, where there is IPv4 too.
+fn check_round(round: Round, asked: &[Asked], lookup: &Lookup) {
+    let mut expected = Vec::new();
+    for (interface, families) in lookup.queried_interfaces() {
+        for transport in families.iter() {
+            let own = if transport == Family::V4 { RecordType::A } else { RecordType::AAAA };
+            let is_first = round == Round::First;
+            let question = |to, rtype| Question { interface, transport, to, rtype, unicast_response: false };
+            if round == Round::Neighbours {
+                expected.push(question(To::Neighbours, own));
+                continue;
+            }
+            for rtype in [RecordType::A, RecordType::AAAA] {
+                if is_first && rtype == RecordType::A && transport == Family::V6 && families == Families::BOTH {
+                    continue;
+                }
+                if !is_first {
+                    expected.push(question(To::GroupFromListener, rtype));
+                }
+                expected.push(Question { unicast_response: !is_first, ..question(To::Group, rtype) });
             }
         }
     }
-    assert_eq!(lookup.ask_again_at().is_some(), first.is_some());
-    if let (Some((first, grace)), Some(again)) = (*first, lookup.ask_again_at()) {
-        assert_eq!(again, first + grace / 2);
+    assert!(asked.iter().map(|asked| &asked.question).eq(&expected), "{round:?}: {asked:?}");
+}
+
+/// Checks that a follow-up question asks for something that is missing and not denied, on the interface on which the
+/// host responded, and asks no other host.
+fn check_follow_up(question: &Question, host: &Host, model: &Model) {
+    let Question { interface, transport, to, rtype, .. } = *question;
+    assert!(host.first.is_some_and(|first| first.interface == interface), "{question:?} on another interface");
+    assert!(host.transports().contains(transport), "{question:?} without an address to send it from");
+    if !host.is_exact() {
+        return;
     }
-    for (transport, has_other_family) in Family::ALL.into_iter().flat_map(|family| [(family, true), (family, false)]) {
-        let rtypes = lookup.question_types(transport, has_other_family);
-        assert!(rtypes.iter().all(|rtype| matches!(*rtype, RecordType::A | RecordType::AAAA)));
-        assert!(first.is_some() || transport == Family::V6 || rtypes.len() == 2, "at first, both types are asked for");
+    let open: Families = host.missing().iter().filter(|&family| !host.is_denied(family, transport)).collect();
+    let asks_for_any_of = |families: Families| rule::families_of(rtype).iter().any(|family| families.contains(family));
+    match to {
+        To::Host(ip) => {
+            assert!(!model.topology.is_own(ip), "{question:?} to this machine");
+            assert!(host.providers(transport).any(|provider| provider == ip), "{question:?} to another host");
+            // A response that was only overheard is confirmed.
+            let is_useful = asks_for_any_of(open) || open.is_empty() && asks_for_any_of(host.overheard());
+            assert!(is_useful, "{question:?} asks for nothing that is missing");
+        }
+        To::Group | To::GroupFromListener | To::OtherAddresses(_) => {
+            assert!(rtype != RecordType::ANY && asks_for_any_of(open), "{question:?} asks for nothing that is missing");
+        }
+        To::Neighbours => panic!("the neighbours are asked although the host has responded"),
+    }
+}
+
+/// Checks that the follow-up questions so far are neither too many nor too few.
+fn check_follow_ups(questions: &[Question], host: &Host, model: &Model) {
+    assert!(questions.len() <= MAX_FOLLOW_UP_QUESTIONS, "{} follow-up questions", questions.len());
+    if !host.is_exact() || host.follow_ups < 6 {
+        return;
+    }
+    for transport in host.transports().iter() {
+        for family in host.missing().iter().filter(|&family| !host.is_denied(family, transport)) {
+            let asks = |question: &&Question| {
+                question.transport == transport && rule::families_of(question.rtype).contains(family)
+            };
+            // A responder on this machine loses no packet.
+            let is_own = host.providers(transport).any(|ip| model.topology.is_own(ip));
+            let least = if is_own { 1 } else { 5 };
+            let count = questions.iter().filter(asks).count();
+            assert!(count >= least, "{family:?} was asked for {count} times over {transport:?}");
+        }
+    }
+}
+
+/// Checks that the lookup waits exactly as long as it must.
+fn check_state(lookup: &Lookup, host: &Host, model: &Model, at: Duration) {
+    let (state, expected) = (lookup.state(at), host.state(model, at));
+    if let State::WaitUntil(until) = state {
+        assert!(until > at, "a wait that ends at once");
+    }
+    match (state, expected) {
+        (State::WaitUntil(_), State::WaitUntil(Duration::MAX)) => {}
+        (State::WaitUntil(_) | State::Done, State::WaitUntil(_) | State::Done) if !host.is_exact() => {}
+        _ => assert_eq!(state, expected, "at {at:?}"),
     }
 }
 
 /// Checks that each address is one that a host can have, and that the answer has exactly the addresses of the host in
-/// the accepted responses.
-fn check_addresses(answer: &Answer, model: &Model) {
+/// the accepted responses. What a daemon reports counts only if there are none.
+fn check_addresses(answer: &Answer, host: &Host, model: &Model) {
     let found: BTreeSet<_> = answer.addresses.iter().map(|address| (address.ip, address.interface)).collect();
     assert_eq!(found.len(), answer.addresses.len(), "an address occurs twice");
-    assert!((1..=MAX_ADDRESSES).contains(&found.len()));
+    assert!((1..=rule::MAX_ADDRESSES).contains(&found.len()));
     assert!(found.iter().all(|&(ip, _)| is_host_address(ip)), "{found:?}");
-    for family in Family::ALL {
-        assert!(!(answer.absent.contains(family) && answer.has(family)), "{family:?} has addresses and is absent");
-    }
-    let sources: BTreeSet<_> = model.responses.iter().map(|response| (response.source, response.interface)).collect();
-    if sources.len() <= MAX_SOURCES {
-        assert_eq!(found, of_one_host(answer.canonical.as_wire(), model).into_iter().collect());
+    if host.addresses.is_empty() {
+        let reported = host.from_daemon.iter().map(|address| (address.ip, address.interface));
+        assert_eq!(found, reported.collect());
+    } else if host.is_exact() {
+        assert_eq!(found, host.addresses.iter().copied().collect());
     } else {
         // The lookup does not distinguish all of these sources, so it may ignore addresses.
         let responses = model.responses.iter();
@@ -122,25 +179,17 @@ fn check_addresses(answer: &Answer, model: &Model) {
     }
 }
 
-/// The addresses of the host with this name, in the order in which they arrived. A response counts if it shares an
-/// address with those taken before, if its source has counted before, or if none of its families has an address yet.
-/// Any other response is from another host with the same name.
-fn of_one_host(name: &[u8], model: &Model) -> Vec<(IpAddr, u32)> {
-    let (mut taken, mut sources) = (Vec::<(IpAddr, u32)>::new(), Vec::new());
-    for response in model.responses.iter().filter(|response| reference_parser::is_same_name(&response.name_after, name))
-    {
-        let source = (response.source, response.interface);
-        let sent: Vec<_> = response.addresses_of(name).map(|(ip, _)| ip).filter(|&ip| is_host_address(ip)).collect();
-        let mut known: BTreeSet<_> = taken.iter().map(|&(ip, _)| ip).collect();
-        let is_first = sent.iter().all(|ip| !known.iter().any(|known| known.is_ipv4() == ip.is_ipv4()));
-        let is_same_host = sent.iter().any(|ip| known.contains(ip)) || sources.contains(&source);
-        if !sent.is_empty() && (is_first || is_same_host) {
-            sources.push(source);
-            taken.extend(sent.into_iter().filter(|&ip| known.insert(ip)).map(|ip| (ip, response.interface)));
-            taken.truncate(MAX_ADDRESSES);
+/// Checks that a family is absent exactly if it is denied, and unknown if it is wanted and neither known nor absent.
+fn check_conclusions(answer: &Answer, wanted: Families, host: &Host, model: &Model, end: Instant) {
+    for family in Family::ALL {
+        let (is_absent, is_unknown) = (answer.absent.contains(family), answer.unknown.families.contains(family));
+        assert!(!answer.has(family) || !is_absent, "{family:?} has addresses and is absent");
+        assert_eq!(is_unknown, wanted.contains(family) && !answer.has(family) && !is_absent, "{family:?} is unknown");
+        if host.is_exact() {
+            assert_eq!(is_absent, host.is_absent(family, model), "{family:?} is absent");
         }
     }
-    taken
+    assert_eq!(answer.unknown.expires, end + UNKNOWN_TTL);
 }
 
 /// Checks the order: addresses on the link first and, within both groups, link-local addresses last.
@@ -157,14 +206,15 @@ fn check_order(answer: &Answer, model: &Model) {
 
 /// Checks that the canonical name is the name that was looked up, unchanged, or one that a chain of aliases in the
 /// accepted responses leads to.
-fn check_canonical(answer: &Answer, model: &Model) {
+fn check_canonical(answer: &Answer, host: &Host, model: &Model) {
     let canonical = answer.canonical.as_wire();
+    assert!(!host.is_exact() || canonical == host.name, "{:?}", answer.canonical);
     if canonical == model.name {
         return;
     }
     assert!(reference_parser::is_clean_and_local(canonical), "{:?}", answer.canonical);
     let mut reached: BTreeSet<Vec<u8>> = [model.name.to_ascii_lowercase()].into();
-    for _ in 0..MAX_ALIASES {
+    for _ in 0..rule::MAX_ALIASES {
         let records = model.responses.iter().flat_map(|response| &response.records);
         let targets = records.filter_map(|record| match &record.data {
             Data::Alias(target) if reached.contains(&record.owner.to_ascii_lowercase()) => {
@@ -180,7 +230,11 @@ fn check_canonical(answer: &Answer, model: &Model) {
 
 /// Checks the TTL. It is at least the shortest TTL of all aliases and addresses. It is at most the longest TTL of any
 /// alias, if one was followed, and of each address.
-fn check_ttl(answer: &Answer, model: &Model, ttl: Duration) {
+fn check_ttl(answer: &Answer, host: &Host, model: &Model, ttl: Duration) {
+    if host.addresses.is_empty() {
+        assert_eq!(ttl, UNKNOWN_TTL, "what only a daemon has reported");
+        return;
+    }
     let of_host = model.responses.iter().flat_map(|response| response.addresses_of(answer.canonical.as_wire()));
     let addresses: Vec<_> = of_host.filter(|&(ip, _)| is_host_address(ip)).collect();
     let seconds = |ttl: u32| Duration::from_secs(ttl.into()).min(script::MAX_TTL);
@@ -201,40 +255,36 @@ fn check_ttl(answer: &Answer, model: &Model, ttl: Duration) {
     }
 }
 
-/// Checks that an answer adopts from an older one the families that it does not settle, and nothing else.
+/// Checks that an answer adopts from an older one what that proved about the families that it does not settle, and
+/// nothing else. What is unknown displaces nothing.
 fn check_adoption(answer: &mut Answer, input: &mut Input<'_>, now: Instant) {
     let before = answer.try_clone().expect("there is memory");
     let addresses = (0..input.u8() % 4).map(|_| Address { ip: script::address(input), interface: 2 }).collect();
     let mut older = Answer { addresses, expires: now + Duration::from_secs(input.u8().into()), ..before };
-    older.absent = Families::NONE;
+    (older.absent, older.unknown.families) = (Families::NONE, Families::NONE);
     for family in Family::ALL {
-        if !older.has(family) && input.u8() > 127 {
-            older.absent.insert(family);
+        if !older.has(family) {
+            match input.u8() {
+                0..=63 => {}
+                64..=127 => older.unknown.families.insert(family),
+                _ => older.absent.insert(family),
+            }
         }
+    }
+    if input.u8() > 192 {
+        older.canonical = Name::from_text(b"another.local").expect("a name");
     }
     let before = answer.try_clone().expect("there is memory");
     fuzzing::adopt(answer, &older);
-    assert!(answer.expires <= before.expires);
+    let is_same_host = reference_parser::is_same_name(older.canonical.as_wire(), before.canonical.as_wire());
+    let mut expires = before.expires;
     for family in Family::ALL {
-        let is_settled = before.has(family) || before.absent.contains(family);
-        let expected = if is_settled { &before } else { &older };
+        let only = Families::only(family);
+        let adopts = is_same_host && !before.settles(only) && (older.has(family) || older.absent.contains(family));
+        let expected = if adopts { &older } else { &before };
         assert!(answer.of(family).eq(expected.of(family)));
-        assert_eq!(answer.absent.contains(family), before.absent.contains(family));
-        assert!(is_settled || !older.has(family) || answer.expires <= older.expires);
+        assert_eq!(answer.absent.contains(family), expected.absent.contains(family));
+        expires = if adopts { expires.min(older.expires) } else { expires };
     }
-}
-
-/// The rules for addresses that a host can have, implemented a second time.
-fn is_host_address(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [first, ..] = ip.octets();
-            first != 0 && first != 127 && !(224..240).contains(&first) && ip.octets() != [255; 4]
-        }
-        IpAddr::V6(ip) => {
-            let octets = ip.octets();
-            let is_mapped = octets[..10] == [0; 10] && octets[10..12] == [255; 2];
-            octets[0] != 255 && !is_mapped && octets[..12] != [0; 12]
-        }
-    }
+    assert_eq!((answer.expires, answer.unknown), (expires, before.unknown));
 }

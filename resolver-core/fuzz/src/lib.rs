@@ -3,7 +3,7 @@
 //! | module | target | input | what is checked |
 //! |---|---|---|---|
 //! | [`message`] | `message` | arbitrary octets | parsed as by [`reference_parser`]; names are valid |
-//! | [`host_lookup`] | `host_lookup` | a script of a lookup | the answer follows from accepted responses |
+//! | [`host_lookup`] | `host_lookup` | a script of a lookup | answer, questions and waiting follow from [`rule`] |
 //! | [`reverse_lookup`] | `reverse_lookup` | a script of a lookup | the same for the name of an address |
 //! | [`encoding`] | `encode` | an answer, a buffer | the result is complete and inside the buffer |
 //! | [`netlink`] | `netlink` | the kernel's tables | parsed as by an independent parser |
@@ -11,7 +11,8 @@
 //! | [`files`] | `files` | both settings files | parsed as by an independent parser |
 //!
 //! [`reference_parser`] parses messages and shares no code with the resolver's parser. [`script`] plays scripts.
-//! [`input`] reads values from an input.
+//! [`rule`] says what a lookup may conclude, and shares no code with the resolver's lookup. [`input`] reads values from
+//! an input.
 //!
 //! The C interface is only a cdylib, which no crate can depend on. An rlib beside it would change how the module is
 //! built. The encoder needs just three files, so they are compiled into this crate.
@@ -25,6 +26,7 @@ pub mod message;
 pub mod netlink;
 pub mod reference_parser;
 pub mod reverse_lookup;
+pub mod rule;
 pub mod script;
 
 #[allow(dead_code)]

@@ -1,33 +1,49 @@
-//! Plays a script that the fuzzer generates: this machine's interfaces, a lookup, its queries, and the datagrams that
+//! Plays a script that the fuzzer generates: this machine's interfaces, a lookup, its questions, and the datagrams that
 //! arrive and when. A model of the lookup, independent of the code under test, says which datagrams must be accepted
 //! and what the answer may contain.
 //!
 //! ```text
-//! script   = topology, what the target reads itself, event...
+//! script   = topology, what the target reads itself, [255, failures], event...
 //! event    = 0, milliseconds to wait (1 octet)
 //!          | 1, milliseconds to wait (2 octets)
-//!          | 2 (queries from an ephemeral port)
-//!          | 3 (queries by the multicast listeners)
+//!          | 2 (the questions are repeated, if there is no response yet)
+//!          | 3 (the neighbours are asked, if there is no response yet)
+//!          | 252, number of an address (a daemon on this machine reports the address)
+//!          | 253, milliseconds (the process wakes up only then, because the machine is busy)
+//!          | 254 (the lookup waits as long as it wants to)
+//!          | 255, failures (which questions cannot be sent from now on: the bits of `Failures`)
 //!          | any other octet, datagram
 //! datagram = flags, source, destination, interface (1 octet each), payload
 //! payload  = length (2 octets), octets | number of records (1 octet), record...
 //! ```
-//! Zeros select the common case: a response from a host on the link to a query that was sent.
+//! Zeros select the common case: a response from a host on the link to a question that was sent.
+//!
+//! The script decides when the rounds of a lookup without a response take place. Follow-up questions are sent whenever
+//! the lookup is woken, as the querier does.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use resolver_core::Family;
-use resolver_core::fuzzing::Lookup;
+use resolver_core::fuzzing::{Lookup, Question, Round, State, To};
 use resolver_core::net::links::{Link, LinkName, LocalAddress, Tables};
 use resolver_core::net::socket::{Datagram, Received, SocketKind};
 use resolver_core::wire::Name;
+use resolver_core::{Address, Family};
 
 use crate::input::Input;
 use crate::reference_parser;
 
 /// The most events that are played.
 const MAX_EVENTS: usize = 48;
+
+/// How long a lookup takes at most.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The neighbours that are asked, of IPv4 and IPv6.
+const NEIGHBOURS: [&str; 2] = ["10.0.0.3", "fe80::3"];
+
+/// The addresses that a daemon on this machine reports.
+const FROM_DAEMON: [&str; 3] = ["10.0.0.2", "fd00::2", "fe80::2"];
 
 /// The maximum time that an answer is cached.
 pub const MAX_TTL: Duration = Duration::from_secs(10);
@@ -124,7 +140,8 @@ impl Topology {
         self.tables.addresses.iter().filter(|own| own.prefix_length > 0)
     }
 
-    fn is_own(&self, ip: IpAddr) -> bool {
+    /// True if `ip` is an address of this machine.
+    pub fn is_own(&self, ip: IpAddr) -> bool {
         self.usable().any(|own| own.ip == ip)
     }
 
@@ -149,13 +166,10 @@ fn own(interface: u32, ip: IpAddr, prefix_length: u8) -> LocalAddress {
 pub struct Response {
     pub source: IpAddr,
     pub interface: u32,
-    /// The name that the lookup asked for before this response.
-    pub name_before: Vec<u8>,
-    /// The name that the lookup asked for after this response.
-    pub name_after: Vec<u8>,
-    /// The time from the query that it answers or, if it is a multicast response, from the last query.
+    /// The question that it answers. None if it is a multicast response, which does not say.
+    pub question: Option<Question>,
+    /// The time from that question or, if it is a multicast response, from the last question that was sent.
     pub delay: Duration,
-    pub by_multicast: bool,
     /// Its usable records.
     pub records: Vec<UsableRecord>,
 }
@@ -174,6 +188,8 @@ pub enum Data {
     Address(IpAddr),
     Alias(Vec<u8>),
     Pointer(Vec<u8>),
+    /// An NSEC record: the next name, and whether the bitmap lists A and AAAA.
+    Denial(Vec<u8>, bool, bool),
 }
 
 impl Response {
@@ -198,6 +214,10 @@ impl UsableRecord {
             1 | 28 => Data::Address(record.address()?),
             5 => Data::Alias(record.target()?),
             12 => Data::Pointer(record.target()?),
+            47 => {
+                let (next, has_a, has_aaaa) = record.nsec()?;
+                Data::Denial(next, has_a, has_aaaa)
+            }
             _ => return None,
         };
         let owner = record.owner.clone()?;
@@ -213,22 +233,58 @@ pub struct Model {
     pub name: Vec<u8>,
     /// The accepted responses so far.
     pub responses: Vec<Response>,
-    queries: Vec<Query>,
-    // The interface and transport of each query by a multicast listener.
-    listener_queries: Vec<(u32, Family)>,
+    /// The questions so far.
+    pub asked: Vec<Asked>,
+    failures: Failures,
     last_id: u16,
-    last_query_at: Duration,
 }
 
-/// A query from an ephemeral port.
+/// A question, and what became of it.
 #[derive(Debug)]
-struct Query {
-    id: u16,
-    interface: u32,
-    transport: Family,
+pub struct Asked {
+    /// As the lookup asked it.
+    pub question: Question,
+    pub was_sent: bool,
+    /// When it was sent, or could not be sent.
+    pub at: Duration,
+    /// Its id, if it was sent from an ephemeral port.
+    id: Option<u16>,
     /// The name that it asked for, in wire form.
     name: Vec<u8>,
-    at: Duration,
+}
+
+/// Which questions cannot be sent, as bits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures(u8);
+
+impl Failures {
+    /// Questions to the group, to the group from the multicast listener, and to one host. For each, the next bit stands
+    /// for IPv6.
+    const GROUP: u8 = 1;
+    const LISTENER: u8 = 1 << 2;
+    const HOST: u8 = 1 << 4;
+    /// The neighbour table is not empty. Questions to neighbours and to other addresses are sent to one host, unless
+    /// [`Self::HOST`] prevents it; without this bit they cannot be sent.
+    const HAS_NEIGHBOURS: u8 = 1 << 6;
+    /// Only interfaces with an even index are affected.
+    const EVEN: u8 = 1 << 7;
+
+    /// The question as it is sent. None if it cannot be sent.
+    fn apply(self, question: &Question) -> Option<Question> {
+        let (v6, has_neighbours) = (question.transport == Family::V6, self.0 & Self::HAS_NEIGHBOURS != 0);
+        let (bit, to) = match question.to {
+            To::Group => (Self::GROUP, question.to),
+            To::GroupFromListener => (Self::LISTENER, question.to),
+            To::Host(_) => (Self::HOST, question.to),
+            To::Neighbours | To::OtherAddresses(_) if has_neighbours => {
+                (Self::HOST, To::Host(parse(NEIGHBOURS[usize::from(v6)])))
+            }
+            To::Neighbours | To::OtherAddresses(_) => return None,
+        };
+        let is_affected = self.0 & Self::EVEN == 0 || question.interface % 2 == 0;
+        let fails = is_affected && self.0 & bit << u8::from(v6) != 0;
+        (!fails).then_some(Question { to, ..*question })
+    }
 }
 
 impl Model {
@@ -238,10 +294,9 @@ impl Model {
             topology,
             name: name.as_wire().to_vec(),
             responses: Vec::new(),
-            queries: Vec::new(),
-            listener_queries: Vec::new(),
+            asked: Vec::new(),
+            failures: Failures::default(),
             last_id: 0x1000,
-            last_query_at: Duration::ZERO,
         }
     }
 
@@ -254,8 +309,7 @@ impl Model {
             || self.topology.is_on_link(received.source, received.interface);
         let is_expected = match socket {
             SocketKind::MulticastListener => {
-                let was_queried = self.queries.iter().any(|query| query.is_on_path_of(datagram))
-                    || self.listener_queries.contains(&(received.interface, *transport));
+                let was_queried = self.asked.iter().any(|asked| asked.was_sent && asked.is_on_path_of(datagram));
                 was_queried && received.destination.is_some_and(|to| GROUPS.iter().any(|group| parse(group) == to))
             }
             SocketKind::Ephemeral => {
@@ -264,7 +318,7 @@ impl Model {
                         question.as_ref().is_some_and(|question| reference_parser::is_same_name(question, name))
                     })
                 };
-                self.query(message.id, datagram).is_some_and(|query| is_about(&query.name))
+                self.asked_with(message.id, datagram).is_some_and(|asked| is_about(&asked.name))
                     && received.destination.is_some_and(|to| self.topology.is_own(to))
                     && message.questions.len() == message.question_count
             }
@@ -277,59 +331,70 @@ impl Model {
             && is_expected
     }
 
-    /// The query with this id, if it was sent on the interface and transport of the datagram.
-    fn query(&self, id: u16, datagram: &Datagram) -> Option<&Query> {
-        self.queries.iter().find(|query| query.id == id && query.is_on_path_of(datagram))
+    /// The question with this id, if it was sent on the interface and transport of the datagram.
+    fn asked_with(&self, id: u16, datagram: &Datagram) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.id == Some(id) && asked.is_on_path_of(datagram))
     }
 
-    /// Sends the queries that the lookup wants to send, on all interfaces.
-    fn send_queries(&mut self, lookup: &mut Lookup, by_listener: bool, at: Duration) {
-        for (interface, families) in lookup.queried_interfaces().collect::<Vec<_>>() {
-            for transport in families.iter() {
-                for &rtype in lookup.question_types(transport, families.contains(transport.other())) {
-                    self.last_query_at = at;
-                    if by_listener {
-                        lookup.on_query_sent_by_listener(interface, transport, at);
-                        self.listener_queries.push((interface, transport));
-                    } else {
-                        self.last_id += 1;
-                        let id = self.last_id;
-                        lookup.on_query_sent(id, interface, transport, rtype, at);
-                        let name = lookup.name().as_wire().to_vec();
-                        self.queries.push(Query { id, interface, transport, name, at });
-                    }
+    /// Sends these questions of the lookup, as far as they can be sent. Returns the index of the first in `asked`.
+    fn send(&mut self, lookup: &mut Lookup, questions: Vec<Question>, at: Duration) -> usize {
+        let first = self.asked.len();
+        for question in questions {
+            let sent = self.failures.apply(&question);
+            match &sent {
+                Some(sent) => {
+                    self.last_id += 1;
+                    lookup.on_sent(sent, self.last_id, at);
                 }
+                None => lookup.on_not_sent(&question, at),
             }
+            let id = sent.filter(|sent| sent.to != To::GroupFromListener).map(|_| self.last_id);
+            let name = lookup.name().as_wire().to_vec();
+            self.asked.push(Asked { question, was_sent: sent.is_some(), at, id, name });
         }
+        first
     }
 
-    /// Delivers a datagram to the lookup, and checks that it is accepted exactly if it must be.
-    fn deliver(&mut self, lookup: &mut Lookup, datagram: &Datagram, octets: &[u8], at: Duration) {
-        let name_before = lookup.name().as_wire().to_vec();
+    /// Delivers a datagram to the lookup, and checks that it is accepted exactly if it must be. Returns the response.
+    fn deliver(&mut self, lookup: &mut Lookup, datagram: &Datagram, octets: &[u8], at: Duration) -> Option<&Response> {
         let accepted = reference_parser::Message::read(octets).filter(|message| self.accepts(datagram, message));
         let is_accepted = lookup.on_datagram(datagram, octets, at);
         assert_eq!(is_accepted, accepted.is_some(), "accepted: {datagram:?} {octets:?}");
-        let Some(message) = accepted else { return };
+        let message = accepted?;
         let by_multicast = datagram.socket == SocketKind::MulticastListener;
-        let query = self.query(message.id, datagram).filter(|_| !by_multicast);
-        let delay = at - query.map_or(self.last_query_at, |query| query.at);
+        let answered = self.asked_with(message.id, datagram).filter(|_| !by_multicast);
+        let last = self.asked.iter().rfind(|asked| asked.was_sent).expect("a question was sent");
         self.responses.push(Response {
             source: datagram.received.source,
             interface: datagram.received.interface,
-            name_before,
-            name_after: lookup.name().as_wire().to_vec(),
-            delay,
-            by_multicast,
+            question: answered.map(|asked| asked.question),
+            delay: at - answered.unwrap_or(last).at,
             records: message.records.iter().filter_map(UsableRecord::read).collect(),
         });
+        self.responses.last()
     }
 }
 
-impl Query {
-    /// True if the query left by the interface and over the transport that the datagram arrived on.
+impl Asked {
+    /// True if the question belongs to the interface and the transport that the datagram arrived on.
     fn is_on_path_of(&self, datagram: &Datagram) -> bool {
-        (self.interface, self.transport) == (datagram.received.interface, datagram.transport)
+        (self.question.interface, self.question.transport) == (datagram.received.interface, datagram.transport)
     }
+}
+
+/// Something that happens to a lookup.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// It asked the questions of a round.
+    Round(Round, &'a [Asked]),
+    /// It was woken while it waited, and asked these questions.
+    FollowUp(&'a [Asked]),
+    /// A response arrived.
+    Response(&'a Response),
+    /// A daemon on this machine reported an address.
+    DaemonAddress(Address),
+    /// Time passed, or a datagram arrived that is no response.
+    Nothing,
 }
 
 /// Plays the events of a script, and calls `observe` after each. Returns the time at which the script ends.
@@ -337,32 +402,107 @@ pub fn play(
     lookup: &mut Lookup,
     model: &mut Model,
     input: &mut Input<'_>,
-    mut observe: impl FnMut(&Lookup, &Model, Duration),
+    observe: impl FnMut(&Lookup, &Model, Event<'_>, Duration),
 ) -> Duration {
-    let mut at = Duration::ZERO;
-    model.send_queries(lookup, false, at);
+    let mut player = Player { lookup, model, observe, at: Duration::ZERO };
+    let mut rest = input.clone();
+    if rest.u8() == 255 {
+        player.model.failures = Failures(rest.u8());
+        *input = rest;
+    }
+    player.ask(Round::First);
     for _ in 0..MAX_EVENTS {
-        if input.is_empty() {
+        if input.is_empty() || player.at == TIMEOUT {
             break;
         }
+        player.play_event(input);
+    }
+    player.at
+}
+
+struct Player<'p, Observe> {
+    lookup: &'p mut Lookup,
+    model: &'p mut Model,
+    observe: Observe,
+    at: Duration,
+}
+
+impl<Observe: FnMut(&Lookup, &Model, Event<'_>, Duration)> Player<'_, Observe> {
+    fn play_event(&mut self, input: &mut Input<'_>) {
         match input.u8() {
-            0 => at += Duration::from_millis(input.u8().into()),
-            1 => at += Duration::from_millis(input.u16().into()),
-            2 => model.send_queries(lookup, false, at),
-            3 => model.send_queries(lookup, true, at),
-            _ => {
-                let mut octets = Vec::new();
-                let datagram = datagram(input, model, lookup.name(), &mut octets);
-                model.deliver(lookup, &datagram, &octets, at);
+            0 => self.wait(input.u8().into()),
+            1 => self.wait(input.u16().into()),
+            2 => self.ask(Round::Repeat),
+            3 => self.ask(Round::Neighbours),
+            252 => {
+                let address = Address { ip: parse(input.pick(&FROM_DAEMON)), interface: 2 };
+                self.lookup.on_daemon_address(address, self.at);
+                (self.observe)(self.lookup, self.model, Event::DaemonAddress(address), self.at);
             }
-        }
-        observe(lookup, model, at);
-        if lookup.take_new_name() {
-            assert!(!lookup.take_new_name(), "a new name is reported once");
-            model.send_queries(lookup, false, at);
+            253 => self.pass(self.at + Duration::from_millis(input.u8().into())),
+            254 => {
+                if let State::WaitUntil(until) = self.lookup.state(self.at) {
+                    self.pass(until);
+                }
+            }
+            255 => self.model.failures = Failures(input.u8()),
+            _ => self.deliver(input),
         }
     }
-    at
+
+    /// Asks the questions of a round, if there is no response.
+    fn ask(&mut self, round: Round) {
+        if self.lookup.state(self.at) == State::NoResponse {
+            let questions = self.lookup.round(round);
+            let first = self.model.send(self.lookup, questions, self.at);
+            let asked = &self.model.asked[first..];
+            (self.observe)(self.lookup, self.model, Event::Round(round, asked), self.at);
+        }
+    }
+
+    /// Waits as the querier does: the lookup is woken whenever it wants to be.
+    fn wait(&mut self, milliseconds: u64) {
+        let end = self.at + Duration::from_millis(milliseconds);
+        while let State::WaitUntil(until) = self.lookup.state(self.at) {
+            if until >= end || self.at == TIMEOUT {
+                break;
+            }
+            self.pass(until);
+        }
+        self.pass(end);
+    }
+
+    /// Time passes, and the lookup is woken.
+    fn pass(&mut self, until: Duration) {
+        self.at = until.min(TIMEOUT);
+        (self.observe)(self.lookup, self.model, Event::Nothing, self.at);
+        self.wake();
+    }
+
+    /// Sends the follow-up questions that are due, if the lookup waits.
+    fn wake(&mut self) {
+        if matches!(self.lookup.state(self.at), State::WaitUntil(_)) {
+            let questions = self.lookup.follow_up(self.at);
+            let first = self.model.send(self.lookup, questions, self.at);
+            let asked = &self.model.asked[first..];
+            (self.observe)(self.lookup, self.model, Event::FollowUp(asked), self.at);
+        }
+    }
+
+    /// A datagram arrives.
+    fn deliver(&mut self, input: &mut Input<'_>) {
+        let mut octets = Vec::new();
+        let datagram = datagram(input, self.model, self.lookup.name(), &mut octets);
+        let is_accepted = self.model.deliver(self.lookup, &datagram, &octets, self.at).is_some();
+        let response = self.model.responses.last().filter(|_| is_accepted);
+        let event = response.map_or(Event::Nothing, Event::Response);
+        (self.observe)(self.lookup, self.model, event, self.at);
+        if self.lookup.take_new_name() {
+            assert!(!self.lookup.take_new_name(), "a new name is reported once");
+            self.ask(Round::First);
+        }
+        self.wake();
+    }
 }
 
 /// Reads a datagram from the input, and writes its octets to `octets`.
@@ -371,16 +511,20 @@ fn datagram(input: &mut Input<'_>, model: &Model, name: &Name, octets: &mut Vec<
     let to_group = flags & 1 != 0;
     let transport = if flags & 2 != 0 { Family::V6 } else { Family::V4 };
     let hop_limit = [None, Some(64), Some(254), Some(255)][usize::from(flags >> 2 & 3)];
-    // It answers a query over the same transport on the same interface, or any query, or none.
-    let query = match interface {
-        0..=127 => nth(model.queries.iter().filter(|query| query.transport == transport), interface),
-        128..=191 => nth(model.queries.iter(), interface),
+    // It answers a question over the same transport on the same interface, the last of them first from number 96 on; or
+    // any question; or none.
+    let asked = model.asked.iter().filter(|asked| asked.id.is_some());
+    let answered = match interface {
+        0..=95 => nth(asked.filter(|asked| asked.question.transport == transport), interface),
+        96..=127 => nth(asked.filter(|asked| asked.question.transport == transport).rev(), interface - 96),
+        128..=191 => nth(asked, interface),
         192.. => None,
     };
-    let interface = query.filter(|_| interface < 128).map_or(u32::from(interface % 5), |query| query.interface);
+    let interface =
+        answered.filter(|_| interface < 128).map_or((interface % 5).into(), |asked| asked.question.interface);
     payload(input, model, name, flags & 16 != 0, octets);
-    if let (Some(query), Some(id)) = (query, octets.get_mut(..2)) {
-        id.copy_from_slice(&query.id.to_be_bytes());
+    if let (Some(id), Some(field)) = (answered.and_then(|asked| asked.id), octets.get_mut(..2)) {
+        field.copy_from_slice(&id.to_be_bytes());
     }
     let v6 = transport == Family::V6;
     let usual_destination = if to_group { GROUPS } else { ["10.0.0.1", "fd00::1"] };

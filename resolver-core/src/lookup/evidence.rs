@@ -20,6 +20,9 @@
 //! | it is denied over IPv4, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
 //! | nothing denies it | five questions over each transport, one of them from the multicast listener, in at least [`UNDENIED_WAIT`] and twice the first response's delay |
 //!
+//! Questions that were sent before the one that the host responded to first do not count for this: all of them were
+//! lost.
+//!
 //! No I/O; reads no clock.
 
 use std::time::{Duration, Instant};
@@ -49,27 +52,21 @@ pub(crate) enum Conclusion {
 /// What a lookup has sent, and what the sources of accepted responses have said.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    paths: Vec<Path>,
+    questions: Vec<SentQuestion>,
+    /// The interfaces and transports whose multicast listener is unavailable, so no question from it can be expected.
+    without_listener: Vec<(u32, Family)>,
     sources: Vec<SourceEvidence>,
 }
 
-/// The questions that were sent out of one interface over one transport.
+/// A question that was sent.
 #[derive(Debug)]
-struct Path {
+struct SentQuestion {
     interface: u32,
     transport: Family,
-    for_v4: Sent,
-    for_v6: Sent,
-    /// The multicast listener of this path is unavailable, so no question from it can be expected.
-    has_no_listener: bool,
-}
-
-/// The questions for one family.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    count: u8,
+    /// The families that it asked for.
+    families: Families,
     by_listener: bool,
-    first: Option<Instant>,
+    at: Instant,
 }
 
 /// What one source has said about the host.
@@ -109,19 +106,13 @@ impl Evidence {
         by_listener: bool,
         now: Instant,
     ) {
-        let Some(path) = self.path_mut(interface, transport) else { return };
-        for family in families.iter() {
-            let sent = path.sent_mut(family);
-            sent.count = sent.count.saturating_add(1);
-            sent.by_listener |= by_listener;
-            sent.first = sent.first.or(Some(now));
-        }
+        try_alloc::push(&mut self.questions, SentQuestion { interface, transport, families, by_listener, at: now });
     }
 
-    /// Records that the multicast listener of a path is unavailable.
+    /// Records that the multicast listener of an interface over a transport is unavailable.
     pub(crate) fn on_no_listener(&mut self, interface: u32, transport: Family) {
-        if let Some(path) = self.path_mut(interface, transport) {
-            path.has_no_listener = true;
+        if !self.without_listener.contains(&(interface, transport)) {
+            try_alloc::push(&mut self.without_listener, (interface, transport));
         }
     }
 
@@ -195,11 +186,11 @@ impl Evidence {
     fn is_absent(&self, family: Family, host: &HostContext) -> bool {
         let mut was_asked = false;
         for transport in host.transports.iter() {
-            let sent = self.sent(host.interface, transport, family);
-            if (sent.count > 0 || transport == family) && !self.is_denied(host.interface, transport, family) {
+            let is_asked = self.asked(host.interface, transport, family).next().is_some();
+            if (is_asked || transport == family) && !self.is_denied(host.interface, transport, family) {
                 return false;
             }
-            was_asked |= sent.count > 0;
+            was_asked |= is_asked;
         }
         was_asked
     }
@@ -207,14 +198,17 @@ impl Evidence {
     /// When a missing IPv6 address is given up, if the questions that this takes have been sent.
     fn given_up_at(&self, host: &HostContext) -> Option<Instant> {
         let family = Family::V6;
-        let is_silent = self.providers(host.interface, Family::V6).next().is_none();
-        let over_v6 = self.sent(host.interface, Family::V6, family);
-        let listened = |transport| {
-            let path = self.paths.iter().find(|path| path.is(host.interface, transport));
-            path.is_some_and(|path| path.has_no_listener || path.sent(family).by_listener)
+        let answered_at = host.first_at.checked_sub(host.first_delay)?;
+        let unanswered = |transport| {
+            self.asked(host.interface, transport, family).filter(move |question| question.at >= answered_at)
         };
+        let listened = |transport| {
+            self.without_listener.contains(&(host.interface, transport))
+                || unanswered(transport).any(|question| question.by_listener)
+        };
+        let is_silent = self.providers(host.interface, Family::V6).next().is_none();
         let is_denied_over_v4 = self.is_denied(host.interface, Family::V4, family);
-        if is_denied_over_v4 && is_silent && over_v6.count >= 3 && listened(Family::V6) {
+        if is_denied_over_v4 && is_silent && unanswered(Family::V6).count() >= 3 && listened(Family::V6) {
             return Some(host.first_at + host.grace_min);
         }
         let mut latest = None;
@@ -222,9 +216,9 @@ impl Evidence {
             if self.is_denied(host.interface, transport, family) {
                 continue;
             }
-            let sent = self.sent(host.interface, transport, family);
-            let first = sent.first.filter(|_| sent.count >= 5 && listened(transport))?;
-            latest = latest.max(Some(first + UNDENIED_WAIT.max(host.first_delay * 2)));
+            let has_enough = unanswered(transport).count() >= 5 && listened(transport);
+            let first = unanswered(transport).next().filter(|_| has_enough)?;
+            latest = latest.max(Some(first.at + UNDENIED_WAIT.max(host.first_delay * 2)));
         }
         latest
     }
@@ -242,17 +236,11 @@ impl Evidence {
         })
     }
 
-    fn sent(&self, interface: u32, transport: Family, family: Family) -> Sent {
-        let path = self.paths.iter().find(|path| path.is(interface, transport));
-        path.map(|path| path.sent(family)).unwrap_or_default()
-    }
-
-    fn path_mut(&mut self, interface: u32, transport: Family) -> Option<&mut Path> {
-        if !self.paths.iter().any(|path| path.is(interface, transport)) {
-            let (for_v4, for_v6) = (Sent::default(), Sent::default());
-            try_alloc::push(&mut self.paths, Path { interface, transport, for_v4, for_v6, has_no_listener: false });
-        }
-        self.paths.iter_mut().find(|path| path.is(interface, transport))
+    /// The questions for `family` that were sent out of this interface over `transport`.
+    fn asked(&self, interface: u32, transport: Family, family: Family) -> impl Iterator<Item = &SentQuestion> {
+        self.questions.iter().filter(move |question| {
+            question.interface == interface && question.transport == transport && question.families.contains(family)
+        })
     }
 
     fn source_mut(&mut self, source: Source) -> Option<&mut SourceEvidence> {
@@ -261,26 +249,6 @@ impl Evidence {
             try_alloc::push(&mut self.sources, SourceEvidence { source, provided: none, denied: none, omitted: none });
         }
         self.sources.iter_mut().find(|evidence| evidence.source == source)
-    }
-}
-
-impl Path {
-    fn is(&self, interface: u32, transport: Family) -> bool {
-        self.interface == interface && self.transport == transport
-    }
-
-    fn sent(&self, family: Family) -> Sent {
-        match family {
-            Family::V4 => self.for_v4,
-            Family::V6 => self.for_v6,
-        }
-    }
-
-    fn sent_mut(&mut self, family: Family) -> &mut Sent {
-        match family {
-            Family::V4 => &mut self.for_v4,
-            Family::V6 => &mut self.for_v6,
-        }
     }
 }
 

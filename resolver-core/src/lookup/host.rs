@@ -51,6 +51,9 @@ const EARLY_FOLLOW_UPS: [u8; 6] = [0, 3, 6, 9, 12, 15];
 /// When later ones are sent, in milliseconds since the end of the patience.
 const LATE_FOLLOW_UPS: [u16; 7] = [10, 40, 100, 230, 480, 980, 1480];
 
+/// The shortest time between two follow-ups, whatever the settings are and however late the process wakes up.
+const FOLLOW_UP_DISTANCE: Duration = Duration::from_millis(1);
+
 /// A lookup of the addresses of one host.
 #[derive(Debug)]
 pub(crate) struct HostLookup {
@@ -218,8 +221,7 @@ impl HostLookup {
         let first = self.first?;
         let grace = self.grace(first);
         if let Some(&twentieths) = EARLY_FOLLOW_UPS.get(self.follow_ups) {
-            // At least a millisecond apart, whatever the settings are.
-            let least = Duration::from_millis(u64::try_from(self.follow_ups).unwrap_or(0));
+            let least = FOLLOW_UP_DISTANCE * u32::try_from(self.follow_ups).unwrap_or(0);
             return Some(first.at + (grace * u32::from(twentieths) / 20).max(least));
         }
         let late = LATE_FOLLOW_UPS.get(self.follow_ups - EARLY_FOLLOW_UPS.len())?;
@@ -255,6 +257,15 @@ impl HostLookup {
             if number == 2 || is_late {
                 ask(questions, first.interface, Destination::GroupFromListener(transport), rtype, false);
             }
+        }
+    }
+
+    /// True for questions to the group and to the host itself. It proves nothing if other hosts do not respond.
+    fn may_reach_host(&self, question: &Question) -> bool {
+        match question.to {
+            Destination::Group(_) | Destination::GroupFromListener(_) => true,
+            Destination::Host(ip) => self.evidence.has_provided(Source { ip, interface: question.interface }),
+            Destination::Neighbours(_) | Destination::OtherAddresses(..) => false,
         }
     }
 
@@ -436,8 +447,9 @@ impl Lookup for HostLookup {
         let by_listener = matches!(question.to, Destination::GroupFromListener(_));
         if was_sent {
             self.last_query_at = Some(now);
-            let families = families_of(question.rtype);
-            self.evidence.on_sent(interface, transport, families, by_listener, now);
+            if self.may_reach_host(question) {
+                self.evidence.on_sent(interface, transport, families_of(question.rtype), by_listener, now);
+            }
         } else if by_listener {
             self.evidence.on_no_listener(interface, transport);
         }
@@ -486,6 +498,8 @@ impl Lookup for HostLookup {
     fn poll(&self, now: Instant) -> Progress {
         let Some(first) = self.first else { return self.poll_daemon(now) };
         let mut until = None;
+        // If the process woke up late, several follow-ups may be due, of which one is sent at a time.
+        let follow_up_at = self.follow_up_at().map(|at| at.max(now + FOLLOW_UP_DISTANCE));
         let missing = self.missing();
         let has_any = missing != self.wanted;
         for family in missing.iter() {
@@ -494,14 +508,14 @@ impl Lookup for HostLookup {
                 if has_any && patience_end <= now {
                     continue;
                 }
-                let next = [self.follow_up_at(), may_change_at, has_any.then_some(patience_end)];
+                let next = [follow_up_at, may_change_at, has_any.then_some(patience_end)];
                 until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
                 // Nothing is scheduled any more: wait for the deadline, which the querier knows.
                 until = until.or(Some(now + Duration::from_secs(1)));
             }
         }
         if !self.overheard().is_empty() && now < first.at + self.grace_min {
-            let next = [Some(first.at + self.grace_min), self.follow_up_at()];
+            let next = [Some(first.at + self.grace_min), follow_up_at];
             until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
         }
         until.map_or(Progress::Done, Progress::WaitUntil)

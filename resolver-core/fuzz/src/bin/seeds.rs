@@ -10,9 +10,9 @@ use std::{env, fs, io};
 use resolver_core::config::SETTINGS;
 use resolver_core::wire::{Message, RecordType};
 
-/// Events of [`resolver_core_fuzz::script`]: 20 ms pass; the multicast listeners send queries.
+/// Events of [`resolver_core_fuzz::script`]: 20 ms pass; the questions are repeated.
 const WAIT: [u8; 2] = [0, 20];
-const QUERY_BY_LISTENER: [u8; 1] = [3];
+const REPEAT: [u8; 1] = [2];
 
 /// The start of a script for `host_lookup`: two links with both families; both families wanted; printer.local.
 const HOST_SCRIPT: [u8; 3] = [0, 0, 0];
@@ -81,7 +81,7 @@ fn main() -> io::Result<()> {
         }
     }
     for (responder, events) in conversations {
-        write(&out, "host_lookup", &responder, &[&HOST_SCRIPT[..], &QUERY_BY_LISTENER, &events].concat())?;
+        write(&out, "host_lookup", &responder, &[&HOST_SCRIPT[..], &REPEAT, &events].concat())?;
     }
     for (number, answer) in ENCODE.iter().enumerate() {
         let addresses: Vec<u8> = (0..64).collect();

@@ -243,6 +243,46 @@ fn a_caller_that_wants_only_ipv6_waits_until_it_is_denied_or_asked_for_often_eno
 }
 
 #[test]
+fn questions_that_were_lost_before_the_host_responded_are_no_evidence() {
+    for wanted in [Families::BOTH, Families::only(Family::V6)] {
+        let mut scene = Scene::new(wanted);
+        scene.send_round(Round::Repeat, 30);
+        scene.send_round(Round::Repeat, 250);
+        scene.query_at = scene.at(250);
+        scene.hear(251, V4_SOURCE, A, &only_v4());
+        let patience_end = if wanted == Families::BOTH { 271 } else { 310 };
+        assert_eq!(scene.waits_until(251), Some(patience_end));
+    }
+}
+
+#[test]
+fn questions_to_other_hosts_are_no_evidence() {
+    let neighbours = Destination::Neighbours(Family::V6);
+    let neighbour = Destination::Host("fe80::9".parse().unwrap());
+    let group = Destination::Group(Family::V6);
+    for (to, is_given_up) in [(neighbours, false), (neighbour, false), (group, true)] {
+        let mut scene = Scene::new(Families::only(Family::V6));
+        let question = Question { interface: 2, to, rtype: RecordType::AAAA, unicast_response: false };
+        scene.sent(&[question; 16], scene.start);
+        let by_listener = Question { to: Destination::GroupFromListener(Family::V6), ..question };
+        scene.sent(&[by_listener], scene.start);
+        scene.hear(1, V4_SOURCE, AAAA, &only_v4());
+        assert_eq!(scene.lookup.poll(scene.at(21)) == Progress::Done, is_given_up, "{to:?}");
+    }
+}
+
+#[test]
+fn a_process_that_wakes_up_late_sends_the_questions_that_it_has_missed() {
+    let mut scene = Scene::new(Families::only(Family::V6));
+    scene.hear(1, V4_SOURCE, A, &only_v4());
+    scene.follow_up(scene.at(1));
+    for ms in [50, 51, 52, 53] {
+        assert!(!scene.follow_up(scene.at(ms)).is_empty());
+        assert_eq!(scene.lookup.poll(scene.at(ms)), Progress::WaitUntil(scene.at(ms + 1)));
+    }
+}
+
+#[test]
 fn multicast_responses_may_have_been_delayed_by_different_times() {
     for (delay, until) in [(1, 21), (12, 36), (20, 160), (80, 180), (120, 220)] {
         let mut scene = Scene::new(Families::BOTH);

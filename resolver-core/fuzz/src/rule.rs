@@ -1,0 +1,408 @@
+//! The rule of evidence, stated a second time: what is known about a host, and how long its lookup waits. It follows
+//! from the questions that were sent and from what was said, and from nothing else.
+//!
+//! - A family is denied over a transport by an NSEC record, or by a response to a question of ours for this family or
+//!   for ANY that has the other family and not this one. Only a source that has provided the other family can deny it.
+//! - A family is absent if it is denied over its own transport and over every other on which it was asked for.
+//! - A missing IPv4 address is never given up. A missing IPv6 address is, after enough questions that were not
+//!   answered, although the host has responded.
+//! - A caller that has one of two families waits for the other only for a while.
+//!
+//! All of this is about the interface on which the host responded first.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use resolver_core::fuzzing::{State, To};
+use resolver_core::wire::RecordType;
+use resolver_core::{Address, Families, Family};
+
+use crate::reference_parser;
+use crate::script::{Asked, Data, Event, Model, Response};
+
+/// The most addresses of a host.
+pub const MAX_ADDRESSES: usize = 1024;
+
+/// The most sources that a lookup distinguishes.
+const MAX_SOURCES: usize = 16;
+
+/// The longest chain of aliases that is followed.
+pub const MAX_ALIASES: usize = 8;
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The settings `grace-min` and `grace-max`.
+const GRACE: [Duration; 2] = [ms(20), ms(100)];
+
+/// When follow-up questions are due: first in percent of the grace after the first response, at least a millisecond
+/// apart, then in milliseconds after the grace.
+const FIRST_FOLLOW_UPS: [u32; 6] = [0, 15, 30, 45, 60, 75];
+const LAST_FOLLOW_UPS: [u64; 7] = [10, 40, 100, 230, 480, 980, 1480];
+
+/// What is known about the host that is looked up.
+#[derive(Debug)]
+pub struct Host {
+    wanted: Families,
+    /// The interfaces that are queried, and the families in which they have an address.
+    interfaces: Vec<(u32, Families)>,
+    /// The name that is asked for, in wire form.
+    pub name: Vec<u8>,
+    aliases: usize,
+    /// The addresses of the host, in the order in which they arrived.
+    pub addresses: Vec<(IpAddr, u32)>,
+    sources: Vec<Source>,
+    /// All sources, including those that said something about another name only.
+    all_sources: Vec<(IpAddr, u32)>,
+    pub first: Option<First>,
+    /// The families that arrived in responses to our own questions.
+    answered: Families,
+    /// How often follow-up questions were due.
+    pub follow_ups: usize,
+    pub from_daemon: Vec<Address>,
+    daemon_at: Duration,
+}
+
+/// The first response with an address of the host.
+#[derive(Clone, Copy, Debug)]
+pub struct First {
+    pub interface: u32,
+    at: Duration,
+    delay: Duration,
+    by_multicast: bool,
+}
+
+/// What one source said about the host.
+#[derive(Debug)]
+struct Source {
+    ip: IpAddr,
+    interface: u32,
+    provided: Families,
+    /// The families that its NSEC records rule out.
+    ruled_out: Families,
+    /// The families that its responses to questions for them omit.
+    omitted: Families,
+}
+
+impl Host {
+    /// Nothing is known yet.
+    pub fn new(name: &[u8], wanted: Families, interfaces: Vec<(u32, Families)>) -> Self {
+        Self {
+            wanted,
+            interfaces,
+            name: name.to_vec(),
+            aliases: 0,
+            addresses: Vec::new(),
+            sources: Vec::new(),
+            all_sources: Vec::new(),
+            first: None,
+            answered: Families::NONE,
+            follow_ups: 0,
+            from_daemon: Vec::new(),
+            daemon_at: Duration::ZERO,
+        }
+    }
+
+    /// Learns from an event.
+    pub fn learn(&mut self, event: Event<'_>, at: Duration) {
+        match event {
+            Event::Response(response) => self.hear(response, at),
+            Event::FollowUp(_) => self.follow_ups += usize::from(self.follow_up_at().is_some_and(|due| due <= at)),
+            Event::DaemonAddress(address) if !self.from_daemon.contains(&address) => {
+                if self.from_daemon.is_empty() {
+                    self.daemon_at = at;
+                }
+                self.from_daemon.push(address);
+            }
+            _ => {}
+        }
+    }
+
+    /// False once there have been so many sources that the lookup may have ignored some.
+    pub fn is_exact(&self) -> bool {
+        self.all_sources.len() <= MAX_SOURCES
+    }
+
+    /// True if the host has an address of this family.
+    pub fn has(&self, family: Family) -> bool {
+        self.addresses.iter().any(|&(ip, _)| Family::of(ip) == family)
+    }
+
+    /// The wanted families without an address.
+    pub fn missing(&self) -> Families {
+        self.wanted.iter().filter(|&family| !self.has(family)).collect()
+    }
+
+    /// The wanted families whose addresses were only overheard: a multicast response may be for somebody else, and lack
+    /// what that querier knows already.
+    pub fn overheard(&self) -> Families {
+        self.wanted.iter().filter(|&family| self.has(family) && !self.answered.contains(family)).collect()
+    }
+
+    /// The transports over which the host can respond.
+    pub fn transports(&self) -> Families {
+        let of = |first: First| self.interfaces.iter().find(|(interface, _)| *interface == first.interface);
+        self.first.and_then(of).map_or(Families::NONE, |&(_, families)| families)
+    }
+
+    /// The sources of the host's addresses over this transport.
+    pub fn providers(&self, transport: Family) -> impl Iterator<Item = IpAddr> {
+        self.providing(transport).map(|source| source.ip)
+    }
+
+    fn providing(&self, transport: Family) -> impl Iterator<Item = &Source> {
+        let interface = self.first.map(|first| first.interface);
+        self.sources.iter().filter(move |source| {
+            Some(source.interface) == interface && Family::of(source.ip) == transport && !source.provided.is_empty()
+        })
+    }
+
+    /// True if the family is denied over this transport.
+    pub fn is_denied(&self, family: Family, transport: Family) -> bool {
+        self.is_ruled_out(family, transport)
+            || self.deniers(family, transport).any(|source| source.omitted.contains(family))
+    }
+
+    /// True if the family is denied over this transport by an NSEC record.
+    fn is_ruled_out(&self, family: Family, transport: Family) -> bool {
+        self.deniers(family, transport).any(|source| source.ruled_out.contains(family))
+    }
+
+    fn deniers(&self, family: Family, transport: Family) -> impl Iterator<Item = &Source> {
+        self.providing(transport).filter(move |source| source.provided.contains(family.other()))
+    }
+
+    /// The questions for a family that the host was sent over this transport: to the group, or to itself. Those to
+    /// other hosts do not count.
+    fn asked<'a>(&self, family: Family, transport: Family, model: &'a Model) -> impl Iterator<Item = &'a Asked> {
+        let interface = self.first.map(|first| first.interface);
+        model.asked.iter().filter(move |Asked { question, was_sent, .. }| {
+            *was_sent
+                && Some(question.interface) == interface
+                && question.transport == transport
+                && families_of(question.rtype).contains(family)
+                && !matches!(question.to, To::Neighbours | To::OtherAddresses(_))
+        })
+    }
+
+    /// True if the host is known to have no address of this family.
+    pub fn is_absent(&self, family: Family, model: &Model) -> bool {
+        let was_asked = |&transport: &Family| self.asked(family, transport, model).next().is_some();
+        let transports = self.transports();
+        !self.has(family)
+            && transports.iter().any(|transport| was_asked(&transport))
+            && transports
+                .iter()
+                .filter(|transport| *transport == family || was_asked(transport))
+                .all(|transport| self.is_denied(family, transport))
+    }
+
+    /// When a missing IPv6 address is given up, if enough questions have been sent.
+    ///
+    /// Questions that were sent before the one that the host responded to first prove nothing: all of them were lost.
+    fn given_up_at(&self, model: &Model) -> Option<Duration> {
+        let first = self.first?;
+        let unanswered = |transport| {
+            let asked = self.asked(Family::V6, transport, model).filter(|asked| asked.at + first.delay >= first.at);
+            asked.collect::<Vec<_>>()
+        };
+        let has_used_listener = |transport| {
+            unanswered(transport).iter().any(|asked| asked.question.to == To::GroupFromListener)
+                || model.asked.iter().any(|Asked { question, was_sent, .. }| {
+                    let path = (question.interface, question.transport, question.to);
+                    !was_sent && path == (first.interface, transport, To::GroupFromListener)
+                })
+        };
+        let is_silent = self.providing(Family::V6).next().is_none();
+        let over_v6 = unanswered(Family::V6).len();
+        if self.is_denied(Family::V6, Family::V4) && is_silent && over_v6 >= 3 && has_used_listener(Family::V6) {
+            return Some(first.at + GRACE[0]);
+        }
+        let mut ends = Vec::new();
+        for transport in self.transports().iter().filter(|&transport| !self.is_denied(Family::V6, transport)) {
+            let asked = unanswered(transport);
+            if asked.len() < 5 || !has_used_listener(transport) {
+                return None;
+            }
+            ends.push(asked[0].at + ms(60).max(first.delay + first.delay));
+        }
+        ends.into_iter().max()
+    }
+
+    /// The time that a lookup waits for more, once the host has responded.
+    fn grace(&self, first: First) -> Duration {
+        let [min, max] = GRACE;
+        let grace = (first.delay + first.delay).max(min).min(max);
+        // Many responders delay multicast responses by 20 to 120 ms. The second of two arrives within 160 ms.
+        let was_delayed = first.by_multicast && first.delay >= ms(15);
+        if was_delayed { grace.max(ms(160).saturating_sub(first.delay)) } else { grace }
+    }
+
+    /// How long a caller that has one family waits for this one.
+    fn patience(&self, first: First, missing: Family) -> Duration {
+        let grace = self.grace(first);
+        let is_silent = self.transports().contains(missing) && self.providing(missing).next().is_none();
+        match missing {
+            // A firewall may drop everything but responses to the listener's questions.
+            Family::V4 if is_silent => grace.max(ms(100)),
+            // An NSEC record over IPv4 may be only about what the host says over IPv4.
+            Family::V6 if is_silent && self.is_ruled_out(Family::V6, Family::V4) => {
+                grace.min((first.delay + first.delay).max(ms(1)))
+            }
+            _ => grace,
+        }
+    }
+
+    /// When the next follow-up questions are due.
+    fn follow_up_at(&self) -> Option<Duration> {
+        let first = self.first?;
+        let grace = self.grace(first);
+        match FIRST_FOLLOW_UPS.get(self.follow_ups) {
+            Some(&percent) => Some(first.at + (grace * percent / 100).max(ms(self.follow_ups as u64))),
+            None => {
+                let late = LAST_FOLLOW_UPS.get(self.follow_ups - FIRST_FOLLOW_UPS.len())?;
+                Some(first.at + grace + ms(*late))
+            }
+        }
+    }
+
+    /// How far the lookup must have come: the first time in the future at which something happens, [`Duration::MAX`] if
+    /// nothing is planned any more.
+    pub fn state(&self, model: &Model, at: Duration) -> State {
+        let Some(first) = self.first else { return self.state_by_daemon(at) };
+        // If the process woke up late, the follow-up questions that were missed are sent a millisecond apart.
+        let follow_up_at = self.follow_up_at().map(|due| due.max(at + ms(1)));
+        let missing = self.missing();
+        let mut ends = Vec::new();
+        for family in missing.iter() {
+            let given_up_at = self.given_up_at(model).filter(|_| family == Family::V6);
+            let patience_end = (missing != self.wanted).then(|| first.at + self.patience(first, family));
+            let has_ended = |end: Option<Duration>| end.is_some_and(|end| end <= at);
+            if !self.is_absent(family, model) && !has_ended(given_up_at) && !has_ended(patience_end) {
+                ends.extend([Some(Duration::MAX), follow_up_at, given_up_at, patience_end].into_iter().flatten());
+            }
+        }
+        if !self.overheard().is_empty() && at < first.at + GRACE[0] {
+            ends.extend([Some(first.at + GRACE[0]), follow_up_at].into_iter().flatten());
+        }
+        ends.into_iter().min().map_or(State::Done, State::WaitUntil)
+    }
+
+    /// The same, while nobody on the network has responded. A daemon reports one family after the other.
+    fn state_by_daemon(&self, at: Duration) -> State {
+        let is_complete =
+            self.wanted.iter().all(|family| self.from_daemon.iter().any(|address| Family::of(address.ip) == family));
+        if self.from_daemon.is_empty() {
+            State::NoResponse
+        } else if is_complete || at >= self.daemon_at + GRACE[0] {
+            State::Done
+        } else {
+            State::WaitUntil(self.daemon_at + GRACE[0])
+        }
+    }
+
+    fn hear(&mut self, response: &Response, at: Duration) {
+        let source = (response.source, response.interface);
+        if !self.all_sources.contains(&source) {
+            self.all_sources.push(source);
+        }
+        let mut provided = self.take_addresses(response);
+        while self.addresses.is_empty() && self.follow_alias(response) {
+            provided = self.take_addresses(response);
+        }
+        let name = self.name.clone();
+        for (data, _) in response.records_of(&name) {
+            if let Data::Denial(next, has_a, has_aaaa) = data {
+                // In multicast DNS the next name is the name itself. A bitmap with neither family denies nothing.
+                if reference_parser::is_same_name(next, &name) && has_a != has_aaaa {
+                    self.source(response).ruled_out.insert(if *has_a { Family::V6 } else { Family::V4 });
+                }
+            }
+        }
+        if self.first.is_none() && !self.addresses.is_empty() {
+            let Response { interface, delay, question, .. } = *response;
+            self.first = Some(First { interface, at, delay, by_multicast: question.is_none() });
+        }
+        let Some(question) = response.question else { return };
+        self.answered = self.answered.union(provided);
+        for family in families_of(question.rtype).iter() {
+            if provided.contains(family.other()) && !provided.contains(family) {
+                self.source(response).omitted.insert(family);
+            }
+        }
+    }
+
+    /// Takes the addresses in a response, and returns their families. A response counts if it shares an address with
+    /// those taken before, if its source has counted before, or if none of its families has an address yet. Any other
+    /// response is from another host with the same name.
+    fn take_addresses(&mut self, response: &Response) -> Families {
+        let sent = response.addresses_of(&self.name).map(|(ip, _)| ip).filter(|&ip| is_host_address(ip));
+        let sent: Vec<_> = sent.collect();
+        let families: Families = sent.iter().map(|&ip| Family::of(ip)).collect();
+        let is_new = families.iter().all(|family| !self.has(family));
+        let is_shared = sent.iter().any(|ip| self.addresses.iter().any(|(known, _)| known == ip));
+        if families.is_empty() || !(is_new || is_shared || !self.source(response).provided.is_empty()) {
+            return Families::NONE;
+        }
+        for ip in sent {
+            if self.addresses.len() < MAX_ADDRESSES && !self.addresses.iter().any(|&(known, _)| known == ip) {
+                self.addresses.push((ip, response.interface));
+            }
+        }
+        let source = self.source(response);
+        source.provided = source.provided.union(families);
+        families
+    }
+
+    /// Continues with the target of an alias of the present name. What was said before was about another name.
+    fn follow_alias(&mut self, response: &Response) -> bool {
+        let target = response.records_of(&self.name).find_map(|(data, _)| match data {
+            Data::Alias(target) if reference_parser::is_clean_and_local(target) => {
+                (!reference_parser::is_same_name(target, &self.name)).then(|| target.clone())
+            }
+            _ => None,
+        });
+        let Some(target) = target.filter(|_| self.aliases < MAX_ALIASES) else { return false };
+        self.name = target;
+        self.aliases += 1;
+        self.sources.clear();
+        true
+    }
+
+    fn source(&mut self, response: &Response) -> &mut Source {
+        let Response { source: ip, interface, .. } = *response;
+        let known = self.sources.iter().position(|source| (source.ip, source.interface) == (ip, interface));
+        let index = known.unwrap_or_else(|| {
+            let none = Families::NONE;
+            self.sources.push(Source { ip, interface, provided: none, ruled_out: none, omitted: none });
+            self.sources.len() - 1
+        });
+        &mut self.sources[index]
+    }
+}
+
+/// The families that a question for this type asks for.
+pub fn families_of(rtype: RecordType) -> Families {
+    match rtype {
+        RecordType::A => Families::only(Family::V4),
+        RecordType::AAAA => Families::only(Family::V6),
+        RecordType::ANY => Families::BOTH,
+        _ => Families::NONE,
+    }
+}
+
+/// The rules for addresses that a host can have, implemented a second time.
+pub fn is_host_address(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, ..] = ip.octets();
+            first != 0 && first != 127 && !(224..240).contains(&first) && ip.octets() != [255; 4]
+        }
+        IpAddr::V6(ip) => {
+            let octets = ip.octets();
+            let is_mapped = octets[..10] == [0; 10] && octets[10..12] == [255; 2];
+            octets[0] != 255 && !is_mapped && octets[..12] != [0; 12]
+        }
+    }
+}
