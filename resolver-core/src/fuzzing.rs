@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Families, Family};
 use crate::config::Config;
+use crate::error::LookupError;
 use crate::lookup::answer::{Answer, Pointer};
 use crate::lookup::host::HostLookup;
 use crate::lookup::reverse::ReverseLookup;
@@ -196,13 +197,13 @@ impl Lookup {
             let name = self.name().clone();
             self.pending.add(SentQuery { id, interface, transport, rtype, unicast_response, at }, &name);
         }
-        self.lookup.get_mut().on_sent(&(*question).into(), true, at);
+        self.lookup.get_mut().on_sent(&(*question).into(), Ok(()), at);
     }
 
-    /// Reports that a question could not be sent.
+    /// Reports that a question could not be sent; from the multicast listener, because there is none.
     pub fn on_not_sent(&mut self, question: &Question, at: Duration) {
         let at = self.start + at;
-        self.lookup.get_mut().on_sent(&(*question).into(), false, at);
+        self.lookup.get_mut().on_sent(&(*question).into(), Err(LookupError::Refused(libc::ENOTSOCK)), at);
     }
 
     /// Reports that a daemon on this machine has reported an address.

@@ -2,6 +2,8 @@
 //!
 //! Synchronous: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
 
+use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::address::Family;
@@ -10,10 +12,11 @@ use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::ids::Ids;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round};
-use crate::net::daemon::{DaemonQuery, DaemonReply};
+use crate::net::daemon::Daemon;
 use crate::net::interfaces::Interfaces;
 use crate::net::neighbours;
 use crate::net::socket::{SocketKind, Sockets, group};
+use crate::sys;
 use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
@@ -27,6 +30,16 @@ const MAX_DRAINED: usize = 64;
 /// How long a lookup is silent before the neighbours are asked. Nearly every responder on a cable has answered by then.
 const NEIGHBOURS_AFTER: Duration = Duration::from_millis(2);
 
+/// How long a lookup is silent, at most, before a daemon on this machine is asked: until the first repeat, if that is earlier.
+const DAEMON_AFTER: Duration = Duration::from_millis(30);
+
+/// The most neighbours that one lookup asks, over all interfaces.
+const MAX_NEIGHBOURS: usize = 32;
+
+/// How long a daemon is waited for at most where no interface can be queried. What it has not cached it asks the network for,
+/// and again after a second.
+const DAEMON_TIMEOUT: Duration = Duration::from_millis(1200);
+
 /// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
 /// it. Where no interface can be queried, only a daemon on this machine is asked, if there is one.
 ///
@@ -39,28 +52,47 @@ pub(crate) fn run(
     config: &Config,
     timeout: Duration,
 ) -> Result<(), LookupError> {
+    match Sockets::open(interfaces, config.listener) {
+        Ok(sockets) => query(lookup, sockets, interfaces, config, timeout),
+        Err(error) if config.daemon => ask_only_daemon(lookup, timeout.min(DAEMON_TIMEOUT)).unwrap_or(Err(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks a daemon on this machine, and nobody else. None if there is none, or if it cannot tell.
+#[inline(never)]
+fn ask_only_daemon(lookup: &mut dyn Lookup, timeout: Duration) -> Option<Result<(), LookupError>> {
+    let mut daemon = Daemon::ask(lookup.name(), lookup.daemon_families())?;
+    let deadline = Instant::now() + timeout;
+    loop {
+        let now = Instant::now();
+        let is_done = lookup.poll(now) == Progress::Done || daemon.has_ended();
+        if is_done || now >= deadline {
+            return daemon.knows().then_some(Ok(()));
+        }
+        let mut ready = daemon.poll_list();
+        let left = deadline.saturating_duration_since(now);
+        match sys::poll(&mut ready, left) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Some(Err(LookupError::from_io(&error))),
+            _ => daemon.receive(&ready, &mut |address| lookup.on_daemon_address(address, Instant::now())),
+        }
+    }
+}
+
+fn query(
+    lookup: &mut dyn Lookup,
+    sockets: Sockets,
+    interfaces: &Interfaces,
+    config: &Config,
+    timeout: Duration,
+) -> Result<(), LookupError> {
     let mut buffer = try_alloc::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
-    let opened = Sockets::open(interfaces, config.listener);
-    let unavailable = opened.as_ref().err().copied();
-    let mut querier = Querier {
-        sockets: opened.unwrap_or_else(|_| Sockets::none()),
-        daemon: Vec::new(),
-        interfaces,
-        pending: PendingQueries::default(),
-        ids: Ids::new(),
-        questions: Vec::new(),
-    };
+    let mut querier = Querier::new(sockets, interfaces);
     fault_injection::point(Point::Sockets);
     let start = Instant::now();
     let deadline = start + timeout;
     let mut schedule = Schedule::new(start, config);
-    let mut any_sent = false;
-    if let Some(error) = unavailable {
-        if !config.daemon || !querier.ask_daemon(lookup) {
-            return Err(error);
-        }
-        any_sent = true;
-    }
+    let (mut any_sent, mut failure) = (false, None);
     let mut until = start;
     // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
     let is_late = loop {
@@ -69,7 +101,7 @@ pub(crate) fn run(
             break true;
         }
         if lookup.take_new_name() {
-            schedule = Schedule::new(now, config);
+            schedule.restart(now);
         }
         until = match lookup.poll(now) {
             Progress::Done => break now >= until,
@@ -84,21 +116,19 @@ pub(crate) fn run(
                 }
             }
             Progress::NoResponse => {
-                while let Some(round) = schedule.take_due(now) {
-                    querier.questions.clear();
-                    lookup.round(round, interfaces, &mut querier.questions);
-                    if round == Round::Repeat && config.daemon && querier.daemon.is_empty() {
-                        any_sent |= querier.ask_daemon(lookup);
-                    }
-                    match querier.send_all(lookup, now) {
+                while let Some(step) = schedule.take_due(now) {
+                    match querier.take(step, lookup, now) {
                         Ok(()) => any_sent = true,
-                        // Once a query has been sent, a response may arrive even if a repeat fails.
-                        Err(error) if !any_sent => return Err(error),
-                        Err(_) => {}
+                        // Once a query has been sent, a response may arrive even if the next one fails.
+                        Err(_) if any_sent => {}
+                        // What cannot be sent to the groups may still be asked of the neighbours and of a daemon.
+                        Err(error) => {
+                            let failure = *failure.get_or_insert(error);
+                            if !schedule.hurry(now) {
+                                return Err(failure);
+                            }
+                        }
                     }
-                }
-                if unavailable.is_some() && querier.daemon.iter().all(DaemonQuery::has_ended) {
-                    break false;
                 }
                 schedule.next().map_or(deadline, |(at, _)| at)
             }
@@ -121,53 +151,106 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// When the questions of a lookup without a response are sent: at once, to the neighbours after a short silence, and again
-/// at the times that the settings give.
+/// What is done while nobody has responded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Send the questions of a round.
+    Ask(Round),
+    /// Ask a daemon on this machine, which has a cache that outlives processes.
+    AskDaemon,
+}
+
+/// When the steps are due: the first round at once; the neighbours and a daemon after a short silence, if the settings say so;
+/// then the repeats at the times that the settings give.
 struct Schedule {
     start: Instant,
-    asks_neighbours: bool,
     retries: Retries,
-    /// How many rounds have been sent.
-    sent: usize,
+    /// The optional steps, and when they are due after the start.
+    optional: [Option<(Duration, Step)>; 2],
+    is_first_due: bool,
+    /// How many repeats have been sent.
+    repeats: usize,
 }
 
 impl Schedule {
     fn new(start: Instant, config: &Config) -> Self {
-        Self { start, asks_neighbours: config.neighbours, retries: config.retries, sent: 0 }
+        let daemon_after = config.retries.get(0).unwrap_or(DAEMON_AFTER).min(DAEMON_AFTER);
+        let optional = [
+            config.neighbours.then_some((NEIGHBOURS_AFTER, Step::Ask(Round::Neighbours))),
+            config.daemon.then_some((daemon_after, Step::AskDaemon)),
+        ];
+        Self { start, retries: config.retries, optional, is_first_due: true, repeats: 0 }
     }
 
-    /// The next round, and when it is due.
-    fn next(&self) -> Option<(Instant, Round)> {
-        match self.sent {
-            0 => Some((self.start, Round::First)),
-            1 if self.asks_neighbours => Some((self.start + NEIGHBOURS_AFTER, Round::Neighbours)),
-            sent => {
-                let before_repeats = 1 + usize::from(self.asks_neighbours);
-                self.retries.get(sent - before_repeats).map(|time| (self.start + time, Round::Repeat))
-            }
+    /// Starts again, for another name: the groups and then the repeats. The optional steps are taken once in a lookup.
+    fn restart(&mut self, start: Instant) {
+        (self.start, self.is_first_due, self.repeats) = (start, true, 0);
+    }
+
+    /// The next step, and when it is due.
+    fn next(&self) -> Option<(Instant, Step)> {
+        if self.is_first_due {
+            return Some((self.start, Step::Ask(Round::First)));
         }
+        let repeat = self.retries.get(self.repeats).map(|time| (time, Step::Ask(Round::Repeat)));
+        let next = self.optional.into_iter().flatten().chain(repeat).min_by_key(|(after, _)| *after)?;
+        Some((self.start + next.0, next.1))
     }
 
-    /// The next round, if it is due.
-    fn take_due(&mut self, now: Instant) -> Option<Round> {
-        let (_, round) = self.next().filter(|(at, _)| *at <= now)?;
-        self.sent += 1;
-        Some(round)
+    /// The next step, if it is due.
+    fn take_due(&mut self, now: Instant) -> Option<Step> {
+        let (_, step) = self.next().filter(|(at, _)| *at <= now)?;
+        match step {
+            Step::Ask(Round::First) => self.is_first_due = false,
+            Step::Ask(Round::Repeat) => self.repeats += 1,
+            _ => self
+                .optional
+                .iter_mut()
+                .filter(|other| other.is_some_and(|(_, other)| other == step))
+                .for_each(|other| *other = None),
+        }
+        Some(step)
+    }
+
+    /// Makes the optional steps due at once; false if none is left.
+    fn hurry(&mut self, now: Instant) -> bool {
+        self.optional.iter_mut().flatten().for_each(|(after, _)| *after = now.saturating_duration_since(self.start));
+        self.optional.iter().any(Option::is_some)
     }
 }
 
 struct Querier<'a> {
     sockets: Sockets,
-    // The questions to a daemon on this machine.
-    daemon: Vec<DaemonQuery>,
+    daemon: Option<Daemon>,
     interfaces: &'a Interfaces,
     pending: PendingQueries,
     ids: Ids,
     // The questions to be sent; reused.
     questions: Vec<Question>,
+    /// How many more neighbours may be asked.
+    neighbours_left: usize,
 }
 
-impl Querier<'_> {
+impl<'a> Querier<'a> {
+    fn new(sockets: Sockets, interfaces: &'a Interfaces) -> Self {
+        let (pending, ids) = (PendingQueries::default(), Ids::new());
+        Self { sockets, daemon: None, interfaces, pending, ids, questions: Vec::new(), neighbours_left: MAX_NEIGHBOURS }
+    }
+
+    fn take(&mut self, step: Step, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
+        match step {
+            Step::Ask(round) => {
+                self.questions.clear();
+                lookup.round(round, self.interfaces, &mut self.questions);
+                self.send_all(lookup, now)
+            }
+            Step::AskDaemon => {
+                self.daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+                self.daemon.as_ref().map(|_| ()).ok_or(LookupError::NoInterface)
+            }
+        }
+    }
+
     /// Sends the questions, and tells `lookup` which of them could be sent.
     ///
     /// # Errors
@@ -177,7 +260,7 @@ impl Querier<'_> {
         for index in 0..self.questions.len() {
             let Some(&question) = self.questions.get(index) else { break };
             let sent = self.send(&question, lookup, now);
-            lookup.on_sent(&question, sent.is_ok(), now);
+            lookup.on_sent(&question, sent, now);
             result = match (result, sent) {
                 (Ok(()), _) | (_, Ok(())) => Ok(()),
                 (Err(LookupError::NoInterface), Err(error)) | (Err(error), Err(_)) => Err(error),
@@ -186,31 +269,12 @@ impl Querier<'_> {
         result
     }
 
-    /// Asks a daemon on this machine, which has a cache that outlives processes; false if there is none.
-    #[inline(never)]
-    fn ask_daemon(&mut self, lookup: &dyn Lookup) -> bool {
-        for family in lookup.daemon_families().iter() {
-            match DaemonQuery::send(lookup.name(), family) {
-                Ok(query) => try_alloc::push(&mut self.daemon, query),
-                Err(_) => return false,
-            };
-        }
-        !self.daemon.is_empty()
-    }
-
     /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes the replies to `lookup`.
     fn wait(&mut self, lookup: &mut dyn Lookup, timeout: Duration) -> Result<(), LookupError> {
-        let mut replies = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; Family::ALL.len()];
-        for (reply, query) in replies.iter_mut().zip(&self.daemon) {
-            reply.fd = query.descriptor();
-        }
+        let Some(daemon) = &mut self.daemon else { return self.sockets.wait(timeout) };
+        let mut replies = daemon.poll_list();
         self.sockets.wait_with(timeout, &mut replies)?;
-        for (reply, query) in replies.iter().zip(&mut self.daemon).filter(|(reply, _)| reply.revents != 0) {
-            debug_assert_eq!(reply.fd, query.descriptor());
-            if let DaemonReply::Found(address) = query.receive() {
-                lookup.on_daemon_address(address, Instant::now());
-            }
-        }
+        daemon.receive(&replies, &mut |address| lookup.on_daemon_address(address, Instant::now()));
         Ok(())
     }
 
@@ -258,9 +322,11 @@ impl Querier<'_> {
             }
             _ => None,
         };
+        let is_asked = |ip| Family::of(ip) == question.to.transport();
         let mut result = Err(LookupError::NoInterface);
-        for neighbour in there().filter(|neighbour| Family::of(neighbour.ip) == question.to.transport()) {
-            if card.is_none_or(|card| neighbour.link_layer == card) {
+        for neighbour in there().filter(|neighbour| is_asked(neighbour.ip)) {
+            if self.neighbours_left > 0 && card.is_none_or(|card| neighbour.link_layer == card) {
+                self.neighbours_left -= 1;
                 let direct = Question { to: Destination::Host(neighbour.ip), ..*question };
                 result = result.or(self.send(&direct, lookup, now));
             }
@@ -268,13 +334,7 @@ impl Querier<'_> {
         result
     }
 
-    fn send_query(
-        &self,
-        query: &Query<'_>,
-        socket: SocketKind,
-        interface: u32,
-        to: std::net::IpAddr,
-    ) -> Result<(), LookupError> {
+    fn send_query(&self, query: &Query<'_>, socket: SocketKind, interface: u32, to: IpAddr) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
         self.sockets.send(packet, socket, interface, to).map_err(|error| LookupError::from_io(&error))

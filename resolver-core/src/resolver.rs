@@ -148,7 +148,10 @@ impl Resolver {
         let mut answer = match lookup.finish(&interfaces, now) {
             Some(answer) => answer,
             None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
-            None => return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now))),
+            None => {
+                queried?;
+                return self.no_response(name, wanted, settings, now);
+            }
         };
         self.cache_host(name, &mut answer, settings, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
@@ -199,19 +202,40 @@ impl Resolver {
         });
     }
 
+    /// What a lookup of a host returns that nobody responded to. If another lookup has found the host meanwhile, silence means
+    /// lost packets, and does not displace that answer.
+    #[inline(never)]
+    fn no_response(
+        &self,
+        name: &Name,
+        wanted: Families,
+        settings: &Settings,
+        now: Instant,
+    ) -> Result<Answer, LookupError> {
+        let known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
+            Some(CacheEntry::Host(answer)) => answer.try_clone(),
+            _ => None,
+        });
+        let Some(mut answer) = known.flatten() else {
+            return Err(self.cache_no_response(name, settings, now));
+        };
+        if answer.has_any(wanted) {
+            return Ok(answer);
+        }
+        let expires = expiry(now, UNKNOWN_TTL, settings.config.ttl_max);
+        answer.unknown = Unknown { families: wanted, asked_alone: true, expires };
+        self.cache_host(name, &mut answer, settings, now);
+        Err(LookupError::NoData)
+    }
+
     /// Caches that nobody responded, and returns the error for it.
     #[inline(never)]
     fn cache_no_response(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
         let expires = now + UNKNOWN_TTL;
-        let is_known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
-            // Another lookup has found the host. Silence now means a lost packet, and must not displace that answer.
-            Some(CacheEntry::Host(_)) => true,
-            _ => {
-                cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
-                false
-            }
+        self.with_cache_of(settings, |cache| {
+            cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
         });
-        if is_known == Some(true) { LookupError::NoData } else { LookupError::NoResponse }
+        LookupError::NoResponse
     }
 
     /// The current settings. If they have changed, entries that were cached under others are removed.
@@ -272,7 +296,7 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
     // Kept for a second only: a responder elsewhere that has this name may just have been slow.
     let expires = expiry(now, UNKNOWN_TTL, config.ttl_max);
-    let unknown = Unknown { families: Families::NONE, expires };
+    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
     Answer { canonical: name.clone(), addresses, absent, unknown, expires }
 }
 

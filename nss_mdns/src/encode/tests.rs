@@ -94,7 +94,7 @@ fn link_local(number: u16) -> IpAddr {
 fn answer(canonical: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Answer {
     let addresses = addresses.into_iter().map(|ip| Address { ip, interface: 3 }).collect();
     let now = Instant::now();
-    let unknown = Unknown { families: Families::NONE, expires: now };
+    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires: now };
     Answer { canonical: name(canonical), addresses, absent: Families::NONE, unknown, expires: now }
 }
 

@@ -62,7 +62,7 @@ fn names_and_addresses(input: &mut Input<'_>) -> Option<(Name, Answer)> {
         addresses.extend_from_within(..);
     }
     let expires = Instant::now();
-    let (absent, unknown) = (Families::NONE, Unknown { families: Families::NONE, expires });
+    let (absent, unknown) = (Families::NONE, Unknown { families: Families::NONE, asked_alone: false, expires });
     Some((name_asked_for, Answer { canonical, addresses, absent, unknown, expires }))
 }
 

@@ -26,6 +26,9 @@ pub struct Answer {
 pub struct Unknown {
     /// The families.
     pub families: Families,
+    /// The lookup wanted no other family, so it asked for them until nothing more could be expected. Otherwise it had an
+    /// address of the other family, and stopped earlier.
+    pub asked_alone: bool,
     /// Until when they are not asked for again.
     pub expires: Instant,
 }
@@ -53,7 +56,9 @@ impl Answer {
 
     /// True if, at `now`, nothing would be gained by asking for `families`: each is settled, or was asked for just before.
     pub(crate) fn suffices_for(&self, families: Families, now: Instant) -> bool {
-        let is_unknown = |family| self.unknown.families.contains(family) && now < self.unknown.expires;
+        let Unknown { families: unknown, asked_alone, expires } = self.unknown;
+        let may_skip_unknown = now < expires && (asked_alone || self.has_any(families));
+        let is_unknown = |family| may_skip_unknown && unknown.contains(family);
         families.iter().all(|family| self.settles(Families::only(family)) || is_unknown(family))
     }
 
@@ -84,7 +89,8 @@ impl Answer {
             if self.settles(only) || !older.settles(only) {
                 continue;
             }
-            if older.of(family).all(|&address| try_alloc::push(&mut self.addresses, address)) {
+            if try_alloc::reserve(&mut self.addresses, older.of(family).count()) {
+                self.addresses.extend(older.of(family));
                 if !older.has(family) {
                     self.absent.insert(family);
                 }
@@ -156,7 +162,7 @@ mod tests {
     fn answer(addresses: &[&str], absent: Families, seconds: u64, now: Instant) -> Answer {
         let addresses = addresses.iter().map(|ip| Address { ip: ip.parse().unwrap(), interface: 1 }).collect();
         let expires = now + Duration::from_secs(seconds);
-        let unknown = Unknown { families: Families::NONE, expires };
+        let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
         Answer { canonical: Name::from_text(b"printer.local").unwrap(), addresses, absent, unknown, expires }
     }
 
@@ -184,9 +190,15 @@ mod tests {
     fn an_unknown_family_is_not_asked_for_again_until_it_expires() {
         let now = Instant::now();
         let mut answer = answer(&["10.0.0.2"], Families::NONE, 9, now);
-        answer.unknown = Unknown { families: Families::only(Family::V6), expires: now + Duration::from_secs(1) };
+        let v6 = Families::only(Family::V6);
+        let expires = now + Duration::from_secs(1);
+        answer.unknown = Unknown { families: v6, asked_alone: false, expires };
         assert!(answer.suffices_for(Families::BOTH, now) && !answer.settles(Families::BOTH));
-        assert!(!answer.suffices_for(Families::BOTH, now + Duration::from_secs(1)));
-        assert!(answer.suffices_for(Families::only(Family::V4), now + Duration::from_secs(1)));
+        assert!(!answer.suffices_for(Families::BOTH, expires));
+        assert!(answer.suffices_for(Families::only(Family::V4), expires));
+        // A lookup that had an address of the other family did not wait for this one.
+        assert!(!answer.suffices_for(v6, now));
+        answer.unknown.asked_alone = true;
+        assert!(answer.suffices_for(v6, now) && !answer.suffices_for(v6, expires));
     }
 }

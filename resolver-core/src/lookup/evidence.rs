@@ -20,6 +20,7 @@
 //! | it is denied over IPv4, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
 //! | nothing denies it | five questions over each transport, one of them from the multicast listener, in at least [`UNDENIED_WAIT`] and twice the first response's delay |
 //!
+//! The last of these questions gets time to be answered: twice the first response's delay, and [`MIN_ANSWER_TIME`].
 //! Questions that were sent before the one that the host responded to first do not count for this: all of them were
 //! lost.
 //!
@@ -36,6 +37,9 @@ const MAX_SOURCES: usize = 16;
 
 /// How long a missing IPv6 address that nothing denies is asked for at least.
 const UNDENIED_WAIT: Duration = Duration::from_millis(60);
+
+/// The least time that a question gets to be answered.
+const MIN_ANSWER_TIME: Duration = Duration::from_millis(5);
 
 /// What may be concluded about a family that has no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,11 +141,6 @@ impl Evidence {
         }
     }
 
-    /// Forgets what the sources said: it was about another name.
-    pub(crate) fn forget_sources(&mut self) {
-        self.sources.clear();
-    }
-
     /// True if addresses were taken from `source`.
     pub(crate) fn has_provided(&self, source: Source) -> bool {
         self.sources.iter().any(|evidence| evidence.source == source && !evidence.provided.is_empty())
@@ -154,7 +153,7 @@ impl Evidence {
 
     /// True if a question for `family` was sent over `transport` on this interface.
     pub(crate) fn was_sent(&self, interface: u32, transport: Family, family: Family) -> bool {
-        self.sent(interface, transport, family).count > 0
+        self.asked(interface, transport, family).next().is_some()
     }
 
     /// True if `family` is denied over `transport` on this interface, by an NSEC record or by omission.
@@ -202,23 +201,29 @@ impl Evidence {
         let unanswered = |transport| {
             self.asked(host.interface, transport, family).filter(move |question| question.at >= answered_at)
         };
-        let listened = |transport| {
-            self.without_listener.contains(&(host.interface, transport))
-                || unanswered(transport).any(|question| question.by_listener)
+        // The time at which `count` questions had been sent over a transport, one of them from the multicast listener.
+        let sent_at = |transport, count: usize| {
+            let last = unanswered(transport).nth(count - 1)?.at;
+            if self.without_listener.contains(&(host.interface, transport)) {
+                return Some(last);
+            }
+            let by_listener = unanswered(transport).find(|question| question.by_listener)?.at;
+            Some(last.max(by_listener))
         };
+        let round_trips = host.first_delay * 2;
+        let answer_time = round_trips.max(MIN_ANSWER_TIME);
         let is_silent = self.providers(host.interface, Family::V6).next().is_none();
         let is_denied_over_v4 = self.is_denied(host.interface, Family::V4, family);
-        if is_denied_over_v4 && is_silent && unanswered(Family::V6).count() >= 3 && listened(Family::V6) {
-            return Some(host.first_at + host.grace_min);
+        if let Some(sent) = sent_at(Family::V6, 3).filter(|_| is_denied_over_v4 && is_silent) {
+            return Some((host.first_at + host.grace_min).max(sent + answer_time));
         }
         let mut latest = None;
         for transport in host.transports.iter() {
             if self.is_denied(host.interface, transport, family) {
                 continue;
             }
-            let has_enough = unanswered(transport).count() >= 5 && listened(transport);
-            let first = unanswered(transport).next().filter(|_| has_enough)?;
-            latest = latest.max(Some(first.at + UNDENIED_WAIT.max(host.first_delay * 2)));
+            let (first, sent) = (unanswered(transport).next()?.at, sent_at(transport, 5)?);
+            latest = latest.max(Some((first + UNDENIED_WAIT.max(round_trips)).max(sent + answer_time)));
         }
         latest
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::config::Config;
+use crate::error::LookupError;
 use crate::lookup::answer::{Answer, Unknown, expiry, sort_by_rank};
 use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
@@ -41,6 +42,9 @@ const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
 /// How long a missing IPv6 address is waited for at least, if an NSEC record over IPv4 rules it out and nothing has arrived
 /// over IPv6.
 const NSEC_PATIENCE: Duration = Duration::from_millis(1);
+
+/// How long the network must stay silent after a daemon has answered, so that the daemon is believed.
+const DAEMON_PATIENCE: Duration = Duration::from_millis(20);
 
 /// How long the absence of a response is cached: a family that is unknown, or an answer that only a daemon has given.
 pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
@@ -132,6 +136,9 @@ impl HostLookup {
             self.found = std::mem::take(&mut self.from_daemon);
             ttl = UNKNOWN_TTL;
         }
+        if !self.ipv6_link_local {
+            remove_ipv6_link_local(&mut self.found);
+        }
         if self.found.is_empty() {
             return None;
         }
@@ -139,9 +146,7 @@ impl HostLookup {
         let absent: Families =
             missing().filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
         let unknown = missing().filter(|&family| self.wanted.contains(family) && !absent.contains(family)).collect();
-        if !self.ipv6_link_local {
-            remove_ipv6_link_local(&mut self.found);
-        }
+        let asked_alone = self.missing() == self.wanted;
         // Addresses on the link where the response arrived can be reached, others perhaps not (for example those inside the
         // responder's containers). Among equals, those that need no scope come first; otherwise the responder's order holds.
         sort_by_rank(&mut self.found, |address| {
@@ -151,7 +156,7 @@ impl HostLookup {
             canonical: self.name.clone(),
             addresses: std::mem::take(&mut self.found),
             absent,
-            unknown: Unknown { families: unknown, expires: expiry(now, UNKNOWN_TTL, self.ttl_max) },
+            unknown: Unknown { families: unknown, asked_alone, expires: expiry(now, UNKNOWN_TTL, self.ttl_max) },
             expires: expiry(now, ttl, self.ttl_max),
         })
     }
@@ -303,7 +308,9 @@ impl HostLookup {
                 self.ttl = self.ttl.min(Duration::from_secs(record.ttl.into()));
                 self.aliases += 1;
                 self.renamed = true;
-                self.evidence.forget_sources();
+                // What was asked and said was about another name.
+                self.evidence = Evidence::default();
+                self.follow_ups = 0;
                 return true;
             }
         }
@@ -422,8 +429,13 @@ impl Lookup for HostLookup {
         self.follow_ups += 1;
         for transport in self.transports(first.interface).iter() {
             match self.evidence.provider(first.interface, transport) {
-                // A responder on this machine may not see what the machine sends to itself, and loses no packet.
-                Some(source) if !interfaces.is_local(source.ip) => self.ask_directly(number, source, first, questions),
+                // A responder on this machine may not see what the machine sends to itself, and loses no packet. Nothing is
+                // sent to an address off the link: a router would forward it.
+                Some(source)
+                    if !interfaces.is_local(source.ip) && interfaces.is_on_link(source.ip, first.interface) =>
+                {
+                    self.ask_directly(number, source, first, questions);
+                }
                 Some(_) => {}
                 None if number == 1 && self.missing().contains(transport) => {
                     let known = self.evidence.provider(first.interface, transport.other());
@@ -438,19 +450,19 @@ impl Lookup for HostLookup {
         }
     }
 
-    fn on_sent(&mut self, question: &Question, was_sent: bool, now: Instant) {
+    fn on_sent(&mut self, question: &Question, result: Result<(), LookupError>, now: Instant) {
         // That another host is silent is no evidence.
         if matches!(question.to, Destination::Neighbours(_) | Destination::OtherAddresses(..)) {
             return;
         }
         let (interface, transport) = (question.interface, question.to.transport());
         let by_listener = matches!(question.to, Destination::GroupFromListener(_));
-        if was_sent {
+        if result.is_ok() {
             self.last_query_at = Some(now);
             if self.may_reach_host(question) {
                 self.evidence.on_sent(interface, transport, families_of(question.rtype), by_listener, now);
             }
-        } else if by_listener {
+        } else if by_listener && result == Err(LookupError::Refused(libc::ENOTSOCK)) {
             self.evidence.on_no_listener(interface, transport);
         }
     }
@@ -476,8 +488,11 @@ impl Lookup for HostLookup {
             if query.rtype == RecordType::ANY && asked_for == Family::V4 {
                 continue;
             }
-            // A response without any address is no evidence.
-            if provided.contains(asked_for.other()) && !provided.contains(asked_for) {
+            // A response without any address is no evidence, and one that was cut off may have had more.
+            let is_evidence = provided.contains(asked_for.other()) && response.message.is_complete();
+            // Addresses that the settings exclude are as good as none.
+            let is_excluded = provided.contains(asked_for) && !self.has(asked_for);
+            if is_evidence && !provided.contains(asked_for) || is_excluded {
                 self.evidence.on_omitted(source, asked_for);
             }
         }
@@ -488,9 +503,11 @@ impl Lookup for HostLookup {
     }
 
     fn on_daemon_address(&mut self, address: Address, now: Instant) {
-        // The daemon may be in another network namespace, where interfaces have other indexes.
-        let is_reachable = !address.needs_scope() || !self.transports(address.interface).is_empty();
-        if is_reachable && !self.from_daemon.contains(&address) && try_alloc::push(&mut self.from_daemon, address) {
+        // The daemon may be in another network namespace, where interfaces have other indexes, so that its scopes mean nothing.
+        if !address.needs_scope()
+            && !self.from_daemon.contains(&address)
+            && try_alloc::push(&mut self.from_daemon, address)
+        {
             self.daemon_at = self.daemon_at.or(Some(now));
         }
     }
@@ -532,7 +549,7 @@ impl HostLookup {
     fn poll_daemon(&self, now: Instant) -> Progress {
         let Some(at) = self.daemon_at else { return Progress::NoResponse };
         let is_complete = self.wanted.iter().all(|family| self.has_in(&self.from_daemon, family));
-        let end = at + self.grace_min;
+        let end = at + DAEMON_PATIENCE;
         let may_end = self.queried.is_empty() && is_complete;
         if may_end || end <= now { Progress::Done } else { Progress::WaitUntil(end) }
     }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::address::{Address, Families, Family};
+use crate::error::LookupError;
 use crate::net::interfaces::Interfaces;
 use crate::validate::Response;
 use crate::wire::{Name, RecordType};
@@ -89,25 +90,29 @@ pub(crate) trait Lookup {
     fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>);
 
     /// Adds the questions that are due at `now`, once something has arrived but is not complete.
-    fn follow_up(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>);
+    fn follow_up(&mut self, _interfaces: &Interfaces, _now: Instant, _questions: &mut Vec<Question>) {}
 
-    /// Records whether a question could be sent at `now`.
-    fn on_sent(&mut self, question: &Question, was_sent: bool, now: Instant);
+    /// Records whether a question could be sent at `now`, or why not.
+    fn on_sent(&mut self, _question: &Question, _result: Result<(), LookupError>, _now: Instant) {}
 
     /// Takes what it can use from a response that arrived at `now`.
     fn on_response(&mut self, response: &Response<'_>, now: Instant);
 
     /// The families that a daemon on this machine is asked for.
-    fn daemon_families(&self) -> Families;
+    fn daemon_families(&self) -> Families {
+        Families::NONE
+    }
 
     /// Takes an address that a daemon on this machine has reported.
-    fn on_daemon_address(&mut self, address: Address, now: Instant);
+    fn on_daemon_address(&mut self, _address: Address, _now: Instant) {}
 
     /// How far the lookup has come at `now`.
     fn poll(&self, now: Instant) -> Progress;
 
     /// True, once, if a response has led to another name, which must be asked for now.
-    fn take_new_name(&mut self) -> bool;
+    fn take_new_name(&mut self) -> bool {
+        false
+    }
 }
 
 /// Adds a question, unless there is no memory for it.

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::address::{Address, Families};
 use crate::config::Config;
 use crate::lookup::answer::{Pointer, expiry};
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
@@ -59,10 +58,6 @@ impl Lookup for ReverseLookup {
         }
     }
 
-    fn follow_up(&mut self, _interfaces: &Interfaces, _now: Instant, _questions: &mut Vec<Question>) {}
-
-    fn on_sent(&mut self, _question: &Question, _was_sent: bool, _now: Instant) {}
-
     /// Takes only a name under `.local`, and only one that any program can print safely.
     fn on_response(&mut self, response: &Response<'_>, _now: Instant) {
         if self.ttl.is_some() {
@@ -85,16 +80,6 @@ impl Lookup for ReverseLookup {
 
     fn poll(&self, _now: Instant) -> Progress {
         if self.ttl.is_some() { Progress::Done } else { Progress::NoResponse }
-    }
-
-    fn daemon_families(&self) -> Families {
-        Families::NONE
-    }
-
-    fn on_daemon_address(&mut self, _address: Address, _now: Instant) {}
-
-    fn take_new_name(&mut self) -> bool {
-        false
     }
 }
 

@@ -25,7 +25,7 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::address::{Address, Family, is_host_address};
+use crate::address::{Address, Families, Family, is_host_address};
 use crate::sys::{self, FileId};
 use crate::try_alloc;
 use crate::wire::{MAX_NAME, Name};
@@ -42,6 +42,59 @@ pub(crate) const MAX_LINE: usize = 1100;
 
 /// The start of the line by which the daemon reports that nobody responded.
 const TIMEOUT: &[u8] = b"-15 ";
+
+/// The questions of one lookup to the daemon.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    queries: [Option<DaemonQuery>; Family::ALL.len()],
+    /// The daemon has found an address, or has said that nobody responded to it.
+    has_replied: bool,
+}
+
+impl Daemon {
+    /// Asks for the addresses of `name` in these families. None if there is no daemon, or if it cannot be asked for them.
+    pub(crate) fn ask(name: &Name, families: Families) -> Option<Self> {
+        let ask = |family: Family| {
+            families.contains(family).then(|| DaemonQuery::send(name, family)).transpose().map_err(|_| ())
+        };
+        let queries = [ask(Family::V4).ok()?, ask(Family::V6).ok()?];
+        queries.iter().any(Option::is_some).then_some(Self { queries, has_replied: false })
+    }
+
+    /// What to poll, for [`Daemon::receive`].
+    pub(crate) fn poll_list(&self) -> [libc::pollfd; Family::ALL.len()] {
+        self.queries.each_ref().map(|query| libc::pollfd {
+            fd: query.as_ref().map_or(-1, DaemonQuery::descriptor),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+    }
+
+    /// Reads the replies that have arrived, and passes the addresses in them to `found`.
+    pub(crate) fn receive(&mut self, polled: &[libc::pollfd], found: &mut dyn FnMut(Address)) {
+        for (query, polled) in self.queries.iter_mut().zip(polled) {
+            let Some(query) = query.as_mut().filter(|_| polled.revents != 0) else { continue };
+            match query.receive() {
+                DaemonReply::Found(address) => {
+                    self.has_replied = true;
+                    found(address);
+                }
+                DaemonReply::NotFound => self.has_replied = true,
+                DaemonReply::Pending | DaemonReply::Failed => {}
+            }
+        }
+    }
+
+    /// True if no more replies can arrive.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.queries.iter().flatten().all(DaemonQuery::has_ended)
+    }
+
+    /// True unless the daemon has failed to find out: it has replied, or is still asking the network.
+    pub(crate) fn knows(&self) -> bool {
+        self.has_replied || !self.has_ended()
+    }
+}
 
 /// A question to the daemon, for the addresses of one family.
 #[derive(Debug)]

@@ -95,7 +95,7 @@ impl Sockets {
     /// # Errors
     /// The reason for the last failure, if no ephemeral socket could be opened.
     pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
-        let mut sockets = Self::none();
+        let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut reason = LookupError::NoInterface;
         let mut any = false;
         for family in Family::ALL {
@@ -147,11 +147,6 @@ impl Sockets {
             self.ready.pop();
         }
         added
-    }
-
-    /// No sockets: for a lookup that can only ask a daemon.
-    pub(crate) fn none() -> Self {
-        Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 }
     }
 
     /// The number of sockets.

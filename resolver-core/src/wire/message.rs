@@ -63,6 +63,12 @@ impl<'a> Message<'a> {
         (0..self.question_count).all(|_| name.is_at(reader) && skip_question(&mut reader).is_ok())
     }
 
+    /// True if it is neither marked as truncated (TC set) nor cut off: every record that its header counts can be read.
+    pub fn is_complete(&self) -> bool {
+        const TC: u16 = 0x0200;
+        self.flags & TC == 0 && u32::try_from(self.records().count()) == Ok(self.record_count)
+    }
+
     /// The records of all three sections, up to the first whose end cannot be found. None at all if the end of the
     /// questions cannot be found.
     ///
