@@ -422,5 +422,5 @@ fn a_flood_of_garbage_delays_no_lookup() -> Result<(), String> {
 /// The victim cannot keep up, and most packets are lost, the genuine responses included. The lookup still ends in time.
 #[test]
 fn a_flood_beyond_capacity_does_not_move_the_deadline() -> Result<(), String> {
-    flood("crushing", false)
+    flood("overload", false)
 }
