@@ -1,5 +1,5 @@
-/* A process whose socket() looks up a name itself, as in preloaded libraries. The module refuses the inner lookup,
- * which the next service then handles; the outer lookup works. */
+/* A process whose socket() looks up a name itself, like that of some preloaded libraries. The module refuses the inner
+ * lookup, and glibc asks the next service; the outer lookup works. */
 #include "guest.h"
 #include <sys/syscall.h>
 
