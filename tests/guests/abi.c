@@ -209,7 +209,7 @@ static void check_ttl(const char *what, int32_t ttl)
         fail("%s: TTL %d", what, ttl);
 }
 
-/* gethostbyname_r, 2_r and 3_r. */
+/* Checks gethostbyname_r, gethostbyname2_r and gethostbyname3_r. */
 static void entries(const struct service *service, int which, int family, const char *name, int count)
 {
     char what[128];
@@ -451,7 +451,7 @@ static void names(const struct service *service)
     accepted(service, longest);
     snprintf(longer, sizeof longer, "%s.local", long_label);
     refused(service, longer, &malformed);
-    /* 253 octets are 255 in wire form. Names of more than two labels are not looked up, whatever their length. */
+    /* 253 octets are 255 in wire form. Names of more than two labels are not looked up, regardless of their length. */
     refused(service, of_length(100), &not_ours);
     refused(service, of_length(252), &not_ours);
     refused(service, of_length(253), &not_ours);

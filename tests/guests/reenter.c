@@ -17,7 +17,7 @@ int socket(int domain, int type, int protocol)
         int error = 0, h_error = 0;
         int status = function("inner.local", &first, buffer, sizeof buffer, &error, &h_error, NULL);
         refused += status == NSS_STATUS_UNAVAIL && error == EDEADLK && h_error == NO_RECOVERY;
-        /* Through glibc, the inner lookup is handled by the files, the last service. */
+        /* Through glibc, the inner lookup is handled by `files`, the last service. */
         must_find("inner-file.local", AF_INET);
         depth--;
     }
