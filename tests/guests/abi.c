@@ -52,7 +52,7 @@ static void load(struct service *service)
     }
 }
 
-/* Values that the caller may have left in errno and h_errno. Neither success nor failure may be confused with them. */
+/* Values that may be in errno and h_errno before a call. The module's result must not depend on them. */
 static const int stale[][2] = {{ERANGE, NETDB_INTERNAL}, {0, 0}, {STALE, STALE}, {ENOENT, TRY_AGAIN}};
 
 /* The error codes that a call writes. In every third call errnop points to errno itself, as it does in glibc. */
@@ -87,7 +87,7 @@ static bool inside(const void *pointer, size_t size, const unsigned char *start,
 static void expect_untouched(const char *what)
 {
     if (memcmp(arena, untouched, sizeof arena) != 0)
-        fail("%s: memory was written that must not be", what);
+        fail("%s: memory outside the outputs was written", what);
 }
 
 /* After success, only the buffer may have been written to. */
@@ -148,7 +148,8 @@ static size_t padding(const unsigned char *start)
     return -(uintptr_t)start % 8;
 }
 
-/* `ip` is the address of a reverse lookup, the only one in the entry; otherwise NULL. */
+/* Checks a host entry. For a reverse lookup, `ip` is the address that was looked up, the only one in the entry.
+ * Otherwise it is NULL. */
 static void check_entry(const char *what, const struct hostent *host, const char *name, int family, int count,
                         const void *ip, const unsigned char *start, size_t length)
 {
@@ -208,7 +209,7 @@ static void check_ttl(const char *what, int32_t ttl)
         fail("%s: TTL %d", what, ttl);
 }
 
-/* gethostbyname_r, 2_r and 3_r. */
+/* Checks gethostbyname_r, gethostbyname2_r and gethostbyname3_r. */
 static void entries(const struct service *service, int which, int family, const char *name, int count)
 {
     char what[128];
@@ -366,7 +367,7 @@ static void refused(const struct service *service, const char *name, const int (
         char *canonical = what;
         snprintf(what, sizeof what, "%s, `%.100s`", service->name, name);
 #define TRY(call)                                                                                                      \
-    prepare(&codes);                                                                                                    \
+    prepare(&codes);                                                                                                   \
     status = (call);                                                                                                   \
     expect(what, status, error_of(what, &codes), codes.h_error, expected)
         TRY(service->name1(name, &host, start, 512, codes.errnop, &codes.h_error));
@@ -432,11 +433,13 @@ static void names(const struct service *service)
     memset(label, 'x', 63), label[63] = 0;
     memset(long_label, 'x', 64), long_label[64] = 0;
     snprintf(binary, sizeof binary, "%s", "\x80\xfe\xff\xc0.local");
-    static const char *const foreign[] = {"", "a", ".", "local", "host", "host.example", "local.", "host.locale", "hostlocal",
-                                          "host.local.example", "host.local..", "10.0.0.1", "::1", "..", " ", "a.b.local"};
+    static const char *const foreign[] = {"", "a", ".", "local", "host", "host.example", "local.", "host.locale",
+                                          "hostlocal", "host.local.example", "host.local..", "10.0.0.1",
+                                          "::1", "..", " ", "a.b.local"};
     static const char *const bad[] = {".local", "..local", "a..local", "a\x01.local", "\x7f.local", "a\n.local"};
-    static const char *const good[] = {"a.local", "A.LOCAL", "host.local.", "two words.local", "b\xc3\xbc" "cher.local",
-                                       "under_score.local", "-.local", "0.local", "a\"b'c\\d.local", "%s%n.local"};
+    static const char *const good[] = {"a.local", "A.LOCAL", "host.local.", "two words.local",
+                                       "b\xc3\xbc" "cher.local", "under_score.local", "-.local", "0.local",
+                                       "a\"b'c\\d.local", "%s%n.local"};
     for (size_t index = 0; index < sizeof foreign / sizeof *foreign; index++)
         refused(service, foreign[index], &not_ours);
     for (size_t index = 0; index < sizeof bad / sizeof *bad; index++)
@@ -448,7 +451,7 @@ static void names(const struct service *service)
     accepted(service, longest);
     snprintf(longer, sizeof longer, "%s.local", long_label);
     refused(service, longer, &malformed);
-    /* 253 octets are 255 in wire form. Names of more than two labels are not looked up, whatever their length. */
+    /* 253 octets are 255 in wire form. Names of more than two labels are not looked up, regardless of their length. */
     refused(service, of_length(100), &not_ours);
     refused(service, of_length(252), &not_ours);
     refused(service, of_length(253), &not_ours);
@@ -540,7 +543,7 @@ static void families(const struct service *service)
     }
 }
 
-/* A name with that many addresses, all of them cached. On a busy machine half of an answer may arrive too late; then
+/* Returns a name with that many addresses, all of them cached. On a busy machine one family may arrive too late; then
  * another name is tried. */
 static void cached_name(char *name, size_t size, int addresses)
 {

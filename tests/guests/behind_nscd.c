@@ -1,4 +1,4 @@
-/* A program whose lookups go through nscd: it gets the same results and never loads the module itself. */
+/* A program whose lookups are answered by nscd: it gets the same results and never loads the module itself. */
 #include "guest.h"
 #include <link.h>
 

@@ -29,7 +29,7 @@ static void *look_up_repeatedly(void *argument)
     return NULL;
 }
 
-/* At every point of a short lookup, too: each thread is cancelled five microseconds later than the one before. */
+/* Cancels threads at every point of a short lookup: each one five microseconds later than the one before. */
 static void cancel_early(void)
 {
     for (long number = 0; number < EARLY; number++) {

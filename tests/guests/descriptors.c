@@ -1,5 +1,5 @@
-/* descriptors stdio | closed | reused | many | none: the standard descriptors are closed, another thread closes all or
- * reuses them, thousands are open, or none is available. */
+/* descriptors stdio | closed | reused | many | none: the standard descriptors are closed, another thread closes all
+ * descriptors, another thread closes them and reuses their numbers, thousands are open, or none is available. */
 #include "guest.h"
 #include <sys/resource.h>
 
@@ -63,8 +63,8 @@ static void closed_by_another(bool reuse)
         for (int count = 0; reuse && count < 8; count++)
             others[count] = open("/dev/null", O_RDWR);
         pthread_join(thread, NULL);
-        /* In even rounds the lookup may still be opening its sockets, and then close a file that took the number of
-         * one. Only odd rounds are checked. */
+        /* In even rounds the lookup may still be opening its sockets. It may then close a file that has taken the
+         * number of one of them, so only odd rounds are checked. */
         for (int count = 0; reuse && number % 2 && count < 8; count++)
             lost += fcntl(others[count], F_GETFD) < 0;
         if (lost)
@@ -128,7 +128,8 @@ static void limit_descriptors(rlim_t count)
 
 static void none(void)
 {
-    /* Before the module is loaded, in a child: glibc cannot load it, and may never try again. The process survives. */
+    /* First in a child, before the module is loaded: glibc cannot load it, and may never try again. The child must not
+     * crash. */
     pid_t pid = fork();
     if (pid == 0) {
         limit_descriptors(3);

@@ -1,6 +1,6 @@
 /* forks [THREADS [FORKS [unwiped]]]: a process forks while its threads are inside lookups; the threads fork as well.
- * Each child looks up a name that the parent has cached and a new one. No child may hang, and each has a cache of its
- * own. With `unwiped`, madvise fails as on a kernel without MADV_WIPEONFORK. */
+ * Each child looks up a name that the parent has cached and a new one. No child may hang, and each has its own cache.
+ * With `unwiped`, madvise fails as on a kernel without MADV_WIPEONFORK. */
 #include "guest.h"
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -44,7 +44,7 @@ static int child(int number)
     return same == 2 && other == 2 ? 0 : 2;
 }
 
-/* Waits at most `limit` milliseconds for a child. Returns its status, or -1 if it hangs. */
+/* Waits at most `limit` milliseconds for a child. Returns its status, or -1 if it hangs, in which case it is killed. */
 static int wait_for(pid_t pid, double limit)
 {
     int status;

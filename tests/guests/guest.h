@@ -1,4 +1,4 @@
-/* Common code of the test programs: the module's functions, lookups through glibc, and checks.
+/* Common code of the test programs: access to the module's functions, lookups through glibc, and checks.
  * A program exits with status 0 if every check passed. Otherwise it prints the failed check to standard output. */
 #ifndef GUEST_H
 #define GUEST_H
@@ -68,7 +68,7 @@ __attribute__((unused)) static void sleep_ms(double ms)
 }
 
 /* A function of the module, for the service that the environment variable SERVICE names. The default is mdns_minimal,
- * the file itself; the other services are links to it. */
+ * whose file is the module itself; those of the other services are links to it. */
 __attribute__((unused)) static void *module_function(const char *name)
 {
     static void *module;
@@ -89,7 +89,7 @@ __attribute__((unused)) static void *module_function(const char *name)
 }
 
 /* Calls the module directly for all addresses of a name. Returns their number, or the negated h_errno. Checks that
- * errno is unchanged, whatever the result. */
+ * errno is unchanged, after success and after failure. */
 __attribute__((unused)) static int ask_into(const char *name, size_t size)
 {
     static by_name4 *function;
@@ -125,7 +125,7 @@ __attribute__((unused)) static int look_up(const char *name, int family)
     return result;
 }
 
-/* As above, for a name that must be found. */
+/* Looks up a name through glibc. Fails if it is not found. */
 __attribute__((unused)) static void must_find(const char *name, int family)
 {
     int result = look_up(name, family);

@@ -1,5 +1,5 @@
-/* The module's system calls, which this program intercepts: none can raise SIGPIPE, none but poll can block, and no
- * descriptor is inherited by executed programs. */
+/* The module's system calls, which this program intercepts: none can raise SIGPIPE, only poll can block, and executed
+ * programs inherit no descriptor. */
 #include "guest.h"
 #include <poll.h>
 #include <sys/syscall.h>

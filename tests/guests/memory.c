@@ -1,8 +1,8 @@
 /* memory [NAMES | pieces]: malloc fails from its Nth call on, or only in its Nth call, for every N that occurs.
  * Every lookup must return, and once malloc works again, the next lookup must succeed. Only calls of the module
- * fail. NAMES is the number of cached names when malloc begins to fail; by default, the cache's table grows with
- * one more name. With `pieces`, malloc fails for every size above some limit, as if memory were fragmented;
- * cache-size must be 4096. */
+ * fail. NAMES is the number of cached names when malloc begins to fail. With the default number, the cache's table
+ * grows when one more name is cached. With `pieces`, malloc fails for every size above some limit, as if memory were
+ * fragmented; cache-size must be 4096. */
 #include "guest.h"
 #include <malloc.h>
 
@@ -108,7 +108,7 @@ static int child(int number, int cached)
     return was_last ? 10 : 0;
 }
 
-/* More names than the cache holds, when malloc fails for larger sizes than `size`. */
+/* Looks up more names than the cache holds, while malloc fails for sizes above `size`. */
 static int child_in_pieces(size_t size)
 {
     largest = size;
@@ -131,7 +131,7 @@ static void *ask_without_memory(void *argument)
     return NULL;
 }
 
-/* The allocator's reserve is too small for that many threads at once. */
+/* Lets malloc fail in so many threads at once that the allocator's reserve is too small for them. */
 static int child_with_threads(void)
 {
     enum { THREADS = 200 };
@@ -182,7 +182,7 @@ static void in_pieces(void)
         if (status != 0)
             fail("malloc of at most %zu octets: status %#x", sizes[index], status);
     }
-    /* One table for that many names would be larger than what the allocator's reserve serves. */
+    /* A single table for that many names would be larger than the largest allocation that the reserve serves. */
     int large = every_call(895, false);
     printf("%d limits of size; failing from each of %d calls on with a large cache\n", COUNT, large);
 }

@@ -1,6 +1,6 @@
 /* outcomes NOTFOUND UNAVAIL TRYAGAIN LINE [WHY]: every outcome of a lookup through each of glibc's functions, with LINE
  * as the hosts line. Each of the first three arguments says who answers if the module returns that status: F for the
- * files, the next service; N for nobody. With WHY, only lookups that fail for that reason:
+ * next service, `files`; N for nobody. With WHY, only lookups that fail for that reason:
  *   down      there is no interface to query
  *   none      no descriptor is available to the module
  *   refused   the module may not open a socket
@@ -23,8 +23,8 @@ int socket(int domain, int type, int protocol)
     return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
-/* Who answered: M for the module, F for the files. Without an answer: N if the name does not exist, D if it has no
- * data, A for a temporary and X for a permanent failure. ? for anything else. */
+/* Who answered: M for the module, F for the service `files`. Without an answer: N if the name does not exist, D if it
+ * has no data, A for a temporary and X for a permanent failure. ? for anything else. */
 static char owner_of(int family, const void *address)
 {
     static const unsigned char files_prefix[2] = {0xfd, 0x99};
@@ -120,7 +120,7 @@ static void by_address_of(const char *text, char expected)
 /* Who answers after each status of the module. */
 static char not_found, unavailable, try_again;
 
-/* A name with that many addresses, all of them cached. On a busy machine a part of an answer may arrive too late; then
+/* Returns a name with that many addresses, all of them cached. On a busy machine one family may arrive too late; then
  * another name is tried. */
 static const char *cached_name(const char *prefix, int addresses)
 {
@@ -152,7 +152,8 @@ static void without_failure(void)
     by_address_of("10.1.2.3", unavailable);
 }
 
-/* A lookup that fails in the module. If `who` is F, the files answer. Otherwise the result is `otherwise`. */
+/* A lookup that fails in the module. If `who` is F, the service `files` answers. Otherwise the result is
+ * `otherwise`. */
 static void failing(char who, char otherwise)
 {
     char expected = who == 'F' ? 'F' : otherwise;

@@ -1,5 +1,5 @@
-/* The module panics at each stage of a lookup: the call fails, nothing is printed and nothing is leaked. Needs a build
- * of the module with panic injection. */
+/* The module panics at each fault injection point of a lookup: the call fails, nothing is printed and nothing is
+ * leaked. Needs a build of the module with panic injection. */
 #include "guest.h"
 
 int main(void)
@@ -14,7 +14,7 @@ int main(void)
     if (ask("before.local") != 2)
         fail("no addresses");
     int before = open_descriptors(), panics = 0;
-    for (uint32_t stage = 1; stage <= 10; stage++) {
+    for (uint32_t point = 1; point <= 10; point++) {
         char name[64], buffer[1024], untouched[1024];
         struct gaih_addrtuple_ *first = NULL;
         struct hostent host;
@@ -22,28 +22,28 @@ int main(void)
         int error = ERANGE, h_error = NETDB_INTERNAL;
         memset(buffer, 0x5a, sizeof buffer);
         memset(untouched, 0x5a, sizeof untouched);
-        snprintf(name, sizeof name, "stage-%u.local", stage);
+        snprintf(name, sizeof name, "point-%u.local", point);
         inet_pton(AF_INET6, "fe80::1:0", &ip);
-        ip.s6_addr[15] = stage;
-        panic_at(stage);
+        ip.s6_addr[15] = point;
+        panic_at(point);
         errno = 4711;
         int statuses[] = {
             by_name(name, &first, buffer, sizeof buffer, &error, &h_error, NULL),
             by_name_and_family(name, AF_INET, &host, buffer, sizeof buffer, &error, &h_error),
         };
         if (error != EIO || h_error != NO_RECOVERY || first || errno != 4711)
-            fail("stage %u: errno %d, h_errno %d", stage, error, h_error);
+            fail("point %u: errno %d, h_errno %d", point, error, h_error);
         int reverse = by_address_(&ip, 16, AF_INET6, &host, buffer, sizeof buffer, &error, &h_error);
         panic_at(0);
         if (statuses[0] != NSS_STATUS_UNAVAIL || statuses[1] != NSS_STATUS_UNAVAIL || reverse != NSS_STATUS_UNAVAIL)
-            fail("stage %u: statuses %d, %d, %d", stage, statuses[0], statuses[1], reverse);
+            fail("point %u: statuses %d, %d, %d", point, statuses[0], statuses[1], reverse);
         if (error != EIO || h_error != HOST_NOT_FOUND)
-            fail("stage %u, reverse: errno %d, h_errno %d", stage, error, h_error);
+            fail("point %u, reverse: errno %d, h_errno %d", point, error, h_error);
         if (memcmp(buffer, untouched, sizeof buffer) != 0)
-            fail("stage %u: the buffer was written", stage);
+            fail("point %u: the buffer was written", point);
         expect_descriptors(before, "after a panic");
         if (ask(name) != 2)
-            fail("stage %u: the next lookup failed", stage);
+            fail("point %u: the next lookup failed", point);
         panics += 3;
     }
     printf("%d panics\n", panics);

@@ -1,5 +1,5 @@
-/* A library for LD_PRELOAD whose socket() first looks up a name, like those of proxies. It aborts the process on
- * endless recursion. */
+/* A library for LD_PRELOAD whose socket() first looks up a name, like libraries that redirect connections to a proxy.
+ * It aborts the process on endless recursion. */
 #define _GNU_SOURCE
 #include <netdb.h>
 #include <stdlib.h>

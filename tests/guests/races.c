@@ -90,7 +90,7 @@ static int entry_until_available(const char *name)
     return status;
 }
 
-/* Names that all threads share and names of each thread's own; cached, new and unknown names. */
+/* Looks up names that all threads share and names that only this thread uses; cached, new and unknown names. */
 static void *look_up_everything(void *argument)
 {
     long thread = (long)argument;

@@ -1,5 +1,5 @@
-/* A process whose socket() looks up a name itself, as in preloaded libraries. The module refuses the inner lookup,
- * which the next service then handles; the outer lookup works. */
+/* A process whose socket() looks up a name itself, like that of some preloaded libraries. The module refuses the inner
+ * lookup, and glibc asks the next service; the outer lookup works. */
 #include "guest.h"
 #include <sys/syscall.h>
 
@@ -17,7 +17,7 @@ int socket(int domain, int type, int protocol)
         int error = 0, h_error = 0;
         int status = function("inner.local", &first, buffer, sizeof buffer, &error, &h_error, NULL);
         refused += status == NSS_STATUS_UNAVAIL && error == EDEADLK && h_error == NO_RECOVERY;
-        /* Through glibc, the inner lookup is handled by the files, the last service. */
+        /* Through glibc, the inner lookup is handled by `files`, the last service. */
         must_find("inner-file.local", AF_INET);
         depth--;
     }

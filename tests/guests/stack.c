@@ -1,5 +1,5 @@
-/* stack [NAME]: measures how much stack a call takes, by filling the stack with a pattern, and calls from threads with
- * the smallest possible stack. With NAME, only measures the lookup of that name, with and without netlink. */
+/* stack [NAME]: measures how much stack a call uses, by filling the stack with a pattern. Then makes calls in threads
+ * with the smallest possible stack. With NAME, only measures the lookup of that name, with and without netlink. */
 #include "guest.h"
 #include <limits.h>
 #include <sys/mman.h>

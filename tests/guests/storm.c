@@ -1,4 +1,4 @@
-/* A lookup keeps its deadline while signals arrive as fast as they can be sent. The module does not block these
+/* A lookup ends at its deadline although signals arrive as fast as they can be sent. The module does not block these
  * signals. */
 #include "guest.h"
 

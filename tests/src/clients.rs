@@ -1,6 +1,6 @@
-//! The LAN for programs of other projects, such as curl, Java and Go: a printer with Avahi and a web server, and a
-//! client with the module and a DNS server. The DNS server knows a wrong address of the printer, and a name for the
-//! right addresses.
+//! The LAN for tests with programs of other projects, such as Java, Go and Chromium: a printer with Avahi and a web
+//! server, and a client with the module and a DNS server. The DNS server has a wrong address for the printer's `.local`
+//! name, and the right addresses under another name.
 
 use crate::helpers::{dns, http};
 use crate::lookups::routable;
@@ -18,10 +18,10 @@ pub const PAGE: &str = "this is printer";
 /// The printer's name in DNS.
 pub const DNS_NAME: &str = "web.example.test";
 
-/// The address of `printer.local` in DNS. No host has it, and no route leads to it.
+/// The address of `printer.local` in DNS. No host has this address, and there is no route to it.
 pub const DECOY: &str = "192.0.2.1";
 
-/// Sets up that LAN.
+/// Sets up the LAN.
 ///
 /// # Errors
 /// What failed.
@@ -63,7 +63,7 @@ pub fn build_go(cgo: bool) -> Result<PathBuf, String> {
 /// Checks that a program printed these addresses, in any order, and then the printer's page.
 ///
 /// # Panics
-/// If it did not.
+/// If the program failed, or printed anything else.
 pub fn saw(outcome: &Outcome, wanted: &BTreeSet<String>) {
     assert!(outcome.success(), "{outcome:?}");
     let addresses = outcome.stdout.lines().take_while(|line| line.parse::<std::net::IpAddr>().is_ok());

@@ -46,7 +46,7 @@ impl<'a> Datagram<'a> {
         })
     }
 
-    /// The IP packet: fragments if it is large and IPv4, nothing at all if it is large and IPv6.
+    /// The IP packet. A large IPv4 packet is fragmented. A large IPv6 packet is not supported: the result is empty.
     pub fn packets(&self) -> Vec<Vec<u8>> {
         let udp = self.udp();
         match (self.source.ip(), self.destination.ip()) {

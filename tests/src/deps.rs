@@ -38,7 +38,7 @@ pub fn package(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no {name} in {}: run tests/deps", folder.display()))
 }
 
-/// A module for glibc from an unpacked package.
+/// The NSS module of a service, from an unpacked package.
 ///
 /// # Errors
 /// If it is missing.
@@ -60,7 +60,7 @@ pub fn library_path() -> String {
     all.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":")
 }
 
-/// The python of the virtual environment.
+/// The Python interpreter of the virtual environment.
 ///
 /// # Errors
 /// If it is missing.

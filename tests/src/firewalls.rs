@@ -1,11 +1,11 @@
 //! Firewalls of distributions, loaded into a host of a test LAN.
 //!
-//! The programs are the real ones, from the Debian packages of ufw and firewalld, and make the rules from their own
-//! files. Neither needs D-Bus, NetworkManager or a running daemon for that. Both admit packets of known connections
+//! ufw and firewalld are the real programs, from their Debian packages, and generate the rules from their own files.
+//! Neither needs D-Bus, NetworkManager or a running daemon for that. Both admit packets of known connections
 //! and, with the settings that the functions describe, multicast DNS to its groups. A unicast response to a multicast
 //! query belongs to no known connection: the query was sent to the group, and the response comes from another address.
 //!
-//! Each function is for a host without other rules. The rules stay until the host is gone.
+//! Each function expects a host without other rules. The rules exist as long as the host.
 
 use crate::deps::{file, python, unpacked};
 use crate::lan::{Families, Host};
@@ -56,8 +56,8 @@ pub fn ufw_log_lines(host: &Host) -> Result<u32, String> {
 }
 
 /// firewalld with its default zone, `public`, which admits the services `ssh` and `dhcpv6-client`, and with these
-/// further services. With `mdns`, multicast DNS to the groups is admitted. Without it, which is the default, multicast
-/// responses are rejected too.
+/// additional services. With `mdns`, multicast DNS to the groups is admitted. Without it, which is the default,
+/// multicast responses are rejected too.
 ///
 /// # Errors
 /// If it is missing, or what it printed.

@@ -1,4 +1,4 @@
-//! `getaddrinfo(3)` as the programs under test call it.
+//! `getaddrinfo(3)` for the programs of this package that look up names.
 
 use std::ffi::{CStr, c_int};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -110,8 +110,8 @@ impl Network {
         Ok(Lan { number, bridge: number, families, hosts: Arc::new(AtomicU8::new(1)) })
     }
 
-    /// A further bridge for the subnet of a LAN. Hosts on both bridges have addresses of one prefix. Nothing connects the
-    /// bridges yet.
+    /// A second bridge for the subnet of a LAN. Hosts on both bridges have addresses with the same prefix. The caller
+    /// connects the bridges.
     ///
     /// # Errors
     /// If `ip` fails.
@@ -231,7 +231,8 @@ const HOST_SETUP: &str = r#"
     echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range || echo 0 0 >/proc/sys/net/ipv4/ping_group_range
     ip link set lo up"#;
 
-/// The contents of files in a host's `/etc`. The DNS server in it does not exist, and queries to it fail at once.
+/// The contents of files in a host's `/etc`. The DNS server that they name does not exist, and queries to it fail at
+/// once.
 fn etc(name: &str) -> [(&'static str, &str); 3] {
     [("NAME", name), ("NSSWITCH", HOSTS_LINE), ("RESOLV", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")]
 }
@@ -362,7 +363,7 @@ fn succeed(command: Command, what: &str) -> Result<String, String> {
     if outcome.success() { Ok(outcome.stdout) } else { Err(format!("{what}: {}", outcome.stderr.trim())) }
 }
 
-/// Checks that the programs with which `try_it` shows lookups are installed.
+/// Checks that the programs that `try_it` runs are installed.
 ///
 /// # Errors
 /// If one is missing.

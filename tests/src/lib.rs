@@ -12,14 +12,14 @@
 //! | [`loss`] | hosts that lose packets |
 //! | [`firewalls`] | hosts behind the firewalls of distributions |
 //! | [`scenario`] | the usual LAN: a printer and a client |
-//! | [`run`] | commands in a host: time limit, status, output and duration |
+//! | [`run`] | commands with a time limit: their status, output and duration; daemons |
 //! | [`module`] | the module under test, where glibc finds it, and what else the tests build |
 //! | [`deps`] | what `tests/deps` fetched |
-//! | [`responders`] | real responders: how each is started and known to be ready |
+//! | [`responders`] | real responders: how to start each, and how to tell that it is ready |
 //! | [`scripted`] | a responder with configurable behaviour, for responders that cannot be run here |
-//! | [`helpers`] | small programs that run in hosts: DNS and web servers, a bare query, a packet capture |
-//! | [`lookups`] | parses the output of getent and python for assertions |
-//! | [`clients`] | the LAN for programs of other projects, and those programs |
+//! | [`helpers`] | small programs that run in hosts: DNS and web servers, a bare query, a packet capture, a relay |
+//! | [`lookups`] | runs python, and parses the output of getent and python for assertions |
+//! | [`clients`] | the LAN for tests with other projects' programs, and how these are built and checked |
 //! | [`guest`] | C programs that stress the module |
 //! | [`attacks`] | a scripted attacker and the table of its attacks |
 //! | [`root`] | private copies of the whole system, for tests of the installation |
@@ -27,7 +27,7 @@
 //! | [`mod@bench`] | what `tests/bench` measures |
 //! | [`wire`] | well-formed DNS messages; shares no code with the module |
 //! | `sockets`, [`link`], [`datagram`], [`netif`] | UDP and TCP sockets, packet sockets, UDP over IP, interfaces |
-//! | `getaddrinfo` | `getaddrinfo(3)` for the programs here |
+//! | `getaddrinfo` | `getaddrinfo(3)` for the programs of this package |
 
 pub mod attacks;
 pub mod bench;

@@ -1,4 +1,4 @@
-//! Packet sockets: every packet that passes an interface, and packets with any addresses sent out of it (`packet(7)`).
+//! Packet sockets (`packet(7)`): they read every packet that passes an interface, and send packets with any addresses.
 
 use crate::netif::index;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -106,7 +106,7 @@ impl Link {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Sends past the queueing discipline, which costs less. Errors are ignored.
+    /// Makes [`Link::send`] bypass the queueing discipline, which takes less time. Errors are ignored.
     pub fn bypass_queue(&self) {
         let _ = set_option(&self.socket, libc::PACKET_QDISC_BYPASS);
     }

@@ -1,8 +1,8 @@
 //! Loss of packets on the way between a host and its LANs.
 //!
-//! The ports of the bridges drop the packets, so neither host notices anything: a capture on the sender sees a lost
-//! packet, one on the receiver does not. Rules in the `output` hook of the host would not be a loss on the link: there,
-//! `sendto(2)` fails with `EPERM`, and connection tracking does not learn of the packet.
+//! The ports of the bridges drop the packets, so the loss looks like loss on the link: a capture on the sender contains
+//! a lost packet, and one on the receiver does not. A rule in the `output` hook of the host would act differently: it
+//! makes `sendto(2)` fail with `EPERM`, and connection tracking does not see the packet.
 
 use crate::lan::{Host, Network};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ pub enum Packets {
 }
 
 impl Packets {
-    /// The start of a rule for each part of these packets, in the language of nft.
+    /// The conditions that match these packets, in nft's language: one rule for each.
     fn matches(self) -> &'static [&'static str] {
         match self {
             Packets::All => &[""],
@@ -29,8 +29,8 @@ impl Packets {
     }
 }
 
-/// Loses this percentage of the packets to a host, and of those from it, on all its interfaces. A further call replaces
-/// what an earlier one set; 0 ends the loss.
+/// Drops this percentage of the packets to a host, and of those from it, on all its interfaces. A second call replaces
+/// the setting of the first; 0 ends the loss.
 ///
 /// # Errors
 /// What nft printed.

@@ -15,10 +15,10 @@ pub fn file_name(service: &str) -> String {
     format!("libnss_{service}.so.2")
 }
 
-/// The module: the file that `NSS_MDNS_MODULE` names, or else the release build, which is built if it is missing.
+/// The module: the file that `NSS_MDNS_MODULE` names, or else the release build, which cargo brings up to date first.
 ///
 /// # Errors
-/// If it does not build.
+/// If the named file does not exist, or the module does not build.
 pub fn path() -> Result<&'static Path, String> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match PATH.get_or_init(named_or_built) {
@@ -35,7 +35,7 @@ fn named_or_built() -> Result<PathBuf, String> {
 }
 
 fn built() -> Result<PathBuf, String> {
-    // The way that install.sh and the packages build it.
+    // As install.sh and the packages build it.
     let status = Command::new(workspace().join("packaging/cargo"))
         .args(["build", "--quiet", "--release", "--package", "nss_mdns"])
         .status()

@@ -1,4 +1,4 @@
-//! Real responders: how each is started, and how it is known to be ready.
+//! Real responders: how to start each, and how to tell that it is ready; and how to start the scripted one.
 
 use crate::deps::{file, library_path, python, unpacked};
 use crate::helpers::{binary, query};
@@ -179,7 +179,8 @@ pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
     host.ready_daemon(script, command)
 }
 
-/// Adds a route for multicast. Some responders let the routing table pick the interface, and there is no default route.
+/// Adds a route for multicast. Some responders let the routing table choose the interface, and there is no default
+/// route.
 fn route_multicast(host: &Host) -> Result<(), String> {
     host.script("ip route replace 224.0.0.0/4 dev eth0").map(|_| ())
 }
@@ -198,7 +199,7 @@ pub fn answered(client: &Host, name: &str, types: &[&str], daemon: &Daemon) -> R
     Ok(())
 }
 
-/// The scripted responder for a name (in full), with all addresses of the host and these options.
+/// The scripted responder for a name such as `printer.local`, with all addresses of the host and these options.
 ///
 /// # Errors
 /// If it does not start.

@@ -12,8 +12,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// Sets up a private root. The folders of the upper layers are created in advance, so that root owns them in the
-/// namespace of an ordinary user as well; the files of the real root belong to nobody there. /mnt is for the test
-/// itself.
+/// namespace of an ordinary user as well, where the files of the real root belong to the user nobody. /mnt is for the
+/// test itself.
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
@@ -21,7 +21,7 @@ mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper
     /mnt/upper/usr/local/share/man /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
-# The other folders for files of packages, and the one for the scripts of rpm.
+# The other folders for files of packages, and var/tmp, where rpm writes its scripts.
 (cd /mnt/upper/usr && mkdir -p bin share/licenses share/lintian/overrides share/man/man1 share/man/man5 share/man/man8)
 mkdir -m 1777 /mnt/upper/var/tmp
 : >/mnt/upper/var/log/dpkg.log
@@ -34,7 +34,7 @@ cp /var/lib/dpkg/triggers/[A-Za-z]*[a-z] /mnt/upper/var/lib/dpkg/triggers/ 2>/de
 for top in etc usr var; do
     mount -t overlay none -o "lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top" "/$top"
 done
-# dpkg renames the new folder of a package, which an overlay does not allow an ordinary user.
+# dpkg renames the new folder of a package. An overlay does not support this for an ordinary user.
 mount -t tmpfs none /usr/share/doc
 # Scripts of packages write to /run.
 mount -t tmpfs -o mode=755 none /run
@@ -46,8 +46,8 @@ rm -f "$LIBDIR"/libnss_mdns*
 ldconfig
 set +e
 
-# Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. The
-# test itself put there what existed before an installation, so every effect of the installation is visible here.
+# Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. Before
+# an installation, this is only what the test itself has written, so every effect of the installation is visible.
 snapshot() {
     find /mnt/upper $MORE ! -name diversions-old ! -path '*/dpkg/lock*' ! -path '*/dpkg/triggers/*' \
         ! -path '*/var/log/*' ! -path '*/var/cache/*' \
@@ -61,7 +61,7 @@ traces() {
 }
 "#;
 
-/// The folder from which the loader maps the system's libc. install.sh finds it in another way.
+/// The folder from which the loader maps the system's libc. install.sh determines it in a different way.
 ///
 /// # Panics
 /// If this program does not use glibc.

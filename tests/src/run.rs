@@ -29,7 +29,7 @@ impl Outcome {
     }
 }
 
-/// Runs a command to its end or for `limit`.
+/// Runs a command until it ends, for `limit` at most.
 ///
 /// # Errors
 /// If it cannot be started.

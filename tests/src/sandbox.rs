@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Folders that are appended to PATH, which often lacks those of `ip` and `nft` for ordinary users.
+/// Folders that are appended to PATH. An ordinary user's PATH often lacks the folders of `ip` and `nft`.
 const ADMIN_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
 
 /// A set of namespaces, which exist until this value is dropped.

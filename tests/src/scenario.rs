@@ -51,7 +51,8 @@ pub fn with_avahi() -> Result<Scenario, String> {
     Scenario::with(Families::Both, |printer| responders::avahi(printer, "printer"))
 }
 
-/// A dual-stack LAN with the scripted responder on the printer, with this name (in full) and these options.
+/// A dual-stack LAN with the scripted responder on the printer, with this name, such as
+/// `printer.local`, and these options.
 ///
 /// # Errors
 /// What failed.

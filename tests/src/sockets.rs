@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener
 use std::num::NonZeroU32;
 use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT};
 
-/// What carries a datagram.
+/// The IP version that carries a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     V4,
@@ -21,7 +21,7 @@ impl Transport {
         if ip.is_ipv6() { Transport::V6 } else { Transport::V4 }
     }
 
-    /// The multicast DNS group on the interface with this index; 0 leaves the interface open.
+    /// The multicast DNS group on the interface with this index. With 0, the address names no interface.
     pub(crate) fn group(self, index: u32) -> SocketAddr {
         match self {
             Transport::V4 => (GROUP_V4, MDNS_PORT).into(),

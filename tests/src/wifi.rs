@@ -1,11 +1,10 @@
-//! A LAN like Wi-Fi: group-addressed frames (multicast and broadcast) are lost or come late, unicast frames pass at
-//! once.
+//! A LAN like Wi-Fi: group-addressed frames (multicast and broadcast) are lost or delayed; unicast frames are neither.
 //!
 //! An access point repeats a unicast frame until the station acknowledges it. It sends a group-addressed frame only
 //! once, without acknowledgement, and holds it back until sleeping stations wake up (IEEE 802.11, DTIM). A station
 //! sends its own group-addressed frames to the access point as acknowledged frames. A multicast frame between two
-//! stations is therefore at risk once, on its way from the access point to its receiver. If only one of the hosts is on
-//! Wi-Fi, only the frames towards that host are at risk. [`Conditions`] has settings for each direction.
+//! stations can therefore be lost once, on its way from the access point to its receiver. If only one of the hosts is
+//! on Wi-Fi, only the frames towards that host can be lost. [`Conditions`] has settings for each direction.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), String> {
@@ -22,7 +21,7 @@
 //! group-addressed frames into it. Those go to a second port on each bridge, where `lan_helper relay` reads them: one
 //! process for each direction. It sends what it forwards through the veth pair, so the other bridge learns the sender's
 //! hardware address on the right port. The two ports of a bridge are isolated from each other: otherwise a forwarded
-//! frame would reach the relay of the opposite direction and circulate for ever.
+//! frame would reach the relay of the opposite direction and circulate endlessly.
 
 use crate::helpers::binary;
 use crate::lan::{Families, Lan, Network, READY};
@@ -35,10 +34,10 @@ pub(crate) const MDNS_MACS: [[u8; 6]; 2] = [[0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb]
 /// What happens to group-addressed frames in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Multicast {
-    /// How many of a hundred are lost.
+    /// The percentage of frames that are lost.
     pub lost_percent: u8,
-    /// The least and the greatest delay of the others, in milliseconds. Each frame has a random delay of its own, so
-    /// frames can change their order.
+    /// The minimum and maximum delay of the other frames, in milliseconds. Each frame is delayed independently, so
+    /// frames can be reordered.
     pub late_ms: (u16, u16),
 }
 
@@ -54,10 +53,10 @@ pub struct Conditions {
     pub to_client: Multicast,
     /// On the way to the hosts on [`Wifi::responder_side`].
     pub to_responder: Multicast,
-    /// Whether other frames pass at once and without loss: those that are not sent to a multicast DNS group, such as
-    /// ARP, neighbour discovery, IGMPv3 and MLD.
+    /// Whether only frames to a multicast DNS group are lost or delayed. Then the others pass at once, such as ARP,
+    /// neighbour discovery, IGMPv3 and MLD.
     pub only_mdns: bool,
-    /// The seed of the random numbers. The same frames in the same order are lost or not as in the run before.
+    /// The seed of the random numbers. With the same seed and the same sequence of frames, the same frames are lost.
     pub seed: u64,
 }
 

@@ -9,14 +9,15 @@ type Tested = Result<(), String>;
 
 #[test]
 fn every_function_conforms_to_its_interface() -> Tested {
-    let home = ProgramLan::new()?;
-    let index = home.client.eth0().index.to_string();
-    home.run_program("abi", &[&index])?;
-    home.client.write("/etc/nss-mdns.conf", "labels = any\n")?;
-    home.run_program("abi", &[&index, "any"]).map(drop)
+    let lan = ProgramLan::new()?;
+    let index = lan.client.eth0().index.to_string();
+    lan.run_program("abi", &[&index])?;
+    lan.client.write("/etc/nss-mdns.conf", "labels = any\n")?;
+    lan.run_program("abi", &[&index, "any"]).map(drop)
 }
 
-/// The data of the service that follows the module on the hosts line: everything that the module does not find.
+/// The content of `/etc/hosts`, for the service `files`, which follows the module on the hosts line: everything that
+/// the module does not find.
 const FILES: &str = "\
 127.9.9.9 nobody.local\nfd99::9 nobody.local\n127.9.9.9 a..local\nfd99::9 a..local\n\
 127.9.9.9 host.example\nfd99::9 host.example\nfd99::9 many1-outcomes.local\n\
@@ -24,8 +25,8 @@ const FILES: &str = "\
 fe80::dead files.example\nfe80::f files.example\n10.1.2.3 files.example\n";
 
 /// Four hosts lines: the module as the last service, in front of a service that answers, and with two kinds of actions.
-/// The letters say who answers if the module returns NOTFOUND, UNAVAIL and TRYAGAIN, in this order: the files (F) or
-/// nobody (N).
+/// The letters say who answers if the module returns NOTFOUND, UNAVAIL and TRYAGAIN, in this order: the service `files`
+/// (F) or nobody (N).
 const LINES: [[&str; 4]; 4] = [
     ["N", "N", "N", "mdns_minimal"],
     ["F", "F", "F", "mdns_minimal files"],
@@ -33,12 +34,12 @@ const LINES: [[&str; 4]; 4] = [
     ["N", "F", "N", "mdns_minimal [!UNAVAIL=return] files"],
 ];
 
-fn outcomes(home: &ProgramLan, variables: &[(&str, String)], why: Option<&str>) -> Tested {
-    home.client.write("/etc/hosts", FILES)?;
+fn outcomes(lan: &ProgramLan, variables: &[(&str, String)], why: Option<&str>) -> Tested {
+    lan.client.write("/etc/hosts", FILES)?;
     std::thread::scope(|scope| {
         let run = |line: [&str; 4]| {
             let arguments: Vec<_> = line.into_iter().chain(why).collect();
-            home.run_program_with(variables, "outcomes", &arguments)
+            lan.run_program_with(variables, "outcomes", &arguments)
         };
         let threads = LINES.map(|line| scope.spawn(move || run(line)));
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "failed, see above")?.map(drop))
@@ -52,25 +53,25 @@ fn glibc_acts_on_every_outcome_as_the_hosts_line_says() -> Tested {
 
 #[test]
 fn glibc_acts_on_every_failure_as_the_hosts_line_says() -> Tested {
-    let home = ProgramLan::new()?;
-    outcomes(&home, &[], Some("none"))?;
-    outcomes(&home, &[], Some("refused"))?;
-    home.client.script("ip link set eth0 down")?;
-    outcomes(&home, &[], Some("down"))
+    let lan = ProgramLan::new()?;
+    outcomes(&lan, &[], Some("none"))?;
+    outcomes(&lan, &[], Some("refused"))?;
+    lan.client.script("ip link set eth0 down")?;
+    outcomes(&lan, &[], Some("down"))
 }
 
 #[test]
 fn glibc_acts_on_a_panic_as_the_hosts_line_says() -> Tested {
-    let home = ProgramLan::new()?;
-    let folder = home.install(&module_that_panics()?)?;
-    outcomes(&home, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
+    let lan = ProgramLan::new()?;
+    let folder = lan.install(&module_that_panics()?)?;
+    outcomes(&lan, &[("LD_LIBRARY_PATH", folder)], Some("panic"))
 }
 
 #[test]
 fn a_static_program_finds_names() -> Tested {
-    let home = ProgramLan::new()?;
+    let lan = ProgramLan::new()?;
     let program = compile("plain", Kind::Static)?;
-    let outcome = home.run_with(&[], &[&program.to_string_lossy(), "0"])?;
+    let outcome = lan.run_with(&[], &[&program.to_string_lossy(), "0"])?;
     assert!(outcome.success(), "{outcome:?}");
     Ok(())
 }
@@ -79,27 +80,27 @@ fn a_static_program_finds_names() -> Tested {
 /// user, and the program has no more privileges than its caller.
 #[test]
 fn a_set_user_id_program_finds_names() -> Tested {
-    let home = ProgramLan::new()?;
+    let lan = ProgramLan::new()?;
     let program = compile("plain", Kind::Program)?;
-    home.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
+    lan.client.script(&format!("cp {} /run/plain; chmod 4755 /run/plain", program.display()))?;
     let outcome = if unprivileged() {
-        home.run_with(&[], &["/run/plain", "0"])?
+        lan.run_with(&[], &["/run/plain", "0"])?
     } else {
-        home.run_with(&[], &["setpriv", "--reuid=65534", "--clear-groups", "/run/plain", "1"])?
+        lan.run_with(&[], &["setpriv", "--reuid=65534", "--clear-groups", "/run/plain", "1"])?
     };
     assert!(outcome.success(), "{outcome:?}");
     Ok(())
 }
 
-/// nscd passes its own first `gaih_addrtuple`, and requests TTLs.
+/// Unlike getaddrinfo, nscd passes its own first `gaih_addrtuple`, and requests TTLs.
 #[test]
 fn nscd_finds_names() -> Tested {
-    let home = ProgramLan::new()?;
+    let lan = ProgramLan::new()?;
     let settings = "enable-cache hosts yes\npersistent hosts no\ncheck-files hosts no\nenable-cache passwd no\n";
-    home.client.write("/run/nscd/nscd.conf", settings)?;
-    let mut command = home.client.command(unpacked("usr/sbin/nscd")?);
+    lan.client.write("/run/nscd/nscd.conf", settings)?;
+    let mut command = lan.client.command(unpacked("usr/sbin/nscd")?);
     command.args(["--foreground", "--config-file", "/run/nscd/nscd.conf"]);
-    let _nscd = home.client.daemon("nscd", command)?;
-    home.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
-    home.run_program("behind_nscd", &[]).map(drop)
+    let _nscd = lan.client.daemon("nscd", command)?;
+    lan.client.script("for try in $(seq 100); do [ -S /run/nscd/socket ] && exit; sleep 0.05; done; exit 1")?;
+    lan.run_program("behind_nscd", &[]).map(drop)
 }

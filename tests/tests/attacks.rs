@@ -21,9 +21,11 @@ const DELAY: &str = "50";
 /// The number of lookups that run at the same time. Most of them only wait.
 const AT_ONCE: usize = 16;
 
-/// How long the module waits if nobody responds, and the margin for a busy machine.
+/// How long a lookup of a name waits if nobody responds.
 const SILENCE: Duration = Duration::from_millis(2000);
+/// How long a reverse lookup waits if nobody responds.
 const REVERSE_SILENCE: Duration = Duration::from_millis(1000);
+/// How much later a lookup may end on a busy machine.
 const SLACK: Duration = Duration::from_millis(600);
 
 /// A client on two LANs and on a third one without multicast. On the first LAN are a printer and a router, behind which
@@ -38,7 +40,7 @@ struct HostileNetwork {
 }
 
 impl HostileNetwork {
-    fn new(start_truth: impl FnOnce(&Host) -> Result<Vec<Daemon>, String>) -> Result<HostileNetwork, String> {
+    fn new(start_genuine: impl FnOnce(&Host) -> Result<Vec<Daemon>, String>) -> Result<HostileNetwork, String> {
         let network = Network::new()?;
         let lans = (1..=OFF_LINK).map(|_| network.lan(Families::Both)).collect::<Result<Vec<Lan>, _>>()?;
         let [first, second, third, behind] = lans.as_slice() else { return Err("four LANs".into()) };
@@ -61,7 +63,7 @@ impl HostileNetwork {
             "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
              for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$file; done",
         )?;
-        let mut daemons = start_truth(&printer)?;
+        let mut daemons = start_genuine(&printer)?;
         daemons.push(attacker(&router, &["relay", "eth1", "eth0"])?);
         daemons.push(attacker(&far, &["emit", &mac(&router, "eth1")?])?);
         let victims = client.interfaces.iter().map(|interface| victim(&client, interface));
@@ -100,18 +102,18 @@ impl HostileNetwork {
             (Expected::Genuine, Lookup::Missing) => nothing(first, SILENCE),
             (Expected::Genuine, Lookup::MissingAddress) => nothing(first, REVERSE_SILENCE),
             (Expected::Genuine, Lookup::KnownAddress) => named(first),
-            (Expected::Genuine, _) => self.the_truth(first),
-            (Expected::Forged(addresses), _) => just(first, addresses),
+            (Expected::Genuine, _) => self.is_genuine(first),
+            (Expected::Forged(addresses), _) => exactly(first, addresses),
             (Expected::AtMost(count), _) => at_most(first, count),
         }?;
         match others {
-            [known, missing] => self.the_truth(known).and_then(|()| nothing(missing, SILENCE)),
+            [known, missing] => self.is_genuine(known).and_then(|()| nothing(missing, SILENCE)),
             _ => Ok(()),
         }
     }
 
     /// Checks that the answer has all addresses of the printer and no others, under the name that was looked up.
-    fn the_truth(&self, answer: &Answer) -> Result<(), String> {
+    fn is_genuine(&self, answer: &Answer) -> Result<(), String> {
         let wanted = all(&self.printer, self.client.eth0());
         let found: BTreeSet<_> = answer.addresses.iter().cloned().collect();
         let well = answer.code == 0 && found == wanted && answer.name == answer.query;
@@ -119,7 +121,7 @@ impl HostileNetwork {
     }
 }
 
-/// Checks that nothing was found, after the timeout and neither earlier nor much later.
+/// Checks that nothing was found, and that the lookup ended at the timeout, neither earlier nor much later.
 fn nothing(answer: &Answer, wait: Duration) -> Result<(), String> {
     let least = wait - Duration::from_millis(50);
     let well = answer.code == libc::EAI_NONAME && answer.elapsed >= least && answer.elapsed < wait + SLACK;
@@ -132,7 +134,7 @@ fn named(answer: &Answer) -> Result<(), String> {
 }
 
 /// Checks that the answer has exactly these addresses.
-fn just(answer: &Answer, addresses: &[&str]) -> Result<(), String> {
+fn exactly(answer: &Answer, addresses: &[&str]) -> Result<(), String> {
     let found: BTreeSet<_> = answer.addresses.iter().map(String::as_str).collect();
     let well = answer.code == 0 && found == addresses.iter().copied().collect() && answer.elapsed < SILENCE;
     if well { Ok(()) } else { Err(format!("{answer:?}, not {addresses:?}")) }
@@ -171,7 +173,7 @@ fn mac(host: &Host, interface: &str) -> Result<String, String> {
 }
 
 /// The genuine responders: one for the names of all attacks, and one for their addresses.
-fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
+fn genuine_responders(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
     move |printer| {
         let names: Vec<_> = (1..=count).flat_map(|number| ["k", "s"].map(|p| format!("{p}{number}.local"))).collect();
         let mut options: Vec<&str> = names.iter().flat_map(|name| ["--name", name]).collect();
@@ -186,17 +188,18 @@ fn truth(count: usize) -> impl FnOnce(&Host) -> Result<Vec<Daemon>, String> {
 
 /// Runs every lookup of every attack, [`AT_ONCE`] at a time, and returns the failures by the attack's number. Lookups
 /// whose outcome depends on a few milliseconds run last, one at a time.
-fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
+fn try_all<'a>(hostile: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, Vec<String>> {
     let jobs = table.iter().enumerate();
     let jobs = jobs.flat_map(|(at, attack)| attack.lookups.iter().map(move |lookup| (at + 1, attack, *lookup)));
     let (parallel, alone): (Vec<_>, Vec<_>) = jobs.partition(|(_, attack, _)| attack.expected == Expected::Genuine);
     let (next, late) = (Mutex::new(parallel.into_iter()), Mutex::new(alone));
     let take = || next.lock().unwrap().next();
     let wrong = Mutex::new(BTreeMap::<usize, Vec<String>>::new());
-    let attempt = |job: Job<'a>| match try_one(field, job) {
+    let attempt = |job: Job<'a>| match try_one(hostile, job) {
         Ok(()) => {}
-        // The genuine response, or a part of it, was late. This happens on a busy machine: try again.
-        Err(why) if !is_theirs(&why) => late.lock().unwrap().push(job),
+        // The genuine response, or a part of it, was late. This happens on a busy machine, so the job is tried again
+        // later.
+        Err(why) if !has_forged_data(&why) => late.lock().unwrap().push(job),
         Err(why) => wrong.lock().unwrap().entry(job.0).or_default().push(why),
     };
     std::thread::scope(|scope| {
@@ -205,7 +208,7 @@ fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, V
         }
     });
     for job in late.into_inner().unwrap() {
-        if let Err(why) = try_one(field, job).or_else(|_| try_one(field, job)) {
+        if let Err(why) = try_one(hostile, job).or_else(|_| try_one(hostile, job)) {
             wrong.lock().unwrap().entry(job.0).or_default().push(why);
         }
     }
@@ -215,28 +218,28 @@ fn try_all<'a>(field: &HostileNetwork, table: &'a [Attack]) -> BTreeMap<usize, V
 /// The number of an attack, the attack, and the lookup that it targets.
 type Job<'a> = (usize, &'a Attack, Lookup);
 
-fn try_one(field: &HostileNetwork, (number, attack, lookup): Job<'_>) -> Result<(), String> {
-    field.try_one(number, attack, lookup).map_err(|why| format!("{lookup:?}: {why}"))
+fn try_one(hostile: &HostileNetwork, (number, attack, lookup): Job<'_>) -> Result<(), String> {
+    hostile.try_one(number, attack, lookup).map_err(|why| format!("{lookup:?}: {why}"))
 }
 
-/// True if an outcome contains data from the attacker.
-fn is_theirs(outcome: &str) -> bool {
+/// Whether the text of an outcome contains data from the attacker.
+fn has_forged_data(outcome: &str) -> bool {
     ["10.66.", "fd66:", "evil"].iter().any(|sign| outcome.contains(sign))
 }
 
 /// The number of packets that were sent for each attack.
-fn fired(attacker: &Daemon) -> BTreeMap<usize, usize> {
-    let mut fired = BTreeMap::new();
+fn packets_sent(attacker: &Daemon) -> BTreeMap<usize, usize> {
+    let mut packets_sent = BTreeMap::new();
     for line in attacker.lines() {
         let mut words = line.split(' ');
         if let (Some("injected"), Some(number), Some(count)) = (words.next(), words.next(), words.next()) {
-            *fired.entry(number.parse().unwrap_or(0)).or_default() += count.parse().unwrap_or(0);
+            *packets_sent.entry(number.parse().unwrap_or(0)).or_default() += count.parse().unwrap_or(0);
         }
     }
-    fired
+    packets_sent
 }
 
-fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMap<usize, Vec<String>>) {
+fn print_table(table: &[Attack], packets_sent: &BTreeMap<usize, usize>, wrong: &BTreeMap<usize, Vec<String>>) {
     let mut text = String::from("| # | attack | sent | why | packets | result |\n|---|---|---|---|---|---|\n");
     for (number, attack) in (1..).zip(table) {
         let result = match (wrong.contains_key(&number), attack.expected) {
@@ -245,7 +248,7 @@ fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMa
             (_, Expected::Forged(_)) => "forged answer, as expected",
             (_, Expected::AtMost(_)) => "bounded",
         };
-        let packets = fired.get(&number).copied().unwrap_or_default();
+        let packets = packets_sent.get(&number).copied().unwrap_or_default();
         let Attack { name, sent, why, .. } = attack;
         let _ = writeln!(text, "| {number} | {name} | {sent} | {why} | {packets} | {result} |");
     }
@@ -255,7 +258,7 @@ fn print_table(table: &[Attack], fired: &BTreeMap<usize, usize>, wrong: &BTreeMa
     }
 }
 
-/// Runs the tests of this file one at a time: each sends so many packets that those of another test would be late.
+/// Makes the tests of this file run one at a time: each sends so many packets that those of another test would be late.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -265,16 +268,17 @@ fn alone() -> MutexGuard<'static, ()> {
 fn every_attack_has_the_outcome_that_the_table_expects() -> Result<(), String> {
     let _turn = alone();
     let table = table::all();
-    let field = HostileNetwork::new(truth(table.len()))?;
-    let capture = capture(&field.client, "eth0")?;
-    let wrong = try_all(&field, &table);
-    // The attacker's last lines of output have not arrived yet.
+    let hostile = HostileNetwork::new(genuine_responders(table.len()))?;
+    let capture = capture(&hostile.client, "eth0")?;
+    let wrong = try_all(&hostile, &table);
+    // Wait for the attacker's last lines of output.
     std::thread::sleep(Duration::from_millis(300));
-    let fired = fired(&field.attacker);
-    print_table(&table, &fired, &wrong);
-    let silent: Vec<_> = (1..=table.len()).filter(|number| fired.get(number).is_none_or(|count| *count == 0)).collect();
+    let packets_sent = packets_sent(&hostile.attacker);
+    print_table(&table, &packets_sent, &wrong);
+    let silent: Vec<_> =
+        (1..=table.len()).filter(|number| packets_sent.get(number).is_none_or(|count| *count == 0)).collect();
     assert!(silent.is_empty(), "attacks that sent no packet: {silent:?}");
-    ids_are_fresh(&field.attacker);
+    ids_are_fresh(&hostile.attacker);
     packets_came_through_the_router(&capture);
     let failed: Vec<_> = wrong.keys().map(|number| table[number - 1].name).collect();
     assert!(failed.is_empty(), "{} of {} attacks failed the test: {failed:?}", failed.len(), table.len());
@@ -315,32 +319,32 @@ fn packets_came_through_the_router(capture: &Capture) {
 #[test]
 fn avahi_is_found_during_all_attacks_at_once() -> Result<(), String> {
     let _turn = alone();
-    let field = HostileNetwork::new(|printer| Ok(vec![avahi(printer, "kiosk")?]))?;
+    let hostile = HostileNetwork::new(|printer| Ok(vec![avahi(printer, "kiosk")?]))?;
     for _ in 0..3 {
-        let answers = field.ask(&[EVERYTHING])?;
+        let answers = hostile.ask(&[EVERYTHING])?;
         let found: BTreeSet<_> = answers.iter().flat_map(|answer| answer.addresses.iter().cloned()).collect();
-        assert_eq!(found, routable(&field.printer), "{answers:?}");
+        assert_eq!(found, routable(&hostile.printer), "{answers:?}");
     }
     // On a busy machine, the attacker's last lines of output arrive late.
     for _ in 0..50 {
-        if fired(&field.attacker).len() > 60 {
+        if packets_sent(&hostile.attacker).len() > 60 {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(format!("too few attacks: {:?}", fired(&field.attacker)))
+    Err(format!("too few attacks: {:?}", packets_sent(&hostile.attacker)))
 }
 
 /// An IPv4-only LAN, so that the flood and the genuine response arrive on the same socket.
 struct Flooded {
     daemons: [Daemon; 2],
     client: Host,
-    truth: BTreeSet<String>,
+    genuine: BTreeSet<String>,
     _others: [Host; 2],
     _network: Network,
 }
 
-/// The rate that a flood must reach for the test to count, in packets per second.
+/// The rate that a flood must reach for its result to count, in packets per second.
 const FLOOD: u64 = 50_000;
 
 impl Flooded {
@@ -352,14 +356,14 @@ impl Flooded {
         let names: Vec<_> = (1..=ATTEMPTS).map(|number| format!("k{number}.local")).collect();
         let mut options: Vec<&str> = names.iter().flat_map(|name| ["--name", name]).collect();
         options.extend(["--delay", DELAY]);
-        let truth = scripted(&printer, "truth.local", &options)?;
+        let genuine = scripted(&printer, "truth.local", &options)?;
         let victim = format!("{},{},::,::", mac(&client, "eth0")?, client.eth0().v4.ok_or("no IPv4")?);
         let flood = attacker(&near, &["flood", &victim, kind, "70000"])?;
         let wanted = all(&printer, client.eth0());
-        Ok(Flooded { daemons: [truth, flood], client, truth: wanted, _others: [printer, near], _network: network })
+        Ok(Flooded { daemons: [genuine, flood], client, genuine: wanted, _others: [printer, near], _network: network })
     }
 
-    /// Looks up a name, which starts the flood; returns the answer, and the rate of the flood in packets per second.
+    /// Looks up a name, which starts the flood. Returns the answer, and the rate of the flood in packets per second.
     fn ask(&self, name: &str) -> Result<(Answer, u64), String> {
         let mut answers = ask_on(&self.client, &[name])?;
         let [_, flood] = &self.daemons;
@@ -373,23 +377,22 @@ impl Flooded {
     }
 }
 
-/// How often a flood is repeated because the machine was too busy to reach the rate. The answers must be correct each
-/// time.
+/// How many floods are tried if the machine is too busy to reach the rate. The answers must be correct each time.
 const ATTEMPTS: usize = 6;
 
 /// How much later than its timeout of 2 s a lookup may end under a flood.
 const LATE: Duration = Duration::from_millis(100);
 
-fn flood(kind: &str, truth_comes_through: bool) -> Result<(), String> {
+fn flood(kind: &str, genuine_gets_through: bool) -> Result<(), String> {
     let _turn = alone();
     let lan = Flooded::new(kind)?;
-    let mut strong = [!truth_comes_through, false];
+    let mut strong = [!genuine_gets_through, false];
     for attempt in 1..=ATTEMPTS {
         if !strong[0] {
             let (answer, rate) = lan.ask(&format!("k{attempt}.local"))?;
             println!("{kind}, {rate} packets/s: {} addresses after {:?}", answer.addresses.len(), answer.elapsed);
             let found: BTreeSet<_> = answer.addresses.iter().cloned().collect();
-            assert_eq!(found, lan.truth, "{answer:?}");
+            assert_eq!(found, lan.genuine, "{answer:?}");
             strong[0] = rate >= FLOOD;
         }
         if !strong[1] {
@@ -422,5 +425,5 @@ fn a_flood_of_garbage_delays_no_lookup() -> Result<(), String> {
 /// The victim cannot keep up, and most packets are lost, the genuine responses included. The lookup still ends in time.
 #[test]
 fn a_flood_beyond_capacity_does_not_move_the_deadline() -> Result<(), String> {
-    flood("crushing", false)
+    flood("overload", false)
 }

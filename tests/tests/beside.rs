@@ -42,7 +42,7 @@ print(answered)";
 
 fn receives_its_unicast_packets(start: Start) -> Result<(), String> {
     let mut lan = with_daemons(&[start])?;
-    // Meanwhile one lookup after the other listens on the groups and port 5353.
+    // Meanwhile, successive lookups listen on port 5353 of the groups.
     let mut lookups = lan.client.command("sh");
     lookups.args(["-c", "echo ready; for name in a b c d e f; do getent ahosts missing-$name.local; done"]);
     let lookups = lan.client.daemon("lookups", lookups)?;

@@ -1,16 +1,16 @@
-//! Chromium has its own DNS client, which it uses only if it understands the hosts line. Of this module's services, it
-//! understands the minimal ones in front of `dns`. With every line, it resolves `.local` names by getaddrinfo, and so
-//! by the module.
+//! Chromium has its own DNS client, which it uses only if it recognises every service of the hosts line. Of this
+//! module's services, it recognises the minimal ones in front of `dns`. With any line, it resolves `.local` names by
+//! getaddrinfo, and so by the module.
 //!
-//! The tests read from its log of network events which resolver it used. It also looks up names of its vendor, which
-//! the client's DNS server does not know; no packet can leave the namespace.
+//! The tests read in Chromium's log of network events which resolver it used. Chromium also looks up names of its
+//! vendor, which the client's DNS server does not have; no packet can leave the namespace.
 
 use tests::clients::{DNS_NAME, PAGE, office, source};
 use tests::lan::Host;
 
-const OPTIONS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-    --disable-component-update --disable-sync --user-data-dir=/run/chromium/profile --log-net-log=/run/chromium/log \
-    --dump-dom";
+const OPTIONS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync \
+    --user-data-dir=/run/chromium/profile --log-net-log=/run/chromium/log --dump-dom";
 
 /// Loads a host's page; returns the resolver that Chromium used for the name.
 fn load(client: &Host, name: &str) -> Result<String, String> {
@@ -53,7 +53,7 @@ fn a_full_service_in_front_of_dns_disables_chromiums_own_dns_client() -> Result<
 
 /// The line is for a site whose DNS server serves `.local`.
 #[test]
-fn a_line_that_continues_to_dns_is_understood() -> Result<(), String> {
+fn chromium_recognises_a_line_that_continues_with_dns() -> Result<(), String> {
     assert_eq!(resolver("files mdns_minimal dns", DNS_NAME)?, "own");
     Ok(())
 }

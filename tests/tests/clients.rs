@@ -1,5 +1,6 @@
-//! Programs in common languages, which call glibc in different ways, find the printer and connect to it. getent, ping,
-//! curl and python are in `responders.rs`, Go in `go.rs`, a browser in `chromium.rs`.
+//! Programs in common languages, which call glibc in different ways, find the printer and connect to it. Tests with
+//! getent, ping, curl and python are in `responders.rs`, those with Go in `go.rs`, those with a browser in
+//! `chromium.rs`.
 
 use std::sync::OnceLock;
 use tests::clients::{office, saw, source};
@@ -27,8 +28,8 @@ fn java_finds_the_printer() {
     saw(&outcome, &routable(&lan().printer));
 }
 
-/// In the namespaces of an unprivileged user, sshd has no privileges for its privilege separation: it sends its
-/// version, but nobody can log in.
+/// In the namespaces of an unprivileged user, sshd lacks the privileges that it needs for privilege separation: it
+/// sends its version, but no login succeeds.
 #[test]
 fn ssh_logs_in_to_the_printer() -> Result<(), String> {
     let (client, printer) = (&lan().client, &lan().printer);
@@ -50,7 +51,7 @@ fn ssh_logs_in_to_the_printer() -> Result<(), String> {
     Ok(())
 }
 
-/// Starts OpenSSH's server, which accepts logins with the `authorized` key; returns it with its host key.
+/// Starts OpenSSH's server, which accepts logins with the `authorized` key. Returns the server and its host key.
 fn sshd(host: &Host, authorized: &str) -> Result<(Daemon, String), String> {
     let config = "HostKey /run/ssh/host\nAuthorizedKeysFile /run/ssh/authorized\nPidFile none\n\
                   StrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin prohibit-password\n";

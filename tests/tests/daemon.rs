@@ -1,5 +1,5 @@
-//! avahi-daemon on the client's machine as one more source: asked where nothing else can answer, and never instead of the
-//! network.
+//! avahi-daemon on the client's host as a further source of answers: it is queried if there is no response from the
+//! network, and its answer never takes precedence over one from the network.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 type Tested = Result<(), String>;
 
-/// A process without any network interface, as in a sandbox that shares only the daemon's socket.
+/// Looks up a name in a process without any usable network interface, as in a sandbox that shares only the daemon's
+/// socket.
 fn without_interface(client: &Host, name: &str) -> Outcome {
     client.run(&["unshare", "--net", "getent", "ahosts", name])
 }
 
-/// A LAN with avahi-daemon on the client, whose cache has the printer.
+/// A LAN with avahi-daemon on the client. The daemon has cached the printer's addresses.
 fn with_cached_printer() -> Result<Scenario, String> {
     let mut lan = with_avahi()?;
     lan.daemons.push(avahi(&lan.client, "client")?);
-    // The first question makes the daemon ask the network.
+    // The first request makes the daemon query the network.
     assert_eq!(found(&without_interface(&lan.client, "printer.local")), routable(&lan.printer));
     Ok(lan)
 }
@@ -32,7 +33,7 @@ fn without_an_interface_the_daemon_answers() -> Tested {
     let outcome = without_interface(&lan.client, "printer.local");
     assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
     assert!(outcome.elapsed < Duration::from_millis(100), "{outcome:?}");
-    // A name that nobody has is looked for until the timeout, and the next service is not asked.
+    // A lookup of a name that no host has ends at the timeout, and glibc does not ask the next service.
     let outcome = without_interface(&lan.client, "nobody.local");
     assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{outcome:?}");
     assert!(outcome.elapsed > Duration::from_millis(1900), "{outcome:?}");
@@ -44,9 +45,9 @@ fn without_an_interface_the_daemon_answers() -> Tested {
 }
 
 #[test]
-fn a_silent_network_leaves_the_answer_to_the_daemon() -> Tested {
+fn the_daemons_answer_is_used_if_the_network_does_not_respond() -> Tested {
     let mut lan = with_cached_printer()?;
-    // The printer vanishes without a goodbye.
+    // The printer leaves the network without a goodbye packet (RFC 6762, section 10.1).
     lan.printer.script("ip link set eth0 down")?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), routable(&lan.printer), "{outcome:?}");
@@ -57,7 +58,7 @@ fn a_silent_network_leaves_the_answer_to_the_daemon() -> Tested {
     Ok(())
 }
 
-/// Listens where avahi-daemon does, prints each question, and answers with addresses of its own.
+/// Listens on avahi-daemon's socket, prints each request, and answers with an address that no host has.
 const FALSE_DAEMON: &str = "
 import os, socket
 os.makedirs('/run/avahi-daemon', exist_ok=True)
@@ -84,7 +85,7 @@ fn questions(daemon: &Daemon) -> Vec<String> {
 }
 
 #[test]
-fn a_lookup_that_is_answered_promptly_does_not_touch_the_daemon() -> Tested {
+fn a_lookup_that_is_answered_promptly_does_not_query_the_daemon() -> Tested {
     let (lan, daemon) = with_false_daemon(&[])?;
     for _ in 0..20 {
         let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
@@ -95,21 +96,21 @@ fn a_lookup_that_is_answered_promptly_does_not_touch_the_daemon() -> Tested {
 }
 
 #[test]
-fn the_daemon_is_not_believed_against_the_network() -> Tested {
-    // The responder answers after the daemon has been asked, and has answered.
+fn a_response_from_the_network_takes_precedence_over_the_daemons_answer() -> Tested {
+    // The responder answers only after the daemon has been queried and has answered.
     let (lan, daemon) = with_false_daemon(&["--delay", "40"])?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert!(!found(&outcome).contains("10.66.66.66"), "{outcome:?}");
     assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");
-    assert!(!questions(&daemon).is_empty(), "the daemon was asked");
-    // Without the network, it is believed.
+    assert!(!questions(&daemon).is_empty(), "the daemon was not queried");
+    // Without a network interface, the daemon's answer is used.
     let outcome = without_interface(&lan.client, "printer.local");
     assert_eq!(addresses(&outcome), BTreeSet::from(["10.66.66.66".to_owned()]), "{outcome:?}");
     Ok(())
 }
 
 #[test]
-fn names_that_the_daemon_would_read_differently_are_not_asked_for() -> Tested {
+fn names_that_the_daemon_would_parse_differently_are_not_sent_to_it() -> Tested {
     let (lan, daemon) = with_false_daemon(&[])?;
     let long = format!("{}.local", "a".repeat(60));
     for name in ["a\\032b.local", "a b.local", &long] {

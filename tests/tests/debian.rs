@@ -9,7 +9,8 @@ use tests::root::{Done, Root, assert_same, library_folder};
 
 const CONF: &str = "/etc/nsswitch.conf";
 const BEFORE: &str = "# the administrator's own\nhosts:          files dns # as ever\nnetworks:       files\n";
-const AFTER: &str = "# the administrator's own\nhosts:          files mdns_minimal [NOTFOUND=return] dns # as ever\nnetworks:       files\n";
+const AFTER: &str = "# the administrator's own\nhosts:          files mdns_minimal [NOTFOUND=return] dns # as ever\n\
+    networks:       files\n";
 const NAME: &str = "libnss-mdns-nodaemon";
 
 /// All files and folders except the databases of dpkg and apt, without the modification time of nsswitch.conf.
@@ -43,7 +44,7 @@ fn prepared(conf: &str) -> Root {
     root
 }
 
-/// Installs the package; returns what is printed on standard error.
+/// Installs the package. Returns what dpkg printed to standard error.
 #[track_caller]
 fn install(root: &mut Root) -> String {
     let done = root.run(&format!("dpkg --install {}", package()));
@@ -65,8 +66,8 @@ fn purge(root: &mut Root) {
     );
 }
 
-/// Makes a copy of a package whose unpacked control data and files, in the folder `it`, are changed by a script;
-/// returns its path.
+/// Makes a copy of a package, changed by a script, which runs in the folder that contains the unpacked package as `it`.
+/// Returns the path of the copy.
 #[track_caller]
 fn changed(root: &mut Root, package: &str, name: &str, script: &str) -> String {
     root.ok(&format!(
@@ -88,7 +89,7 @@ fn newer(root: &mut Root) -> String {
 }
 
 #[track_caller]
-fn assert_the_six_are_ours(root: &mut Root) {
+fn assert_all_six_files_are_ours(root: &mut Root) {
     root.ok("for name in mdns mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do
         cmp $MODULE $LIBDIR/libnss_$name.so.2 || exit 1; done");
 }
@@ -113,7 +114,7 @@ fn contents() -> Vec<String> {
 fn the_package_contains_the_files_of_every_package() {
     let libdir = library_folder();
     let multiarch = libdir.rsplit('/').next().expect("a folder");
-    // The folder as the package of the C library spells it: /lib or /usr/lib.
+    // The library folder as it is written in the file list of the C library's package: /lib or /usr/lib.
     let spelling = String::from_utf8(
         Command::new("dpkg-query")
             .args(["--search", &format!("*/{multiarch}/libc.so.6")])
@@ -153,7 +154,7 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
         let before = root.ok(SNAPSHOT);
         assert_eq!(install(&mut root), "");
         assert_eq!(root.read(CONF), AFTER);
-        assert_the_six_are_ours(&mut root);
+        assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
         assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
         root.run("nss-mdns-check");
@@ -172,13 +173,13 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
 }
 
 #[test]
-fn when_dpkg_replaces_debians_package_its_services_on_the_line_are_taken_over() {
+fn when_dpkg_replaces_debians_package_the_service_on_the_line_is_kept_until_the_purge() {
     let mut root = prepared(BEFORE);
     install_debians(&mut root);
     let theirs = BEFORE.replace("files dns", "files mdns4_minimal [NOTFOUND=return] dns");
     assert_eq!(root.read(CONF), theirs);
     let said = install(&mut root);
-    assert_the_six_are_ours(&mut root);
+    assert_all_six_files_are_ours(&mut root);
     assert!(said.contains("libnss-mdns is removed but not purged"), "{said}");
     assert_eq!(root.read(CONF), theirs, "the line must stay as the administrator had it");
     root.ok(LINK);
@@ -187,12 +188,12 @@ fn when_dpkg_replaces_debians_package_its_services_on_the_line_are_taken_over() 
     assert_eq!(root.read(CONF), BEFORE, "the purge must remove the services that the package took over");
 }
 
-/// apt without package sources on the network, with its files in a folder of its own.
+/// apt without package sources on the network. Its files are in a separate folder.
 const APT: &str = "apt-get -y -o APT::Sandbox::User=root -o Dir::Cache=/mnt/apt -o Dir::Log=/mnt/apt \
     -o Dir::State=/mnt/apt -o Dir::State::status=/var/lib/dpkg/status";
 
-/// apt removes the old package first. With `--purge` it purges that package at the very end, which takes the service
-/// off the line, so the new package has to put it there again.
+/// apt removes the old package first. With `--purge` it purges that package at the very end, which removes the service
+/// from the line, so the new package has to add it again.
 #[test]
 fn when_apt_replaces_debians_package_the_service_is_put_on_the_line() {
     for purge in ["", "--purge"] {
@@ -201,7 +202,7 @@ fn when_apt_replaces_debians_package_the_service_is_put_on_the_line() {
         install_debians(&mut root);
         let done = root.run(&format!("{APT} {purge} install {}", package()));
         assert_eq!(done.status, 0, "{done:?}");
-        assert_the_six_are_ours(&mut root);
+        assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.read(CONF), AFTER);
         // apt runs the scripts on a terminal and copies their messages to its own output.
         assert_eq!(done.out.contains("is removed but not purged"), purge.is_empty(), "{done:?}");
@@ -227,8 +228,8 @@ fn when_debians_package_was_removed_before_the_service_is_put_on_the_line() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// Debian's postrm takes every mdns service off the line, and nothing can prevent that. This package warns about it
-/// when it is installed. `dpkg-reconfigure` puts the service back, and so does the next upgrade.
+/// Debian's postrm removes every mdns service from the line, and nothing can prevent that. This package warns about it
+/// when it is installed. `dpkg-reconfigure` adds the service again, and so does the next upgrade.
 #[test]
 fn after_a_later_purge_of_debians_package_the_service_can_be_restored() {
     let mut root = prepared(BEFORE);
@@ -241,7 +242,7 @@ fn after_a_later_purge_of_debians_package_the_service_can_be_restored() {
         let said = install(&mut root);
         assert!(said.contains("'dpkg-reconfigure libnss-mdns-nodaemon' then puts it there again"), "{said}");
         root.ok("dpkg --purge libnss-mdns");
-        assert_the_six_are_ours(&mut root);
+        assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.read(CONF), BEFORE);
         root.ok(restore);
         assert_eq!(root.read(CONF), AFTER);
@@ -259,11 +260,11 @@ fn debians_package_conflicts_with_the_installed_package() {
     install(&mut root);
     let done = root.run(&format!("dpkg --install {}", debian_package().display()));
     assert_failed(&done, "conflicting packages");
-    assert_the_six_are_ours(&mut root);
+    assert_all_six_files_are_ours(&mut root);
     assert_eq!(root.read(CONF), AFTER);
 }
 
-/// Neither installing nor purging the package changes such a line.
+/// Neither the installation nor the purge of the package changes such a line.
 #[test]
 fn a_line_that_already_names_a_service_is_never_changed() {
     for service in ["mdns", "mdns4", "mdns6", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"] {
@@ -277,8 +278,8 @@ fn a_line_that_already_names_a_service_is_never_changed() {
 }
 
 /// Hosts lines with the expected result: the new text, or the reason why the line is left alone. The package uses
-/// install.sh's functions, which `install/hosts_line.rs` tests with many lines; these few show that the package does
-/// use them.
+/// install.sh's functions, which `install/hosts_line.rs` tests with many lines. These few lines show that the package
+/// uses them.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
@@ -407,7 +408,7 @@ fn install_sh_can_install_over_the_package_and_uninstall_again() {
     // The package can be upgraded in this state.
     root.ok(&format!("dpkg --install {} && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2", package()));
     root.ok("sh $CHECKOUT/install.sh --uninstall");
-    assert_the_six_are_ours(&mut root);
+    assert_all_six_files_are_ours(&mut root);
     assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
     assert_eq!(root.read(CONF), AFTER);
     assert_same(&before, &root.ok(names), "after the removal");
@@ -415,8 +416,8 @@ fn install_sh_can_install_over_the_package_and_uninstall_again() {
     assert_eq!(root.read(CONF), BEFORE);
 }
 
-/// dpkg would remove the files of the old package after it has unpacked those of the new one. Under two spellings of
-/// their folder, these are the same files.
+/// dpkg removes the files of the old package after it has unpacked those of the new one. If the two packages spell the
+/// folder differently, dpkg does not notice that these are the same files.
 #[test]
 fn the_package_is_refused_over_a_debian_package_that_spells_its_folder_differently() {
     let mut root = prepared(BEFORE);
@@ -432,7 +433,7 @@ fn the_package_is_refused_over_a_debian_package_that_spells_its_folder_different
     assert_eq!(root.ok("ls $LIBDIR/libnss_mdns*.so.2 | wc -l"), "6\n", "all files of libnss-mdns must still be there");
     root.ok("dpkg --remove libnss-mdns");
     install(&mut root);
-    assert_the_six_are_ours(&mut root);
+    assert_all_six_files_are_ours(&mut root);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The documents agree with the code: the manual pages, the example of the settings, the hosts lines, the advised
-//! settings, the result codes, and the files that are named.
+//! The documents agree with the code: the manual pages, the example of the settings, the hosts lines, the recommended
+//! settings, the result codes, and the paths that the documents name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -122,7 +122,7 @@ fn the_manual_pages_quote_messages_exactly() {
 type Codes = [String; 3];
 
 /// The rows of the table in `abi.rs`, with the names that the manual page uses.
-fn codes_of_the_code() -> BTreeSet<Codes> {
+fn codes_in_abi_rs() -> BTreeSet<Codes> {
     let source = read("nss_mdns/src/abi.rs");
     let table = source.split_once("match self {").and_then(|(_, rest)| rest.split_once("};")).expect("the table").0;
     let row = |line: &str| {
@@ -132,13 +132,13 @@ fn codes_of_the_code() -> BTreeSet<Codes> {
         let errno = if *errno == "errno" { "the call's" } else { errno.trim_start_matches("libc::") };
         Some([status.to_uppercase(), errno.into(), (*h_errno).into()])
     };
-    // An ERANGE that a system call failed with becomes EIO. Its codes are those of a panic, so it needs no row in the
-    // page.
+    // If a system call fails with ERANGE, the module returns EIO instead. These codes are those of a panic, so they
+    // need no row in the page.
     table.lines().filter_map(row).collect()
 }
 
 #[test]
-fn the_manual_page_lists_the_result_codes_of_the_code() {
+fn the_manual_page_lists_the_result_codes_that_the_module_returns() {
     let page = read(MODULE_PAGE);
     let table = page.split_once(".Ss Result codes").and_then(|(_, rest)| rest.split_once(".El")).expect("the table").0;
     let rows = table.lines().filter_map(|line| {
@@ -150,7 +150,7 @@ fn the_manual_page_lists_the_result_codes_of_the_code() {
     let success = ["SUCCESS", "unchanged", "NETDB_SUCCESS"].map(str::to_owned);
     let mut rows: BTreeSet<Codes> = rows.collect();
     assert!(rows.remove(&heading) && rows.remove(&success), "{rows:?}");
-    let code = codes_of_the_code();
+    let code = codes_in_abi_rs();
     assert!(code.len() >= 9, "{code:?}");
     assert_eq!(rows, code);
 }
@@ -182,7 +182,7 @@ fn settings_shown(text: &str) -> Vec<&str> {
 
 /// Another test shows that the examples in the manual page parse without problems.
 #[test]
-fn settings_advised_elsewhere_are_an_example_in_the_manual_page() {
+fn settings_recommended_elsewhere_are_an_example_in_the_manual_page() {
     let displays = displays(&read(SETTINGS_PAGE));
     for path in ["README.md", "nsswitch.conf.example"] {
         let text = read(path);
@@ -229,7 +229,8 @@ fn the_map_names_files_that_exist() {
     assert!(files.len() >= 50, "only {} files in the map", files.len());
 }
 
-/// `lib.rs` and `mod.rs` need no row, because many only list their modules; nor do unit tests and build scripts.
+/// `lib.rs` and `mod.rs` need no row, because most of them only list their modules. Unit tests and build scripts need
+/// none either.
 #[test]
 fn the_map_names_every_source_file_of_the_module() {
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -255,8 +256,8 @@ fn the_map_names_every_source_file_of_the_module() {
     }
 }
 
-/// The paths between backquotes in a text that are relative to the root of the repository: those that begin with one of
-/// its folders. Those in `target` are left out, because it does not exist before a build.
+/// The paths between backquotes in a text that begin with a folder at the root of the repository. Paths in `target` are
+/// left out, because it does not exist before a build.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let begins_here = |path: &&str| {
         let top = path.split_once('/').map_or("", |(top, _)| top);

@@ -1,5 +1,5 @@
-//! Silence is no evidence: both families are found when packets are lost, late or filtered, and when a responder answers
-//! each family over its own transport only.
+//! A missing response is no evidence: both families are found when packets are lost, late or filtered, and when a
+//! responder provides each family over the transport of that family only.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tests::scenario::{Scenario, with_avahi, with_scripted};
 
 type Tested = Result<(), String>;
 
-/// How the addresses of a host are asked for, as an argument of getent.
+/// Which families a lookup requests. Each is a database of getent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Both,
@@ -30,13 +30,13 @@ fn look_up(client: &Host, name: &str, wanted: Wanted) -> (BTreeSet<String>, Dura
         Wanted::OnlyV4 => "ahostsv4",
         Wanted::OnlyV6 => "ahostsv6",
     };
-    // ahostsv6 maps IPv4 addresses if there are no others: those do not count.
+    // ahostsv6 prints IPv4-mapped addresses if there are no IPv6 addresses. These do not count.
     let outcome = client.run(&["getent", database, name]);
     let is_mapped = |address: &String| address.starts_with("::ffff:");
     (addresses(&outcome).into_iter().filter(|address| !is_mapped(address)).collect(), outcome.elapsed)
 }
 
-/// Link-local addresses do not count: some responders provide them, some do not.
+/// The addresses that are not link-local. Only some responders provide link-local ones.
 fn without_link_local(found: BTreeSet<String>) -> BTreeSet<String> {
     found.into_iter().filter(|address| !address.starts_with("fe80")).collect()
 }
@@ -56,10 +56,10 @@ fn assert_found(lan: &Scenario, wanted: Wanted, within_ms: u64, what: &str) {
 
 const ALL_WAYS: [Wanted; 3] = [Wanted::Both, Wanted::OnlyV4, Wanted::OnlyV6];
 
-/// Twenty lookups of each kind at a loss of 30 % in each direction. By chance, all of them succeed but once in thousands
-/// of runs; if silence were taken for an answer, one lookup in three would lack a family.
+/// Twenty lookups of each kind at a loss of 30 % in each direction. By chance, the test fails about once in thousands
+/// of runs. If a missing response counted as a negative answer, one lookup in three would lack a family.
 #[test]
-fn lost_packets_cost_no_family() -> Tested {
+fn few_lookups_lack_a_family_if_packets_are_lost() -> Tested {
     let lan = with_avahi()?;
     lose(&lan.network, &lan.client, 30, Packets::All)?;
     let mut incomplete = 0;
@@ -92,7 +92,8 @@ fn an_ipv4_address_is_found_when_the_first_queries_for_it_are_lost() -> Tested {
     Ok(())
 }
 
-/// An NSEC record over one transport denies nothing over the other, which is another zone (RFC 6762, section 20).
+/// An NSEC record that is received over one transport denies nothing for the other: they are separate zones (RFC 6762,
+/// section 20).
 #[test]
 fn what_is_denied_over_one_transport_is_found_over_the_other() -> Tested {
     let shape = ["--family-by-transport", "--negative", "always"];
@@ -102,7 +103,7 @@ fn what_is_denied_over_one_transport_is_found_over_the_other() -> Tested {
             assert_found(&lan, wanted, 1900, "at once");
         }
     }
-    // Only a caller that has another address does not wait for it.
+    // A lookup of both families may end before that, because it has an IPv4 address.
     let lan = with_scripted("printer.local", &[&shape[..], &["--delay-v6", "12"]].concat())?;
     assert_found(&lan, Wanted::OnlyV6, 1900, "IPv6 12 ms later");
     Ok(())
@@ -117,7 +118,7 @@ fn a_responder_that_answers_over_ipv6_only_provides_both_families() -> Tested {
     Ok(())
 }
 
-/// Drops queries over IPv4 before they leave, with an error, as a VPN's kill switch does.
+/// Makes sending a query over IPv4 fail, like the kill switch of a VPN client.
 const NO_IPV4_QUERIES: &str = "
 table inet filter {
     chain output {
@@ -127,7 +128,7 @@ table inet filter {
 }";
 
 #[test]
-fn nothing_is_concluded_from_a_query_that_was_not_sent() -> Tested {
+fn nothing_is_concluded_from_queries_that_could_not_be_sent() -> Tested {
     let lan = with_scripted("printer.local", &["--only-over", "6"])?;
     lan.client.firewall(NO_IPV4_QUERIES)?;
     for wanted in ALL_WAYS {
@@ -143,8 +144,8 @@ fn nothing_is_concluded_from_a_query_that_was_not_sent() -> Tested {
     Ok(())
 }
 
-/// Behind each firewall, the second, third and tenth process in a row too: a responder multicasts a record at most once a
-/// second, and is asked directly by then.
+/// Behind each firewall, ten processes in succession find both families. A responder multicasts a record at most once a
+/// second, so the later processes get their responses to direct queries.
 fn assert_found_behind_firewalls(responder: &str, start: fn(&Host) -> Result<Daemon, String>) -> Tested {
     type Firewall = fn(&Host) -> Result<(), String>;
     let firewalls: [(&str, Firewall); 5] = [
@@ -157,7 +158,7 @@ fn assert_found_behind_firewalls(responder: &str, start: fn(&Host) -> Result<Dae
     for (firewall, load) in firewalls {
         let lan = Scenario::with(Families::Both, start)?;
         load(&lan.client)?;
-        // It has just announced its records, and multicasts them again after a second at the earliest.
+        // The responder has just announced its records, and must not multicast them again within a second.
         std::thread::sleep(Duration::from_secs(2));
         let what = format!("{responder}, firewall for {firewall}");
         for process in 1..=10 {
@@ -185,7 +186,7 @@ fn both_families_of_zeroconf_are_found_behind_firewalls() -> Tested {
     assert_found_behind_firewalls("zeroconf", |host| zeroconf(host, "printer"))
 }
 
-/// Which families a host has is asked of the network again after a second, unless it was denied.
+/// After a second, the network is queried again for a family that is unknown, but not for one that the host has denied.
 #[test]
 fn an_unknown_family_is_cached_for_a_second_and_an_absent_one_for_longer() -> Tested {
     const LOOKUPS: &str = "
@@ -205,7 +206,7 @@ for pause in (0, 0.1, 1.2):
         let first = format!("{own}:");
         let packets = capture.to_group();
         let over_v4 = packets.iter().filter(|packet| packet.starts_with(&first)).count();
-        // The first two packets of each lookup that asks the network.
+        // A lookup that queries the network begins with two packets over IPv4.
         assert_eq!(over_v4 > 3, later, "{families:?}: {packets:#?}");
     }
     Ok(())

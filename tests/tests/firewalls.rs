@@ -6,7 +6,7 @@ use tests::helpers::query_with;
 use tests::lan::{Families, Host, Network};
 use tests::responders::scripted;
 
-/// What of a responder's responses reaches the client over IPv4 and over IPv6.
+/// Which responses of a responder reach the client, over IPv4 and over IPv6.
 #[derive(Debug, PartialEq, Eq)]
 struct Admitted {
     unicast: [bool; 2],
@@ -17,7 +17,7 @@ struct Admitted {
 /// What all of the firewalls are expected to admit.
 const MULTICAST_AND_DIRECT: Admitted = Admitted { unicast: [false; 2], multicast: [true; 2], direct: [true; 2] };
 
-/// What a firewall on the client admits, and the client, which lives as long as its network.
+/// Returns what a firewall on the client admits, the client, and the network, which must outlive the client.
 fn behind(firewall: impl FnOnce(&Host) -> Result<(), String>) -> Result<(Admitted, Host, Network), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
@@ -66,14 +66,14 @@ fn firewalld_with_mdns_admits_responses_to_the_group_and_to_direct_queries() -> 
 }
 
 #[test]
-fn firewalld_without_mdns_admits_responses_to_direct_queries_alone() -> Result<(), String> {
+fn firewalld_without_mdns_admits_only_responses_to_direct_queries() -> Result<(), String> {
     let (admitted, ..) = behind(|host| firewalld(host, &[]))?;
     assert_eq!(admitted, Admitted { multicast: [false; 2], ..MULTICAST_AND_DIRECT });
     Ok(())
 }
 
 #[test]
-fn a_stateful_firewall_filters_the_families_it_is_for() -> Result<(), String> {
+fn a_stateful_firewall_filters_only_the_chosen_families() -> Result<(), String> {
     let (admitted, ..) = behind(|host| stateful(host, Families::Both))?;
     assert_eq!(admitted, MULTICAST_AND_DIRECT);
     let (admitted, ..) = behind(|host| stateful(host, Families::V4))?;

@@ -1,5 +1,5 @@
-//! Go has its own resolver, and chooses between it and libc's for each name. It resolves `.local` names by libc, and so
-//! by the module. If the hosts line has a service that Go does not know, it resolves all other names by libc as well.
+//! Go chooses for each name between its own resolver and libc's. It resolves `.local` names by libc, and so by the
+//! module. If the hosts line has a service that Go does not recognise, it resolves all other names by libc as well.
 //! Services whose names begin with `mdns` have this effect only if `/etc/mdns.allow` exists.
 
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ fn all_names_are_resolved_by_libc_if_mdns_allow_exists() -> Result<(), String> {
     Ok(())
 }
 
-/// For this reason Go programs, too, find names on the LAN that `/etc/mdns.allow` lists.
+/// Because Go uses libc in this case, Go programs also find names on the LAN that `/etc/mdns.allow` lists.
 #[test]
 fn names_that_mdns_allow_lists_are_found_on_the_lan() -> Result<(), String> {
     let lan = with_scripted("printer.lan", &["--other", "additional"])?;
@@ -72,7 +72,7 @@ fn names_that_mdns_allow_lists_are_found_on_the_lan() -> Result<(), String> {
     Ok(())
 }
 
-/// Such a program does not contain libc.
+/// A program that is built without cgo does not use libc.
 #[test]
 fn a_program_without_cgo_resolves_all_names_by_dns() -> Result<(), String> {
     let lan = office()?;

@@ -72,7 +72,7 @@ fn a_dropped_network_leaves_no_process_behind() -> Result<(), String> {
     let network = Network::new()?;
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
-    // A process in a session of its own outlives its parent: only the end of the namespaces kills it.
+    // A process in a new session outlives its parent. Only the end of the namespaces kills it.
     let mark = 100_000 + std::process::id();
     printer.script(&format!("setsid sleep {mark} >/dev/null 2>&1 </dev/null &"))?;
     let running = || {

@@ -1,5 +1,5 @@
-//! What a host process may do that endangers a lookup: cancel threads, fork, close descriptors, run out of memory, and
-//! more. Each guest in `tests/guests` is such a process.
+//! Host processes that endanger a lookup: they cancel threads, fork, close descriptors, run out of memory, and more.
+//! Each is a C program in `tests/guests`, called a guest here.
 
 use tests::deps::unpacked;
 use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
@@ -26,9 +26,9 @@ fn a_flood_of_signals_does_not_move_the_deadline() -> Tested {
 
 #[test]
 fn forked_children_of_a_threaded_process_do_not_hang() -> Tested {
-    let home = ProgramLan::new()?;
-    home.run_program("forks", &["1", "300"])?;
-    home.run_program("forks", &["8", "700"]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.run_program("forks", &["1", "300"])?;
+    lan.run_program("forks", &["8", "700"]).map(drop)
 }
 
 /// Kernels before Linux 4.14 have no `MADV_WIPEONFORK`, which wipes the module's page in a child.
@@ -47,17 +47,17 @@ fn getaddrinfo_a_works() -> Tested {
     ProgramLan::new()?.run_program("asynchronous", &[]).map(drop)
 }
 
-/// The environment of a guest that uses a full service. Writes `/etc/mdns.allow`, which full services read.
-fn full_service(home: &ProgramLan) -> Result<[(&'static str, String); 1], String> {
-    home.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
+/// Writes `/etc/mdns.allow`, which full services read. Returns the environment of a guest that uses a full service.
+fn full_service(lan: &ProgramLan) -> Result<[(&'static str, String); 1], String> {
+    lan.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
     Ok([("SERVICE", "mdns".into())])
 }
 
 #[test]
 fn a_small_stack_is_enough() -> Tested {
-    let home = ProgramLan::new()?;
-    home.run_program("stack", &[])?;
-    home.run_program_with(&full_service(&home)?, "stack", &[]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.run_program("stack", &[])?;
+    lan.run_program_with(&full_service(&lan)?, "stack", &[]).map(drop)
 }
 
 /// The code paths that an ordinary lookup does not take: negative answers, aliases, the host's own name.
@@ -86,9 +86,9 @@ fn descriptors_0_to_2_are_never_used() -> Tested {
 
 #[test]
 fn another_thread_may_close_every_descriptor() -> Tested {
-    let home = ProgramLan::new()?;
-    home.run_program("descriptors", &["closed"])?;
-    home.run_program("descriptors", &["reused"]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.run_program("descriptors", &["closed"])?;
+    lan.run_program("descriptors", &["reused"]).map(drop)
 }
 
 #[test]
@@ -103,22 +103,22 @@ fn a_lookup_without_free_descriptors_fails_and_the_next_one_works() -> Tested {
 
 #[test]
 fn a_lookup_within_a_lookup_is_refused() -> Tested {
-    let home = ProgramLan::new()?;
-    home.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
-    home.run_program("reenter", &[]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.client.write("/etc/hosts", "127.9.9.9 inner-file.local\n")?;
+    lan.run_program("reenter", &[]).map(drop)
 }
 
 #[test]
 fn a_preloaded_library_may_look_up_names_in_its_socket_function() -> Tested {
-    let home = ProgramLan::new()?;
+    let lan = ProgramLan::new()?;
     let library = compile("preloaded", Kind::Preload)?.to_string_lossy().into_owned();
-    let outcome = home.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
+    let outcome = lan.run_with(&[("LD_PRELOAD", library)], &["getent", "ahosts", "outer.local"])?;
     assert!(outcome.success() && outcome.stdout.contains("10.88."), "{outcome:?}");
     Ok(())
 }
 
 #[test]
-fn no_system_call_raises_sigpipe_or_blocks_and_no_descriptor_is_inherited() -> Tested {
+fn no_system_call_raises_sigpipe_only_poll_blocks_and_no_descriptor_is_inherited() -> Tested {
     ProgramLan::new()?.run_program("manners", &[]).map(drop)
 }
 
@@ -139,45 +139,45 @@ fn the_module_works_in_sandboxes() -> Tested {
 
 #[test]
 fn a_lookup_returns_when_the_host_process_is_out_of_memory() -> Tested {
-    let home = ProgramLan::new()?;
-    home.run_program("memory", &[])?;
-    home.run_program_with(&full_service(&home)?, "memory", &["13"])?;
-    home.client.write("/etc/nss-mdns.conf", "cache-size = 4096\n")?;
-    home.run_program("memory", &["pieces"]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.run_program("memory", &[])?;
+    lan.run_program_with(&full_service(&lan)?, "memory", &["13"])?;
+    lan.client.write("/etc/nss-mdns.conf", "cache-size = 4096\n")?;
+    lan.run_program("memory", &["pieces"]).map(drop)
 }
 
 #[test]
 fn the_module_works_in_the_turkish_locale() -> Tested {
-    let home = ProgramLan::new()?;
+    let lan = ProgramLan::new()?;
     let sources = unpacked("usr/share/i18n/locales/tr_TR")?;
     let sources = sources.ancestors().nth(2).ok_or("no folder of locales")?.display().to_string();
-    home.client.script(&format!(
+    lan.client.script(&format!(
         "mkdir /run/locale; I18NPATH={sources} localedef -i tr_TR -f UTF-8 /run/locale/tr_TR.UTF-8"
     ))?;
-    home.run_program_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
+    lan.run_program_with(&[("LOCPATH", "/run/locale".into())], "locale", &[]).map(drop)
 }
 
 #[test]
 fn a_panic_at_any_point_is_caught_and_prints_nothing() -> Tested {
-    let home = ProgramLan::new()?;
-    let folder = home.install(&module_that_panics()?)?;
-    home.run_program_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
+    let lan = ProgramLan::new()?;
+    let folder = lan.install(&module_that_panics()?)?;
+    lan.run_program_with(&[("LD_LIBRARY_PATH", folder)], "panics", &[]).map(drop)
 }
 
 #[test]
 fn many_lookups_leak_nothing() -> Tested {
-    let home = ProgramLan::new()?;
-    home.run_program("lookups", &["200000", "5000"])?;
-    home.run_program("lookups", &["100000", "4000", "8"]).map(drop)
+    let lan = ProgramLan::new()?;
+    lan.run_program("lookups", &["200000", "5000"])?;
+    lan.run_program("lookups", &["100000", "4000", "8"]).map(drop)
 }
 
 /// Any error that valgrind finds makes the guest fail.
 const VALGRIND: [&str; 4] = ["valgrind", "--quiet", "--error-exitcode=9", "--trace-children=no"];
 
-fn under_valgrind(home: &ProgramLan, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
+fn under_valgrind(lan: &ProgramLan, options: &[&str], guest: &str, arguments: &[&str]) -> Tested {
     let program = compile(guest, Kind::Program)?;
     let program = program.to_string_lossy();
-    let outcome = home.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
+    let outcome = lan.run_with(&[], &[&VALGRIND[..], options, &[&*program], arguments].concat())?;
     assert!(outcome.success(), "{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.stderr, "");
     println!("{options:?} {guest}: {}", outcome.stdout.trim());
@@ -195,42 +195,42 @@ mod soak {
     use super::*;
     use std::time::Duration;
 
-    fn long_running_home() -> Result<ProgramLan, String> {
-        let mut home = ProgramLan::new()?;
-        home.limit = Duration::from_secs(900);
-        Ok(home)
+    fn long_running_lan() -> Result<ProgramLan, String> {
+        let mut lan = ProgramLan::new()?;
+        lan.limit = Duration::from_secs(900);
+        Ok(lan)
     }
 
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn a_million_lookups_leak_nothing() -> Tested {
-        long_running_home()?.run_program("lookups", &["800000", "200000"]).map(drop)
+        long_running_lan()?.run_program("lookups", &["800000", "200000"]).map(drop)
     }
 
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn ten_thousand_forked_children_do_not_hang() -> Tested {
-        let home = long_running_home()?;
-        home.run_program("forks", &["1", "2000"])?;
-        home.run_program("forks", &["4", "4000"])?;
-        home.run_program("forks", &["16", "4000"]).map(drop)
+        let lan = long_running_lan()?;
+        lan.run_program("forks", &["1", "2000"])?;
+        lan.run_program("forks", &["4", "4000"])?;
+        lan.run_program("forks", &["16", "4000"]).map(drop)
     }
 
-    /// The cache's table grows at these numbers of names.
+    /// The cache's table grows when it holds these numbers of names.
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn a_lookup_returns_without_memory_at_every_size_of_the_cache() -> Tested {
-        let home = long_running_home()?;
+        let lan = long_running_lan()?;
         ["13", "27", "55", "111", "447", "470"]
             .iter()
-            .try_for_each(|names| home.run_program("memory", &[names]).map(drop))
+            .try_for_each(|names| lan.run_program("memory", &[names]).map(drop))
     }
 
     #[test]
     #[ignore = "takes minutes; tests/soak runs it"]
     fn memcheck_finds_no_error_in_many_threads() -> Tested {
         let leaks = ["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
-        under_valgrind(&long_running_home()?, &leaks, "lookups", &["20000", "4000", "16"])?;
-        under_valgrind(&long_running_home()?, &leaks, "cancel", &[])
+        under_valgrind(&long_running_lan()?, &leaks, "lookups", &["20000", "4000", "16"])?;
+        under_valgrind(&long_running_lan()?, &leaks, "cancel", &[])
     }
 }

@@ -53,8 +53,8 @@ fn a_host_is_found_when_the_other_interface_is_down() -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the module fails immediately and that glibc then queries the DNS server, which runs on the client. Does
-/// not use getent, which looks up no addresses on a host that has none.
+/// Checks that the module fails immediately and that glibc then queries the DNS server, which runs on the client. The
+/// check does not use getent, which looks up no addresses on a host that has none itself.
 fn next_service_is_tried_immediately(client: &Host) -> Result<(), String> {
     let server = dns(client, &["printer.local=192.0.2.5"])?;
     client.use_dns("127.0.0.1")?;
@@ -146,7 +146,7 @@ fn with_whole_answers() -> Result<Scenario, String> {
     with_scripted("printer.local", &["--other", "additional"])
 }
 
-/// Looks up the printer, which must need no retransmission; returns how many queries were sent on another interface.
+/// Looks up the printer, which must need no retransmission. Returns how many queries were sent on another interface.
 fn queries_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String> {
     let (on_lan, elsewhere) = (capture(&lan.client, "eth0")?, capture(&lan.client, interface)?);
     let outcome = python_getaddrinfo(&lan.client, "printer.local");
@@ -160,7 +160,7 @@ fn queries_elsewhere(lan: &Scenario, interface: &str) -> Result<usize, String> {
 #[test]
 fn every_query_is_also_sent_to_a_container_bridge() -> Result<(), String> {
     let lan = with_whole_answers()?;
-    // One container, which does not answer.
+    // One container, in which no responder runs.
     lan.client.script(
         "ip link add docker0 type bridge
          ip address add 172.17.0.1/16 dev docker0
@@ -202,7 +202,7 @@ fn with_addresses(host: &Host, addresses: &[String]) -> Result<Daemon, String> {
     scripted_with(host, &["--name", "printer.local"].into_iter().chain(options).collect::<Vec<_>>())
 }
 
-/// Tested with functions that return a hostent, whose addresses glibc does not sort.
+/// The test uses functions that return a hostent, because glibc does not sort the addresses in a hostent.
 #[test]
 fn addresses_on_the_link_come_first_and_link_local_ones_last() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;

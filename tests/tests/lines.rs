@@ -1,8 +1,8 @@
 //! Common hosts lines, and each service by itself: whether the LAN or DNS is queried for a name, and which of them
 //! answers.
 //!
-//! Every line has a client with its own DNS server. The server has other addresses for the LAN's names, so an answer
-//! shows where it came from.
+//! For every line there is a client with its own DNS server. The server has different addresses for the LAN's names, so
+//! an answer shows where it came from.
 
 use Way::{Dns, DnsNot, DnsNotLan, Lan, LanNot, LanNotDns, Nobody};
 use std::collections::BTreeSet;
@@ -41,12 +41,12 @@ type Line = (&'static str, Families, [Way; 9]);
 /// The usual lines first, then each service by itself.
 #[rustfmt::skip]
 const LINES: [Line; 13] = [
-    // In front of DNS: .local names are never looked up there, and all other names immediately are.
+    // In front of DNS: .local names are never looked up in DNS, and all other names go to DNS immediately.
     ("files mdns_minimal [NOTFOUND=return] dns", Families::Both,
         [Lan, LanNot, Dns, DnsNot, Lan, Lan, DnsNot, DnsNot, Dns]),
     ("files mdns4_minimal [NOTFOUND=return] dns", Families::V4,
         [Lan, LanNot, Dns, DnsNot, Lan, DnsNot, DnsNot, DnsNot, Dns]),
-    // In front of resolve, which does not look up the names of link-local addresses if multicast is switched off.
+    // In front of resolve, which does not look up the names of link-local addresses if multicast is off in resolved.
     ("files mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Families::Both,
         [Lan, LanNot, Dns, DnsNot, Lan, Lan, DnsNot, DnsNot, Dns]),
     ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Families::V4,
@@ -224,7 +224,7 @@ fn put_resolve(host: &Host) -> Result<Daemon, String> {
     resolved_without_mdns(host)
 }
 
-/// A LAN whose printer has addresses of every kind.
+/// A LAN whose printer has link-local and other addresses of both families.
 fn lan() -> Result<Scenario, String> {
     let mut lan = Scenario::silent(Families::Both)?;
     lan.printer.script(&format!("ip address add {PRINTER_LINK_LOCAL}/16 dev eth0"))?;

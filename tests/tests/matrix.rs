@@ -1,6 +1,6 @@
 //! Every responder in every situation: the addresses that getaddrinfo finds on a LAN with both families, with IPv4 only
 //! and with IPv6 only, with the responder on the client's host, and with one on each host; and reverse lookups. The
-//! last test to finish prints the table.
+//! test that finishes last prints the table.
 //!
 //! The expected addresses are those that the responder provides, as observed in its packets: some provide fewer than
 //! their host has. The rows whose names begin with "like" use the scripted responder, which imitates the named one.
@@ -25,37 +25,37 @@ const ROUTABLE: Kinds = V4 | V6;
 const ALL: Kinds = ROUTABLE | LINK_LOCAL;
 
 /// The addresses that a responder provides in each situation.
-struct Gives {
+struct Provides {
     both: Kinds,
     v4_lan: Kinds,
     v6_lan: Kinds,
     own_host: Kinds,
     /// The kinds of addresses for which it answers reverse lookups.
     reverse: Kinds,
-    /// Of these, the kinds for which it answers only sometimes when the query comes from its own host.
+    /// The kinds among these for which it only sometimes answers queries from its own host.
     varying: Kinds,
 }
 
 /// Provides every address in every situation.
-const EVERYTHING: Gives =
-    Gives { both: ALL, v4_lan: V4, v6_lan: V6 | LINK_LOCAL, own_host: ALL, reverse: ROUTABLE, varying: NONE };
+const EVERYTHING: Provides =
+    Provides { both: ALL, v4_lan: V4, v6_lan: V6 | LINK_LOCAL, own_host: ALL, reverse: ROUTABLE, varying: NONE };
 /// Ignores queries from its own host, except those that are sent to one of its IPv4 addresses.
-const RESOLVED: Gives = Gives { varying: V6, ..EVERYTHING };
+const RESOLVED: Provides = Provides { varying: V6, ..EVERYTHING };
 /// Provides every address, but answers no reverse lookups.
-const FORWARD_ONLY: Gives = Gives { reverse: NONE, ..EVERYTHING };
+const FORWARD_ONLY: Provides = Provides { reverse: NONE, ..EVERYTHING };
 /// Provides a link-local address only if its host has no other.
-const NO_LINK_LOCAL: Gives = Gives { both: ROUTABLE, v6_lan: V6, own_host: ROUTABLE, ..EVERYTHING };
+const NO_LINK_LOCAL: Provides = Provides { both: ROUTABLE, v6_lan: V6, own_host: ROUTABLE, ..EVERYTHING };
 /// Listens on IPv4 only, and provides one address of each family.
-const MDNSD: Gives = Gives { both: ROUTABLE, v6_lan: NONE, own_host: ROUTABLE, ..FORWARD_ONLY };
+const MDNSD: Provides = Provides { both: ROUTABLE, v6_lan: NONE, own_host: ROUTABLE, ..FORWARD_ONLY };
 /// Both responders for node listen on IPv4 only.
-const NODE: Gives = Gives { v6_lan: NONE, ..FORWARD_ONLY };
+const NODE: Provides = Provides { v6_lan: NONE, ..FORWARD_ONLY };
 
 /// The rows of the table that are complete, each with its position.
 static TABLE: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
 
 type Start = fn(&Host) -> Result<Daemon, String>;
 
-/// The kinds of addresses that were found, and whether any other address was found.
+/// Which of the host's kinds of addresses were found, and whether any foreign address was found.
 fn kinds(found: &BTreeSet<String>, host: &Host, via: &Interface) -> (Kinds, bool) {
     let known = [(V4, v4(host)), (V6, v6(host)), (LINK_LOCAL, link_local(host, via))];
     let has = |addresses: &BTreeSet<String>| !addresses.is_empty() && addresses.is_subset(found);
@@ -123,7 +123,7 @@ fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> 
 
 /// One row: a responder in all situations. With `wait`, a lookup starts only after the responder has answered a bare
 /// query.
-fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Result<(), String> {
+fn row(place: usize, name: &str, start: Start, provides: &Provides, wait: bool) -> Result<(), String> {
     let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
     let mut add = |(cell, wrong): (String, Option<String>)| {
         let _ = write!(line, " {cell}{} |", if wrong.is_some() { " **wrong**" } else { "" });
@@ -138,10 +138,10 @@ fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Res
     };
     let mut reversed = [("no".into(), None), ("no".into(), None)];
     for (families, own_host, wanted) in [
-        (Families::Both, false, gives.both),
-        (Families::V4, false, gives.v4_lan),
-        (Families::V6, false, gives.v6_lan),
-        (Families::Both, true, gives.own_host),
+        (Families::Both, false, provides.both),
+        (Families::V4, false, provides.v4_lan),
+        (Families::V6, false, provides.v6_lan),
+        (Families::Both, true, provides.own_host),
     ] {
         match lan_with(families, start, own_host, wait_for(wanted)) {
             Err(_) if wanted == NONE => add(("does not start".into(), None)),
@@ -149,11 +149,11 @@ fn row(place: usize, name: &str, start: Start, gives: &Gives, wait: bool) -> Res
             Ok(lan) => {
                 let host = if own_host { &lan.client } else { &lan.printer };
                 add(forward(&lan, host, wanted));
-                let reverse = |varying| reverse(&lan, host, gives.reverse, varying);
+                let reverse = |varying| reverse(&lan, host, provides.reverse, varying);
                 let reverse = |varying| reverse(varying).unwrap_or_else(|why| ("?".into(), Some(why)));
                 if own_host {
-                    reversed[1] = reverse(gives.varying);
-                    add(beside(lan, start, wait_for(gives.both), gives.both));
+                    reversed[1] = reverse(provides.varying);
+                    add(beside(lan, start, wait_for(provides.both), provides.both));
                 } else if families == Families::Both {
                     reversed[0] = reverse(NONE);
                 }
@@ -174,16 +174,16 @@ fn finish(place: usize, line: String) {
     }
     table.sort();
     let mut text = String::from(
-        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host | reverse \
-         | reverse, on the client's own host |\n|---|---|---|---|---|---|---|---|\n",
+        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host \
+         | reverse | reverse, on the client's own host |\n|---|---|---|---|---|---|---|---|\n",
     );
     table.iter().for_each(|(_, line)| text.extend([line, "\n"]));
-    // Not print!, whose output the test harness shows only if the test fails.
+    // The test harness captures the output of print! and shows it only if the test fails.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 macro_rules! matrix {
-    ($($test:ident: $name:expr, $start:expr, $gives:expr, $wait:expr;)*) => {
+    ($($test:ident: $name:expr, $start:expr, $provides:expr, $wait:expr;)*) => {
         /// The number of rows.
         const ROWS: usize = [$(stringify!($test)),*].len();
         /// The names of the tests, in the order of the table.
@@ -192,7 +192,7 @@ macro_rules! matrix {
         $(#[test]
         fn $test() -> Result<(), String> {
             let place = ORDER.iter().position(|name| *name == stringify!($test)).unwrap_or(ROWS);
-            row(place, $name, $start, &$gives, $wait)
+            row(place, $name, $start, &$provides, $wait)
         })*
     };
 }

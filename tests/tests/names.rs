@@ -76,7 +76,7 @@ fn names_in_etc_hosts_take_precedence() -> Result<(), String> {
 }
 
 #[test]
-fn upper_case_and_a_trailing_dot_denote_the_same_name() -> Result<(), String> {
+fn upper_case_and_a_trailing_dot_make_no_difference() -> Result<(), String> {
     let lan = with_avahi()?;
     for name in ["PRINTER.LOCAL", "Printer.Local", "printer.local.", "PRINTER.local."] {
         let outcome = lan.client.run(&["getent", "ahosts", name]);

@@ -1,4 +1,4 @@
-//! Hosts that this machine has exchanged packets with lately are found where multicast does not pass.
+//! Hosts that the client has exchanged packets with in the last minute are found even if multicast packets are lost.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tests::scenario::Scenario;
 
 type Tested = Result<(), String>;
 
-/// Exchanges a packet over IPv4, and one over IPv6.
+/// Exchanges packets with the printer over IPv4 and over IPv6, so that it is in the neighbour table.
 fn ping(client: &Host, printer: &Host) -> Tested {
     let (v4, v6) = (printer.eth0().v4.ok_or("no IPv4")?, printer.eth0().link_local.ok_or("no IPv6")?);
     client.script(&format!("ping -c 1 -W 2 {v4}; ping -c 1 -W 2 {v6}%eth0")).map(drop)
@@ -20,7 +20,7 @@ fn ping(client: &Host, printer: &Host) -> Tested {
 /// A LAN on which no multicast DNS packet passes, with this responder on the printer.
 fn without_multicast(start: impl FnOnce(&Host) -> Result<Daemon, String>) -> Result<Scenario, String> {
     let lan = Scenario::with(Families::Both, start)?;
-    // systemd-resolved does not say when it has probed its name.
+    // systemd-resolved does not report when it has finished probing its name.
     std::thread::sleep(Duration::from_secs(2));
     lose(&lan.network, &lan.client, 100, Packets::Mdns)?;
     Ok(lan)
@@ -48,7 +48,7 @@ fn a_neighbour_is_found_without_multicast() -> Tested {
 }
 
 #[test]
-fn a_host_that_nothing_was_exchanged_with_is_not_asked_directly() -> Tested {
+fn a_host_without_a_recent_exchange_of_packets_is_not_queried_directly() -> Tested {
     let lan = without_multicast(|host| avahi(host, "printer"))?;
     let capture = tests::helpers::capture(&lan.client, "eth0")?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
@@ -58,9 +58,9 @@ fn a_host_that_nothing_was_exchanged_with_is_not_asked_directly() -> Tested {
     Ok(())
 }
 
-/// A lookup that is answered at once reads no table and asks nobody else.
+/// A lookup that gets a response within 2 ms queries nobody else.
 #[test]
-fn neighbours_are_not_asked_while_the_group_answers() -> Tested {
+fn neighbours_are_not_queried_if_a_query_to_the_group_is_answered() -> Tested {
     let mut lan = Scenario::with(Families::Both, |host| avahi(host, "printer"))?;
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
     lan.daemons.push(avahi(&scanner, "scanner")?);
@@ -76,7 +76,7 @@ fn neighbours_are_not_asked_while_the_group_answers() -> Tested {
         .into_iter()
         .filter(|packet| packet.starts_with(&format!("{own}:")) && !packet.contains(" 224.0.0.251:"))
         .collect();
-    // On a busy machine one may come later than two milliseconds.
+    // On a busy machine a response may take longer than 2 ms, and neighbours are then queried.
     assert!(direct.len() <= 3, "{direct:#?}");
     Ok(())
 }

@@ -91,7 +91,7 @@ fn every_crate_in_the_binaries_is_listed_with_one_of_its_licences() {
     }
 }
 
-/// The targets of the links to other files in a Markdown text.
+/// The targets of the links in a Markdown text that lead to other files, without their anchors.
 fn links(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     targets.filter(|target| !target.contains(':')).map(|target| target.split('#').next().unwrap_or_default()).collect()
@@ -131,7 +131,7 @@ fn the_rpm_package_configures_authselect_and_is_removed_without_residue() {
     root.write(CONF, BEFORE);
     root.ok(AUTHSELECT);
     let rpm = "rpm --dbpath /mnt/rpm";
-    // Folders are left out: rpm does not remove those that other packages may use as well.
+    // Folders are left out, because rpm does not remove those that other packages may use as well.
     let snapshot = "snapshot | grep -v ' d [0-7]* [0-9]*:[0-9]*$'";
     let before = root.ok(snapshot);
     for on in ["", "with-mdns4\n"] {

@@ -1,5 +1,5 @@
-//! The querier under difficult conditions: stateful firewalls, packet loss, port 5353 held by another process, aliases,
-//! the host's own name, bridge ports, a stopped process.
+//! The querier under difficult conditions: stateful firewalls, packet loss, port 5353 in use by another process,
+//! aliases, the host's own name, bridge ports, a stopped process.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tests::lookups::{all, found, printed_addresses, python, python_daemon, pytho
 use tests::responders::{avahi, avahi_v4, scripted};
 use tests::scenario::{Scenario, with_scripted};
 
-/// What ufw and firewalld accept by default: packets of established connections, and multicast DNS sent to its groups.
+/// Accepts what ufw accepts by default, and firewalld with the service `mdns`: packets of established connections, and
+/// multicast DNS to its groups.
 const STATEFUL: &str = "
 table inet filter {
     chain input {
@@ -129,7 +130,8 @@ fn a_lookup_succeeds_when_port_5353_is_in_use() -> Result<(), String> {
     lan.daemons.push(python_daemon(&lan.client, EXCLUSIVE_5353, &[])?);
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert_eq!(found(&outcome), all(&lan.printer, lan.client.eth0()), "{outcome:?}");
-    // From a responder that prefers multicast, only a unicast response arrives, which the retransmission requests.
+    // This responder multicasts unless a unicast response is requested. Without the port, only a unicast response
+    // arrives, which the retransmission requests.
     let scanner = lan.network.host("scanner", &[&lan.lan])?;
     lan.daemons.push(scripted(&scanner, "scanner.local", &["--unicast", "requested"])?);
     let outcome = lan.client.run(&["getent", "ahosts", "scanner.local"]);
@@ -195,7 +197,7 @@ fn the_hosts_own_name_resolves_without_a_responder() -> Result<(), String> {
 fn bridge_ports_are_not_queried_in_addition_to_the_bridge() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let address = lan.client.eth0().v4.ok_or("no IPv4")?;
-    // As on virtualisation hosts: the addresses move to the bridge, and the port keeps only its link-local address.
+    // As on hosts of virtual machines: the addresses are on the bridge, and the port has only its link-local address.
     lan.client.script(&format!(
         "ip link add br0 type bridge mcast_snooping 0
          ip address del {address}/24 dev eth0

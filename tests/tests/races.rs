@@ -1,5 +1,5 @@
-//! Concurrent lookups under ThreadSanitizer, which checks that every memory access of the module is ordered, and which
-//! knows atomic accesses. (valgrind's helgrind does not know Rust's atomics.)
+//! Concurrent lookups under ThreadSanitizer, which reports unordered conflicting memory accesses of the module and
+//! understands atomic operations. (valgrind's helgrind does not understand Rust's atomics.)
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,18 +20,18 @@ fn many_concurrent_lookups_have_no_data_race() -> Tested {
 }
 
 fn race(rounds: &str) -> Tested {
-    let mut home = ProgramLan::new()?;
-    home.limit = Duration::from_secs(600);
-    let folder = home.install(&instrumented_module()?)?;
-    home.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
+    let mut lan = ProgramLan::new()?;
+    lan.limit = Duration::from_secs(600);
+    let folder = lan.install(&instrumented_module()?)?;
+    lan.client.write(format!("{folder}/suppressions"), SUPPRESSED)?;
     // A report ends the process with a distinct exit status.
     let options = format!("halt_on_error=1 exitcode=66 suppressions={folder}/suppressions");
     let variables = [("LD_LIBRARY_PATH", folder), ("TSAN_OPTIONS", options)];
-    home.run_program_as(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
+    lan.run_program_as(Kind::ThreadSanitizer, &variables, "races", &[rounds, "/etc/nss-mdns.conf"]).map(drop)
 }
 
-/// The last owner of an `Arc` frees it after a fence, which the sanitizer does not support. (A standard library that is
-/// built for the sanitizer has a load instead, and would need no suppression.)
+/// The last owner of an `Arc` frees it after a memory fence, which the sanitizer does not support. (A standard library
+/// that is built for the sanitizer uses a load instead, and would need no suppression.)
 const SUPPRESSED: &str = "race:alloc::sync::Arc*drop_slow\n";
 
 /// Builds the module and its dependencies with ThreadSanitizer. The standard library is not instrumented: the module
@@ -58,7 +58,7 @@ fn instrumented_module() -> Result<PathBuf, String> {
     ]);
     command.arg(&folder).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let mut flags = "-Zsanitizer=thread -Clink-arg=-Wl,--warn-unresolved-symbols".to_owned();
-    // Newer compilers reject a standard library that is not instrumented, unless told otherwise.
+    // Without this option, newer compilers reject a standard library that is not instrumented.
     if ask_rustc(&["-Chelp"])?.contains("unsafe-allow-abi-mismatch") {
         flags.push_str(" -Cunsafe-allow-abi-mismatch=sanitizer");
     }

@@ -49,8 +49,8 @@ fn the_full_services_find_the_names_of_on_link_addresses() -> Result<(), String>
     Ok(())
 }
 
-/// Checks that the name is found if only one of the two queries arrives: that to the group, or that to the address
-/// itself.
+/// Checks that the name is found if only one of the two queries arrives: the one to the group (`multicast`), or the one
+/// to the address itself (`unicast`).
 fn is_found_if_only(arrives: &str) -> Result<(), String> {
     let lan = Scenario::with(Families::Both, |printer| scripted(printer, "printer.local", &[]))?;
     lan.client.use_services("files mdns [NOTFOUND=return] dns")?;
@@ -115,7 +115,7 @@ fn a_reverse_lookup_that_nobody_answers_ends_after_a_second() -> Result<(), Stri
 }
 
 #[test]
-fn getnameinfo_returns_the_number_of_an_address_without_a_name() -> Result<(), String> {
+fn getnameinfo_returns_the_numeric_form_of_an_address_without_a_name() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let script = "import socket; print(socket.getnameinfo(('169.254.9.9', 0), 0)[0])";
     let outcome = tests::lookups::python(&lan.client, script, &[]);

@@ -180,7 +180,8 @@ fn ipv6_link_local_sets_whether_link_local_addresses_are_returned() -> Result<()
     Ok(())
 }
 
-/// Looks up these names in one process, the last of them 2.2 s later; returns how many of the lookups query the LAN.
+/// Looks up these names in one process, the last of them after a pause of 2.2 s. Returns how many of the lookups query
+/// the LAN.
 fn uncached(lan: &Scenario, names: &[&str]) -> Result<usize, String> {
     let capture = capture(&lan.client, "eth0")?;
     let script = "
@@ -245,7 +246,7 @@ fn a_lookup_does_not_end_at_a_link_local_address_that_is_omitted() -> Result<(),
 }
 
 #[test]
-fn the_own_name_takes_no_longer_without_retries() -> Result<(), String> {
+fn the_hosts_own_name_takes_no_longer_without_retries() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     lan.client.write(SETTINGS, "timeout = 9000\nretries = none\n")?;
     let outcome = ahosts(&lan.client, "client.local");
@@ -285,7 +286,7 @@ fn invalid_lines_are_ignored_and_valid_lines_take_effect() -> Result<(), String>
     let lan = with_scripted("printer.local", &[])?;
     lan.client.write(SETTINGS, "[server]\ntimeout = 2s\nipv6-link-local = off\n\u{1}\u{2}=\ngrace-min = 999\n")?;
     assert_eq!(found(&ahosts(&lan.client, "printer.local")), routable(&lan.printer));
-    // Nor does anything that is not a regular file, or a file that is too large.
+    // A file that is too large, or that is not a regular file, has no effect either.
     for script in [
         "rm /etc/nss-mdns.conf; mkfifo /etc/nss-mdns.conf",
         "rm /etc/nss-mdns.conf; mkdir /etc/nss-mdns.conf",
@@ -319,7 +320,7 @@ os.remove('/etc/nss-mdns.conf')
 count('printer.local')
 ";
     let outcome = python(&lan.client, script, &[]);
-    // A cached answer does not look at the file. The lookup of another name does.
+    // A lookup that the cache answers does not check the file. The lookup of another name does.
     assert_eq!(outcome.stdout, "3 3 2 2 2 ", "{outcome:?}");
     Ok(())
 }
@@ -437,7 +438,7 @@ fn check_program() -> Result<PathBuf, String> {
     Ok(tests::module::path()?.with_file_name("nss-mdns-check"))
 }
 
-/// Runs `nss-mdns-check`; returns the lines that it prints, and its exit status.
+/// Runs `nss-mdns-check`. Returns the lines that it prints, and its exit status.
 fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i32>), String> {
     let program = check_program()?;
     let outcome = host.run(&[&[&*program.to_string_lossy()], arguments].concat());
@@ -491,7 +492,8 @@ fn the_check_reports_each_problem() -> Result<(), String> {
     let lan = Scenario::silent(Families::Both)?;
     let drops = |rule: &str| {
         format!(
-            "nft add table inet t; nft add chain inet t c '{{ type filter hook input priority 0; }}'; nft add rule inet t c {rule}"
+            "nft add table inet t; nft add chain inet t c '{{ type filter hook input priority 0; }}'
+             nft add rule inet t c {rule}"
         )
     };
     for (situation, expected) in [
@@ -501,9 +503,9 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         ),
         (
             "printf 'times = 2\\n' >/etc/nss-mdns.conf".to_owned(),
-            "settings: problem: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, grace-min, grace-max, \
-             reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, neighbours, daemon, own-name, cache-size, ttl-max, \
-             ipv6-link-local",
+            "settings: problem: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, \
+             grace-min, grace-max, reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, \
+             neighbours, daemon, own-name, cache-size, ttl-max, ipv6-link-local",
         ),
         ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: problem: /etc/nss-mdns.conf: expected a regular file"),
         (
@@ -524,13 +526,15 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),
-            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped: admit them (ufw allow mdns; \
-             firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own addresses",
+            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped: admit them \
+             (ufw allow mdns; firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own \
+             addresses",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped: admit them (ufw allow mdns; \
-             firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own addresses",
+            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped: admit them \
+             (ufw allow mdns; firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own \
+             addresses",
         ),
         (
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
@@ -584,7 +588,7 @@ fn the_check_says_why_an_interface_is_not_queried() -> Result<(), String> {
         ),
     ] {
         lan.client.script(situation)?;
-        // The kernel reports a carrier some time after it has appeared.
+        // The kernel reports a carrier with some delay.
         let looks = (0..50).map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
             check(&lan.client, &[]).map(|(lines, _)| lines)

@@ -1,5 +1,5 @@
-//! Many lookups of one name at the same time, each in its own process: all of them receive the multicast responses to
-//! the others, and none may take a partial response for the complete answer.
+//! Many lookups of one name at the same time, each in its own process. Each receives the multicast responses to the
+//! others, and must not mistake a partial response for the complete answer.
 
 use tests::lan::{Families, Host};
 use tests::lookups::{all, found};

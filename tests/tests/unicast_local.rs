@@ -1,6 +1,6 @@
-//! A site whose DNS server serves `.local`, with hosts that answer by multicast as well: the hosts line without
-//! `[NOTFOUND=return]`, and a shorter timeout, because each lookup of a name that only DNS has waits for the timeout
-//! first.
+//! A site whose DNS server serves `.local`, and which also has hosts that answer by multicast. It needs the hosts line
+//! without `[NOTFOUND=return]`, and a shorter timeout: a lookup of a name that only DNS has first waits for the
+//! timeout.
 
 use tests::helpers::{Capture, Dns, capture, dns};
 use tests::lan::Host;
@@ -20,7 +20,7 @@ fn site() -> Result<Scenario, String> {
     Ok(lan)
 }
 
-/// Looks up a name; also returns how many queries that sent on the LAN.
+/// Looks up a name. Also returns how many queries the lookup sent on the LAN.
 fn look_up(client: &Host, capture: &Capture, name: &str) -> (Outcome, usize) {
     let before = capture.to_group().len();
     let outcome = client.run(&["getent", "ahosts", name]);
@@ -43,7 +43,7 @@ fn hosts_on_the_lan_and_in_dns_are_found_and_those_in_dns_sooner_with_a_shorter_
     lan.client.write("/etc/nss-mdns.conf", "timeout = 300\n")?;
     let (quick, fewer) = look_up(&lan.client, &capture, "intranet.local");
     is_from_dns(&server, &quick, "intranet.local", "192.0.2.8");
-    // The last retransmission, after 1,250 ms, is not reached.
+    // The lookup ends before the last retransmission, which is due after 1,250 ms.
     assert!(0 < fewer && fewer < questions, "{fewer} of {questions} queries");
     assert!(quick.elapsed * 2 < slow.elapsed, "{quick:?} {slow:?}");
     // The host on the LAN is found without waiting for the timeout, and is not looked up in DNS.
@@ -53,7 +53,7 @@ fn hosts_on_the_lan_and_in_dns_are_found_and_those_in_dns_sooner_with_a_shorter_
     Ok(())
 }
 
-/// The names of hosts in a domain `site.local` have three labels.
+/// Hosts in a domain such as `site.local` have names of three labels.
 #[test]
 fn names_with_three_labels_are_looked_up_in_dns_immediately() -> Result<(), String> {
     let lan = site()?;

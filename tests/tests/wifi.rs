@@ -1,4 +1,4 @@
-//! The harness's impairments: the LAN that is like Wi-Fi, and hosts that lose packets.
+//! How the harness impairs networks: the LAN that is like Wi-Fi, and hosts that lose packets.
 
 use std::time::Duration;
 use tests::helpers::{query, query_with};
@@ -31,7 +31,7 @@ fn only_mdns(to_client: Multicast, to_responder: Multicast) -> Conditions {
 /// The groups of multicast DNS.
 const GROUPS: [&str; 2] = ["224.0.0.251", "ff02::fb"];
 
-/// Prints the delay of each datagram to a group, in microseconds, and `done` after one that says `end`.
+/// Prints the delay of each datagram to a group, in microseconds, and `done` after a datagram with the text `end`.
 const RECEIVER: &str = "
 import socket, struct, sys, time
 group = sys.argv[1]
@@ -53,8 +53,8 @@ while (datagram := receiver.recv(2000)) != b'end':
 print('done')
 ";
 
-/// Sends datagrams to a group, one each millisecond, each with the time at which it was sent. Half a second later it
-/// sends `end` to the receiver alone, more than once because that can be lost too.
+/// Sends datagrams to a group, one per millisecond, each with the time at which it was sent. Half a second later it
+/// sends `end` by unicast to the receiver, many times because such a datagram can be lost too.
 const SENDER: &str = "
 import socket, sys, time
 group, receiver, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -68,8 +68,7 @@ for _ in range(50):
     sender.sendto(b'end', (receiver, 5353))
 ";
 
-/// Sends so many datagrams to the groups and returns the delays of those that arrived, for each group in order of
-/// length.
+/// Sends `count` datagrams to each group. Returns the delays of those that arrived, for each group in ascending order.
 fn send_to_groups(from: &Host, to: &Host, count: u32) -> Result<[Vec<Duration>; 2], String> {
     let mut delays = [Vec::new(), Vec::new()];
     for ((group, address), delays) in GROUPS.into_iter().zip(addresses(to)).zip(&mut delays) {
@@ -84,7 +83,7 @@ fn send_to_groups(from: &Host, to: &Host, count: u32) -> Result<[Vec<Duration>; 
     Ok(delays)
 }
 
-/// The round-trip times of those pings that were answered, in order of length.
+/// The round-trip times of the pings that were answered, in ascending order.
 fn ping(from: &Host, to: &str, count: u32, options: &[&str]) -> Vec<Duration> {
     let count = count.to_string();
     let outcome = from.run(&[&["ping", "-n", "-i", "0.002", "-W", "2", "-c", &count, to], options].concat());
@@ -106,7 +105,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Five standard deviations around the expected number.
+/// Checks that the number of arrived packets is within five standard deviations of the expected number.
 #[track_caller]
 fn assert_share(arrived: usize, sent: u32, percent: u32) {
     let (sent, share) = (f64::from(sent), f64::from(percent) / 100.0);
@@ -151,7 +150,7 @@ fn wifi_loses_no_unicast_and_does_not_delay_it() -> Result<(), String> {
 }
 
 #[test]
-fn wifi_delays_the_search_for_neighbours_unless_told_otherwise() -> Result<(), String> {
+fn wifi_delays_neighbour_discovery_unless_only_mdns_is_affected() -> Result<(), String> {
     let late = Multicast { lost_percent: 0, late_ms: (200, 200) };
     let Pair { printer, client, .. } = &pair(&Conditions::both(late))?;
     for address in &addresses(printer) {
@@ -192,7 +191,7 @@ fn a_host_loses_packets_in_both_directions_without_an_error() -> Result<(), Stri
     let lan = network.lan(Families::Both)?;
     let printer = network.host("printer", &[&lan])?;
     let client = network.host("client", &[&lan])?;
-    // Neighbours that are known already are not lost.
+    // Fills the neighbour table, so that a lost ARP request or neighbour solicitation cannot affect the counts below.
     for address in &addresses(&printer) {
         assert_eq!(ping(&client, address, 1, &[]).len(), 1);
     }
@@ -224,7 +223,7 @@ fn a_host_can_lose_multicast_alone() -> Result<(), String> {
             assert_share(arrived.len(), 400, 50);
         }
     }
-    // Neighbour discovery is multicast as well. Above, it was not lost.
+    // Neighbour discovery is multicast as well, but only multicast DNS is lost so far.
     for address in &addresses(&printer) {
         assert_eq!(ping(&client, address, 50, &[]).len(), 50);
     }

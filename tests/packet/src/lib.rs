@@ -1,8 +1,8 @@
 //! DNS messages for tests, written field by field so that any field can be wrong (RFC 1035, section 4.1), and the
 //! constants of multicast DNS that tests need.
 //!
-//! The integration tests and the unit tests of `resolver-core` use it. It shares no code with the module under test, so
-//! that a mistake there is not repeated here. Nothing is validated.
+//! The integration tests and the unit tests of `resolver-core` use this crate. It shares no code with the module under
+//! test, so that a mistake there is not repeated here. Nothing is validated.
 //!
 //! ```
 //! use test_packet::{Packet, types};
@@ -73,14 +73,14 @@ pub enum Section {
 
 /// A message under construction.
 ///
-/// Names are [`WireName`]s: text in dotted form, or octets as they shall stand in the message.
+/// Names are [`WireName`]s: text in dotted form, or the octets to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
     octets: Vec<u8>,
     section: Section,
 }
 
-/// The TTL of records for which none is given, in seconds.
+/// The TTL of records for which the caller gives none, in seconds.
 const TTL: u32 = 120;
 
 impl Packet {
@@ -101,12 +101,12 @@ impl Packet {
         self.set_word(2, flags)
     }
 
-    /// Counts the records that follow in this section. It is [`Section::Answers`] at first.
+    /// Counts the records that are added from now on in this section. The initial section is [`Section::Answers`].
     pub fn section(self, section: Section) -> Packet {
         Packet { section, ..self }
     }
 
-    /// Sets the count of a section, whatever is in it.
+    /// Sets the count of a section, regardless of how many entries the section has.
     pub fn count(self, section: Section, count: u16) -> Packet {
         self.set_word(section as usize, count)
     }
@@ -116,7 +116,7 @@ impl Packet {
         self.question_with(name, rtype, IN)
     }
 
-    /// Adds a question with a class of its own.
+    /// Adds a question with this class.
     pub fn question_with(self, name: &(impl WireName + ?Sized), rtype: u16, class: u16) -> Packet {
         self.counted(Section::Questions).raw(&name.to_wire()).raw(&rtype.to_be_bytes()).raw(&class.to_be_bytes())
     }
@@ -131,7 +131,7 @@ impl Packet {
         self.record_with(owner, rtype, IN | TOP_BIT, TTL, data)
     }
 
-    /// Adds a record with a class and a TTL (in seconds) of its own.
+    /// Adds a record with this class and this TTL (in seconds).
     pub fn record_with(
         self,
         owner: &(impl WireName + ?Sized),
@@ -144,7 +144,7 @@ impl Packet {
         self.record_header(owner, rtype, class, ttl, length).raw(data)
     }
 
-    /// Adds a record up to and including RDLENGTH. The octets that follow need not be that many.
+    /// Adds a record up to and including RDLENGTH. The data that is added next may have a different length.
     pub fn record_header(
         self,
         owner: &(impl WireName + ?Sized),
@@ -167,7 +167,7 @@ impl Packet {
         self.address_with(owner, IN | TOP_BIT, TTL, ip)
     }
 
-    /// Adds an A or AAAA record with a class and a TTL (in seconds) of its own.
+    /// Adds an A or AAAA record with this class and this TTL (in seconds).
     pub fn address_with(self, owner: &(impl WireName + ?Sized), class: u16, ttl: u32, ip: impl Address) -> Packet {
         match ip.ip() {
             IpAddr::V4(ip) => self.record_with(owner, types::A, class, ttl, &ip.octets()),
@@ -185,13 +185,13 @@ impl Packet {
         self.record(owner, rtype, &target.to_wire())
     }
 
-    /// Adds an NSEC record as multicast DNS has it (RFC 6762, section 6.1): the next name is the owner, and one bitmap
-    /// of window 0 holds these types.
+    /// Adds an NSEC record in the restricted form of multicast DNS (RFC 6762, section 6.1): the next name is the owner,
+    /// and one bitmap of window 0 contains these types.
     pub fn nsec(self, owner: &(impl WireName + ?Sized), types: &[u16]) -> Packet {
         self.nsec_with(owner, owner, 0, types)
     }
 
-    /// Adds an NSEC record with a next name and a window of its own (RFC 4034, section 4.1).
+    /// Adds an NSEC record with this next name and this window (RFC 4034, section 4.1).
     pub fn nsec_with(
         self,
         owner: &(impl WireName + ?Sized),
@@ -202,7 +202,7 @@ impl Packet {
         self.record(owner, types::NSEC, &nsec_data(next, window, types))
     }
 
-    /// Adds octets, whatever they are. No count changes.
+    /// Adds these octets. No count changes.
     pub fn raw(mut self, octets: &[u8]) -> Packet {
         self.octets.extend_from_slice(octets);
         self
@@ -225,7 +225,7 @@ impl Packet {
         self.octets.len()
     }
 
-    /// Whether there are no octets, which only [`Packet::truncated`] can bring about.
+    /// Whether there are no octets. A message always has a header, unless [`Packet::truncated`] has removed it.
     pub fn is_empty(&self) -> bool {
         self.octets.is_empty()
     }
@@ -253,7 +253,7 @@ impl Packet {
     }
 }
 
-/// A name as the methods of [`Packet`] take it. Text is encoded label by label, octets are written as they are.
+/// A name, as a parameter of the methods of [`Packet`]. Text is encoded label by label; octets are written unchanged.
 pub trait WireName {
     /// The octets to write.
     fn to_wire(&self) -> Cow<'_, [u8]>;
@@ -289,7 +289,7 @@ impl WireName for String {
     }
 }
 
-/// An address as the methods of [`Packet`] take it.
+/// An address, as a parameter of the methods of [`Packet`].
 pub trait Address {
     /// The address.
     fn ip(&self) -> IpAddr;
@@ -327,7 +327,7 @@ pub fn wire(name: &str) -> Vec<u8> {
     wire_of_labels(&labels)
 }
 
-/// The wire form of a name of these labels, whatever their octets. A length above 255 is written as 255.
+/// The wire form of a name of these labels, which may contain any octets. A length above 255 is written as 255.
 pub fn wire_of_labels(labels: &[&[u8]]) -> Vec<u8> {
     let mut octets = Vec::new();
     for label in labels {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_need_not_be_true() {
+    fn lengths_may_differ_from_the_data() {
         let packet = Packet::new(0).record_header(&[0], types::A, IN, 120, 400).raw(&[10, 0, 0, 2]).without_last(2);
         assert_eq!(packet.octets()[12..], [0, 0, 1, 0, 1, 0, 0, 0, 120, 1, 144, 10, 0]);
         assert!(packet.truncated(0).is_empty());

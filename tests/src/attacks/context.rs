@@ -11,7 +11,7 @@ pub const FORGED_V6: Ipv6Addr = Ipv6Addr::new(0xfd66, 0, 0, 0, 0, 0, 0, 6);
 /// The number of the LAN behind the router, where the second attacker is.
 pub const OFF_LINK: u8 = 4;
 
-/// A question that was seen on the network.
+/// A question that the attacker saw on the network.
 #[derive(Debug, Clone)]
 pub struct Query {
     /// The position of the attacker's interface that saw it, which is also that of the victim's interface that sent it.
@@ -110,7 +110,7 @@ impl Context<'_> {
         Packet::new(self.query.id).question(&self.name(), self.query.rtype)
     }
 
-    /// A well-formed forged response. The module accepts it if it arrives by an allowed way.
+    /// A well-formed forged response. The module accepts it if its source, destination and interface are valid.
     pub fn forged(&self) -> Packet {
         self.forged_for(&self.name())
     }

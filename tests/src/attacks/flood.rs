@@ -11,8 +11,8 @@ use test_packet::{GROUP_V4, MDNS_PORT, Packet, RESPONSE, pointer, types, wire, w
 /// How long a flood lasts.
 const LENGTH: Duration = Duration::from_millis(2500);
 
-/// `flood VICTIM PAYLOAD RATE`: for each queried name, prints `query NAME` when it starts and
-/// `flooded NAME PACKETS MICROSECONDS` when it ends.
+/// `flood VICTIM PAYLOAD RATE`: floods the victim after the first query for each name. Prints `query NAME` when the
+/// flood starts and `flooded NAME PACKETS MICROSECONDS` when it ends.
 pub(super) fn main(victim: &Victim, payload: &str, rate: &str) -> Result<(), String> {
     let rate: u32 = rate.parse().map_err(|_| format!("{rate}: not a number"))?;
     let link = Link::open("eth0").map_err(|why| why.to_string())?;
@@ -23,7 +23,7 @@ pub(super) fn main(victim: &Victim, payload: &str, rate: &str) -> Result<(), Str
     let mut last = String::new();
     loop {
         let query = next_query(&link, &mut buffer)?;
-        // The victim retransmits: these are later queries of a lookup that was flooded already.
+        // A retransmission of a lookup that has been flooded already.
         if query.name == last {
             continue;
         }
@@ -66,7 +66,7 @@ fn next_query(link: &Link, buffer: &mut [u8]) -> Result<Query, String> {
     }
 }
 
-/// The packets of the flood, over IPv4: to the querier and to the group in turn.
+/// The packets of the flood, over IPv4: alternately to the querier and to the group.
 fn packets(query: &Query, victim: &Victim, payload: &str) -> Result<Vec<Vec<u8>>, String> {
     let context = Context { query, earlier: &[], victims: std::slice::from_ref(victim) };
     let message = match payload {
@@ -74,8 +74,8 @@ fn packets(query: &Query, victim: &Victim, payload: &str) -> Result<Vec<Vec<u8>>
         "others" => context.forged_for(&wire("other.local")),
         // As many records as a frame holds. Every owner is at the end of 30 compression pointers.
         "heavy" => many_pointers(query.id),
-        // As many records as a frame holds. Every owner has 126 labels, which is more work than the victim has time
-        // for.
+        // As many records as a frame holds. Every owner has 126 labels, so the victim cannot process all packets in
+        // time.
         "overload" => many_labels(query.id),
         "garbage" => Packet::new(query.id).raw(&[0xa5; 40]),
         _ => return Err(format!("{payload}: not others, heavy, overload or garbage")),

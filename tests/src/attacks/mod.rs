@@ -1,10 +1,10 @@
-//! A hostile network: a scripted attacker and the table of its attacks. `tests/attacks.rs` runs them.
+//! A hostile network: a scripted attacker and the table of its attacks. `tests/tests/attacks.rs` runs them.
 //!
 //! The attacker is on the LAN, sees every query and answers before the genuine responder does. It builds packets below
-//! IP, so every field can be forged: source address, port, hop limit, message. A second attacker is behind a router.
-//! The first one gives it the packets to send, because it could not learn the ids and ports of the queries by itself.
+//! IP, so every field can be forged: source address, port, hop limit, message. A second attacker is behind a router. It
+//! sends packets that the first one builds, because it cannot see the ids and ports of the queries.
 //!
-//! Every attack has names and addresses of its own, which contain its number `N` in the table:
+//! Every attack uses different names and addresses, which contain its number `N` in the table:
 //!
 //! | queried | genuine response |
 //! |---|---|
@@ -20,7 +20,7 @@
 //! | `table` | the attacks: what is sent, and why it must fail |
 //! | `context` | what an attack is built from (the query that was seen) and the packets that it injects |
 //! | `program` | the `attacker` program |
-//! | `victim` | lookups through glibc, one after the other in one process |
+//! | `victim` | successive lookups through glibc in one process |
 //! | `flood` | a high rate of packets |
 
 pub mod context;

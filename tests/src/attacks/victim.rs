@@ -71,7 +71,7 @@ fn addresses_of(name: &str) -> Result<(i32, String, Vec<String>), String> {
     Ok((found.code, found.canonical, found.addresses.into_iter().map(show).collect()))
 }
 
-/// `getnameinfo`, which fails if the address has no name.
+/// `getnameinfo` with `NI_NAMEREQD`, which fails if the address has no name.
 fn name_of(ip: IpAddr) -> (i32, String, Vec<String>) {
     let address = SockAddr::from(SocketAddr::new(ip, 0));
     let mut host = [0u8; 1025];

@@ -1,6 +1,7 @@
 //! Host processes that stress the module: the C programs in `tests/guests`, which are compiled here and run in a host.
 //!
-//! They are in C because glibc's callers are: they cancel threads, jump out of signal handlers and fork at any time.
+//! They are written in C, like most callers of glibc: they cancel threads, jump out of signal handlers and fork at any
+//! time.
 
 pub mod wildcard;
 
@@ -51,7 +52,7 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
             // -rdynamic: functions that a program defines replace those of glibc, for the module as well. -z now:
             // symbols are resolved at the start, not on the stack that is measured.
             Kind::Program => command.args(["-rdynamic", "-Wl,-z,now", "-ldl", "-lanl", "-lrt"]),
-            // The linker warns that the program needs glibc's shared libraries at run time, which is what this tests.
+            // The linker warns that the program needs glibc's shared libraries at run time. This is intended.
             Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
             Kind::Preload => command.args(["-shared", "-fPIC"]),
             Kind::ThreadSanitizer => command.args(["-rdynamic", "-Wl,--whole-archive"]).args(&runtime).args([
@@ -112,8 +113,10 @@ pub fn module_that_panics() -> Result<PathBuf, String> {
     }
 }
 
-/// The client's settings: the defaults, so that a lookup reads the file and its result stays the same.
-const SETTINGS: &str = "# The defaults.\ntimeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
+/// The client's settings, so that each lookup reads a settings file. They are the defaults, but without the
+/// retransmission after 30 ms.
+const SETTINGS: &str = "# The defaults, but without the retransmission after 30 ms.\n\
+    timeout = 2000\nretries = 250 1250\nallow-interfaces = *\n";
 
 /// A LAN for the C programs: a responder for every name (see [`wildcard`]), and a client with the module and a settings
 /// file.

@@ -1,4 +1,4 @@
-//! A DNS server with a fixed zone that prints every queried name. It can be told never to respond.
+//! A DNS server with a fixed zone that prints every queried name. With `--silent` it never responds.
 
 use crate::sockets::udp_servers;
 use crate::wire::{Data, Message, Record};

@@ -1,5 +1,5 @@
-//! Sends a packet that a DNS server or a capture logs. When the marker is in the log, so is everything that was sent
-//! before it.
+//! Sends a packet that a DNS server or a capture logs. Once this marker is in the log, everything that was sent before
+//! it is in the log too.
 
 use crate::netif::index;
 use crate::sockets::{Transport, querier};

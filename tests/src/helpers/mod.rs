@@ -140,7 +140,7 @@ impl Capture<'_> {
     }
 }
 
-/// Opens a tun device and keeps it open, as a VPN does.
+/// Opens a tun device and keeps it open, like a VPN client.
 const TUNNEL: &str = "import fcntl, struct, sys, time
 tunnel = open('/dev/net/tun', 'r+b', buffering=0)
 fcntl.ioctl(tunnel, 0x400454ca, struct.pack('16sH', sys.argv[1].encode(), 0x1001))
@@ -158,8 +158,8 @@ pub fn tunnel(host: &Host, interface: &str) -> Result<Daemon, String> {
 /// How long it may take until a marker is in the log of a daemon.
 const LOG_DELAY: Duration = Duration::from_secs(5);
 
-/// Sends a marker. Daemons log packets, and this process reads their logs, with some delay: once the marker is in the
-/// log, so is everything before it.
+/// Sends a marker. Daemons log packets, and this process reads their logs, with some delay. Once the marker is in the
+/// log, everything before it is there too.
 fn send_marker(host: &Host, words: &[&str]) {
     let program = binary("lan_helper").expect("built with the tests");
     let outcome = host.run(&[&[&*program.to_string_lossy(), "marker"], words].concat());

@@ -1,7 +1,7 @@
 //! A bare query: one packet, the first response, and how long it took.
 //!
-//! By default it is a one-shot query to the group (RFC 6762, section 5.1). With `--direct` it is sent to one host (section
-//! 5.5). With `--from-5353` it has the source port of a full querier, so the response is sent to the group.
+//! By default it is a one-shot query to the group (RFC 6762, section 5.1). With `--direct` it is sent to one host
+//! (section 5.5). With `--from-5353` it has the source port of a full querier, so the response is sent to the group.
 
 use crate::netif::interfaces;
 use crate::sockets::{Transport, querier, responder};

@@ -1,7 +1,7 @@
-//! Copies group-addressed frames from one interface to another, and loses or delays some of them. [`crate::wifi`]
+//! Copies group-addressed frames from one interface to another, and drops or delays some of them. [`crate::wifi`]
 //! starts it, once for each direction.
 //!
-//! Delays are independent of each other, so frames can change their order.
+//! Each frame is delayed independently, so frames can be reordered.
 
 use crate::link::Frames;
 use crate::wifi::MDNS_MACS;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "relay FROM TO [--lost PERCENT] [--late MS-MS] [--only-mdns] [--seed NUMBER]";
 
-/// How many frames wait at most. Further ones are lost, as in an access point whose buffer is full.
+/// How many frames are queued at most. Any others are dropped, as by an access point whose buffer is full.
 const MAX_WAITING: usize = 1024;
 
 /// How many frames are read before those that are due are sent.

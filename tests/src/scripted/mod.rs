@@ -1,7 +1,7 @@
 //! A multicast DNS responder whose behaviour can be configured: the `responder` program, and the responder of `try_it`.
 //!
-//! Without options it behaves as RFC 6762 says (sections 6 and 6.7). `--like NAME` selects the shape of a responder
-//! that cannot be run on a test machine. Further options change single aspects of the shape.
+//! Without options it behaves as RFC 6762 says (sections 6 and 6.7). `--like NAME` selects the shape, which is the
+//! behaviour, of a responder that cannot be run on a test machine. Further options change single aspects of the shape.
 
 mod shape;
 
@@ -109,7 +109,8 @@ impl Listener {
         }
     }
 
-    /// Section 6.7: id and question are echoed, the TTL is low, the cache-flush bit is not set; or as the shape says.
+    /// Sends a unicast response. By RFC 6762, section 6.7, it echoes id and question, and has a low TTL and no
+    /// cache-flush bit; the shape may deviate.
     fn send_unicast(&self, query: &Message, source: SocketAddr, legacy: bool) {
         let shape = &self.shape;
         let (ttl, class) = if legacy { (shape.legacy_ttl, IN) } else { (shape.ttl, IN | TOP_BIT) };
@@ -129,7 +130,8 @@ impl Listener {
         self.send(response.bytes(), source, query);
     }
 
-    /// Section 6: id 0, no question, full TTL, the cache-flush bit is set.
+    /// Sends a multicast response. By RFC 6762, section 6, it has id 0, no question, the full TTL and the cache-flush
+    /// bit.
     fn send_multicast(&self, query: &Message, negative_only: bool) {
         let mut response = self.records(query, self.shape.ttl, IN | TOP_BIT, true);
         if negative_only {
@@ -270,7 +272,7 @@ impl Listener {
     }
 }
 
-/// A number that varies, which is random enough for a delay.
+/// A number from the clock, which varies enough for a random delay.
 fn arbitrary() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| u64::from(now.subsec_nanos()) / 1000)

@@ -41,7 +41,7 @@ pub(super) enum Negative {
     InvertedNsec,
     /// An NSEC record to the group only.
     MulticastNsec,
-    /// An NSEC record in every response, even beside an address.
+    /// An NSEC record in every response, even together with an address.
     AlwaysNsec,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Shape {
     pub(super) delay_a: u64,
     /// Additional delay for queries over IPv6, in milliseconds.
     pub(super) delay_v6: u64,
-    /// How many queries for A get no response at first.
+    /// How many of the first queries for A get no response.
     pub(super) ignored_a: u32,
     /// Queries for ANY get no response.
     pub(super) ignores_any: bool,
@@ -92,7 +92,7 @@ pub(super) struct Shape {
     pub(super) ttl: u32,
     /// TTL in responses to legacy unicast queries, in seconds.
     pub(super) legacy_ttl: u32,
-    /// How many of the first queries are ignored.
+    /// How many of the first queries get no response.
     pub(super) ignored: u32,
 }
 

@@ -173,7 +173,7 @@ fn damage_to_the_files_is_reported() {
 }
 
 #[test]
-fn mere_information_is_not_a_problem() {
+fn information_is_not_reported_as_a_problem() {
     let mut root = Root::with_debian_package();
     root.ok(LINK);
     root.installed();

@@ -138,8 +138,8 @@ fn another_spelling_of_the_prefix_is_the_same_prefix() {
     assert_same(&before, &root.snapshot(), "after the removal");
 }
 
-/// Another version of the script may have spelled the paths in the list of installed files differently. A file that has
-/// just been installed must not be removed as an outdated one.
+/// Another version of the script may have spelled the paths in the list of installed files differently. The script must
+/// not mistake a file that it has just installed for an outdated one and remove it.
 #[test]
 fn another_spelling_of_a_path_in_the_list_is_the_same_file() {
     let mut root = Root::new();

@@ -98,8 +98,8 @@ fn a_read_only_dpkg_database_is_refused() {
     assert_same(&before, &root.snapshot(), "after the failure");
 }
 
-/// Kills the installation before each of its changes in turn, and uninstalls after each kill; after every fourth kill,
-/// first completes the installation. Returns the number of kills.
+/// Kills the installation before its first change, then before its second, and so on. Uninstalls after each kill; after
+/// every fourth kill, first completes the installation. Returns the number of kills.
 #[track_caller]
 fn kill_at_each_moment_of_the_installation(root: &mut Root, killer: &str) -> u32 {
     root.ok(killer);
@@ -125,7 +125,7 @@ fn kill_at_each_moment_of_the_installation(root: &mut Root, killer: &str) -> u32
 
 #[test]
 fn a_kill_at_any_moment_of_the_installation_leaves_a_consistent_system() {
-    // dpkg is slow, and changes below /usr/local do not involve it: the next test covers those.
+    // Changes below /usr/local do not involve dpkg, which is slow. The next test covers these changes.
     let killer = KILLER.replace("*--test*", "*--test* | */usr/local/*");
     let moments = kill_at_each_moment_of_the_installation(&mut Root::with_debian_package(), &killer);
     assert!((40..200).contains(&moments), "{moments} kills were tried");

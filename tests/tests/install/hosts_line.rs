@@ -65,8 +65,8 @@ fn unusual_hosts_lines_are_preserved_byte_for_byte_or_refused() {
 }
 
 /// Contents of nsswitch.conf, with the services that the real glibc tries before and after the installation; `None` if
-/// the installation is refused. None of these services has a module, so each of them is UNAVAIL and glibc tries the
-/// next.
+/// the installation is refused. There is no module for any of these services, so each is unavailable and glibc tries
+/// the next.
 const MEANINGS: &[(&str, &str, Option<&str>)] = &[
     ("hosts:\talpha\tresolve\t\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
     (" \thosts : alpha   resolve\nrpc: db", "alpha resolve", Some("alpha mdns_minimal resolve")),
@@ -225,7 +225,7 @@ fn the_example_is_a_valid_nsswitch_conf() {
     assert_eq!(example.matches("\nhosts:").count(), 1);
     assert!(example.contains("\nhosts:          files mdns_minimal [NOTFOUND=return] dns\n"));
     root.installed();
-    assert_eq!(root.read(CONF), example, "the module is on its line already");
+    assert_eq!(root.read(CONF), example, "the hosts line already names the module");
     let trace = root.ok("LD_DEBUG=files getent hosts nobody.local 2>&1; true");
     assert!(trace.contains("file=libnss_mdns_minimal.so.2 "), "{trace}");
     root.ok("getent passwd root && getent hosts localhost && getent services ssh && getent protocols tcp");

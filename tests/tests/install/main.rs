@@ -18,7 +18,8 @@ use tests::sandbox::unprivileged;
 /// Debian's default, reduced to the lines that matter here.
 const NSSWITCH: &str =
     "# the administrator's own words\npasswd:         files\n\nhosts:          files dns\nnetworks:       files\n";
-const NSSWITCH_AFTER: &str = "# the administrator's own words\npasswd:         files\n\nhosts:          files mdns_minimal [NOTFOUND=return] dns\nnetworks:       files\n";
+const NSSWITCH_AFTER: &str = "# the administrator's own words\npasswd:         files\n\n\
+    hosts:          files mdns_minimal [NOTFOUND=return] dns\nnetworks:       files\n";
 const CONF: &str = "/etc/nsswitch.conf";
 
 /// The script in an unpacked release archive, which has the binaries and the manual pages, but not the sources.
@@ -43,9 +44,9 @@ const EXTRAS: [(&str, &str, &str); 5] = [
     ("644", "docs/nss-mdns.conf.example", "/usr/local/share/doc/nss-mdns/nss-mdns.conf.example"),
 ];
 
-/// Makes a folder with wrappers of the commands that change something. The wrappers count their calls; at the call
-/// whose number is in /mnt/kill_at, the wrapper kills the whole run, as a power failure would. Of the six names that
-/// are diverted, only the diversion of one counts.
+/// Makes a folder with wrappers of the commands that change something. The wrappers count their calls. At the call
+/// whose number is in /mnt/kill_at, the wrapper kills the whole run with SIGKILL. Only one of the six diversions counts
+/// as a call.
 const KILLER: &str = r#"
 mkdir -p /mnt/killer
 for name in mv cp ln rm mkdir rmdir chmod sync dpkg-divert ldconfig head tail; do
@@ -130,7 +131,7 @@ impl Root {
     }
 
     /// Checks that nsswitch.conf is the old or the new one, that each of the six files is the other package's or ours,
-    /// and that each of the further files is ours or absent; and that none of them is incomplete.
+    /// and that each of the [`EXTRAS`] is ours or absent. None of these files may be incomplete.
     #[track_caller]
     fn assert_consistent(&mut self, what: &str) {
         let conf = self.read(CONF);

@@ -1,4 +1,4 @@
-//! The lookup at the end of an installation: it reports why a name does not resolve.
+//! The lookup that `install.sh` makes at the end of an installation: it reports why a name does not resolve.
 
 use super::*;
 

@@ -54,9 +54,12 @@ fn records() -> Vec<Attack> {
         context.both(add_forged_addresses(add(context.response(), &context.name(), &target), &target))
     }
     vec![
-        attack("CNAME of another owner", "other.local's, with the target's addresses", "rule: owner", |context| {
-            with(context, |packet, _, target| packet.record("other.local", types::CNAME, target))
-        }),
+        attack(
+            "CNAME of another owner",
+            "other.local's, with the target's addresses",
+            "rule: the owner is the name",
+            |context| with(context, |packet, _, target| packet.record("other.local", types::CNAME, target)),
+        ),
         attack("CNAME of class CH", "with the target's addresses", "6762 s6: class is IN", |context| {
             with(context, |packet, name, target| packet.record_with(name, types::CNAME, CH, 120, target))
         }),
@@ -89,8 +92,8 @@ fn chains() -> Vec<Attack> {
                 .flat_map(|target| context.both(context.response().record(&context.name(), types::CNAME, target)))
                 .collect()
         }),
-        // Any host on the link can make the name an alias, even of a name that does not exist. The rule bounds the
-        // time.
+        // Any host on the link can make the name an alias, even of a name that does not exist. The rule only bounds the
+        // time that the lookup takes.
         attack("a loop of CNAMEs", "to b.local, to c.local, and back", BOUND, |context| {
             let names = [
                 context.name(),

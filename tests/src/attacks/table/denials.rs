@@ -8,8 +8,8 @@ use test_packet::{CH, IN, Packet, types};
 
 const A_ONLY: &[u16] = &[types::A];
 
-/// The delay of the second family in milliseconds: within the grace period of 20 ms, and after everything that could
-/// end it.
+/// The delay of the second family in milliseconds. It is within the grace period of 20 ms, and after every packet that
+/// could end the grace period early.
 const LATER: u64 = 8;
 
 pub(super) fn attacks() -> Vec<Attack> {
@@ -89,7 +89,7 @@ fn invalid() -> Vec<Attack> {
         attack(
             "NSEC from another host",
             "{A} from a host that provided no address; the AAAA later",
-            "rule: source",
+            "rule: only a host that provided an address can deny a family",
             |context| {
                 let mut injections = host(context, |packet, _| packet);
                 if context.query.rtype == types::A {

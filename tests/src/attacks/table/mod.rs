@@ -105,8 +105,8 @@ pub fn all() -> Vec<Attack> {
     .concat()
 }
 
-/// The host on which all attacks are made at once. Some of them change its `k`, one its digit: without them, the name
-/// in the packet would be the genuine one.
+/// The host on which all attacks are made at once. Some attacks replace the `k` of the queried name, and one flips a
+/// bit of its digits. In a name without either, they would change nothing.
 pub const EVERYTHING: &str = "kiosk7.local";
 
 /// The attacks on a queried name: its own, or, for [`EVERYTHING`], all that must not affect the lookup of a known host.

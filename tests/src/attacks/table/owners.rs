@@ -69,7 +69,7 @@ pub(super) fn attacks() -> Vec<Attack> {
             of_labels(context, &[&label.collect::<Vec<_>>(), b"local"])
         }),
         ("the case bit of lengths", "bit 5 of the first length octet set", CASE, |context| {
-            // 0x23 is the length 3 with that bit: a comparison that folds length octets as well would match.
+            // With bit 5, the length octet 3 becomes 0x23. A comparison that also folds length octets would match.
             let mut owner = context.name();
             let long = usize::from(owner[0] | 0x20);
             owner[0] |= 0x20;

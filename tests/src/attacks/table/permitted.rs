@@ -1,5 +1,5 @@
-//! What succeeds: attacks that multicast DNS cannot prevent, and forms that real responders use. They also show that
-//! the attacker's packets arrive.
+//! Packets that are accepted: attacks that multicast DNS cannot prevent, and unusual forms that real responders use.
+//! These rows also show that the attacker's packets arrive.
 
 use super::{Attack, Expected, FORGED, Lookup, aliases, attack};
 use crate::attacks::context::{FORGED_V4, FORGED_V6, Injection, add_forged_addresses, off_link};
@@ -10,7 +10,7 @@ pub(super) fn attacks() -> Vec<Attack> {
     [unpreventable(), forms()].concat()
 }
 
-/// What any host on the link can do. The README says so in its section on security.
+/// What any host on the link can do. `SECURITY.md` lists it.
 fn unpreventable() -> Vec<Attack> {
     const UNKNOWABLE: &str = "6762 s21: a querier cannot detect it";
     let both = [Lookup::Known, Lookup::Missing];

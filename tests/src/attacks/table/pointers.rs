@@ -37,7 +37,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         ("PTR that is not UTF-8", "0xff, and a surrogate", CLEAN, |context| {
             [label(context, b"a\xff"), label(context, b"a\xed\xa0\x80")].concat()
         }),
-        ("PTR of another address", "another last octet in the owner", "rule: owner", |context| {
+        ("PTR of another address", "another last octet in the owner", "rule: the owner is the name", |context| {
             let owner = wire(&format!("9{}", context.query.name));
             context.both(context.response().name_record(&owner, types::PTR, "evil.local"))
         }),
