@@ -1,6 +1,7 @@
-//! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, repeats the queries.
+//! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, and repeats the
+//! queries.
 //!
-//! Synchronous: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
+//! No thread, socket or lock outlives [`run`], which contains the only loop that waits.
 
 use std::time::{Duration, Instant};
 
@@ -18,21 +19,24 @@ use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 
-/// After this many packets the sockets are polled again, so that a flood on one does not hide a response on another.
+/// The maximum number of packets that are received before the sockets are polled again. A flood on one socket then
+/// cannot hide a response on another.
 const BATCH: usize = 32;
 
-/// The most packets that are drained once the lookup is done, unless there are very many sockets.
+/// The maximum number of packets that are drained once the lookup is done. With more than 16 sockets it is four for
+/// each.
 const MAX_DRAINED: usize = 64;
 
-/// How long a lookup is silent before the neighbours are asked. Nearly every responder on a cable has answered by then.
+/// How long after its first query a lookup without a response queries the neighbours. Nearly every responder on a wired
+/// link has responded by then.
 const NEIGHBOURS_AFTER: Duration = Duration::from_millis(2);
 
-/// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
-/// it. Where no interface can be queried, only a daemon on this machine is asked, if there is one.
+/// Sends the queries of `lookup`, and passes the responses to it, until it is done or `timeout` has passed since the
+/// first query. If no interface can be queried, asks only avahi-daemon on this machine, if the settings allow it.
 ///
 /// # Errors
-/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before. No response is
-/// no error here: `lookup` knows.
+/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before that. The
+/// absence of a response is not an error here: `lookup` has recorded whether there was one.
 pub(crate) fn run(
     lookup: &mut dyn Lookup,
     interfaces: &Interfaces,
@@ -62,7 +66,8 @@ pub(crate) fn run(
         any_sent = true;
     }
     let mut until = start;
-    // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
+    // True if the loop ended at the deadline or later than planned, for example because the machine was busy. Packets
+    // that arrived in time may then still be unread.
     let is_late = loop {
         let now = Instant::now();
         if now >= deadline {
@@ -76,7 +81,7 @@ pub(crate) fn run(
             Progress::WaitUntil(_) => {
                 querier.questions.clear();
                 lookup.follow_up(interfaces, now, &mut querier.questions);
-                // The lookup has something even if none of these can be sent.
+                // A failure does not end the lookup: it has received an address already.
                 let _ = querier.send_all(lookup, now);
                 match lookup.poll(now) {
                     Progress::WaitUntil(until) => until,
@@ -92,7 +97,7 @@ pub(crate) fn run(
                     }
                     match querier.send_all(lookup, now) {
                         Ok(()) => any_sent = true,
-                        // Once a query has been sent, a response may arrive even if a repeat fails.
+                        // A response to an earlier query may still arrive.
                         Err(error) if !any_sent => return Err(error),
                         Err(_) => {}
                     }
@@ -121,8 +126,8 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// When the questions of a lookup without a response are sent: at once, to the neighbours after a short silence, and again
-/// at the times that the settings give.
+/// When the rounds of a lookup without a response are sent: the first at once, that to the neighbours after
+/// [`NEIGHBOURS_AFTER`], and the repeats at the times in the settings.
 struct Schedule {
     start: Instant,
     asks_neighbours: bool,
@@ -158,20 +163,20 @@ impl Schedule {
 
 struct Querier<'a> {
     sockets: Sockets,
-    // The questions to a daemon on this machine.
+    // The questions to avahi-daemon, one for each family; empty until they are sent.
     daemon: Vec<DaemonQuery>,
     interfaces: &'a Interfaces,
     pending: PendingQueries,
     ids: Ids,
-    // The questions to be sent; reused.
+    // The questions to send next. A field, so that all rounds use the same allocation.
     questions: Vec<Question>,
 }
 
 impl Querier<'_> {
-    /// Sends the questions, and tells `lookup` which of them could be sent.
+    /// Sends the questions, and reports to `lookup` which of them could be sent.
     ///
     /// # Errors
-    /// The first failure, if none could be sent; [`LookupError::NoInterface`] if there is none.
+    /// If none could be sent: the first failure other than [`LookupError::NoInterface`], or else that.
     fn send_all(&mut self, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
         let mut result = Err(LookupError::NoInterface);
         for index in 0..self.questions.len() {
@@ -186,7 +191,8 @@ impl Querier<'_> {
         result
     }
 
-    /// Asks a daemon on this machine, which has a cache that outlives processes; false if there is none.
+    /// Asks avahi-daemon on this machine, whose cache outlives the processes that query it. False if a question could
+    /// not be sent, for example because no daemon runs.
     #[inline(never)]
     fn ask_daemon(&mut self, lookup: &dyn Lookup) -> bool {
         for family in lookup.daemon_families().iter() {
@@ -198,15 +204,19 @@ impl Querier<'_> {
         !self.daemon.is_empty()
     }
 
-    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes the replies to `lookup`.
+    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes addresses in replies
+    /// of the daemon to `lookup`; [`Querier::receive_one`] receives packets.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::wait_with`].
     fn wait(&mut self, lookup: &mut dyn Lookup, timeout: Duration) -> Result<(), LookupError> {
-        let mut replies = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; Family::ALL.len()];
-        for (reply, query) in replies.iter_mut().zip(&self.daemon) {
-            reply.fd = query.descriptor();
+        let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; Family::ALL.len()];
+        for (poll, query) in polled.iter_mut().zip(&self.daemon) {
+            poll.fd = query.descriptor();
         }
-        self.sockets.wait_with(timeout, &mut replies)?;
-        for (reply, query) in replies.iter().zip(&mut self.daemon).filter(|(reply, _)| reply.revents != 0) {
-            debug_assert_eq!(reply.fd, query.descriptor());
+        self.sockets.wait_with(timeout, &mut polled)?;
+        for (poll, query) in polled.iter().zip(&mut self.daemon).filter(|(poll, _)| poll.revents != 0) {
+            debug_assert_eq!(poll.fd, query.descriptor());
             if let DaemonReply::Found(address) = query.receive() {
                 lookup.on_daemon_address(address, Instant::now());
             }
@@ -238,10 +248,12 @@ impl Querier<'_> {
         self.send_query(&query, SocketKind::Ephemeral, interface, to)
     }
 
-    /// Sends a question directly to each of the hosts that the kernel's neighbour table has for it.
+    /// Sends a question with the destination [`Destination::Neighbours`] or [`Destination::OtherAddresses`] directly to
+    /// each neighbour that the destination stands for.
     ///
     /// # Errors
-    /// [`LookupError::NoInterface`] if there is none, or if the table cannot be read.
+    /// [`LookupError::NoInterface`] if there is no such neighbour, or if the kernel's table cannot be read; the last
+    /// failure if no question could be sent.
     #[inline(never)]
     fn send_to_neighbours(
         &mut self,
@@ -251,7 +263,7 @@ impl Querier<'_> {
     ) -> Result<(), LookupError> {
         let neighbours = neighbours::read(self.interfaces).map_err(|_| LookupError::NoInterface)?;
         let there = || neighbours.iter().filter(|neighbour| neighbour.interface == question.interface);
-        let card = match question.to {
+        let link_layer = match question.to {
             Destination::OtherAddresses(known, _) => {
                 let known = there().find(|neighbour| neighbour.ip == known).ok_or(LookupError::NoInterface)?;
                 Some(known.link_layer)
@@ -260,7 +272,7 @@ impl Querier<'_> {
         };
         let mut result = Err(LookupError::NoInterface);
         for neighbour in there().filter(|neighbour| Family::of(neighbour.ip) == question.to.transport()) {
-            if card.is_none_or(|card| neighbour.link_layer == card) {
+            if link_layer.is_none_or(|link_layer| neighbour.link_layer == link_layer) {
                 let direct = Question { to: Destination::Host(neighbour.ip), ..*question };
                 result = result.or(self.send(&direct, lookup, now));
             }
@@ -294,8 +306,10 @@ impl Querier<'_> {
         Some(is_accepted)
     }
 
-    /// Receives what has already arrived when the lookup is done: a host may have more addresses than the first response
-    /// held. Bounded, because where many processes look up names at once, the multicast listeners are full of their queries.
+    /// Receives packets that have already arrived when the lookup is done, because a host may have more addresses than
+    /// the first response contained. Their number is bounded: while many processes look up names, their queries fill
+    /// the receive queues of the multicast listeners. A lookup that is late also looks for responses behind many
+    /// ignored packets.
     fn drain(&mut self, lookup: &mut dyn Lookup, buffer: &mut [u8], is_late: bool) {
         let _ = self.sockets.wait(Duration::ZERO);
         let sockets = self.sockets.count();
