@@ -1,4 +1,5 @@
-//! The cache: a bounded map from names to answers. Every entry expires, and the least recently used is evicted first.
+//! The cache: a bounded map from names to answers. Every entry expires, and the least recently used one of a shard is
+//! evicted first.
 //!
 //! Reads no clock: `now` is an argument.
 

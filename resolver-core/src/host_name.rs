@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suffixes_of_names() {
+    fn a_name_ends_in_a_suffix_of_whole_labels_after_at_least_one_more() {
         for (name, suffix, expected) in [
             ("printer.local", "local", true),
             ("PRINTER.Local", "loCAL", true),

@@ -9,7 +9,7 @@ use crate::sys;
 /// How many ids are fetched with one system call.
 const BATCH: usize = 16;
 
-/// A source of random ids. It never returns 0, which responders send that do not echo the id.
+/// A source of random ids. It never returns 0, because responders that do not echo the id send 0.
 #[derive(Debug)]
 pub struct Ids {
     octets: [u8; 2 * BATCH],

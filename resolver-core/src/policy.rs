@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_may_be_in_a_range() {
+    fn names_that_cannot_be_in_the_range_are_rejected() {
         let (ours, not_ours, malformed) = (Ok(()), Err(LookupError::NotOurs), Err(LookupError::Malformed));
         for (text, local, allowed) in [
             ("printer.local", ours, ours),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_may_be_in_a_range() {
+    fn only_addresses_that_a_host_can_have_may_be_in_a_range() {
         for (ip, link_local, on_link) in [
             ("169.254.1.2", true, true),
             ("fe80::1", true, true),

@@ -17,7 +17,7 @@ use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT, Message, Name, RecordType};
 pub(crate) struct SentQuery {
     /// Its message id.
     pub(crate) id: u16,
-    /// The index of the interface that it left by.
+    /// The index of the interface that it was sent on.
     pub(crate) interface: u32,
     /// The address family over which it was sent.
     pub(crate) transport: Family,
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_by_source_and_destination() {
+    fn packets_are_accepted_by_source_and_destination() {
         let address = |text: &str| text.parse().unwrap();
         for (what, datagram, expected) in [
             ("a unicast answer", unicast(), true),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_by_their_header_and_questions() {
+    fn packets_are_accepted_by_header_and_questions() {
         let response = Packet::new;
         for (what, datagram, response, expected) in [
             ("question echoed", unicast(), response(ID).question("PRINTER.local", types::A), true),

@@ -214,7 +214,7 @@ fn store<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
 
-/// Parses a number within the range. It consists of digits only, without a sign or a unit.
+/// Parses a number within the range, which must consist of digits only, without a sign or a unit.
 fn number(text: &[u8], range: &RangeInclusive<u16>) -> Option<u16> {
     let add = |number: u16, &octet: &u8| {
         let digit = char::from(octet).to_digit(10)?;

@@ -8,8 +8,8 @@
 //! known to be absent or is given up, or until the deadline.
 //!
 //! A multicast response may be the answer to another querier. It then omits records that the other querier already knew
-//! or that were multicast just before (RFC 6762, sections 7.1 and 6). The lookup therefore waits at least for
-//! `grace-min` for a response to one of its own queries.
+//! or that were multicast just before (RFC 6762, sections 7.1 and 6). The lookup therefore waits up to `grace-min` for
+//! a response to one of its own queries.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -259,7 +259,7 @@ impl HostLookup {
         let is_proven = self.evidence.provider(first.interface, transport).is_some();
         let is_late = number >= EARLY_FOLLOW_UPS.len();
         // At number 0, the group was queried just before. A host that has responded over this transport is asked
-        // directly, and the group only at number 3 and when it is late.
+        // directly; then the group is asked only at number 3 and in late follow-ups.
         if number == 0 || is_proven && number != 3 && !is_late {
             return;
         }
@@ -515,7 +515,7 @@ impl Lookup for HostLookup {
                 }
                 let next = [self.follow_up_at(), may_change_at, has_any.then_some(patience_end)];
                 until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
-                // Nothing else is scheduled. The querier ends the lookup at its deadline; until then, look once a
+                // Nothing else is scheduled. The querier ends the lookup at its deadline; until then, poll once a
                 // second.
                 until = until.or(Some(now + Duration::from_secs(1)));
             }

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_failures() {
+    fn invalid_lines_are_failures() {
         for line in [
             "",
             "+",

@@ -262,7 +262,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn addresses_that_are_on_link() {
+    fn link_local_addresses_and_those_within_a_prefix_are_on_the_link() {
         let interfaces = with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "192.168.1.1/16"), (3, "5.5.5.5/0")]);
         for (ip, interface, expected) in [
             ("10.0.0.200", 2, true),

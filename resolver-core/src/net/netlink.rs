@@ -1,7 +1,7 @@
 //! Reads the kernel's tables of links and addresses with `rtnetlink(7)`.
 //!
 //! `getifaddrs(3)` is not an alternative: glibc aborts the process if another thread closes its netlink descriptor, and
-//! it uses five kilobytes of stack. Here every failure is an error, and the caller falls back to
+//! it uses five kilobytes of stack. Here a failed system call is an error, and the caller falls back to
 //! [`crate::net::ifioctl`].
 
 use std::io;

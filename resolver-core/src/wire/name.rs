@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pointers_are_rejected() {
+    fn pointers_that_do_not_lead_before_their_run_are_rejected() {
         for (what, message) in [
             ("to itself", &b"\xc0\x00"[..]),
             ("forwards", b"\xc0\x02\x01a\x00"),

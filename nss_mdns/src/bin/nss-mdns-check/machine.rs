@@ -1,5 +1,5 @@
 //! What affects the module's lookups on this machine: problems in the module's files, which interfaces are queried or
-//! skipped and why, and whether a firewall drops multicast DNS. All is read and tested with the module's own code.
+//! skipped and why, and whether a firewall drops multicast DNS. It uses the module's own code.
 
 use std::ffi::CStr;
 use std::fmt;

@@ -10,7 +10,7 @@ const V6: &str = "fe80::2";
 /// A question of ours, or what a source said about the host.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// So many questions for the family (the first) over the transport (the second), from ephemeral ports.
+    /// This many questions for the family (the first) over the transport (the second), from ephemeral ports.
     Asked(Family, Family, usize),
     /// One question for the family over the transport, from the multicast listener.
     Listener(Family, Family),
