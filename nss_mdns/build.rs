@@ -1,4 +1,5 @@
-//! How the module is linked. Every process that resolves a name loads it, so everything that it brings along counts.
+//! Sets the linker options of the module. Every process that resolves a name loads the module, so these keep it small
+//! and free of code that runs at load time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,7 @@ fn main() -> io::Result<()> {
         "-Wl,-z,nodelete",
         "-Wl,-z,defs",
         "-Wl,-z,relro,-z,now",
-        // backtrace.rs defines a function that the unwinder defines too. The linker takes the first: the module's own.
+        // backtrace.rs defines a function that the unwinder also defines. The linker uses the first: the module's own.
         "-Wl,-z,muldefs",
     ] {
         println!("cargo::rustc-cdylib-link-arg={argument}");
@@ -22,12 +23,13 @@ fn main() -> io::Result<()> {
 }
 
 /// Removes constructors and destructors: no code may run when a process loads or unloads the module. They have two
-/// sources. gcc's start files have some for transactional memory and C++ destructors, neither of which the module uses.
+/// sources. gcc's start files have some for transactional memory and C++ destructors; the module uses neither.
 /// The standard library has one that stores the arguments for `std::env::args`, which the module does not call: a
 /// linker script moves its entry into a section that the loader does not read.
 fn leave_out_constructors(folder: &Path) -> io::Result<()> {
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
-    // Linkers other than GNU's and LLVM's do not support INSERT. With those the constructor stays; it stores two words.
+    // Linkers other than GNU's and LLVM's do not support INSERT. With them the constructor stays; it only stores two
+    // words.
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     // Paths in the flags of packaging/cargo may contain these names too.
@@ -46,7 +48,7 @@ fn leave_out_constructors(folder: &Path) -> io::Result<()> {
 /// archives the module is linked to the shared library as usual, and only loads more slowly.
 fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=CC");
-    // Ask the compiler that links, if cargo has been told which one that is.
+    // Ask the compiler that cargo uses as the linker, if it is configured, because that one finds the archives.
     let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
     let mut words = compiler.split_whitespace();
     let program = words.next().unwrap_or("cc");
@@ -62,7 +64,7 @@ fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
         fs::write(folder.join("libgcc_s.so"), "GROUP(libgcc_eh.a libgcc.a)\n")?;
         println!("cargo::rustc-link-search=native={}", folder.display());
     } else {
-        println!("cargo::warning=no static libgcc_eh.a: the module will load libgcc_s.so.1");
+        println!("cargo::warning=libgcc_eh.a or libgcc.a is missing: the module will load libgcc_s.so.1");
     }
     Ok(())
 }

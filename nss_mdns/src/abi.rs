@@ -1,4 +1,4 @@
-//! glibc's types and codes (`nss.h`, `netdb.h`), and the one table of the codes that are returned for each failure.
+//! glibc's types and codes (`nss.h`, `netdb.h`), and the one table of the codes that glibc receives for each failure.
 
 use libc::{c_char, c_int};
 use resolver_core::LookupError;
@@ -84,8 +84,8 @@ pub(crate) struct Outcome {
 }
 
 impl Failure {
-    /// The table of codes. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc takes them for a request for a
-    /// larger buffer.
+    /// The codes for this failure. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc interprets them as a
+    /// request for a larger buffer.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
         use LookupError::{Exhausted, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
@@ -111,8 +111,8 @@ impl Failure {
 }
 
 impl Outcome {
-    /// With any other `h_errno` than `HOST_NOT_FOUND`, or with `TryAgain`, `getnameinfo` would fail instead of returning
-    /// the address as text.
+    /// The outcome of a failed reverse lookup. With an `h_errno` other than `HOST_NOT_FOUND`, or with `TryAgain`,
+    /// `getnameinfo` would fail instead of returning the address as text.
     fn of_reverse_lookup(self) -> Self {
         let status = if self.status == Status::TryAgain { Status::Unavail } else { self.status };
         Self { status, h_errno: h_errno::HOST_NOT_FOUND, ..self }
@@ -125,15 +125,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_have_the_sizes_of_glibcs() {
+    fn types_have_the_same_sizes_as_in_glibc() {
         #[cfg(target_pointer_width = "64")]
         assert_eq!(size_of::<GaihAddrTuple>(), 40);
         assert_eq!(size_of::<Status>(), size_of::<c_int>());
     }
 
-    /// The table of codes a second time: they are part of the module's interface.
+    /// Repeats the table of codes, because they are part of the module's interface.
     #[test]
-    fn outcomes() {
+    fn each_failure_has_its_codes() {
         use LookupError::*;
         let rows = [
             (Failure::Lookup(NotOurs), Status::Unavail, 0, HOST_NOT_FOUND),

@@ -1,12 +1,12 @@
 //! The module's global allocator: the host process's `malloc`, with a small reserve for when `malloc` fails.
 //!
-//! Rust aborts the process when an infallible allocation fails, such as that of a `Box`, of an entry of the cache or of a
-//! panic's payload. All of these are small. Memory whose size the network determines is allocated with `try_reserve`, and
-//! its failure only makes the lookup fail.
+//! Rust aborts the process when an infallible allocation fails, such as that of a `Box`, of an entry of the cache or of
+//! a panic's payload. All of these are small. Memory whose size the network determines is allocated with `try_reserve`,
+//! and its failure only makes the lookup fail.
 //!
-//! The allocator cannot tell the two apart, so it goes by size. The reserve serves small allocations as long as it has
-//! space, large ones only while less than a quarter of it is in use. A lookup does not begin if more than half is in use
-//! ([`is_low`]). Nothing that outlives the lookup may stay in the reserve ([`is_in_reserve`]).
+//! The allocator cannot tell the two apart, so it decides by size. The reserve serves small allocations as long as it
+//! has space, and large ones only while no more than a quarter of it is in use. A lookup does not begin if more than
+//! half is in use ([`is_low`]). Nothing that outlives the lookup may stay in the reserve ([`is_in_reserve`]).
 //!
 //! The allocator is lock-free, because the host process may fork, or run a signal handler, at any time.
 
@@ -20,7 +20,7 @@ static ALLOCATOR: Allocator = Allocator;
 
 static RESERVE: Reserve = Reserve::new();
 
-/// True if so much of the reserve is in use that no lookup should begin.
+/// True if more than half of the reserve is in use, so that no lookup should begin.
 pub(crate) fn is_low() -> bool {
     RESERVE.used_blocks() > BLOCKS / 2
 }
@@ -32,10 +32,10 @@ pub(crate) fn is_in_reserve<T>(pointer: *const T) -> bool {
 
 struct Allocator;
 
-// `realloc` and `alloc_zeroed` are GlobalAlloc's own, which call these two.
+// The provided methods `realloc` and `alloc_zeroed` of GlobalAlloc call these two.
 //
-// SAFETY: an allocation is the system's or consists of blocks of the reserve that have no other owner, and is freed where
-// it came from.
+// SAFETY: an allocation is the system's or consists of blocks of the reserve that have no other owner, and is freed
+// where it came from.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller guarantees what `System` requires.
@@ -56,27 +56,29 @@ unsafe impl GlobalAlloc for Allocator {
 /// The size and alignment of a block, in octets.
 const BLOCK: usize = 512;
 
+/// The number of blocks in the reserve.
 const BLOCKS: usize = 512;
 
-/// How many blocks one word of the bitmap describes. An allocation cannot have more.
+/// How many blocks one word of the bitmap describes. This is also the maximum size of an allocation, in blocks.
 const BLOCKS_PER_WORD: usize = usize::BITS as usize;
 
 const WORDS: usize = BLOCKS / BLOCKS_PER_WORD;
 
-/// An allocation of more blocks is large.
+/// The maximum size of a small allocation, in blocks.
 const MAX_SMALL: usize = 8;
 
 #[repr(C, align(512))]
 struct Memory([u8; BLOCK * BLOCKS]);
 
-/// Blocks of memory in the BSS section. They take no physical memory until `malloc` fails, because nothing writes to them.
+/// Blocks of memory in the BSS section. They take no physical memory until `malloc` fails, because nothing writes to
+/// them.
 struct Reserve {
     memory: UnsafeCell<Memory>,
     /// The bitmap of the blocks in use.
     used: [AtomicUsize; WORDS],
 }
 
-// SAFETY: the memory is reached only through `allocate`, which gives a block to one owner at a time.
+// SAFETY: pointers into the memory come only from `allocate`, which gives a block to one owner at a time.
 unsafe impl Sync for Reserve {}
 
 impl Reserve {
@@ -84,7 +86,7 @@ impl Reserve {
         Self { memory: UnsafeCell::new(Memory([0; BLOCK * BLOCKS])), used: [const { AtomicUsize::new(0) }; WORDS] }
     }
 
-    /// Memory for `layout`, or null.
+    /// Memory for `layout`, or null if there is no space for it.
     #[cold]
     fn allocate(&self, layout: Layout) -> *mut u8 {
         let count = layout.size().div_ceil(BLOCK);
@@ -95,7 +97,7 @@ impl Reserve {
         for (index, word) in self.used.iter().enumerate() {
             let claim = |used: usize| find_free(used, count).map(|start| used | run(start, count));
             if let Ok(before) = word.fetch_update(Ordering::Acquire, Ordering::Relaxed, claim) {
-                // The same start as in the closure: `before` is the value that it was given when the update succeeded.
+                // The same start as in the closure, because `before` is the value for which its update succeeded.
                 let start = find_free(before, count).unwrap_or(0);
                 return self.start().wrapping_add((index * BLOCKS_PER_WORD + start) * BLOCK);
             }
@@ -130,7 +132,7 @@ fn run(start: usize, count: usize) -> usize {
     bits << start
 }
 
-/// The first position in `used` of `count` zero bits in a row.
+/// The lowest position in `used` of `count` adjacent zero bits. `count` must not exceed [`BLOCKS_PER_WORD`].
 fn find_free(used: usize, count: usize) -> Option<usize> {
     (0..=BLOCKS_PER_WORD - count).find(|&start| used & run(start, count) == 0)
 }

@@ -1,5 +1,5 @@
-//! A stub that keeps the code for backtraces out of the module. Nothing prints backtraces here, and the code that reads
-//! debug information for them is half of what the standard library would add to the module.
+//! A stub that keeps the code for backtraces out of the module. The module prints no backtraces, and the code that
+//! reads debug information for them is half of what the standard library would add to the module.
 //!
 //! The standard library walks the stack with `_Unwind_Backtrace`, whose callback leads to all that code. Because this
 //! `_Unwind_Backtrace` never calls back, the code is unreachable, and link-time optimisation drops it.
@@ -12,6 +12,6 @@ extern "C" fn _Unwind_Backtrace(_each: *mut c_void, _argument: *mut c_void) -> c
     0
 }
 
-// The unwinder, which panics need, defines the same symbol; build.rs lets the linker accept both and use this one. Hidden:
-// the module must not export it.
+// The unwinder, which panics need, defines the same symbol; build.rs lets the linker accept both and use this one.
+// Hidden: the module must not export it.
 std::arch::global_asm!(".hidden _Unwind_Backtrace");

@@ -1,4 +1,4 @@
-//! A bump allocator over the buffer that glibc's caller provides.
+//! A bump allocator over the buffer that the caller of the glibc function provides.
 //!
 //! All space is reserved before anything is written, so a buffer that is too small stays unchanged.
 
@@ -26,23 +26,23 @@ pub(crate) struct Reserved<'a, T> {
 pub(crate) struct ReservedText<'a>(Reserved<'a, u8>);
 
 impl<'a> Buffer<'a> {
-    /// The buffer of `length` octets at `start`.
+    /// The buffer of `length` octets at `start`. A null buffer has no space.
     ///
     /// # Safety
-    /// `start` must be null, or the memory valid for writes for `'a` and used by nothing else.
+    /// `start` must be null, or the memory must be valid for writes for `'a` and used by nothing else.
     pub(crate) unsafe fn new(start: *mut c_char, length: usize) -> Self {
         if start.is_null() {
             return Self { rest: &mut [] };
         }
-        // SAFETY: the caller guarantees that the memory is valid and exclusive. It may be uninitialised: the elements are
-        // MaybeUninit.
+        // SAFETY: the caller guarantees that the memory is valid and exclusive. It may be uninitialised: the elements
+        // are MaybeUninit.
         Self { rest: unsafe { std::slice::from_raw_parts_mut(start.cast(), length.min(isize::MAX as usize)) } }
     }
 
     /// Reserves space for `count` values of type `T`.
     ///
     /// # Errors
-    /// [`Failure::ShortBuffer`]; the rest of the buffer is then lost.
+    /// [`Failure::ShortBuffer`]; nothing more can then be reserved.
     pub(crate) fn reserve<T: Copy>(&mut self, count: usize) -> Result<Reserved<'a, T>, Failure> {
         let rest = std::mem::take(&mut self.rest);
         let padding = rest.as_ptr().align_offset(align_of::<T>());

@@ -1,5 +1,5 @@
-//! Encodes answers as glibc's structures in the caller's buffer. Everything is sized and reserved first, then written
-//! once.
+//! Encodes answers as glibc's structures in the caller's buffer. All space is reserved first, then everything is
+//! written once.
 
 use std::net::IpAddr;
 use std::ptr;
@@ -28,10 +28,11 @@ pub(crate) unsafe fn addr_tuples(
     mut buffer: Buffer<'_>,
 ) -> Result<*mut GaihAddrTuple, Failure> {
     let addresses = || answer.addresses.iter().filter(|address| families.contains(Family::of(address.ip)));
-    let callers = usize::from(!first.is_null());
-    let mut tuples = buffer.reserve::<GaihAddrTuple>(addresses().count().saturating_sub(callers))?;
+    // How many tuples the caller provides outside the buffer.
+    let provided = usize::from(!first.is_null());
+    let mut tuples = buffer.reserve::<GaihAddrTuple>(addresses().count().saturating_sub(provided))?;
     let name = buffer.reserve_text(&answer.canonical)?.write(&answer.canonical);
-    let address_of = |index: usize, tuples: &Reserved<'_, GaihAddrTuple>| match index.checked_sub(callers) {
+    let address_of = |index: usize, tuples: &Reserved<'_, GaihAddrTuple>| match index.checked_sub(provided) {
         None => first,
         Some(index) => tuples.at(index),
     };
@@ -43,7 +44,7 @@ pub(crate) unsafe fn addr_tuples(
             addr: words(address.ip),
             scopeid: address.scope_id(),
         };
-        match index.checked_sub(callers) {
+        match index.checked_sub(provided) {
             // SAFETY: `first` is not null here, so the caller guarantees that it is valid for writes.
             None => unsafe { first.write(tuple) },
             Some(index) => {
@@ -62,7 +63,7 @@ pub(crate) unsafe fn addr_tuples(
 ///
 /// # Errors
 /// [`Failure::ShortBuffer`], with nothing written.
-// Not inlined, as above.
+// Not inlined, so that its variables take no stack while the lookup runs.
 #[inline(never)]
 pub(crate) fn host_entry(
     queried: &Name,
@@ -136,7 +137,7 @@ pub(crate) fn family_number(family: Family) -> c_int {
     }
 }
 
-/// The octets of an address in network order, as `GaihAddrTuple::addr` holds them.
+/// The octets of an address in network order, in the form of `GaihAddrTuple::addr`.
 fn words(ip: IpAddr) -> [u32; 4] {
     let mut octets = [0; 16];
     match ip {

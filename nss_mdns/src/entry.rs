@@ -1,7 +1,8 @@
-//! The functions that glibc calls (`nss.h`; "NSS Modules Interface" in glibc's manual), six for each of the six services.
+//! The functions that glibc calls (`nss.h`; "NSS Modules Interface" in glibc's manual), six for each of the six
+//! services.
 //!
-//! Every lookup of every program passes through these functions. Invalid names, and names and addresses that the service
-//! does not handle, are therefore rejected before any lock, allocation or system call.
+//! Every lookup of every program passes through these functions. Invalid names, and names and addresses that the
+//! service does not handle, are therefore rejected before any lock, allocation or system call.
 
 use std::ffi::CStr;
 use std::net::IpAddr;
@@ -18,7 +19,7 @@ use crate::encode;
 use crate::guard::{self, Report};
 use crate::service::{Service, requested_family};
 
-/// The buffer that glibc's caller provides.
+/// The buffer that the caller of the glibc function provides.
 #[derive(Clone, Copy)]
 struct CallerBuffer {
     start: *mut c_char,
@@ -28,7 +29,7 @@ struct CallerBuffer {
 /// Looks up a name and returns a host entry.
 ///
 /// # Safety
-/// The pointers must be valid as the interface requires. `ttlp` and `canonp` may be null.
+/// The pointers must be valid as glibc's interface requires. `ttlp` and `canonp` may be null.
 #[allow(clippy::too_many_arguments)]
 unsafe fn by_name(
     service: &Service,
@@ -50,7 +51,7 @@ unsafe fn by_name(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // Borrowed, not moved: a move would need the size of an answer on the stack a second time.
+        // Borrowed, not moved: a move would put a second copy of the result on the stack.
         let answer = &resolver.lookup(host, service.names, service.only(family));
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
@@ -68,7 +69,7 @@ unsafe fn by_name(
 /// Looks up a name and returns a list of address tuples.
 ///
 /// # Safety
-/// The pointers must be valid as the interface requires. `*pat` and `ttlp` may be null.
+/// The pointers must be valid as glibc's interface requires. `*pat` and `ttlp` may be null.
 unsafe fn by_name_all(
     service: &Service,
     name: *const c_char,
@@ -86,7 +87,7 @@ unsafe fn by_name_all(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // Borrowed, as above.
+        // Borrowed, as in `by_name`.
         let answer = &resolver.lookup(host, service.names, service.families);
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
@@ -104,7 +105,7 @@ unsafe fn by_name_all(
 /// Looks up an address and returns a host entry with its name.
 ///
 /// # Safety
-/// The pointers must be valid as the interface requires. `ttlp` may be null.
+/// The pointers must be valid as glibc's interface requires. `ttlp` may be null.
 #[allow(clippy::too_many_arguments)]
 unsafe fn by_address(
     service: &Service,
@@ -124,7 +125,7 @@ unsafe fn by_address(
     };
     guard::call(report, |resolver| {
         fault_injection::point(Point::Begin);
-        // Borrowed, as above.
+        // Borrowed, as in `by_name`.
         let pointer = &resolver.reverse(address);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
@@ -150,7 +151,7 @@ unsafe fn text<'a>(string: *const c_char) -> &'a [u8] {
     unsafe { CStr::from_ptr(string) }.to_bytes()
 }
 
-/// The address that was passed to `gethostbyaddr`, if its length matches the family.
+/// The address that was passed to `gethostbyaddr_r`. None if it is null, or if its length does not match the family.
 ///
 /// # Safety
 /// `address` must be null or point to `length` octets.
@@ -178,12 +179,12 @@ unsafe fn write<T>(output: *mut T, value: T) {
     }
 }
 
-/// A time to live in whole seconds, rounded down. 0 means "do not cache".
+/// A time to live in whole seconds, rounded down. 0 means that the caller must not cache the answer.
 fn whole_seconds(ttl: std::time::Duration) -> i32 {
     i32::try_from(ttl.as_secs()).unwrap_or(i32::MAX)
 }
 
-/// Makes every lookup panic that reaches the point with this number; 0 disables that.
+/// From now on, every lookup that reaches the [`Point`] with this number panics; 0 disables this.
 #[cfg(feature = "panic-injection")]
 #[unsafe(no_mangle)]
 extern "C" fn nss_mdns_panic_at(point: u32) {

@@ -5,11 +5,11 @@
 //! | A signal handler jumps out of the call (`longjmp`) or forks. | Signals that programs handle that way are blocked. |
 //! | The thread is cancelled during the call. | Cancellation is disabled until the call has cleaned up. |
 //! | The thread calls the module from within a call. | The inner call fails; [`crate::state`] records the thread. |
-//! | The module panics. | The panic is caught, and printed nowhere. |
+//! | The module panics. | The panic is caught, and not printed. |
 //! | The call changes `errno`. | It is restored before `*errnop` is written, which may be `errno` itself. |
 //!
-//! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics are
-//! caught inside both.
+//! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics
+//! are caught inside both.
 
 use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
@@ -21,7 +21,7 @@ use resolver_core::Resolver;
 use crate::abi::{Direction, Failure, Status, h_errno};
 use crate::state;
 
-/// Where glibc expects the outcome of a call.
+/// Where glibc expects the codes of a call's outcome.
 #[derive(Clone, Copy)]
 pub(crate) struct Report {
     errnop: *mut c_int,
@@ -88,8 +88,8 @@ impl Errno {
     }
 }
 
-/// Signals that programs handle in ways that would abandon a call halfway. INT and TERM are not blocked, so that a user
-/// can end a program that is looking up a name.
+/// The signals that are blocked, because programs have handlers for them that may jump out of the call or fork. SIGINT
+/// and SIGTERM are not blocked, so that a user can end a program that is looking up a name.
 const BLOCKED: [c_int; 12] = [
     libc::SIGALRM,
     libc::SIGVTALRM,
@@ -113,7 +113,8 @@ impl BlockedSignals {
     fn block() -> Self {
         let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset initialises the set that the others use. `before` is read only if pthread_sigmask filled it.
+        // SAFETY: sigemptyset initialises the set that the others use. `before` is read only if pthread_sigmask filled
+        // it.
         let before = unsafe {
             libc::sigemptyset(blocked.as_mut_ptr());
             for signal in BLOCKED {
@@ -142,7 +143,7 @@ struct CancellationDisabled {
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 unsafe extern "C" {
-    // The libc crate lacks it for Linux.
+    // The libc crate does not declare it for Linux.
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 

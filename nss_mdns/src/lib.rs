@@ -17,7 +17,7 @@
 //! | `encode`, `buffer` | answers as glibc's structures, in the caller's buffer |
 //! | `allocator` | the allocator, with a reserve for when the host process's `malloc` fails |
 //! | `backtrace` | a stub that keeps the code for backtraces out of the module |
-//! | `abi` | glibc's types, and the table of its codes for each failure |
+//! | `abi` | glibc's types, and the table of the codes that glibc receives for each failure |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

@@ -24,28 +24,29 @@ impl Service {
         Self { families, names: NameRange::Local, reverse: ReverseRange::LinkLocal }
     }
 
-    /// A full service: names that `/etc/mdns.allow` allows, and addresses of directly connected networks.
+    /// A full service: names that `/etc/mdns.allow` allows, link-local addresses, and addresses within a prefix of an
+    /// interface.
     pub(crate) const fn full(families: Families) -> Self {
         Self { families, names: NameRange::Allowed, reverse: ReverseRange::OnLink }
     }
 
-    /// Only `family`, or the empty set if this service does not return that family. The lookup then ends with "no data",
-    /// not with "unavailable", so that the name does not go on to DNS.
+    /// Only `family`, or the empty set if this service does not return that family. With the empty set the lookup ends
+    /// with "no data", not with "unavailable", so that `[NOTFOUND=return]` keeps glibc from asking DNS.
     pub(crate) fn only(&self, family: Family) -> Families {
         if self.families.contains(family) { Families::only(family) } else { Families::default() }
     }
 
-    /// `ip` as the subject of a reverse lookup by this service.
+    /// The subject of a reverse lookup of `ip` by this service.
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] if this service never looks up its name.
+    /// [`LookupError::NotOurs`] if this service never looks up the name of `ip`.
     pub(crate) fn reverse_address(&self, ip: IpAddr) -> Result<ReverseAddress, LookupError> {
         if self.families.contains(Family::of(ip)) { self.reverse.address(ip) } else { Err(LookupError::NotOurs) }
     }
 }
 
-/// The address family that a call for `af` returns. `AF_UNSPEC`, with which the older functions are called too, means
-/// IPv4: callers of `gethostbyname` expect four-octet addresses.
+/// The address family that a call for `af` returns. `AF_UNSPEC` means IPv4, as for `gethostbyname`, which has no
+/// argument for the family and whose callers expect addresses of four octets.
 ///
 /// # Errors
 /// [`Failure::BadFamily`] for any other number.
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_of_calls() {
+    fn a_call_returns_one_family_that_the_service_has() {
         for (af, expected) in [
             (libc::AF_UNSPEC, Ok(Family::V4)),
             (libc::AF_INET, Ok(Family::V4)),

@@ -1,7 +1,8 @@
 //! Per-process state between calls: the resolver with its cache, and which threads are inside a call.
 //!
-//! All of it hangs off one page that the kernel zeroes in the child of a fork (`MADV_WIPEONFORK`). Another thread may have
-//! held the cache's lock at the time of the fork, so the child starts afresh. Nothing here waits for another thread.
+//! All of it is reached from one page that the kernel zeroes in the child of a fork (`MADV_WIPEONFORK`). Another thread
+//! may have held the cache's lock at the time of the fork, so the child starts with a new resolver. Nothing here waits
+//! for another thread.
 
 use std::hint;
 use std::io;
@@ -41,30 +42,32 @@ struct ProcessState {
 
 /// Records that a thread is inside a call.
 ///
-/// This is not a thread-local variable because glibc allocates those of a `dlopen`ed module on first use, and terminates
-/// the process if there is no memory for them.
+/// This is not a thread-local variable because glibc allocates the thread-local variables of a `dlopen`ed module on
+/// first use, and terminates the process if there is no memory for them.
 struct ThreadSlot {
     /// The thread's `pthread_self`; 0 if the slot is free.
     thread: AtomicUsize,
     /// The address of a local variable of the call.
     stack_position: AtomicUsize,
-    /// When the call began, in seconds of `CLOCK_MONOTONIC`.
+    /// When the call began, in seconds of `CLOCK_MONOTONIC_COARSE`.
     entered_at: AtomicU32,
 }
 
+/// The number of slots. It must fit into the page.
 const THREAD_SLOTS: usize = 128;
 
-/// How many slots a thread may choose from: its home slot and those behind it. If all are occupied, the thread goes
-/// unrecorded, and a call from within its call is not detected.
+/// How many slots a thread may choose from: its home slot and those after it. If all are occupied, the thread is not
+/// recorded, and a call from within its call is not detected.
 const SLOTS_PER_THREAD: usize = 8;
 
-/// No call takes this many seconds, whatever the settings say. An older record was left behind by a `longjmp`.
+/// A time in seconds that exceeds the duration of every call, whatever the settings are. An older record was left
+/// behind by a `longjmp`.
 const MAX_CALL: u32 = 30;
 const _: () = assert!(MAX_CALL > 2 * MAX_TIMEOUT as u32 / 1000);
 
 impl ProcessState {
-    /// The resolver, created on first use; None if there is no memory for it. If two threads create one at the same time,
-    /// the second is dropped.
+    /// The resolver, created on first use; None if there is no memory for it. If two threads create one at the same
+    /// time, the second is dropped.
     fn resolver(&self) -> Option<&Resolver> {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
@@ -101,8 +104,8 @@ impl ProcessState {
         let home = (thread >> 12) % THREAD_SLOTS;
         let slots = || self.threads.iter().cycle().skip(home).take(SLOTS_PER_THREAD);
         if let Some(slot) = slots().find(|slot| slot.thread.load(Ordering::Relaxed) == thread) {
-            // The stack grows downward, so a nested call is below the outer one. A record that a longjmp left behind is
-            // too old, or its position is not above this one.
+            // The stack grows downward, so the position of a nested call is below that of the outer one. Other records
+            // were left behind by a longjmp: they are too old, or their position is not above this one.
             let is_nested = stack_position < slot.stack_position.load(Ordering::Relaxed)
                 && now.wrapping_sub(slot.entered_at.load(Ordering::Relaxed)) < MAX_CALL;
             if is_nested {
@@ -188,8 +191,8 @@ impl Page {
 }
 
 impl ProcessState {
-    /// Does what `MADV_WIPEONFORK` does on newer kernels. The old resolver stays allocated, because its lock may be held
-    /// forever.
+    /// In the child of a fork, does what `MADV_WIPEONFORK` does on newer kernels. The old resolver stays allocated,
+    /// because its locks may be held forever.
     fn reset_after_fork(&self) {
         // SAFETY: getpid has no preconditions.
         let pid = unsafe { libc::getpid() };
@@ -203,11 +206,11 @@ impl ProcessState {
     }
 }
 
-/// Keeps panics from being printed to the host process's standard error. The hook belongs to this module's own copy of
-/// the standard library: a host process written in Rust keeps its own.
+/// Prevents panics from being printed to the host process's standard error. The hook is set in the module's own copy of
+/// the standard library. A host process that is written in Rust keeps its hook.
 fn silence_panics() {
     static SILENCED: AtomicBool = AtomicBool::new(false);
-    // In a test program the hook is the test harness's.
+    // A test program keeps the hook of the test harness.
     if cfg!(not(test)) && !SILENCED.swap(true, Ordering::Relaxed) {
         panic::set_hook(Box::new(|_| {}));
     }

@@ -12,7 +12,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both families, in the order in which a query asks for them.
+    /// Both families, in the order in which a lookup asks for them.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
     /// The family of an address.
@@ -105,18 +105,18 @@ impl FromIterator<Family> for Families {
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
-    /// The index of the interface on which the response arrived.
+    /// The index of the interface on whose link the host is: the one on which the response arrived.
     pub interface: u32,
 }
 
 impl Address {
-    /// The value for `sin6_scope_id`: the interface's index for fe80::/10, otherwise 0. A scope on an address that needs
-    /// none breaks programs such as mount.nfs.
+    /// The value for `sin6_scope_id`: the interface's index for fe80::/10, otherwise 0. A scope on an address that
+    /// needs none breaks programs such as mount.nfs.
     pub fn scope_id(&self) -> u32 {
         if self.needs_scope() { self.interface } else { 0 }
     }
 
-    /// True for fe80::/10: the address is meaningless without the interface to reach it by.
+    /// True for fe80::/10: such an address is ambiguous without the interface on whose link it is.
     pub fn needs_scope(&self) -> bool {
         self.ip.is_ipv6() && is_link_local(self.ip)
     }
@@ -130,15 +130,15 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// True if `ip` can be the address of one host on a network. False for the unspecified, loopback, multicast and broadcast
-/// addresses, for 0.0.0.0/8, and for IPv4-mapped and IPv4-compatible IPv6 addresses.
+/// True if `ip` can be the address of one host on a network. False for the unspecified, loopback, multicast and
+/// broadcast addresses, for 0.0.0.0/8, and for IPv4-mapped and IPv4-compatible IPv6 addresses.
 pub(crate) fn is_host_address(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let [first, ..] = ip.octets();
             first != 0 && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast()
         }
-        // With the first 96 bits zero, it is the unspecified, the loopback or an IPv4-compatible address.
+        // If the first 96 bits are zero, it is the unspecified address, the loopback address or IPv4-compatible.
         IpAddr::V6(ip) => !ip.is_multicast() && ip.to_ipv4_mapped().is_none() && u128::from(ip) >> 32 != 0,
     }
 }

@@ -1,4 +1,5 @@
-//! The cache: a bounded map from names to answers. Every entry expires, and the least recently used is evicted first.
+//! The cache: a bounded map from names to answers. Every entry expires, and the least recently used one of a shard is
+//! evicted first.
 //!
 //! Reads no clock: `now` is an argument.
 
@@ -11,7 +12,7 @@ use crate::lookup::answer::{Answer, Pointer};
 use crate::try_alloc;
 use crate::wire::Name;
 
-/// What is cached of a name.
+/// What is cached for a name.
 #[derive(Debug)]
 pub(crate) enum CacheEntry {
     /// The addresses of a host.
@@ -35,17 +36,19 @@ impl CacheEntry {
     }
 }
 
-/// The most names in one shard.
+/// The maximum number of names in one shard.
 const MAX_SHARD: usize = 256;
 
-/// The largest table that a shard allocates, in octets: 1024 buckets of 16 octets and a control octet, and 16 more control
-/// octets. A table of 256 names has 512 buckets, but tombstones of removed names can make it double once.
+/// The size of the largest hash table that a shard allocates, in octets: 1024 buckets of 16 octets and a control octet,
+/// and 16 more control octets. A table of 256 names has 512 buckets, but tombstones of removed names can make it double
+/// once.
 const LARGEST_TABLE: usize = 1024 * 17 + 16;
 
 /// A bounded map from names to cache entries.
 ///
-/// It is divided into shards because `LruCache` allocates its table infallibly, so that the allocator of the process must
-/// have a reserve of that size. The least recently used name of the shard is evicted, not that of the whole cache.
+/// It is divided into shards because `LruCache` allocates its table infallibly. If `malloc` fails, the table comes from
+/// the reserve of the module's allocator, so it must be small. The least recently used name of a shard is evicted, not
+/// that of the whole cache.
 #[derive(Default)]
 pub(crate) struct Cache {
     /// A name belongs to the shard that its hash selects.
@@ -53,14 +56,14 @@ pub(crate) struct Cache {
     hasher: lru::DefaultHasher,
     /// The size that the shards were created for; 0 if there are none.
     size: usize,
-    /// The most names in each of them.
+    /// The maximum number of names in each shard.
     shard_size: usize,
-    /// The generation of the settings that all entries were found with.
+    /// The generation of the settings under which all entries were found.
     generation: u32,
 }
 
 impl Cache {
-    /// Discards all entries unless they were found with this generation of the settings.
+    /// Discards all entries unless they were found under this generation of the settings.
     pub(crate) fn set_generation(&mut self, generation: u32) {
         if self.generation != generation {
             self.resize(0);
@@ -79,10 +82,10 @@ impl Cache {
         shard.get(name)
     }
 
-    /// Inserts the entry of `name`, or replaces it, in a cache of at most `size` names. Discards all other entries if the
-    /// size was another. Inserts nothing if memory is short.
+    /// Inserts the entry of `name`, or replaces it, in a cache of at most `size` names. Discards all other entries if
+    /// the size has changed. Inserts nothing if memory is short.
     pub(crate) fn insert(&mut self, name: &Name, entry: CacheEntry, size: usize) {
-        if !try_alloc::is_plenty(LARGEST_TABLE) {
+        if !try_alloc::can_allocate(LARGEST_TABLE) {
             return;
         }
         if self.size != size {
@@ -90,14 +93,14 @@ impl Cache {
         }
         let shard_size = self.shard_size;
         let Some(shard) = self.shard(name) else { return };
-        // Bounded here: a capacity of its own would make the map allocate its whole table at once, in every process.
+        // `LruCache::new` would bound the size too, but allocates the whole table at once, in every process.
         if shard.len() >= shard_size && !shard.contains(name) {
             shard.pop_lru();
         }
         shard.put(name.clone(), entry);
     }
 
-    /// Replaces the shards by empty ones for `size` names. The new size is 0 if memory is short.
+    /// Replaces the shards with empty ones for `size` names. The new size is 0 if memory is short.
     #[cold]
     fn resize(&mut self, size: usize) {
         self.shards.clear();
@@ -114,7 +117,7 @@ impl Cache {
         match self.shards.as_mut_slice() {
             [only] => Some(only),
             shards => {
-                // The low bits of the hash are not evenly distributed: the map mixes them, so this must, too.
+                // The low bits of the hash are not evenly distributed: multiply, and use the high half of the product.
                 let mixed = self.hasher.hash_one(name).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
                 let index = mixed.checked_rem(shards.len() as u64)?;
                 shards.get_mut(usize::try_from(index).ok()?)

@@ -1,4 +1,4 @@
-//! Why a lookup has no answer. The module maps each reason to the codes that it returns to glibc, in one table.
+//! Why a lookup has no answer. The crate `nss_mdns` has the table that maps each reason to glibc's codes.
 
 use std::{fmt, io};
 
@@ -7,7 +7,7 @@ use std::{fmt, io};
 pub enum LookupError {
     /// Not handled by multicast DNS: glibc asks the next service.
     NotOurs,
-    /// Under `.local`, but not a valid domain name.
+    /// The name ends in `.local`, but is not a valid domain name.
     Malformed,
     /// Nobody responded before the deadline.
     NoResponse,
@@ -17,7 +17,7 @@ pub enum LookupError {
     NoInterface,
     /// The process or the machine has run out of descriptors or memory, for now.
     Exhausted,
-    /// A system call failed with this errno, as in a sandbox.
+    /// A system call failed with this errno, for example because a sandbox denies it.
     Refused(i32),
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for LookupError {
 impl std::error::Error for LookupError {}
 
 impl LookupError {
-    /// The reason that corresponds to the failure of a system call.
+    /// The reason that corresponds to a failed system call.
     pub fn from_io(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN) => Self::Exhausted,

@@ -1,5 +1,5 @@
-//! Fault injection for tests: a build with the feature `panic-injection` panics at a chosen point of a lookup. In any other
-//! build this code does nothing.
+//! Fault injection for tests: a build with the feature `panic-injection` panics at a chosen point of a lookup. In any
+//! other build this code does nothing.
 
 /// A point of a lookup at which a test can inject a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Point {
 #[cfg(feature = "panic-injection")]
 static ARMED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
-/// Makes every lookup panic that reaches the point of this number; 0 turns it off.
+/// From now on, every lookup that reaches the point with this number panics; 0 disables this.
 #[cfg(feature = "panic-injection")]
 pub fn panic_at(point: u32) {
     ARMED.store(point, std::sync::atomic::Ordering::Relaxed);

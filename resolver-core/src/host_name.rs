@@ -2,8 +2,8 @@
 
 use crate::wire::{InvalidName, Name};
 
-/// A valid name, and whether it was written with a dot at its end. There are no escapes, so this is all of the text but the
-/// length octets that took the place of the dots.
+/// A valid name, and whether it was written with a dot at its end. Names have no escapes, so these two represent the
+/// text completely.
 #[derive(Clone, Debug)]
 pub struct HostName {
     /// The name.
@@ -21,8 +21,8 @@ impl HostName {
         Ok(Self { name: Name::from_text(text)?, trailing_dot: text.ends_with(b".") })
     }
 
-    /// True if the last labels of the name, with at least one more before them, are those of `suffix`, in which dots stand
-    /// between labels. A dot at the suffix's end demands one at the name's end, and no dot demands none.
+    /// True if the name ends in the labels of `suffix` and has at least one label before them. `suffix` is text without
+    /// a leading dot. It must end in a dot if the name was written with one, and must not if it was written without.
     pub(crate) fn ends_in(&self, suffix: &[u8]) -> bool {
         let (labels, trailing_dot) = match suffix.strip_suffix(b".") {
             Some(labels) => (labels, true),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suffixes_of_names() {
+    fn a_name_ends_in_a_suffix_of_whole_labels_after_at_least_one_more() {
         for (name, suffix, expected) in [
             ("printer.local", "local", true),
             ("PRINTER.Local", "loCAL", true),

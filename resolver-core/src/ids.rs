@@ -1,4 +1,4 @@
-//! Message ids that nobody off the link can predict: random octets from the kernel, fresh for every query.
+//! Message ids that a host off the link cannot predict: random octets from the kernel, different ones for every query.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use crate::sys;
 /// How many ids are fetched with one system call.
 const BATCH: usize = 16;
 
-/// A source of random ids. None is 0: responders that echo no id send 0.
+/// A source of random ids. It never returns 0, because responders that do not echo the id send 0.
 #[derive(Debug)]
 pub struct Ids {
     octets: [u8; 2 * BATCH],
@@ -47,8 +47,9 @@ impl Ids {
     }
 }
 
-/// For a sandbox that denies getrandom(2): hashes the random octets that the kernel gave the process at its start, the time
-/// in nanoseconds and a counter. This is weaker, but a response must still come from the link.
+/// For a sandbox that denies `getrandom(2)`: hashes the random octets that the kernel gave the process at its start,
+/// the time in nanoseconds and a counter. These ids are easier to predict, but a response must still come from the
+/// link.
 #[cold]
 fn fill_without_getrandom(octets: &mut [u8]) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);

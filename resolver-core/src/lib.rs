@@ -1,5 +1,6 @@
-//! A synchronous one-shot multicast DNS resolver (RFC 6762, section 5.1), built to run inside other programs' processes: no
-//! thread, descriptor or lock outlives a call, nothing is printed, and no packet is accepted that did not come from the link.
+//! A synchronous one-shot multicast DNS resolver (RFC 6762, section 5.1), built to run inside other programs'
+//! processes: no thread, descriptor or lock outlives a call, nothing is printed, and only packets from the link are
+//! accepted.
 //!
 //! ```text
 //! Resolver::lookup ── cache ──────────────────────────────────────── hit ──> Answer
@@ -14,19 +15,20 @@
 //! |---|---|
 //! | [`resolver`] | a lookup from start to end |
 //! | `querier` | the only loop that waits: when to send, when to repeat, when to stop |
-//! | `lookup` | what a lookup knows, without I/O: addresses of a host, name of an address, and what is still to be asked |
-//! | `validate` | which packets are accepted |
 //! | `cache` | answers by name, each with its expiry |
-//! | [`policy`], [`host_name`], `address` | the names and addresses that multicast DNS handles |
-//! | [`config`] | the settings, `/etc/mdns.allow`, and the files that they are read from |
-//! | [`net`] | interfaces and sockets |
+//! | `lookup` | the state of a lookup, without I/O: what to ask, what the responses said, when it is done |
+//! | `validate` | which packets are accepted |
+//! | [`net`] | interfaces, neighbours, sockets, and avahi-daemon |
+//! | [`config`] | the settings, `/etc/mdns.allow`, and how files are re-read when they change |
+//! | [`policy`], [`host_name`] | the names and addresses that multicast DNS handles |
 //! | [`wire`] | messages and names as octets |
-//! | `sys` | the system calls that no crate wraps |
+//! | `address`, `error` | address families and addresses; why a lookup fails |
 //! | `ids`, `lock`, `try_alloc` | random ids; locks that are never waited for; fallible allocation |
+//! | `sys` | the system calls that no crate wraps |
 //! | [`fault_injection`], `fuzzing` | for tests and fuzz targets only |
 //!
-//! Imports point downward in this table, without circles; `net` and `config` use the rows below them and `policy`, `address` and
-//! `error`. `validate`, `lookup`, `cache`, `policy` and `wire` do no I/O and read no clock. Only `sys` has unsafe code.
+//! Imports point downward in this table, without circles. `validate`, `lookup`, `cache`, `policy` and `wire` do no I/O
+//! and read no clock. Only `sys` has unsafe code.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]

@@ -1,10 +1,10 @@
-//! Locks that are tried for a bounded time and never waited for: if another thread held one when the process forked, the
-//! child would wait for ever.
+//! Locks that are tried a bounded number of times and never waited for. If another thread holds one when the process
+//! forks, nothing releases it in the child, which would wait for ever.
 
 use parking_lot::Mutex;
 
-/// How often a lock is tried before the caller goes on without what it guards. A holder keeps a lock for about a
-/// microsecond, and makes no system call meanwhile except to allocate memory.
+/// The maximum number of times that a lock is tried. A thread holds a lock for about a microsecond, and meanwhile makes
+/// no system call except to allocate memory.
 const MAX_TRIES: u32 = 100;
 
 /// Runs `work` on what `mutex` guards; None if the lock could not be taken.
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_held_lock_is_given_up_on() {
+    fn a_lock_that_is_held_is_not_waited_for() {
         let mutex = Mutex::new(1);
         assert_eq!(with(&mutex, |number| *number + 1), Some(2));
         let held = mutex.lock();

@@ -1,4 +1,4 @@
-//! Which names and addresses multicast DNS is asked about, and which names are this machine's own.
+//! Which names and addresses are looked up by multicast DNS, and which name is this machine's own.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use crate::error::LookupError;
 use crate::host_name::HostName;
 use crate::wire::Name;
 
-/// True if `text` ends in `.local` or `.local.`. Allocates nothing and makes no system call: every name that a program on
-/// this machine looks up is checked here.
+/// True if `text` ends in `.local` or `.local.`. Allocates nothing and makes no system call: every name that a program
+/// on this machine looks up is checked here.
 pub fn is_local(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
     text.last_chunk::<6>().is_some_and(|end| end.eq_ignore_ascii_case(b".local"))
@@ -24,11 +24,12 @@ pub enum NameRange {
 }
 
 impl NameRange {
-    /// The name that `text` stands for, if it can be in this range under any settings. Makes no system call.
+    /// The name that `text` stands for, unless it is outside this range whatever the settings are. Makes no system
+    /// call.
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::Malformed`] for one under `.local` that is no
-    /// valid name.
+    /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::Malformed`] for text that ends in `.local`
+    /// but is not a valid name.
     pub fn host_name(self, text: &[u8]) -> Result<HostName, LookupError> {
         let is_local = is_local(text);
         if !is_local && (self == Self::Local || !has_inner_dot(text)) {
@@ -53,8 +54,8 @@ pub enum Labels {
 }
 
 impl Labels {
-    /// True if `name` is under `.local` and has no more labels than this allows. `labels` is called only if the name has
-    /// more than two.
+    /// True if `name` is under `.local` and has no more labels than this allows. `labels` is called only if the name
+    /// has more than two.
     pub(crate) fn allow(labels: impl FnOnce() -> Self, name: &Name) -> bool {
         name.is_local() && (has_two_labels(name) || labels() == Self::Any)
     }
@@ -95,7 +96,8 @@ impl ReverseRange {
     }
 }
 
-/// An address whose name is asked for, and the range of the service that is asked. The address may be in that range.
+/// The subject of a reverse lookup: an address, and the range of the service. [`ReverseRange::may_contain`] is true for
+/// the two.
 #[derive(Clone, Copy, Debug)]
 pub struct ReverseAddress {
     pub(crate) ip: IpAddr,
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_may_be_in_a_range() {
+    fn names_that_cannot_be_in_the_range_are_rejected() {
         let (ours, not_ours, malformed) = (Ok(()), Err(LookupError::NotOurs), Err(LookupError::Malformed));
         for (text, local, allowed) in [
             ("printer.local", ours, ours),
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_may_be_in_a_range() {
+    fn only_addresses_that_a_host_can_have_may_be_in_a_range() {
         for (ip, link_local, on_link) in [
             ("169.254.1.2", true, true),
             ("fe80::1", true, true),
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn own_names() {
+    fn the_own_name_is_the_first_label_of_the_host_name_under_local() {
         let name = Name::from_text(b"Desk.local").unwrap();
         assert!(is_own_name(&name, b"desk"));
         assert!(is_own_name(&name, b"desk.example.org"));

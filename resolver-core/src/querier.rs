@@ -1,6 +1,7 @@
-//! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, repeats the queries.
+//! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, and repeats the
+//! queries.
 //!
-//! Synchronous: no thread, socket or lock outlives [`run`]. This is the only loop that waits.
+//! No thread, socket or lock outlives [`run`], which contains the only loop that waits.
 
 use std::io;
 use std::net::IpAddr;
@@ -21,31 +22,35 @@ use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
 use crate::wire::{MAX_MESSAGE, MAX_QUERY, Query};
 
-/// After this many packets the sockets are polled again, so that a flood on one does not hide a response on another.
+/// The maximum number of packets that are received before the sockets are polled again. A flood on one socket then
+/// cannot hide a response on another.
 const BATCH: usize = 32;
 
-/// The most packets that are drained once the lookup is done, unless there are very many sockets.
+/// The maximum number of packets that are drained once the lookup is done. With more than 16 sockets it is four for
+/// each.
 const MAX_DRAINED: usize = 64;
 
-/// How long a lookup is silent before the neighbours are asked. Nearly every responder on a cable has answered by then.
+/// How long after its first query a lookup without a response queries the neighbours. Nearly every responder on a wired
+/// link has responded by then.
 const NEIGHBOURS_AFTER: Duration = Duration::from_millis(2);
 
-/// How long a lookup is silent, at most, before a daemon on this machine is asked: until the first repeat, if that is earlier.
+/// How long after its first query a lookup without a response asks a daemon on this machine. The first repeat is the
+/// latest time.
 const DAEMON_AFTER: Duration = Duration::from_millis(30);
 
-/// The most neighbours that one lookup asks, over all interfaces.
+/// The maximum number of neighbours that one lookup queries, over all interfaces.
 const MAX_NEIGHBOURS: usize = 32;
 
-/// How long a daemon is waited for at most where no interface can be queried. What it has not cached it asks the network for,
-/// and again after a second.
+/// The maximum time for which a lookup waits for a daemon if no interface can be queried. A daemon queries the network
+/// for names that it has not cached, and again after a second.
 const DAEMON_TIMEOUT: Duration = Duration::from_millis(1200);
 
-/// Sends the queries of `lookup` until it is done or `timeout` has passed since the first query, and passes the responses to
-/// it. Where no interface can be queried, only a daemon on this machine is asked, if there is one.
+/// Sends the queries of `lookup`, and passes the responses to it, until it is done or `timeout` has passed since the
+/// first query. If no interface can be queried, asks only avahi-daemon on this machine, if the settings allow it.
 ///
 /// # Errors
-/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before. No response is
-/// no error here: `lookup` knows.
+/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before that. The
+/// absence of a response is not an error here: `lookup` has recorded whether there was one.
 pub(crate) fn run(
     lookup: &mut dyn Lookup,
     interfaces: &Interfaces,
@@ -94,7 +99,8 @@ fn query(
     let mut schedule = Schedule::new(start, config);
     let (mut any_sent, mut failure) = (false, None);
     let mut until = start;
-    // True if the process woke up too late, because the machine was busy: what arrived in time is still to be read.
+    // True if the loop ended at the deadline or later than planned, for example because the machine was busy. Packets
+    // that arrived in time may then still be unread.
     let is_late = loop {
         let now = Instant::now();
         if now >= deadline {
@@ -108,7 +114,7 @@ fn query(
             Progress::WaitUntil(_) => {
                 querier.questions.clear();
                 lookup.follow_up(interfaces, now, &mut querier.questions);
-                // The lookup has something even if none of these can be sent.
+                // A failure does not end the lookup: it has received an address already.
                 let _ = querier.send_all(lookup, now);
                 match lookup.poll(now) {
                     Progress::WaitUntil(until) => until,
@@ -119,9 +125,9 @@ fn query(
                 while let Some(step) = schedule.take_due(now) {
                     match querier.take(step, lookup, now) {
                         Ok(()) => any_sent = true,
-                        // Once a query has been sent, a response may arrive even if the next one fails.
+                        // A response to an earlier query may still arrive.
                         Err(_) if any_sent => {}
-                        // What cannot be sent to the groups may still be asked of the neighbours and of a daemon.
+                        // If nothing can be sent to the groups, neighbours or a daemon may still respond.
                         Err(error) => {
                             let failure = *failure.get_or_insert(error);
                             if !schedule.hurry(now) {
@@ -151,7 +157,7 @@ fn query(
     Ok(())
 }
 
-/// What is done while nobody has responded.
+/// What a lookup does while nobody has responded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// Send the questions of a round.
@@ -160,8 +166,9 @@ enum Step {
     AskDaemon,
 }
 
-/// When the steps are due: the first round at once; the neighbours and a daemon after a short silence, if the settings say so;
-/// then the repeats at the times that the settings give.
+/// When the steps of a lookup without a response are due: the first round at once, the neighbours after
+/// [`NEIGHBOURS_AFTER`] and a daemon after [`DAEMON_AFTER`] if the settings allow it, and the repeats at the times in the
+/// settings.
 struct Schedule {
     start: Instant,
     retries: Retries,
@@ -225,9 +232,9 @@ struct Querier<'a> {
     interfaces: &'a Interfaces,
     pending: PendingQueries,
     ids: Ids,
-    // The questions to be sent; reused.
+    // The questions to send next. A field, so that all rounds use the same allocation.
     questions: Vec<Question>,
-    /// How many more neighbours may be asked.
+    /// How many more neighbours may be queried.
     neighbours_left: usize,
 }
 
@@ -251,10 +258,10 @@ impl<'a> Querier<'a> {
         }
     }
 
-    /// Sends the questions, and tells `lookup` which of them could be sent.
+    /// Sends the questions, and reports to `lookup` which of them could be sent.
     ///
     /// # Errors
-    /// The first failure, if none could be sent; [`LookupError::NoInterface`] if there is none.
+    /// If none could be sent: the first failure other than [`LookupError::NoInterface`], or else that.
     fn send_all(&mut self, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
         let mut result = Err(LookupError::NoInterface);
         for index in 0..self.questions.len() {
@@ -269,12 +276,16 @@ impl<'a> Querier<'a> {
         result
     }
 
-    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes the replies to `lookup`.
+    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes addresses in replies
+    /// of the daemon to `lookup`; [`Querier::receive_one`] receives packets.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::wait_with`].
     fn wait(&mut self, lookup: &mut dyn Lookup, timeout: Duration) -> Result<(), LookupError> {
         let Some(daemon) = &mut self.daemon else { return self.sockets.wait(timeout) };
-        let mut replies = daemon.poll_list();
-        self.sockets.wait_with(timeout, &mut replies)?;
-        daemon.receive(&replies, &mut |address| lookup.on_daemon_address(address, Instant::now()));
+        let mut polled = daemon.poll_list();
+        self.sockets.wait_with(timeout, &mut polled)?;
+        daemon.receive(&polled, &mut |address| lookup.on_daemon_address(address, Instant::now()));
         Ok(())
     }
 
@@ -302,10 +313,12 @@ impl<'a> Querier<'a> {
         self.send_query(&query, SocketKind::Ephemeral, interface, to)
     }
 
-    /// Sends a question directly to each of the hosts that the kernel's neighbour table has for it.
+    /// Sends a question with the destination [`Destination::Neighbours`] or [`Destination::OtherAddresses`] directly to
+    /// each neighbour that the destination stands for.
     ///
     /// # Errors
-    /// [`LookupError::NoInterface`] if there is none, or if the table cannot be read.
+    /// [`LookupError::NoInterface`] if there is no such neighbour, or if the kernel's table cannot be read; the last
+    /// failure if no question could be sent.
     #[inline(never)]
     fn send_to_neighbours(
         &mut self,
@@ -315,7 +328,7 @@ impl<'a> Querier<'a> {
     ) -> Result<(), LookupError> {
         let neighbours = neighbours::read(self.interfaces).map_err(|_| LookupError::NoInterface)?;
         let there = || neighbours.iter().filter(|neighbour| neighbour.interface == question.interface);
-        let card = match question.to {
+        let link_layer = match question.to {
             Destination::OtherAddresses(known, _) => {
                 let known = there().find(|neighbour| neighbour.ip == known).ok_or(LookupError::NoInterface)?;
                 Some(known.link_layer)
@@ -325,7 +338,7 @@ impl<'a> Querier<'a> {
         let is_asked = |ip| Family::of(ip) == question.to.transport();
         let mut result = Err(LookupError::NoInterface);
         for neighbour in there().filter(|neighbour| is_asked(neighbour.ip)) {
-            if self.neighbours_left > 0 && card.is_none_or(|card| neighbour.link_layer == card) {
+            if self.neighbours_left > 0 && link_layer.is_none_or(|link_layer| neighbour.link_layer == link_layer) {
                 self.neighbours_left -= 1;
                 let direct = Question { to: Destination::Host(neighbour.ip), ..*question };
                 result = result.or(self.send(&direct, lookup, now));
@@ -354,8 +367,10 @@ impl<'a> Querier<'a> {
         Some(is_accepted)
     }
 
-    /// Receives what has already arrived when the lookup is done: a host may have more addresses than the first response
-    /// held. Bounded, because where many processes look up names at once, the multicast listeners are full of their queries.
+    /// Receives packets that have already arrived when the lookup is done, because a host may have more addresses than
+    /// the first response contained. Their number is bounded: while many processes look up names, their queries fill
+    /// the receive queues of the multicast listeners. A lookup that is late also looks for responses behind many
+    /// ignored packets.
     fn drain(&mut self, lookup: &mut dyn Lookup, buffer: &mut [u8], is_late: bool) {
         let _ = self.sockets.wait(Duration::ZERO);
         let sockets = self.sockets.count();

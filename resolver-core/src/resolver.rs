@@ -25,7 +25,7 @@ use crate::sys;
 use crate::try_alloc;
 use crate::wire::Name;
 
-/// How long another responder may take to answer for this machine's own name.
+/// How long a lookup of this machine's own name waits for a response.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A resolver with its cache and settings. All threads of a process share one.
@@ -59,12 +59,12 @@ impl Default for Resolver {
 impl Resolver {
     /// The addresses of `host`, at least those of the `wanted` families, if the name is within `range`.
     ///
-    /// Waits for the network until the answer is complete, at most for [`Config::timeout`].
+    /// Waits for responses until the answer is complete, at most for [`Config::timeout`].
     ///
     /// # Errors
     /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::NoResponse`] if nobody responded,
-    /// [`LookupError::NoData`] if the host has no address in the wanted families (or there are none), and the reason why the
-    /// network could not be queried.
+    /// [`LookupError::NoData`] if the host has no address in the wanted families (or there are none), and the reason
+    /// why the network could not be queried.
     pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
         if !self.is_in_range(host, range) {
             return Err(LookupError::NotOurs);
@@ -80,7 +80,7 @@ impl Resolver {
 
     /// Whether `host` is within `range`.
     ///
-    /// Reads a file only if the result depends on it: never for a name of two labels and [`NameRange::Local`].
+    /// Reads a file only if the result depends on it: never for [`NameRange::Local`] and a name of two labels.
     #[inline(never)]
     fn is_in_range(&self, host: &HostName, range: NameRange) -> bool {
         let allowed = match range {
@@ -96,8 +96,8 @@ impl Resolver {
     /// Waits for the network at most for [`Config::reverse_timeout`].
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings; otherwise as
-    /// [`Resolver::lookup`].
+    /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings, or on no link that
+    /// can be queried; otherwise as [`Resolver::lookup`].
     pub fn reverse(&self, address: ReverseAddress) -> Result<Pointer, LookupError> {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
@@ -202,8 +202,8 @@ impl Resolver {
         });
     }
 
-    /// What a lookup of a host returns that nobody responded to. If another lookup has found the host meanwhile, silence means
-    /// lost packets, and does not displace that answer.
+    /// The result of a lookup that nobody responded to. If another lookup has found the host meanwhile, a packet of this
+    /// one was lost, and the other's answer is kept.
     #[inline(never)]
     fn no_response(
         &self,
@@ -238,7 +238,7 @@ impl Resolver {
         LookupError::NoResponse
     }
 
-    /// The current settings. If they have changed, entries that were cached under others are removed.
+    /// The current settings. If they have changed, increments the generation, so that the cache discards its entries.
     #[inline(never)]
     fn settings(&self) -> Settings {
         let generation = self.generation.load(Ordering::Relaxed);
@@ -257,14 +257,15 @@ impl Resolver {
         self.allowed.get(read).0
     }
 
-    /// Runs `work` on the cache; None if the settings have changed meanwhile, or if the cache's lock could not be taken.
+    /// Runs `work` on the cache; None if the settings have changed meanwhile, or if the cache's lock could not be
+    /// taken.
     fn with_cache_of<T>(&self, settings: &Settings, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         let is_current = settings.generation == self.generation.load(Ordering::Relaxed);
         if is_current { self.with_cache(work) } else { None }
     }
 
-    /// Runs `work` on the cache, which holds only entries that were found under the current settings; None if the cache's
-    /// lock could not be taken.
+    /// Runs `work` on the cache, which holds only entries that were found under the current settings; None if the
+    /// cache's lock could not be taken.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         lock::with(&self.cache, |cache| {
             fault_injection::point(Point::Cache);
@@ -274,7 +275,8 @@ impl Resolver {
     }
 }
 
-/// How long a lookup waits. For this machine's own name not as long: a responder that knew the name better would have answered.
+/// How long a lookup waits for a response. It is shorter for this machine's own name: without a response, the answer is
+/// the machine's own addresses, and any responder for the name normally answers within that time.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
     if is_own_name { config.timeout.min(OWN_NAME_TIMEOUT) } else { config.timeout }
 }
@@ -294,7 +296,7 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
         absent.remove(Family::of(address.ip));
     }
     sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
-    // Kept for a second only: a responder elsewhere that has this name may just have been slow.
+    // Cached for a second only: another host may have this name, and may only have been slow to respond.
     let expires = expiry(now, UNKNOWN_TTL, config.ttl_max);
     let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
     Answer { canonical: name.clone(), addresses, absent, unknown, expires }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use libc::{c_int, c_ulong, c_void};
 use socket2::{SockAddr, Socket};
 
-/// Fills `buffer` with random octets from the kernel. False if it does not provide them at once.
+/// Fills `buffer` with random octets from the kernel. False if `getrandom(2)` fails or would block.
 pub(crate) fn random(buffer: &mut [u8]) -> bool {
     // SAFETY: the pointer and the length are those of `buffer`.
     let filled = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), libc::GRND_NONBLOCK) };
@@ -81,7 +81,8 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
     Ok(T::from(unsafe { OwnedFd::from_raw_fd(copy) }))
 }
 
-/// Identifies a version of a file: it differs after every change to the file.
+/// Identifies a version of a file by its metadata. (Two changes that keep the size can have the same stamp if the file
+/// system gives both the same time.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: libc::dev_t,
@@ -129,7 +130,7 @@ pub(crate) fn stamp(path: &CStr) -> Option<Stamp> {
 /// Opens a regular file for reading, and returns its stamp too. Never blocks, whatever type of file is at `path`.
 ///
 /// # Errors
-/// Those of `open(2)`; `EINVAL` for anything but a regular file.
+/// Those of `open(2)`, `fcntl(2)` and `fstat(2)`; `EINVAL` for anything but a regular file.
 pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     const FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     // SAFETY: the path ends in NUL.
@@ -183,7 +184,7 @@ pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut 
         SockAddr::try_init(|storage, storage_length| {
             header.msg_name = storage.cast();
             header.msg_namelen = *storage_length;
-            // SAFETY: every pointer in the header leads to memory of the stated length that outlives the call.
+            // SAFETY: every pointer in the header points to memory of the stated length that outlives the call.
             let length = libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT);
             *storage_length = header.msg_namelen;
             usize::try_from(length).map_err(|_| io::Error::last_os_error())
@@ -197,7 +198,8 @@ pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut 
     })
 }
 
-/// Receives from a connected socket what has arrived; 0 if the peer has closed the connection, or if `buffer` is empty.
+/// Receives octets that have arrived on a connected socket, and returns their number. 0 if the peer has closed the
+/// connection, or if `buffer` is empty.
 ///
 /// # Errors
 /// Those of `recv(2)`; [`io::ErrorKind::WouldBlock`] if nothing has arrived.
@@ -208,17 +210,17 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     usize::try_from(length).map_err(|_| io::Error::last_os_error())
 }
 
-/// Identifies an open file. Two files that were open under the same number, one after the other, differ in it.
+/// Identifies an open file. It tells apart two files that had the same descriptor, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: libc::dev_t,
     inode: libc::ino64_t,
 }
 
-/// The id of the file that is open under this number now.
+/// The id of the file that this descriptor refers to now.
 ///
 /// # Errors
-/// Those of `fstat(2)`; `EBADF` if there is none.
+/// Those of `fstat(2)`; `EBADF` if it refers to none.
 pub(crate) fn file_id(file: &impl AsRawFd) -> io::Result<FileId> {
     let mut status = MaybeUninit::<libc::stat64>::uninit();
     // SAFETY: `status` is large enough, and only read if it was filled.
@@ -317,14 +319,14 @@ pub(crate) mod tests {
 
     /// The same socket on a descriptor of 500 or above, which no other test in this process uses.
     pub(crate) fn set_apart(socket: &Socket) -> Socket {
-        // Far enough apart that a number which one test has closed is not given to another.
+        // Ten apart, so that no test receives a descriptor that another has closed.
         static FIRST: AtomicI32 = AtomicI32::new(500);
         let first = FIRST.fetch_add(10, Ordering::Relaxed);
         // SAFETY: F_DUPFD_CLOEXEC touches no memory. The descriptor is new, and nothing else owns it.
         unsafe { Socket::from_raw_fd(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, first)) }
     }
 
-    /// Runs `test` in a thread that may not do with files what only root may do.
+    /// Runs `test` in a thread without root's file access.
     pub(crate) fn without_privileges<T: Send>(test: impl FnOnce() -> T + Send) -> T {
         const NOBODY: libc::uid_t = 65534;
         let run = || {

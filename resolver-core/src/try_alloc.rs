@@ -1,16 +1,16 @@
-//! Fallible allocation for sizes that the network or a file decides. An infallible allocation that fails aborts the host
-//! process.
+//! Fallible allocation for sizes that the network or a file determines. An infallible allocation that fails aborts the
+//! host process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
 
-/// How many allocations have failed so far, in the whole process.
+/// How many times [`reserve`], [`push`] and [`extend`] have failed so far, in the whole process.
 pub(crate) fn failures() -> usize {
     FAILURES.load(Ordering::Relaxed)
 }
 
-/// Counts a failed allocation.
+/// Adds one to [`failures`].
 #[cold]
 pub(crate) fn note_failure() {
     FAILURES.fetch_add(1, Ordering::Relaxed);
@@ -57,12 +57,12 @@ pub(crate) fn zeroed(length: usize) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// True if `octets` and 64 KiB more can be allocated now. Asked before code that allocates infallibly.
-pub(crate) fn is_plenty(octets: usize) -> bool {
+/// True if `octets` and 64 KiB more can be allocated now. Called before code that allocates infallibly.
+pub(crate) fn can_allocate(octets: usize) -> bool {
     const MARGIN: usize = 64 * 1024;
     let mut probe = Vec::<u8>::new();
-    let is_plenty = probe.try_reserve_exact(octets.saturating_add(MARGIN)).is_ok();
+    let can_allocate = probe.try_reserve_exact(octets.saturating_add(MARGIN)).is_ok();
     // Keeps the optimiser from removing the probe.
     std::hint::black_box(&probe);
-    is_plenty
+    can_allocate
 }

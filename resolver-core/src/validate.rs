@@ -1,7 +1,7 @@
 //! Which packets are accepted as responses to our queries, before any of their records is read. No I/O; reads no clock.
 //!
-//! Any host on the link can answer in place of the real responder, and no querier can detect it (RFC 6762, section 21). These
-//! checks keep out everyone else.
+//! Any host on the link can answer in place of the real responder, and no querier can detect it (RFC 6762, section 21).
+//! These checks reject the packets of all other hosts.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -17,9 +17,9 @@ use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT, Message, Name, RecordType};
 pub(crate) struct SentQuery {
     /// Its message id.
     pub(crate) id: u16,
-    /// The index of the interface that it left by.
+    /// The index of the interface that it was sent on.
     pub(crate) interface: u32,
-    /// The family that it was sent over.
+    /// The address family over which it was sent.
     pub(crate) transport: Family,
     /// The record type that it asked for.
     pub(crate) rtype: RecordType,
@@ -32,23 +32,24 @@ pub(crate) struct SentQuery {
 /// The queries that a lookup has sent so far.
 #[derive(Debug, Default)]
 pub(crate) struct PendingQueries {
-    // Each with the index, in `names`, of the name that it asked for.
+    // Queries from ephemeral ports. Each has the index, in `names`, of the name that it asked for.
     queries: Vec<(SentQuery, usize)>,
     // The name that was looked up, and those that aliases led to.
     names: Vec<Name>,
-    // The interface and transport of queries that a multicast listener sent. They have no id.
+    // The interface and transport of queries from a multicast listener. No id is kept: responses to them do not repeat
+    // it.
     multicast: Vec<(u32, Family)>,
 }
 
 impl PendingQueries {
-    /// Records a query for `name`; false if there is no memory for it, and so no way to recognise its response.
+    /// Records a query for `name`. False if there is no memory for it: its response could not be recognised.
     pub(crate) fn add(&mut self, query: SentQuery, name: &Name) -> bool {
         let index = self.names.iter().position(|known| known == name).unwrap_or(self.names.len());
         (index < self.names.len() || try_alloc::push(&mut self.names, name.clone()))
             && try_alloc::push(&mut self.queries, (query, index))
     }
 
-    /// Records that a multicast listener sent a query: only multicast responses to it can arrive.
+    /// Records that a query was sent from a multicast listener. Only multicast responses to it are accepted.
     pub(crate) fn expect_multicast(&mut self, interface: u32, transport: Family) {
         if !self.multicast.contains(&(interface, transport)) {
             try_alloc::push(&mut self.multicast, (interface, transport));
@@ -62,6 +63,7 @@ impl PendingQueries {
         Some((query, self.names.get(*index)?))
     }
 
+    /// True if any query was sent on this interface over this transport.
     fn any_on(&self, interface: u32, transport: Family) -> bool {
         self.multicast.contains(&(interface, transport))
             || self.queries.iter().any(|(query, _)| query.interface == interface && query.transport == transport)
@@ -84,7 +86,7 @@ pub(crate) struct Response<'a> {
     pub(crate) message: Message<'a>,
     /// Who sent it.
     pub(crate) source: Source,
-    /// The query that it answers, if it is a unicast response: a multicast response does not say.
+    /// The query that it answers. None for a multicast response, which does not identify a query.
     pub(crate) query: Option<SentQuery>,
 }
 
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_by_source_and_destination() {
+    fn packets_are_accepted_by_source_and_destination() {
         let address = |text: &str| text.parse().unwrap();
         for (what, datagram, expected) in [
             ("a unicast answer", unicast(), true),
@@ -235,7 +237,7 @@ mod tests {
             ("link-local", with(unicast(), |r| r.source = address("169.254.3.4")), true),
             ("our own address on another interface", with(unicast(), |r| r.source = address("10.3.0.1")), true),
             ("another interface's link", with(unicast(), |r| r.source = address("10.3.0.2")), false),
-            ("by another interface", with(unicast(), |r| r.interface = 3), false),
+            ("on another interface than the query", with(unicast(), |r| r.interface = 3), false),
             ("on an interface that was not queried", with(multicast(), |r| r.interface = 4), false),
             ("unicast sent to the group", with(unicast(), |r| r.destination = address("224.0.0.251").into()), false),
             ("broadcast", with(unicast(), |r| r.destination = address("255.255.255.255").into()), false),
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_by_their_header_and_questions() {
+    fn packets_are_accepted_by_header_and_questions() {
         let response = Packet::new;
         for (what, datagram, response, expected) in [
             ("question echoed", unicast(), response(ID).question("PRINTER.local", types::A), true),
@@ -277,7 +279,7 @@ mod tests {
         ] {
             assert_eq!(accepted(datagram, response.octets()), expected, "{what}");
         }
-        assert!(!accepted(unicast(), &[0; 11]), "no whole header");
+        assert!(!accepted(unicast(), &[0; 11]), "a truncated header");
     }
 
     #[test]

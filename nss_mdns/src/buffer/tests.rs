@@ -1,5 +1,5 @@
-//! Random sequences of reservations from random buffers: inside the buffer, aligned, disjoint, and refused only if they do
-//! not fit.
+//! Random sequences of reservations from random buffers. Reservations are inside the buffer, aligned and disjoint, and
+//! fail only if they do not fit.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::abi::GaihAddrTuple;
 
-/// The longest buffer, in octets.
+/// The maximum length of a buffer, in octets.
 const MAX_LENGTH: usize = 512;
 
 /// The type of a reserved array.
@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn reservations_are_inside_aligned_and_apart(
+    fn reservations_are_inside_the_buffer_aligned_and_disjoint(
         offset in 0..16usize,
         length in 0..=MAX_LENGTH,
         wanted in vec((element(), count()), 0..12),
@@ -74,15 +74,15 @@ proptest! {
             let (size, alignment) = element.size_and_alignment();
             // The lowest aligned address.
             let expected = at.next_multiple_of(alignment);
-            let behind = count.checked_mul(size).and_then(|size| size.checked_add(expected));
-            match behind.filter(|&behind| behind <= end) {
-                Some(behind) => {
+            let after = count.checked_mul(size).and_then(|size| size.checked_add(expected));
+            match after.filter(|&after| after <= end) {
+                Some(after) => {
                     prop_assert_eq!(element.reserve(&mut buffer, count), Ok(expected));
-                    at = behind;
+                    at = after;
                 }
                 None => {
                     prop_assert_eq!(element.reserve(&mut buffer, count), Err(Failure::ShortBuffer));
-                    // The encoder gives up here.
+                    // The encoder reserves nothing more after a failure.
                     break;
                 }
             }
@@ -101,7 +101,7 @@ proptest! {
         prop_assert!(buffer.reserve_text(&name).is_ok_and(|reserved| reserved.write(&name) == start));
         prop_assert_eq!(&memory[..text.len()], text.as_bytes());
         prop_assert_eq!((memory[text.len()], memory[text.len() + 1]), (0, 0x55));
-        // SAFETY: it is shorter still.
+        // SAFETY: this buffer is shorter than the one above.
         let mut buffer = unsafe { Buffer::new(start, (text.len() + 1).saturating_sub(short)) };
         prop_assert!(buffer.reserve_text(&name).is_err());
     }

@@ -1,5 +1,5 @@
-//! Every length of the caller's buffer, at every alignment: a buffer that is one octet too short stays unchanged, one that
-//! is just long enough is enough, and no pointer leads out of the buffer.
+//! Encodes answers in buffers of every length, at every alignment. A buffer that is too short, even by one octet, stays
+//! unchanged. One of exactly the required length suffices. No pointer points outside the buffer.
 
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ use super::*;
 
 const CANARY: u8 = 0xa5;
 
-/// The octets before and after the buffer, which must stay unchanged.
+/// The number of octets before and after the buffer that must stay unchanged.
 const MARGIN: usize = 64;
 
 /// The numbers of addresses in the answers.
@@ -27,7 +27,7 @@ impl Arena {
         Self { octets: vec![CANARY; longest + 2 * MARGIN + 8] }
     }
 
-    /// The offset at which a buffer with this alignment starts.
+    /// The offset at which a buffer starts whose address is `alignment` modulo 8.
     fn start(&self, alignment: usize) -> usize {
         MARGIN + self.octets[MARGIN..].as_ptr().align_offset(8) + alignment
     }
@@ -103,7 +103,7 @@ fn mixed(count: u16) -> impl Iterator<Item = IpAddr> {
     (0..count).map(|number| [v4(number), v6(number), link_local(number)][usize::from(number % 3)])
 }
 
-/// The octets before the first aligned pointer.
+/// The number of octets before the first aligned pointer, in a buffer whose address is `alignment` modulo 8.
 fn padding(alignment: usize) -> usize {
     (8 - alignment) % 8
 }
@@ -160,8 +160,8 @@ fn check_tuples(
         // SAFETY: the tuple has been checked.
         let GaihAddrTuple { next, name, family, addr, scopeid } = unsafe { *tuple };
         check_name(name);
-        // SAFETY: the string starts inside the buffer and ends with a NUL. Without that, the comparison would fail on the
-        // canaries behind the string, which are not NUL.
+        // SAFETY: the string starts inside the buffer and ends with a NUL. Without that, the comparison would fail on
+        // the canaries behind the string, which are not NUL.
         assert_eq!(unsafe { CStr::from_ptr(name) }.to_string_lossy(), text_of(&answer.canonical));
         let octets: Vec<u8> = addr.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let expected = match address.ip {
@@ -178,21 +178,21 @@ fn check_tuples(
 }
 
 #[test]
-fn tuples_in_every_buffer() {
+fn tuples_fit_in_every_buffer_that_is_long_enough() {
     for count in COUNTS {
         tuples_of_every_length("printer.local", count, false);
     }
 }
 
 #[test]
-fn tuples_after_the_callers_own() {
+fn the_first_tuple_is_written_to_the_callers_own() {
     for count in COUNTS {
         tuples_of_every_length("printer.local", count, true);
     }
 }
 
 #[test]
-fn tuples_with_names_of_every_size() {
+fn tuples_with_short_and_long_names_fit() {
     let label = "x".repeat(63);
     // 253 octets, the longest: 255 in wire form.
     let longest = format!("{label}.{label}.{label}.{}.local", "y".repeat(55));
@@ -204,7 +204,7 @@ fn tuples_with_names_of_every_size() {
 }
 
 #[test]
-fn tuples_of_one_family() {
+fn tuples_have_only_the_families_of_the_service() {
     let answer = answer("printer.local", mixed(9));
     let mut octets = [0u8; 1024];
     for (family, number, count) in [(Family::V4, libc::AF_INET, 3), (Family::V6, libc::AF_INET6, 6)] {
@@ -281,7 +281,7 @@ fn host_entry_of_every_length(queried: &str, answer: &Answer, family: Family, ex
 }
 
 #[test]
-fn host_entries_in_every_buffer() {
+fn host_entries_fit_in_every_buffer_that_is_long_enough() {
     for count in COUNTS {
         for (family, address) in [(Family::V4, v4 as fn(u16) -> IpAddr), (Family::V6, v6)] {
             let addresses: Vec<_> = (0..count).map(address).collect();
@@ -292,7 +292,7 @@ fn host_entries_in_every_buffer() {
 }
 
 #[test]
-fn host_entries_with_an_alias() {
+fn the_queried_name_of_an_alias_is_in_the_list_of_aliases() {
     for count in [1, 2, 50] {
         let addresses: Vec<_> = (0..count).map(v4).collect();
         let answer = answer("target.local", addresses.clone());

@@ -20,7 +20,7 @@ use crate::try_alloc;
 /// The path of the list. The file is optional.
 pub const FILE: &CStr = c"/etc/mdns.allow";
 
-/// The maximum length of a suffix, in octets: no name is longer. A line with a longer suffix is invalid.
+/// The maximum length of a suffix with its dots, in octets: no name is longer. A line with a longer suffix is invalid.
 const MAX_SUFFIX: usize = 255;
 
 /// The domains that the full services look up.
@@ -33,7 +33,8 @@ pub enum Allowed {
 }
 
 impl Allowed {
-    /// True if a service with this range looks up `host`. `labels` is called only if the result depends on it.
+    /// True if a service with this range looks up `host`. `labels` returns the setting, and is called only if the
+    /// result depends on it.
     pub(crate) fn contains(&self, range: NameRange, host: &HostName, labels: impl FnOnce() -> Labels) -> bool {
         match (range, self) {
             (NameRange::Allowed, Self::Listed(suffixes)) => suffixes.contain(host),

@@ -48,7 +48,7 @@ pub fn parse(text: &[u8], report: &mut dyn FnMut(Problem<'_>)) -> Config {
     config
 }
 
-/// Sets what a line sets. `set_on` has, for each setting, the number of the line that set it, or 0.
+/// Applies a line. `set_on` has, for each setting, the number of the line that set it, or 0.
 fn apply_line<'a>(
     line: &'a [u8],
     line_number: usize,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn valid_lines_beside_invalid_ones_take_effect() {
+    fn valid_lines_take_effect_even_if_others_are_invalid() {
         let (config, problems) = read(b"nonsense\ntimeout = 500\ntimeout = 600\nlistener = no\nlabels = any\n");
         assert_eq!(config, Config { timeout: Duration::from_millis(500), labels: Labels::Any, ..Config::default() });
         assert_eq!(

@@ -26,20 +26,20 @@ use crate::policy::{Labels, ReverseRange};
 /// The path of the settings. The file is optional.
 pub const FILE: &CStr = c"/etc/nss-mdns.conf";
 
-/// The settings of a [`crate::Resolver`]. Each field is a row of [`SETTINGS`], which gives the reason for its default.
+/// The settings of a [`crate::Resolver`]. Each field has a row in [`SETTINGS`], which gives the reason for its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How long a lookup waits for a response, from its first query.
+    /// The maximum duration of a lookup, from its first query.
     pub timeout: Duration,
-    /// When a query is repeated if there was no response.
+    /// When the queries are repeated if there has been no response.
     pub retries: Retries,
     /// The shortest time to wait for the second family once addresses of the first have arrived.
     pub grace_min: Duration,
     /// The longest time to wait for it, at least [`Config::grace_min`]. Between the two, the wait is twice the delay of
-    /// the first response. (Multicast responses that are delayed at random, as in RFC 6762, section 6, may arrive
-    /// further apart.)
+    /// the first response. (It can be longer if responses are delayed at random, as in RFC 6762, section 6, or if a
+    /// firewall may have dropped one.)
     pub grace_max: Duration,
-    /// How long a reverse lookup waits for a response, from its first query.
+    /// The maximum duration of a reverse lookup, from its first query.
     pub reverse_timeout: Duration,
     /// The interfaces that may be queried.
     pub allow_interfaces: InterfacePatterns,
@@ -51,11 +51,11 @@ pub struct Config {
     pub reverse: ReverseRange,
     /// Whether lookups open multicast listeners on port 5353.
     pub listener: bool,
-    /// Whether hosts that this machine exchanged packets with lately are queried directly.
+    /// Whether hosts that this machine has recently exchanged packets with are queried directly.
     pub neighbours: bool,
-    /// Whether avahi-daemon is asked, if it runs on this machine and the network is silent.
+    /// Whether avahi-daemon on this machine is asked, if no interface can be queried or no host has responded.
     pub daemon: bool,
-    /// Whether a lookup of this machine's own name succeeds when no responder answers.
+    /// Whether a lookup of this machine's own name returns its own addresses if nobody responds.
     pub own_name: bool,
     /// How many names are cached.
     pub cache_size: usize,
@@ -68,7 +68,7 @@ pub struct Config {
 /// The times at which a query is repeated, in ascending order, relative to the first query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
-    // Milliseconds, in two octets each because every lookup has a copy on its stack.
+    // In milliseconds. Two octets each, because every lookup has a copy on its stack.
     times: [u16; Self::MAX],
     count: u8,
 }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_measured_values() {
+    fn the_defaults_are_the_documented_values() {
         let config = Config::default();
         assert_eq!(config.timeout, Duration::from_millis(2000));
         assert_eq!(

@@ -3,7 +3,7 @@
 
 use crate::try_alloc;
 
-/// The maximum length of a pattern, in octets. Names have at most 15, and patterns are rarely longer.
+/// The maximum length of a pattern, in octets. Interface names have at most 15 octets, and patterns are rarely longer.
 const MAX_PATTERN: usize = 64;
 
 /// A list of interface name patterns.
@@ -28,7 +28,7 @@ impl InterfacePatterns {
         self.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// True if the list has `name` itself, not just a wildcard pattern that matches it.
+    /// True if the list contains `name` itself, not just a wildcard pattern that matches it.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
         self.iter().any(|pattern| pattern == name)
     }
@@ -38,7 +38,7 @@ impl InterfacePatterns {
     }
 }
 
-/// True if every bracket is closed, and no octet is one that interface names cannot have.
+/// True if every bracket is closed, and every octet can occur in an interface name.
 fn is_valid(pattern: &[u8]) -> bool {
     let is_never_in_a_name = |octet: &u8| *octet <= b' ' || matches!(octet, b'/' | b',' | 0x7f);
     let mut rest = pattern;

@@ -1,6 +1,6 @@
-//! A file that an administrator edits: read once, and again when `stat(2)` reports a change.
+//! A file that an administrator edits: it is read once, and again when `stat(2)` reports a change.
 //!
-//! No descriptor stays open, and nothing blocks: a thread that cannot take the lock reads the file itself.
+//! No descriptor stays open, and no thread waits for another: one that cannot take the lock reads the file itself.
 
 use std::ffi::CStr;
 use std::io::{self, Read};
@@ -12,13 +12,13 @@ use crate::lock;
 use crate::sys::{self, Stamp};
 use crate::try_alloc;
 
-/// The most that is read of a file, in octets. Of a longer file, only the complete lines up to there are used.
+/// The maximum size that is read of a file, in octets. Of a longer file, only the complete lines within it are used.
 pub const MAX_OCTETS: usize = 64 * 1024;
 
 /// The minimum size of the read buffer, in octets, whatever size the file reports.
 const MIN_BUFFER: usize = 4096;
 
-/// A file, and the value that was last made from its text.
+/// A file, and the value that was last made from its text, unless that value was not kept.
 pub(crate) struct ReloadedFile<T> {
     path: &'static CStr,
     kept: Mutex<Option<Kept<T>>>,
@@ -37,7 +37,8 @@ impl<T: PartialEq> ReloadedFile<T> {
     }
 
     /// The value that `make` returns for the file's text, or for None if there is no readable file. The flag is true if
-    /// the value replaces a different one.
+    /// the value replaces a different kept one. If the file cannot be read for lack of a resource, returns the kept
+    /// value.
     #[inline(never)]
     pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
         let stamp = sys::stamp(self.path);
@@ -48,7 +49,7 @@ impl<T: PartialEq> ReloadedFile<T> {
             older => older,
         };
         // Checked before anything is allocated: a value that is kept must not occupy the allocator's reserve.
-        let plenty = try_alloc::is_plenty(0);
+        let has_memory = try_alloc::can_allocate(0);
         let (text, stamp) = match stamp.map(|_| read(self.path)) {
             None => (None, None),
             Some(Ok((text, stamp))) => (Some(text), Some(stamp)),
@@ -61,7 +62,7 @@ impl<T: PartialEq> ReloadedFile<T> {
         let failures_before = try_alloc::failures();
         let value = Arc::new(make(text.as_deref()));
         // A value that is incomplete for lack of memory is not kept either: it would stay until the file changed.
-        let complete = plenty && try_alloc::failures() == failures_before;
+        let complete = has_memory && try_alloc::failures() == failures_before;
         let changed = complete && self.keep(stamp, &value);
         (value, changed)
     }

@@ -44,8 +44,8 @@ pub enum Kind {
 /// The maximum value of a timeout, in milliseconds.
 pub const MAX_TIMEOUT: u16 = 10_000;
 
-/// Expands the table to [`SETTINGS`], the data for programs that explain settings, and to code that parses values. The
-/// module contains the code only: each pointer in the data would be a relocation at load time in every process.
+/// Expands the table to [`SETTINGS`], which programs and tests read, and to code that parses values. `libnss_mdns.so.2`
+/// uses only the code: each pointer in the data would be a relocation at load time in every process.
 macro_rules! settings {
     ($( $(#[doc = $reason:literal])+ $key:literal $field:ident = $default:literal, $kind:ident $values:tt; )+) => {
         /// The settings, in the order of the manual page.
@@ -75,14 +75,14 @@ macro_rules! settings {
                 }
             }
 
-            /// Sets it to `value`. False if the value is invalid; nothing is changed then.
+            /// Sets the row's field of `config` to `value`. If the value is invalid, returns false and changes nothing.
             pub(crate) fn set(self, config: &mut Config, value: &[u8]) -> bool {
                 match self {
                     $(Self::$field => settings!(@set $kind $values, &mut config.$field, value),)+
                 }
             }
 
-            /// Sets it to its default.
+            /// Sets the row's field of `config` to its default.
             pub(crate) fn reset(self, config: &mut Config) {
                 let valid = match self { $(Self::$field => self.set(config, $default.as_bytes()),)+ };
                 debug_assert!(valid, "the default of {self:?}");
@@ -132,13 +132,13 @@ macro_rules! settings {
 }
 
 settings! {
-    /// leaves the slowest responders three quarters of a second after the last retransmission; if the hosts line continues
-    /// with DNS, a shorter time finds its hosts sooner
+    /// leaves the slowest responders three quarters of a second after the last retransmission; if the hosts line
+    /// continues with DNS, a shorter time finds its hosts sooner
     "timeout" timeout = "2000", milliseconds(50..=MAX_TIMEOUT);
 
-    /// nearly every responder answers before the first, which passes firewalls; the second recovers from another loss, after
-    /// the 120 ms by which many responders delay; the third comes after the second within which a responder need not
-    /// multicast a record again (RFC 6762, section 6)
+    /// nearly every responder answers before the first, which passes firewalls; the second recovers from another loss,
+    /// after the 120 ms by which many responders delay; the third comes after the second within which a responder need
+    /// not multicast a record again (RFC 6762, section 6)
     "retries" retries = "30 250 1250", times(20..=10_000);
 
     /// an answer for the other address family that was sent together with the first arrives within milliseconds
@@ -174,8 +174,8 @@ settings! {
     /// packets with them in the last minute; off asks only the group
     "neighbours" neighbours = "on", switch();
 
-    /// finds names where no interface can be queried, and those that avahi-daemon has cached while the network is silent;
-    /// off asks only the network
+    /// finds names where no interface can be queried, and those that avahi-daemon has cached while the network is
+    /// silent; off asks only the network
     "daemon" daemon = "on", switch();
 
     /// a machine should know its own name even if no responder runs on it
@@ -214,7 +214,7 @@ fn store<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
 
-/// Parses a number within the range: digits only, without a sign or a unit.
+/// Parses a number within the range, which must consist of digits only, without a sign or a unit.
 fn number(text: &[u8], range: &RangeInclusive<u16>) -> Option<u16> {
     let add = |number: u16, &octet: &u8| {
         let digit = char::from(octet).to_digit(10)?;

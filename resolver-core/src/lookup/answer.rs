@@ -15,21 +15,22 @@ pub struct Answer {
     pub addresses: Vec<Address>,
     /// The families in which the host is known to have no address.
     pub absent: Families,
-    /// The families that were asked for without a result.
+    /// The wanted families in which it is not known whether the host has an address.
     pub unknown: Unknown,
     /// When the first of the addresses expires.
     pub expires: Instant,
 }
 
-/// Families in which it is not known whether the host has an address: nobody responded, which proves nothing.
+/// Families in which it is not known whether the host has an address: nobody answered the questions for them, which
+/// proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// The families.
     pub families: Families,
-    /// The lookup wanted no other family, so it asked for them until nothing more could be expected. Otherwise it had an
-    /// address of the other family, and stopped earlier.
+    /// The lookup had no address in any wanted family, so it asked for these until nothing more could be expected.
+    /// Otherwise it had an address of the other family, and ended earlier.
     pub asked_alone: bool,
-    /// Until when they are not asked for again.
+    /// When they may be asked for again.
     pub expires: Instant,
 }
 
@@ -54,7 +55,8 @@ impl Answer {
         families.iter().all(|family| self.has(family) || self.absent.contains(family))
     }
 
-    /// True if, at `now`, nothing would be gained by asking for `families`: each is settled, or was asked for just before.
+    /// True if `families` need not be asked for at `now`: each is settled, or unknown and not yet to be asked for
+    /// again.
     pub(crate) fn suffices_for(&self, families: Families, now: Instant) -> bool {
         let Unknown { families: unknown, asked_alone, expires } = self.unknown;
         let may_skip_unknown = now < expires && (asked_alone || self.has_any(families));
@@ -78,8 +80,9 @@ impl Answer {
         })
     }
 
-    /// Takes over what an `older` answer, which has not expired, proved about each family that this answer does not settle. A
-    /// lookup for one family ends without waiting for the other, and a lost packet must not displace what is known.
+    /// Takes over what an `older` answer, which has not expired, proved about each family that this answer does not
+    /// settle. A lookup for one family does not wait for the other, and a packet may be lost; neither must displace
+    /// what is known.
     pub(crate) fn adopt(&mut self, older: &Self) {
         if older.canonical != self.canonical {
             return;

@@ -1,28 +1,30 @@
-//! What a lookup may conclude about an address family that it has no address of. This is the only place that decides it.
+//! What a lookup may conclude about an address family in which it has no address. No other code decides this.
 //!
-//! **Only what was said is evidence; silence never is.** A lost packet, a firewall and a slow link look the same as a host
-//! without an address. What is known of a family, once a host has responded at all:
+//! **Only responses are evidence; silence never is.** A lost packet, a firewall and a slow link look the same as a host
+//! without an address. What is known about a family, once the host has responded at all:
 //!
 //! | state | cause | what follows |
 //! |---|---|---|
 //! | found | a valid address | done |
-//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), or a response to *our* question for this family (for IPv6 also: for ANY) that has the other family and not this one | absent, once denied over its own transport and every other over which it was asked for |
-//! | unanswered | asked for several times over transports that work | the caller may be told what else is known; the family is *unknown* |
-//! | unproven | nothing has arrived over its transport, or no question could be sent | nothing: ask again |
+//! | denied over a transport | an NSEC record (RFC 6762, section 6.1); or a complete response to *our* question, for this family or (IPv6 only) for ANY, that has addresses of the other family and none of this one | absent, once it is denied over its own transport and over every other transport over which it was asked for |
+//! | unanswered | IPv6 only: asked for often enough, as below | the caller may receive what else is known; the family is *unknown* |
+//! | open | none of these: for example, nothing has arrived over its transport, or no question could be sent | nothing: ask again |
 //!
 //! IPv4 and IPv6 are separate zones (RFC 6762, section 20): what is denied over one transport may exist over the other.
 //!
-//! A missing IPv4 address is never given up before the lookup's deadline. A missing IPv6 address is, because hosts without
-//! IPv6 are the rule and few of them say so ([`Conclusion::Unanswered`]):
+//! A missing IPv4 address stays open until the lookup ends. A missing IPv6 address is given up earlier
+//! ([`Conclusion::Unanswered`]), because hosts without IPv6 are common and few of them deny it:
 //!
 //! | what is known | given up after |
 //! |---|---|
-//! | it is denied over IPv4, IPv6 is silent | three questions over IPv6, one of them from the multicast listener, and `grace-min` |
-//! | nothing denies it | five questions over each transport, one of them from the multicast listener, in at least [`UNDENIED_WAIT`] and twice the first response's delay |
+//! | it is denied over IPv4, and the host has not responded over IPv6 | three questions over IPv6, one of them from the multicast listener, and `grace-min` after the first response |
+//! | anything else | five questions over each transport that does not deny it, one of them from the multicast listener; and, since the first of these, [`UNDENIED_WAIT`] and twice the delay of the first response, whichever is longer |
 //!
-//! The last of these questions gets time to be answered: twice the first response's delay, and [`MIN_ANSWER_TIME`].
-//! Questions that were sent before the one that the host responded to first do not count for this: all of them were
-//! lost.
+//! If a multicast listener is unavailable, no question from it is required.
+//!
+//! The last of these questions must have had time to be answered: twice the delay of the first response, or
+//! [`MIN_ANSWER_TIME`], whichever is longer. Only questions count that were sent no earlier than the one that the host
+//! responded to first: earlier ones may all have been lost.
 //!
 //! No I/O; reads no clock.
 
@@ -32,13 +34,13 @@ use crate::address::{Families, Family};
 use crate::try_alloc;
 use crate::validate::Source;
 
-/// The most sources whose evidence is kept. That of further sources is ignored.
+/// The maximum number of sources whose evidence is kept. Evidence from further sources is ignored.
 const MAX_SOURCES: usize = 16;
 
-/// How long a missing IPv6 address that nothing denies is asked for at least.
+/// The minimum time for which a missing IPv6 address is asked for if nothing denies it.
 const UNDENIED_WAIT: Duration = Duration::from_millis(60);
 
-/// The least time that a question gets to be answered.
+/// The minimum time in which a question can be answered.
 const MIN_ANSWER_TIME: Duration = Duration::from_millis(5);
 
 /// What may be concluded about a family that has no address.
@@ -46,10 +48,11 @@ const MIN_ANSWER_TIME: Duration = Duration::from_millis(5);
 pub(crate) enum Conclusion {
     /// The host has no address of this family. May be cached like an address.
     Absent,
-    /// It was asked for often enough without a response. The caller may be told what else is known, but whether the host
-    /// has such an address is unknown.
+    /// It was asked for often enough without a response. The caller may receive what else is known, but whether the
+    /// host has such an address is unknown.
     Unanswered,
-    /// Nothing, at present. May change at this time, if no packet arrives.
+    /// Nothing yet. Even if no packet arrives, this may change at the given time; None if it cannot, unless more
+    /// questions are sent.
     Open(Option<Instant>),
 }
 
@@ -79,9 +82,9 @@ struct SourceEvidence {
     source: Source,
     /// The families of the addresses that were taken from it.
     provided: Families,
-    /// The families that its NSEC record rules out.
+    /// The families that its NSEC record denies.
     denied: Families,
-    /// The families that it left out of its response to a question for them.
+    /// The families that it omitted from its response to a question for them.
     omitted: Families,
 }
 
@@ -127,14 +130,15 @@ impl Evidence {
         }
     }
 
-    /// Records that an NSEC record from `source` rules out `family`.
+    /// Records that an NSEC record from `source` denies `family`.
     pub(crate) fn on_denied(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.denied.insert(family);
         }
     }
 
-    /// Records that a response from `source` to a question for `family` has the other family but not this one.
+    /// Records that a response from `source` to a question for `family` has addresses of the other family but none of
+    /// this one.
     pub(crate) fn on_omitted(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.omitted.insert(family);
@@ -162,12 +166,12 @@ impl Evidence {
             .any(|evidence| evidence.denied.contains(family) || evidence.omitted.contains(family))
     }
 
-    /// True if an NSEC record that arrived over `transport` on this interface rules out `family`.
+    /// True if an NSEC record that arrived over `transport` on this interface denies `family`.
     pub(crate) fn is_denied_by_nsec(&self, interface: u32, transport: Family, family: Family) -> bool {
         self.speakers(interface, transport, family).any(|evidence| evidence.denied.contains(family))
     }
 
-    /// The table at the head of this file.
+    /// What the tables at the head of this file conclude about a `family` without an address at `now`.
     pub(crate) fn conclude(&self, family: Family, host: &HostContext, now: Instant) -> Conclusion {
         if self.is_absent(family, host) {
             return Conclusion::Absent;
@@ -194,7 +198,7 @@ impl Evidence {
         was_asked
     }
 
-    /// When a missing IPv6 address is given up, if the questions that this takes have been sent.
+    /// When a missing IPv6 address is given up; None unless all the questions that this requires have been sent.
     fn given_up_at(&self, host: &HostContext) -> Option<Instant> {
         let family = Family::V6;
         let answered_at = host.first_at.checked_sub(host.first_delay)?;
@@ -228,12 +232,13 @@ impl Evidence {
         latest
     }
 
-    /// The sources that can say that the host lacks `family`: only one that provided the other family is the host, or speaks
-    /// for it.
+    /// The sources whose denial of `family` counts: those that provided addresses of the other family. Only such a
+    /// source is the host, or answers on its behalf.
     fn speakers(&self, interface: u32, transport: Family, family: Family) -> impl Iterator<Item = &SourceEvidence> {
         self.providers(interface, transport).filter(move |evidence| evidence.provided.contains(family.other()))
     }
 
+    /// The sources of the host's addresses on this interface that responded over `transport`.
     fn providers(&self, interface: u32, transport: Family) -> impl Iterator<Item = &SourceEvidence> {
         self.sources.iter().filter(move |evidence| {
             let Source { ip, interface: heard_on } = evidence.source;

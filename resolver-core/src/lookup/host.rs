@@ -1,12 +1,15 @@
-//! Looks up the addresses of a host: collects them from the accepted responses, asks for what is missing, and decides when
-//! nothing more is coming. What may be concluded from what is said, and from silence, is in [`crate::lookup::evidence`].
+//! Looks up the addresses of a host: collects them from the accepted responses, asks for what is missing, and decides
+//! when the lookup is done. [`crate::lookup::evidence`] defines what may be concluded from responses, and from their
+//! absence.
 //!
-//! Both families are always asked for, and most responders answer both at once. If one is missing, it is asked for again
-//! several times ([`HostLookup::follow_up`]), while a caller that wants both and has one is kept waiting for a short while
-//! ([`HostLookup::patience`]). A caller that wants only the missing one waits until its absence is proven, or to the end.
+//! Every lookup asks for both families, and most responders answer both questions at once. If one family is missing,
+//! the lookup asks for it several times ([`HostLookup::follow_up`]). A caller that wants both and has one waits only
+//! for a short time ([`HostLookup::patience`]). A caller that wants only the missing family waits until that family is
+//! known to be absent or is given up, or until the deadline.
 //!
-//! A multicast response may be part of an answer to somebody else, who knew the rest or had just received it (RFC 6762,
-//! sections 6 and 7.1). A response of our own gets the shortest patience to arrive as well.
+//! A multicast response may be the answer to another querier. It then omits records that the other querier already knew
+//! or that were multicast just before (RFC 6762, sections 7.1 and 6). The lookup therefore waits up to `grace-min` for
+//! a response to one of its own queries.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -22,37 +25,41 @@ use crate::try_alloc;
 use crate::validate::{Response, Source};
 use crate::wire::{Message, Name, RecordType};
 
-/// The longest chain of aliases that is followed.
+/// The maximum length of a chain of aliases that is followed.
 const MAX_ALIASES: u8 = 8;
 
-/// The most addresses that are kept of one host.
+/// The maximum number of addresses that are kept for one host.
 const MAX_ADDRESSES: usize = 1024;
 
-/// A first multicast response that arrives later than this was delayed on purpose: many responders delay each by a random
-/// time of 20 to 120 ms (RFC 6762, section 6). An earlier one, and any unicast response, took the round-trip time.
+/// If the first response is multicast and its delay is at least this, the responder delayed it on purpose: many
+/// responders delay each multicast response by a random time of 20 to 120 ms (RFC 6762, section 6). The delay of any
+/// other first response is the round-trip time.
 const PROMPT: Duration = Duration::from_millis(15);
 
-/// By this time after the query, the second of two responses that were delayed on purpose has arrived, even from a busy host.
+/// If a responder delays two responses on purpose, both have arrived by this time after the query: the maximum of 120
+/// ms, and a margin for a busy host.
 const DELAYED_PAIR: Duration = Duration::from_millis(160);
 
-/// How long a missing IPv4 address is waited for at least, if nothing has arrived over IPv4: a firewall may drop responses
-/// to ephemeral ports there, so that only a repeat from the multicast listener is answered.
+/// The minimum wait for a missing IPv4 address if the host has not responded over IPv4. A firewall may drop responses
+/// to ephemeral ports there; then only the response to a query from the multicast listener arrives.
 const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long a missing IPv6 address is waited for at least, if an NSEC record over IPv4 rules it out and nothing has arrived
+/// The minimum wait for a missing IPv6 address if an NSEC record over IPv4 denies it and the host has not responded
 /// over IPv6.
 const NSEC_PATIENCE: Duration = Duration::from_millis(1);
 
-/// How long the network must stay silent after a daemon has answered, so that the daemon is believed.
+/// How long after a daemon's first address a response from the network can still replace what the daemon reports.
 const DAEMON_PATIENCE: Duration = Duration::from_millis(20);
 
-/// How long the absence of a response is cached: a family that is unknown, or an answer that only a daemon has given.
+/// How long results are cached that rest on missing responses: that nobody responded, that a family is unknown, and
+/// answers that contain only addresses from a daemon or this machine's own.
 pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 
-/// When the first follow-up questions are sent, in twentieths of the patience since the first response.
+/// When the first follow-up questions are sent: the time since the first response, in twentieths of the grace
+/// ([`HostLookup::grace`]).
 const EARLY_FOLLOW_UPS: [u8; 6] = [0, 3, 6, 9, 12, 15];
 
-/// When later ones are sent, in milliseconds since the end of the patience.
+/// When later ones are sent, in milliseconds since the end of the grace.
 const LATE_FOLLOW_UPS: [u16; 7] = [10, 40, 100, 230, 480, 980, 1480];
 
 /// The shortest time between two follow-ups, whatever the settings are and however late the process wakes up.
@@ -61,8 +68,11 @@ const FOLLOW_UP_DISTANCE: Duration = Duration::from_millis(1);
 /// A lookup of the addresses of one host.
 #[derive(Debug)]
 pub(crate) struct HostLookup {
+    /// The current name: the one that was looked up, or the target of the last alias that was followed.
     name: Name,
+    /// How many aliases have been followed.
     aliases: u8,
+    /// The name has changed since [`Lookup::take_new_name`] was last called, and none of its addresses is known yet.
     renamed: bool,
     wanted: Families,
     grace_min: Duration,
@@ -75,14 +85,14 @@ pub(crate) struct HostLookup {
     /// How many follow-ups have been sent.
     follow_ups: usize,
     found: Vec<Address>,
-    /// The families that arrived in responses to our own queries.
+    /// The families whose addresses arrived in unicast responses to our own queries.
     answered: Families,
     evidence: Evidence,
-    // Reused from packet to packet.
+    /// The addresses in the current packet. A field, so that all packets use the same allocation.
     in_packet: Vec<IpAddr>,
     /// The shortest TTL of the records in use.
     ttl: Duration,
-    /// What a daemon on this machine has reported, and when it reported the first.
+    /// The addresses that a daemon on this machine has reported, and when it reported the first of them.
     from_daemon: Vec<Address>,
     daemon_at: Option<Instant>,
 }
@@ -96,11 +106,12 @@ struct FirstResponse {
     by_multicast: bool,
     /// The query that it answers asked for a unicast response.
     unicast_response: bool,
+    /// The index of the interface on which it arrived.
     interface: u32,
 }
 
 impl HostLookup {
-    /// A lookup of the addresses of `name` on these interfaces. It is done when those of the `wanted` families are known.
+    /// A lookup of the addresses of `name` on these interfaces. It waits only for those of the `wanted` families.
     pub(crate) fn new(name: &Name, wanted: Families, interfaces: &Interfaces, config: &Config) -> Self {
         let mut queried = Vec::new();
         interfaces.iter().all(|interface| try_alloc::push(&mut queried, *interface));
@@ -132,7 +143,7 @@ impl HostLookup {
     pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         let mut ttl = self.ttl;
         if self.found.is_empty() {
-            // Nobody says how long these are valid.
+            // The daemon does not report how long its addresses are valid.
             self.found = std::mem::take(&mut self.from_daemon);
             ttl = UNKNOWN_TTL;
         }
@@ -147,8 +158,9 @@ impl HostLookup {
             missing().filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
         let unknown = missing().filter(|&family| self.wanted.contains(family) && !absent.contains(family)).collect();
         let asked_alone = self.missing() == self.wanted;
-        // Addresses on the link where the response arrived can be reached, others perhaps not (for example those inside the
-        // responder's containers). Among equals, those that need no scope come first; otherwise the responder's order holds.
+        // Addresses on the link where the response arrived can be reached. Others may be unreachable (for example those
+        // of the responder's containers), so they come last. Of the addresses on the link, link-local addresses come
+        // last. Otherwise the responder's order is kept.
         sort_by_rank(&mut self.found, |address| {
             2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(is_link_local(address.ip))
         });
@@ -171,12 +183,12 @@ impl HostLookup {
         addresses.iter().filter(counts).any(|address| Family::of(address.ip) == family)
     }
 
-    /// The wanted families of which no address is known.
+    /// The wanted families in which no address is known.
     fn missing(&self) -> Families {
         self.wanted.iter().filter(|&family| !self.has(family)).collect()
     }
 
-    /// The wanted families whose addresses were only overheard, in multicast responses.
+    /// The wanted families whose addresses arrived only in multicast responses, which may be answers to other queriers.
     fn overheard(&self) -> Families {
         self.wanted.iter().filter(|&family| self.has(family) && !self.answered.contains(family)).collect()
     }
@@ -200,7 +212,7 @@ impl HostLookup {
         queried.map_or(Families::NONE, |queried| queried.families)
     }
 
-    /// How long a caller that has one family is kept waiting for `missing`, from the first response.
+    /// How long a caller that has one family waits for the `missing` one, from the first response.
     fn patience(&self, first: FirstResponse, missing: Family) -> Duration {
         let grace = self.grace(first);
         let is_silent = self.transports(first.interface).contains(missing)
@@ -214,14 +226,16 @@ impl HostLookup {
         }
     }
 
-    /// Twice the delay of the first response, within the bounds of the settings.
+    /// How long to wait for more addresses, from the first response: twice the delay of the first response, within the
+    /// bounds of the settings. If that response was delayed on purpose, at least until [`DELAYED_PAIR`] after the
+    /// query.
     fn grace(&self, first: FirstResponse) -> Duration {
         let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
         let was_delayed = first.by_multicast && first.delay >= PROMPT;
         if was_delayed { round_trip.max(DELAYED_PAIR.saturating_sub(first.delay)) } else { round_trip }
     }
 
-    /// When the next follow-up is due.
+    /// When the next follow-up is due; None before the first response, and after the last follow-up.
     fn follow_up_at(&self) -> Option<Instant> {
         let first = self.first?;
         let grace = self.grace(first);
@@ -233,8 +247,10 @@ impl HostLookup {
         Some(first.at + grace + Duration::from_millis((*late).into()))
     }
 
-    /// Asks the host's own address for what is missing over `transport`. Every second time for ANY, which some responders
-    /// answer with all that they have, so that what they omit is denied; others ignore it.
+    /// Sends a question to the address from which the host has responded. It asks for a family that is missing and not
+    /// yet denied over this transport; if there is none, for a family that arrived only in multicast responses. Every
+    /// second question has the type ANY: some responders answer it with all their addresses, which denies a family that
+    /// they omit. Others ignore it.
     fn ask_directly(&self, number: usize, source: Source, first: FirstResponse, questions: &mut Vec<Question>) {
         let transport = Family::of(source.ip);
         let is_open = |family: &Family| !self.evidence.is_denied(first.interface, transport, *family);
@@ -244,12 +260,13 @@ impl HostLookup {
         ask(questions, first.interface, Destination::Host(source.ip), rtype, first.unicast_response);
     }
 
-    /// Asks the group for what is missing over `transport`. From the multicast listener, too, because a firewall may drop
-    /// anything else.
+    /// Asks the group over `transport` for the missing families. Some of these questions are also sent from the
+    /// multicast listener, because a firewall may drop the responses to all others.
     fn ask_group(&self, number: usize, transport: Family, first: FirstResponse, questions: &mut Vec<Question>) {
         let is_proven = self.evidence.provider(first.interface, transport).is_some();
         let is_late = number >= EARLY_FOLLOW_UPS.len();
-        // The first question has just been sent, and a host that has responded over this transport is asked directly.
+        // At number 0, the group was queried just before. A host that has responded over this transport is asked
+        // directly; then the group is asked only at number 3 and in late follow-ups.
         if number == 0 || is_proven && number != 3 && !is_late {
             return;
         }
@@ -265,7 +282,7 @@ impl HostLookup {
         }
     }
 
-    /// True for questions to the group and to the host itself. It proves nothing if other hosts do not respond.
+    /// True for questions to a group and to the host itself. The silence of other hosts is no evidence.
     fn may_reach_host(&self, question: &Question) -> bool {
         match question.to {
             Destination::Group(_) | Destination::GroupFromListener(_) => true,
@@ -274,8 +291,8 @@ impl HostLookup {
         }
     }
 
-    /// Follows the aliases in a message as far as they lead, and takes the addresses at their end. Returns the families of
-    /// this host's addresses in the message.
+    /// Takes the addresses of the current name from a message. If there are none, follows the aliases in the message
+    /// and takes the addresses of their target. Returns the families of these addresses.
     #[inline(never)]
     fn take_addresses(&mut self, message: &Message<'_>, source: Source) -> Families {
         loop {
@@ -290,7 +307,8 @@ impl HostLookup {
         }
     }
 
-    /// Continues with the target of an alias of the present name, if the message has one that may be followed.
+    /// If the message has an alias of the current name that may be followed, makes its target the current name. False
+    /// if there is none.
     #[inline(never)]
     fn follow_alias(&mut self, message: &Message<'_>) -> bool {
         let mut target = Name::root();
@@ -317,7 +335,7 @@ impl HostLookup {
         false
     }
 
-    /// Takes the addresses of the present name, unless they belong to another host; returns their families.
+    /// Takes the addresses of the current name, unless they belong to another host; returns their families.
     #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
@@ -344,15 +362,17 @@ impl HostLookup {
         families
     }
 
-    /// True if the addresses in the packet, of these families, belong to another host with the same name. Two sources that
-    /// share no address are two hosts, and the first to respond is used. (One host can appear as two sources: it may send
-    /// its IPv4 addresses over IPv4 and its IPv6 addresses over IPv6.)
+    /// True if the addresses in the packet, of these families, belong to another host with the same name. Two sources
+    /// with addresses of the same family, none of which they share, are two hosts: only the first to respond is used.
+    /// Two sources with addresses of different families are taken for one host, because a host may send its IPv4
+    /// addresses over IPv4 and its IPv6 addresses over IPv6.
     fn is_another_host(&self, families: Families, source: Source) -> bool {
         let is_known = self.evidence.has_provided(source);
         let is_shared = |ip: &IpAddr| self.found.iter().any(|found| found.ip == *ip);
         families.iter().any(|family| self.has(family)) && !is_known && !self.in_packet.iter().any(is_shared)
     }
 
+    /// Records the families that the NSEC records of the current name deny.
     #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
@@ -360,7 +380,8 @@ impl HostLookup {
             if !nsec.leads_to(&self.name) || !record.is_of(&self.name) {
                 continue;
             }
-            // A bitmap denies one family only if it has the other: some responders set just the bit that was asked for.
+            // A bitmap denies a family only if it lists the other one: some responders list only the type that was
+            // asked for.
             match (nsec.has_a, nsec.has_aaaa) {
                 (true, false) => self.evidence.on_denied(source, Family::V6),
                 (false, true) => self.evidence.on_denied(source, Family::V4),
@@ -398,8 +419,8 @@ impl Lookup for HostLookup {
         &self.name
     }
 
-    /// AAAA over both transports, because some responders send IPv6 addresses only over IPv6. A over IPv6 only where there is
-    /// no IPv4, or where no question for it could be sent over IPv4.
+    /// Asks for AAAA over both transports, because some responders send IPv6 addresses only over IPv6. Asks for A over
+    /// IPv6 only if the interface has no IPv4 address, or if no question for A could be sent over IPv4.
     fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
         for &Interface { index, families } in interfaces.iter() {
             for transport in families.iter() {
@@ -421,16 +442,18 @@ impl Lookup for HostLookup {
         }
     }
 
-    /// The questions are spread over the patience, so that a few lost packets or a short interruption cost no address. They
-    /// go to the host directly over each transport on which it has responded, and to the group over each other one.
+    /// The questions are spread over time, so that no address is missed because of a few lost packets or a short
+    /// interruption. They go directly to the host over each transport over which it has responded, and to the group
+    /// over the others.
     fn follow_up(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>) {
         let Some(first) = self.first.filter(|_| self.follow_up_at().is_some_and(|at| at <= now)) else { return };
         let number = self.follow_ups;
         self.follow_ups += 1;
         for transport in self.transports(first.interface).iter() {
             match self.evidence.provider(first.interface, transport) {
-                // A responder on this machine may not see what the machine sends to itself, and loses no packet. Nothing is
-                // sent to an address off the link: a router would forward it.
+                // A responder on this machine may not receive packets that the machine sends to its own address. Nor
+                // does it need a repeat: no packet to it is lost. A router would forward packets to an address that is
+                // not on the link.
                 Some(source)
                     if !interfaces.is_local(source.ip) && interfaces.is_on_link(source.ip, first.interface) =>
                 {
@@ -451,7 +474,7 @@ impl Lookup for HostLookup {
     }
 
     fn on_sent(&mut self, question: &Question, result: Result<(), LookupError>, now: Instant) {
-        // That another host is silent is no evidence.
+        // Most of these questions go to other hosts, whose silence is no evidence.
         if matches!(question.to, Destination::Neighbours(_) | Destination::OtherAddresses(..)) {
             return;
         }
@@ -484,13 +507,13 @@ impl Lookup for HostLookup {
         let Some(query) = response.query else { return };
         self.answered = self.answered.union(provided);
         for asked_for in families_of(query.rtype).iter() {
-            // Some responders answer ANY with one record only. A missing IPv4 address is never concluded from that.
+            // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
             if query.rtype == RecordType::ANY && asked_for == Family::V4 {
                 continue;
             }
-            // A response without any address is no evidence, and one that was cut off may have had more.
+            // A response without an address of the host is no evidence. One that was cut off may have had more.
             let is_evidence = provided.contains(asked_for.other()) && response.message.is_complete();
-            // Addresses that the settings exclude are as good as none.
+            // Addresses that the settings exclude do not count.
             let is_excluded = provided.contains(asked_for) && !self.has(asked_for);
             if is_evidence && !provided.contains(asked_for) || is_excluded {
                 self.evidence.on_omitted(source, asked_for);
@@ -503,7 +526,8 @@ impl Lookup for HostLookup {
     }
 
     fn on_daemon_address(&mut self, address: Address, now: Instant) {
-        // The daemon may be in another network namespace, where interfaces have other indexes, so that its scopes mean nothing.
+        // The daemon may run in another network namespace, where interfaces have other indexes, so its scopes are not
+        // used.
         if !address.needs_scope()
             && !self.from_daemon.contains(&address)
             && try_alloc::push(&mut self.from_daemon, address)
@@ -527,7 +551,8 @@ impl Lookup for HostLookup {
                 }
                 let next = [follow_up_at, may_change_at, has_any.then_some(patience_end)];
                 until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
-                // Nothing is scheduled any more: wait for the deadline, which the querier knows.
+                // Nothing else is scheduled. The querier ends the lookup at its deadline; until then, poll once a
+                // second.
                 until = until.or(Some(now + Duration::from_secs(1)));
             }
         }
@@ -544,8 +569,9 @@ impl Lookup for HostLookup {
 }
 
 impl HostLookup {
-    /// What a daemon reports counts only if the network stays silent for a while longer. The daemon answers for each family
-    /// separately, and has only one address of each.
+    /// The addresses from a daemon are used only if no host responds within `grace-min` after the first of them. The
+    /// daemon answers for each family separately, with only one address of each. If no interface can be queried, the
+    /// lookup is done once there is one of each wanted family.
     fn poll_daemon(&self, now: Instant) -> Progress {
         let Some(at) = self.daemon_at else { return Progress::NoResponse };
         let is_complete = self.wanted.iter().all(|family| self.has_in(&self.from_daemon, family));

@@ -1,6 +1,6 @@
-//! What a lookup knows, without I/O: a [`Lookup`] decides what to ask and when it has enough; the querier sends, waits and
-//! receives. [`host`] looks up the addresses of a name, [`reverse`] the name of an address. Reads no clock: times are
-//! arguments.
+//! The state of a lookup, without I/O: a [`Lookup`] decides what to ask and when it is done; the querier sends, waits
+//! and receives. [`host`] looks up the addresses of a name, [`reverse`] the name of an address. Reads no clock: times
+//! are arguments.
 
 pub(crate) mod answer;
 pub(crate) mod evidence;
@@ -21,7 +21,7 @@ use crate::wire::{Name, RecordType};
 pub(crate) enum Progress {
     /// Nothing that it can use has arrived: repeat the queries.
     NoResponse,
-    /// Something has arrived. Wait for the rest until then, then look again.
+    /// Something has arrived. Wait for more until this time, then poll again.
     WaitUntil(Instant),
     /// There is nothing to wait for.
     Done,
@@ -30,7 +30,7 @@ pub(crate) enum Progress {
 /// One question of a lookup: where it goes, and what it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// The index of the interface that it leaves by.
+    /// The index of the interface that it is sent on.
     pub(crate) interface: u32,
     /// Its destination, and the socket that sends it.
     pub(crate) to: Destination,
@@ -45,21 +45,22 @@ pub(crate) struct Question {
 pub(crate) enum Destination {
     /// To the group over this transport, from an ephemeral port. Nearly every responder answers it at once, by unicast.
     Group(Family),
-    /// To the group over this transport, from the multicast listener. The response is multicast, which stateful firewalls
-    /// admit.
+    /// To the group over this transport, from the multicast listener. The response is multicast to port 5353, so
+    /// firewalls that admit multicast DNS admit it.
     GroupFromListener(Family),
-    /// To one host, from an ephemeral port (RFC 6762, section 5.5). A firewall knows the response as that to a known
-    /// connection, and on Wi-Fi both are acknowledged and repeated, as no multicast packet is.
+    /// To one host, from an ephemeral port (RFC 6762, section 5.5). A stateful firewall admits the response because it
+    /// matches the query. On Wi-Fi, both are acknowledged and retransmitted, as multicast packets are not.
     Host(IpAddr),
-    /// To each host that this machine exchanged packets with lately, as above. Where multicast is filtered or lost, one of
-    /// them may be the host.
+    /// As [`Destination::Host`], to each neighbour of this transport: a host that this machine recently exchanged
+    /// packets with. If multicast is filtered or lost, one of them may be the host that is looked up.
     Neighbours(Family),
-    /// To the addresses over this transport that belong to the same network card as the given address, as above.
+    /// As [`Destination::Host`], to each neighbour of this transport that has the same link-layer address as the
+    /// neighbour with this IP address: other addresses of the same host.
     OtherAddresses(IpAddr, Family),
 }
 
 impl Destination {
-    /// The transport.
+    /// The transport over which the question is sent.
     pub(crate) fn transport(self) -> Family {
         match self {
             Self::Group(transport) | Self::GroupFromListener(transport) => transport,
@@ -69,27 +70,29 @@ impl Destination {
     }
 }
 
-/// When the questions of a lookup that has no response are sent.
+/// A round of questions of a lookup that has no response yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
     /// At its start: to the groups, from ephemeral ports.
     First,
-    /// After a short silence: to the neighbours.
+    /// A short time later: to the neighbours.
     Neighbours,
-    /// After silence, in two ways at once: from the multicast listeners, and from ephemeral ports with the unicast-response
-    /// bit set. Some responders echo the id only then, and others are limited to one multicast per record per second.
+    /// Later still: to the groups in two ways, from the multicast listeners, and from ephemeral ports with the
+    /// unicast-response bit set. Some responders echo the message id only if that bit is set. Others multicast a record
+    /// at most once a second (RFC 6762, section 6), and can answer in between only by unicast.
     Repeat,
 }
 
 /// The state of a lookup: what to ask, and what the accepted responses said.
 pub(crate) trait Lookup {
-    /// The name that is asked for at present.
+    /// The name to ask for: the one that was looked up, or the target of an alias.
     fn name(&self) -> &Name;
 
-    /// Adds the questions of a round, while nothing has arrived.
+    /// Adds the questions of a round. Called while [`Lookup::poll`] returns [`Progress::NoResponse`].
     fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>);
 
-    /// Adds the questions that are due at `now`, once something has arrived but is not complete.
+    /// Adds the follow-up questions that are due at `now`. Called while [`Lookup::poll`] returns
+    /// [`Progress::WaitUntil`].
     fn follow_up(&mut self, _interfaces: &Interfaces, _now: Instant, _questions: &mut Vec<Question>) {}
 
     /// Records whether a question could be sent at `now`, or why not.
@@ -109,7 +112,8 @@ pub(crate) trait Lookup {
     /// How far the lookup has come at `now`.
     fn poll(&self, now: Instant) -> Progress;
 
-    /// True, once, if a response has led to another name, which must be asked for now.
+    /// True if an alias has changed [`Lookup::name`], so that the rounds must begin again. True only once for each
+    /// change.
     fn take_new_name(&mut self) -> bool {
         false
     }

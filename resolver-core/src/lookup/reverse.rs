@@ -39,7 +39,8 @@ impl Lookup for ReverseLookup {
         &self.name
     }
 
-    /// Only on the link that the address is on: nobody elsewhere knows its name. Directly, too, in every round.
+    /// Asks the groups, only on the links that the address can be on, because hosts elsewhere do not know its name.
+    /// Also asks the address itself. The neighbours are not asked.
     fn round(&self, round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
         if round == Round::Neighbours {
             return;
@@ -120,7 +121,7 @@ mod tests {
         let record =
             |ttl, class, target: &[u8]| Packet::new(0).record_with(&wire(OWNER), types::PTR, class, ttl, target);
         for (what, response) in [
-            ("out of .local", record(120, 1, &wire("www.example"))),
+            ("outside .local", record(120, 1, &wire("www.example"))),
             ("just local", record(120, 1, &wire("local"))),
             ("a goodbye", record(0, 1, &wire("printer.local"))),
             ("class CH", record(120, 3, &wire("printer.local"))),
@@ -129,7 +130,7 @@ mod tests {
             ("a dot in a label", record(120, 1, b"\x03a.b\x05local\x00")),
             ("a space", record(120, 1, b"\x03a b\x05local\x00")),
             ("an option", record(120, 1, b"\x02-f\x05local\x00")),
-            ("no UTF-8", record(120, 1, b"\x02a\xff\x05local\x00")),
+            ("not UTF-8", record(120, 1, b"\x02a\xff\x05local\x00")),
             ("past the end of the data", record(120, 1, b"\x07printer\x05local")),
         ] {
             assert_eq!(found(&response), None, "{what}");

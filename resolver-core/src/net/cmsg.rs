@@ -1,7 +1,7 @@
-//! Control messages (`cmsg(3)`): the interface that a datagram leaves by, and the interface, destination and hop limit of one
-//! that arrived. Written and read without `CMSG_NXTHDR`, so no pointer arithmetic is needed.
+//! Control messages (`cmsg(3)`): the interface on which to send a datagram, and the interface, destination and hop
+//! limit of a received one. They are written and read without `CMSG_NXTHDR`, so no pointer arithmetic is needed.
 //!
-//! A control message is a header (length, level, type), its data, and padding to a multiple of the word size:
+//! A control message is a header (length, level, type), its data, and padding to a multiple of the word size. The data:
 //!
 //! ```text
 //! struct in_pktinfo  { u32 interface; in_addr local; in_addr destination; }   IP_PKTINFO,   ip(7)
@@ -26,7 +26,7 @@ const IN6_PKTINFO: usize = 20;
 pub(crate) struct Control([u8; Control::SIZE]);
 
 impl Control {
-    /// Enough for packet information and hop limit of both families.
+    /// The size in octets: enough for the packet information and the hop limit of both families.
     const SIZE: usize = 128;
 
     /// No control messages yet.
@@ -44,10 +44,10 @@ impl Control {
         decode(self.0.get(..length).unwrap_or(&self.0))
     }
 
-    /// Writes the control message that makes a datagram leave by the interface with this index, and returns it. Without
-    /// one, the routing table picks the interface.
-    pub(crate) fn leave_by(&mut self, interface: u32, transport: Family) -> &[u8] {
-        let (level, rtype, length, index_at) = match transport {
+    /// Writes the control message that sends a datagram on the interface with this index, and returns it. Without one,
+    /// the routing table selects the interface.
+    pub(crate) fn write_interface(&mut self, interface: u32, transport: Family) -> &[u8] {
+        let (level, message_type, length, index_at) = match transport {
             Family::V4 => (libc::IPPROTO_IP, libc::IP_PKTINFO, IN_PKTINFO, 0),
             Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, IN6_PKTINFO, 16),
         };
@@ -55,7 +55,7 @@ impl Control {
         let fields: [(usize, &[u8]); 4] = [
             (0, &(HEADER + length).to_ne_bytes()),
             (WORD, &level.to_ne_bytes()),
-            (WORD + 4, &rtype.to_ne_bytes()),
+            (WORD + 4, &message_type.to_ne_bytes()),
             (HEADER + index_at, &interface.to_ne_bytes()),
         ];
         for (at, field) in fields {
@@ -67,7 +67,7 @@ impl Control {
     }
 }
 
-/// A control message of a datagram that arrived.
+/// A control message of a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     /// `IP_PKTINFO` or `IPV6_PKTINFO`.
@@ -81,18 +81,18 @@ pub(crate) enum Message {
     HopLimit(u8),
 }
 
-/// The control messages of the types above, up to the first that is cut off.
+/// The control messages of the types in [`Message`], up to the first that is truncated. Others are skipped.
 fn decode(mut rest: &[u8]) -> impl Iterator<Item = Message> {
     std::iter::from_fn(move || {
         loop {
             let (header, tail) = rest.split_at_checked(HEADER)?;
             let (length, header) = header.split_first_chunk()?;
             let (level, header) = header.split_first_chunk()?;
-            let (rtype, _) = header.split_first_chunk()?;
+            let (message_type, _) = header.split_first_chunk()?;
             let length = usize::from_ne_bytes(*length).checked_sub(HEADER)?;
             let data = tail.get(..length)?;
             rest = tail.get(length.next_multiple_of(WORD)..).unwrap_or_default();
-            let message = decode_one(c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*rtype), data);
+            let message = decode_one(c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*message_type), data);
             if message.is_some() {
                 return message;
             }
@@ -100,9 +100,9 @@ fn decode(mut rest: &[u8]) -> impl Iterator<Item = Message> {
     })
 }
 
-fn decode_one(level: c_int, rtype: c_int, data: &[u8]) -> Option<Message> {
+fn decode_one(level: c_int, message_type: c_int, data: &[u8]) -> Option<Message> {
     let index = |octets: &[u8; 4]| u32::from_ne_bytes(*octets);
-    match (level, rtype) {
+    match (level, message_type) {
         (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
             let (interface, destination) = (index(data.first_chunk()?), *data.last_chunk::<4>()?);
             Some(Message::PacketInfo { interface, destination: Ipv4Addr::from(destination).into() })
@@ -123,9 +123,9 @@ mod tests {
     use super::*;
 
     /// A control message as the kernel writes it.
-    fn encoded(level: c_int, rtype: c_int, data: &[u8]) -> Vec<u8> {
-        let mut message =
-            [&(HEADER + data.len()).to_ne_bytes()[..], &level.to_ne_bytes(), &rtype.to_ne_bytes(), data].concat();
+    fn encoded(level: c_int, message_type: c_int, data: &[u8]) -> Vec<u8> {
+        let length = HEADER + data.len();
+        let mut message = [&length.to_ne_bytes()[..], &level.to_ne_bytes(), &message_type.to_ne_bytes(), data].concat();
         message.resize(message.len().next_multiple_of(WORD), 0);
         message
     }
@@ -135,7 +135,7 @@ mod tests {
         for (transport, unspecified) in [(Family::V4, "0.0.0.0"), (Family::V6, "::")] {
             for interface in [1, 0x0102_0304, u32::MAX] {
                 let mut control = Control::new();
-                let length = control.leave_by(interface, transport).len();
+                let length = control.write_interface(interface, transport).len();
                 let expected = Message::PacketInfo { interface, destination: unspecified.parse().unwrap() };
                 assert_eq!(control.messages(length).collect::<Vec<_>>(), [expected]);
             }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_are_cut_off_or_lie_about_their_length_end_the_list() {
+    fn a_message_that_is_truncated_or_has_a_wrong_length_ends_the_list() {
         let whole = encoded(libc::IPPROTO_IP, libc::IP_TTL, &255i32.to_ne_bytes());
         for length in 0..HEADER + 4 {
             assert_eq!(decode(&whole[..length]).count(), 0, "{length} octets");

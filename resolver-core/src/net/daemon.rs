@@ -1,4 +1,5 @@
-//! A client of avahi-daemon's text protocol: asks the daemon on this machine, which caches what it receives from the link.
+//! A client of avahi-daemon's text protocol: asks the daemon on this machine, which caches the records that it
+//! receives.
 //!
 //! The protocol has no specification. This is how avahi-daemon 0.8 behaves:
 //!
@@ -9,14 +10,15 @@
 //! -3 Invalid host name                   any other failure
 //! ```
 //!
-//! A connection takes one question. The daemon writes one line, then closes the connection. If the client shuts down its
-//! sending side before that, it gets no answer.
+//! A connection takes one question. The daemon writes one line, then closes the connection. If the client shuts down
+//! its sending side before that, it gets no answer.
 //!
-//! The transport is the one over which the daemon received the record, so an IPv6 address may come with a 0. The name is the
-//! target if the name in the question is an alias. Octets in it may be escaped, all of UTF-8 for example: by a backslash and
-//! three decimal digits, or by a backslash alone before anything but a digit.
+//! The transport is the one over which the daemon received the record, so an IPv6 address may come with a 0. If the
+//! name in the question is an alias, the name in the answer is its target. Octets of that name may be escaped, for
+//! example all that are not ASCII: as a backslash and three decimal digits, or as a backslash before any octet that is
+//! not a digit.
 //!
-//! Of several addresses, the daemon returns only one.
+//! If the host has several addresses, the daemon returns only one of them.
 
 use std::io;
 use std::net::IpAddr;
@@ -33,14 +35,15 @@ use crate::wire::{MAX_NAME, Name};
 /// The daemon's socket. Only root can create files in `/run`, so the peer is the daemon.
 const SOCKET: &str = "/run/avahi-daemon/socket";
 
-/// The longest name that is asked for, in octets of its text. The daemon truncates longer names to this and looks up what is
-/// left.
+/// The maximum length of a name that is asked for, in octets of its text. The daemon truncates a longer name to this
+/// length and looks up the truncated name.
 const MAX_TEXT: usize = 63;
 
-/// The longest line that is read, in octets: more than an answer with the longest name, each octet of it escaped.
+/// The maximum length of a line that is read, in octets: more than an answer with the longest name, each octet of it
+/// escaped.
 pub(crate) const MAX_LINE: usize = 1100;
 
-/// The start of the line by which the daemon reports that nobody responded.
+/// The start of the line with which the daemon reports that nobody responded.
 const TIMEOUT: &[u8] = b"-15 ";
 
 /// The questions of one lookup to the daemon.
@@ -110,13 +113,13 @@ pub(crate) struct DaemonQuery {
 /// What the daemon has replied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DaemonReply {
-    /// No whole line yet.
+    /// No complete line has arrived yet.
     Pending,
     /// An address of the host, of the family that was asked for.
     Found(Address),
     /// Nobody responded to the daemon.
     NotFound,
-    /// An error, a line that is not understood, or a connection that ended without one.
+    /// The daemon reported an error, the line is not valid, or the connection ended without a complete line.
     Failed,
 }
 
@@ -124,9 +127,9 @@ impl DaemonQuery {
     /// Connects to the daemon and sends the question. Never blocks.
     ///
     /// # Errors
-    /// `EINVAL` for a name that the daemon would not read as it is written; `ENOENT` or `ECONNREFUSED` if no daemon runs;
-    /// `EAGAIN` if too many connections wait for it; `ENOMEM`; otherwise those of `socket(2)`, `connect(2)`, `fstat(2)` and
-    /// `send(2)`.
+    /// `EINVAL` for a name that the daemon would not read as it is written; `ENOENT` or `ECONNREFUSED` if no daemon
+    /// runs; `EAGAIN` if the daemon's backlog of connections is full; `ENOMEM`; otherwise those of `socket(2)`,
+    /// `fcntl(2)`, `connect(2)`, `fstat(2)` and `send(2)`.
     pub(crate) fn send(name: &Name, family: Family) -> io::Result<Self> {
         Self::send_to(Path::new(SOCKET), name, family)
     }
@@ -176,7 +179,7 @@ impl DaemonQuery {
         self.socket.is_none()
     }
 
-    /// Reads what has arrived; to be called once `poll(2)` has reported anything of the descriptor. Any reply but
+    /// Reads what has arrived. Called when `poll(2)` has reported an event of the descriptor. Any reply other than
     /// [`DaemonReply::Pending`] ends the query and closes the connection.
     pub(crate) fn receive(&mut self) -> DaemonReply {
         let reply = self.read().unwrap_or(DaemonReply::Failed);
@@ -186,7 +189,7 @@ impl DaemonQuery {
         reply
     }
 
-    /// None if the connection has ended before its line.
+    /// None if the connection ended before a complete line, or if it failed.
     fn read(&mut self) -> Option<DaemonReply> {
         let socket = self.socket.as_ref().filter(|socket| self.is_ours(socket))?;
         match sys::receive(socket, self.buffer.get_mut(self.length..)?) {
@@ -202,8 +205,8 @@ impl DaemonQuery {
         }
     }
 
-    /// False once the host process has closed the descriptor. The number may belong to another file by then, even to another
-    /// connected stream: reading from it would return no error, but take data away from the host process.
+    /// False once the host process has closed the descriptor. By then it may refer to another file, even to another
+    /// connected stream: a read would succeed, and the host process would lose the data.
     fn is_ours(&self, socket: &Socket) -> bool {
         sys::file_id(socket).is_ok_and(|id| id == self.id)
     }
@@ -223,14 +226,14 @@ impl Drop for DaemonQuery {
     }
 }
 
-/// True for a name that the daemon reads as it is written. It ends a name at white space, reads a backslash as the start of
-/// an escape, and refuses what is not UTF-8: [`Name::is_clean`] excludes these, and more that no host name contains. Names
-/// that are not under `.local` it may look up by unicast DNS.
+/// True for a name that the daemon reads as it is written. The daemon ends a name at white space, reads a backslash as
+/// the start of an escape, and rejects text that is not UTF-8. [`Name::is_clean`] excludes all of these. A name that is
+/// not under `.local` is excluded because the daemon may look it up by unicast DNS.
 fn may_ask(name: &Name) -> bool {
     name.is_local() && name.is_clean() && name.text_len() <= MAX_TEXT
 }
 
-/// What the daemon's reply to a question for `family` means, given all that has arrived of it.
+/// The meaning of all octets that have been `received` as the reply to a question for `family`.
 pub(crate) fn interpret(received: &[u8], family: Family) -> DaemonReply {
     match received.split_last() {
         Some((b'\n', line)) if !line.contains(&b'\n') => interpret_line(line, family),
@@ -246,7 +249,8 @@ fn interpret_line(line: &[u8], family: Family) -> DaemonReply {
     address(line, family).map_or(DaemonReply::Failed, DaemonReply::Found)
 }
 
-/// The address in a line such as `+ 2 1 printer.local fd00::1`, if it can be that of a host.
+/// The address in a line such as `+ 2 1 printer.local fd00::1`. None if the line is not valid, or if the address is not
+/// of `family` or cannot be that of a host.
 fn address(line: &[u8], family: Family) -> Option<Address> {
     let mut fields = line.split(|&octet| octet == b' ');
     let is_answer = fields.next()? == b"+";
@@ -266,8 +270,8 @@ fn interface_index(field: &[u8]) -> Option<u32> {
     u32::try_from(index).ok()
 }
 
-/// True if the name may be that of a host: the name in the question meets this, and so must the target of an alias.
-/// Not inlined: copies of the name take hundreds of octets of stack.
+/// True if the name in an answer can be returned as a host name. The name in the question always can; the target of an
+/// alias must be checked. Not inlined, because copies of the name take hundreds of octets of stack.
 #[inline(never)]
 fn is_host_name(escaped: &[u8]) -> bool {
     let mut buffer = [0; MAX_NAME];
@@ -276,8 +280,8 @@ fn is_host_name(escaped: &[u8]) -> bool {
         .is_some_and(|name| name.is_local() && name.is_clean())
 }
 
-/// The text of a name without its escapes. None if an escape is invalid, if a label contains a dot, or if the text is too long
-/// for a name.
+/// The text of a name without its escapes. None if an escape is invalid, if a label contains a dot, or if the text is
+/// too long for a name.
 fn unescape<'a>(mut escaped: &[u8], buffer: &'a mut [u8; MAX_NAME]) -> Option<&'a [u8]> {
     let mut length = 0;
     while let Some((&first, tail)) = escaped.split_first() {
@@ -325,7 +329,7 @@ mod tests {
             DaemonQuery::send_to(&self.0, &Name::from_text(name.as_bytes()).unwrap(), family)
         }
 
-        /// The error of a question that cannot be sent.
+        /// The errno of a question that cannot be sent.
         fn error(&self) -> Option<i32> {
             self.ask("printer.local", Family::V4).err().and_then(|error| error.raw_os_error())
         }
@@ -337,7 +341,7 @@ mod tests {
         }
     }
 
-    /// A question for an IPv4 address, and the daemon's side of its connection, where the question has been read.
+    /// A question for an IPv4 address, and the daemon's end of its connection, from which the question has been read.
     fn asked(test: &str) -> (DaemonQuery, UnixStream) {
         let scratch = Scratch::new(test);
         let listener = UnixListener::bind(&scratch.0).unwrap();
@@ -388,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_failures() {
+    fn invalid_lines_are_failures() {
         for line in [
             "",
             "+",
@@ -510,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_arrives_in_parts_is_put_together() {
+    fn a_line_that_arrives_in_parts_is_reassembled() {
         let (mut query, mut daemon) = asked("parts");
         assert_eq!(query.receive(), DaemonReply::Pending);
         let line = b"+ 2 0 printer.local 10.77.1.2\n";
@@ -560,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_a_failure_although_it_does_not_end() {
+    fn a_line_that_is_too_long_is_a_failure_before_it_ends() {
         let (mut query, mut daemon) = asked("long");
         daemon.write_all(&[b'+'; MAX_LINE - 1]).unwrap();
         assert_eq!(query.receive(), DaemonReply::Pending);
@@ -572,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_says_nothing_is_waited_for_by_poll_alone() {
+    fn receiving_from_a_silent_daemon_does_not_block() {
         let (mut query, _daemon) = asked("silent");
         for _ in 0..100 {
             assert_eq!(query.receive(), DaemonReply::Pending);
@@ -590,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stream_socket_cannot_be_connected_to() {
+    fn anything_but_a_stream_socket_cannot_be_connected_to() {
         let scratch = Scratch::new("file");
         fs::write(&scratch.0, "+ 2 0 printer.local 10.77.1.2\n").unwrap();
         assert_eq!(scratch.error(), Some(libc::ECONNREFUSED));
@@ -601,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_may_not_be_written_to_cannot_be_connected_to() {
+    fn a_socket_without_write_permission_cannot_be_connected_to() {
         use std::os::unix::fs::PermissionsExt;
         let scratch = Scratch::new("permission");
         let _listener = UnixListener::bind(&scratch.0).unwrap();
@@ -633,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_took_over_the_number_keeps_its_data_and_stays_open() {
+    fn a_connection_that_reuses_the_descriptor_keeps_its_data_and_stays_open() {
         let (mut host, mut peer) = UnixStream::pair().unwrap();
         peer.write_all(b"+ 2 0 printer.local 10.77.1.2\n").unwrap();
         for receive in [true, false] {

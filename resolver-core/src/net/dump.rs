@@ -8,11 +8,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::sys;
 use crate::try_alloc;
 
-/// The size of the receive buffer, in octets. Every datagram of a dump is shorter than this: one that fills the buffer
-/// counts as truncated.
+/// The size of the receive buffer, in octets. Every datagram of a dump is shorter than this, so one that fills the
+/// buffer counts as truncated.
 const BUFFER_SIZE: usize = 32 * 1024;
 
-/// The most datagrams that are read for one dump. A longer dump is an error.
+/// The maximum number of datagrams that are read for one dump. A longer dump is an error.
 const MAX_DATAGRAMS: usize = 256;
 
 /// The size of an nlmsghdr, in octets.
@@ -36,7 +36,7 @@ impl Netlink {
     /// Opens the socket.
     ///
     /// # Errors
-    /// Those of `socket(2)`; `ENOMEM`.
+    /// Those of `socket(2)` and `fcntl(2)`; `ENOMEM`.
     pub(crate) fn open() -> io::Result<Self> {
         let (domain, protocol) = (Domain::from(libc::AF_NETLINK), Protocol::from(libc::NETLINK_ROUTE));
         let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(protocol)).and_then(sys::above_stdio)?;
@@ -45,7 +45,7 @@ impl Netlink {
     }
 
     /// Requests a dump with a message of the type `request`, and passes the type and the body of each message of the
-    /// response to `each`. The type is the sequence number too, so a socket may request each type only once.
+    /// response to `each`. `request` is also the sequence number, so a socket may request each type only once.
     ///
     /// # Errors
     /// Those of `send(2)` and `read(2)`; `EPROTO` if the kernel's response is malformed, too long or an error message.
@@ -65,8 +65,8 @@ impl Netlink {
         let message = message.get(..HEADER + body.len()).ok_or_else(protocol_error)?;
         self.socket.send_with_flags(message, libc::MSG_NOSIGNAL)?;
         for _ in 0..MAX_DATAGRAMS {
-            // The kernel queues each datagram of a dump before the call that precedes its read returns, so no wait is
-            // needed.
+            // No wait is needed: the kernel queues the first datagram of a dump during `send`, and each further one
+            // during the read of the one before.
             let length = (&self.socket).read(&mut self.buffer)?;
             let datagram = self.buffer.get(..length).filter(|_| length < BUFFER_SIZE).ok_or_else(protocol_error)?;
             if messages(datagram, sequence, each)? {
@@ -113,7 +113,8 @@ pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
     })
 }
 
-/// The address in an attribute of a message with this address family. None for families other than IPv4 and IPv6.
+/// The address in an attribute of a message with this address family. None for families other than IPv4 and IPv6, and
+/// for a wrong number of octets.
 pub(crate) fn ip(family: u8, octets: &[u8]) -> Option<IpAddr> {
     match i32::from(family) {
         libc::AF_INET => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
@@ -128,10 +129,12 @@ pub(crate) const fn pair(first: u16, second: u16) -> [u8; 4] {
     [a, b, c, d]
 }
 
+/// The 16-bit field at this offset, in host byte order.
 pub(crate) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..)?.first_chunk().map(|field| u16::from_ne_bytes(*field))
 }
 
+/// The 32-bit field at this offset, in host byte order.
 pub(crate) fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
     octets.get(at..)?.first_chunk().map(|field| u32::from_ne_bytes(*field))
 }

@@ -13,7 +13,7 @@ use crate::net::links::{Link, LocalAddress, Tables};
 use crate::sys::{self, InterfaceName, InterfaceProperty};
 use crate::try_alloc;
 
-/// The most that is read of `/proc/net/if_inet6`, in octets: about seven hundred addresses.
+/// The maximum size that is read of `/proc/net/if_inet6`, in octets: about seven hundred addresses.
 const MAX_OCTETS: usize = 40 * 1024;
 
 /// Reads the links and their addresses.
@@ -41,8 +41,7 @@ fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Opti
     let index = sys::interface_property(socket, name, &InterfaceProperty::Index).ok()?.try_into().ok()?;
     if !links.iter().any(|link| link.index == index) {
         let flags = sys::interface_property(socket, name, &InterfaceProperty::Flags).ok()?;
-        // Ports of a bond have this flag. Ports of a bridge do not, but they rarely have an address; those that have
-        // one are queried.
+        // Ports of a bond have this flag. Ports of a bridge do not: the few that have an address are queried.
         let is_port = flags & libc::IFF_SLAVE != 0;
         try_alloc::push(links, Link { index, name: name.into(), flags, is_port });
     }
@@ -70,9 +69,9 @@ fn read_ipv6(socket: &Socket, tables: &mut Tables) -> io::Result<()> {
 }
 
 /// Parses a line of `/proc/net/if_inet6`: address, index, prefix length, scope and flags in hexadecimal, then the
-/// interface's name. Also None for an address that is tentative or has failed duplicate address detection.
+/// interface's name. None if it is malformed, or if the address is tentative or has failed duplicate address detection.
 pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
-    const TENTATIVE_OR_FAILED: u8 = 0x48;
+    const TENTATIVE_OR_FAILED: u8 = 0x48; // IFA_F_TENTATIVE | IFA_F_DADFAILED
     let mut fields = line.split_ascii_whitespace();
     let address = u128::from_str_radix(fields.next()?, 16).ok()?;
     let prefix_length = u8::from_str_radix(fields.nth(1)?, 16).ok()?;

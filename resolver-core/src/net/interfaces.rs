@@ -9,13 +9,14 @@ use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::{ifioctl, netlink};
 use crate::try_alloc;
 
-/// The most interfaces that one lookup queries. Each may cost a descriptor and three packets.
+/// The maximum number of interfaces that one lookup queries. Each may need a descriptor, and three packets in the first
+/// round.
 const MAX_INTERFACES: usize = 32;
 
 /// Why an interface is not queried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
-    /// It is switched off.
+    /// It is administratively down.
     Down,
     /// It has no carrier.
     NotRunning,
@@ -31,7 +32,7 @@ pub enum SkipReason {
     Denied,
     /// The setting `allow-interfaces` does not match it.
     NotAllowed,
-    /// There are too many interfaces, and this one's index is too high.
+    /// The maximum number of interfaces is reached: those with lower indexes are queried.
     TooMany,
 }
 
@@ -44,7 +45,7 @@ pub struct Interface {
     pub families: Families,
 }
 
-/// The interfaces to query, by index, and this machine's own addresses.
+/// The interfaces to query, sorted by index, and this machine's own addresses.
 #[derive(Debug)]
 pub struct Interfaces {
     usable: Vec<Interface>,
@@ -69,6 +70,7 @@ impl Interfaces {
                 try_alloc::push(&mut usable, interface);
             }
         }
+        // A prefix of length 0 contains every address, so it does not show what is on the link.
         tables.addresses.retain(|own| own.prefix_length > 0);
         Self { usable, addresses: tables.addresses }
     }
@@ -93,7 +95,8 @@ impl Interfaces {
         self.addresses.iter().filter(|own| self.usable.iter().any(|interface| interface.index == own.interface))
     }
 
-    /// True if `ip` is an address of this machine, on any interface.
+    /// True if `ip` is an address of this machine, on any interface. (An address with a prefix of length 0 is not
+    /// included.)
     pub(crate) fn is_local(&self, ip: IpAddr) -> bool {
         self.addresses.iter().any(|own| own.ip == ip)
     }
@@ -103,7 +106,7 @@ impl Interfaces {
         is_link_local(ip) || self.addresses.iter().any(|own| own.interface == interface && own.prefix_contains(ip))
     }
 
-    /// The interfaces on whose link `ip` can be.
+    /// The interfaces to query on whose links `ip` can be.
     pub(crate) fn on_link(&self, ip: IpAddr) -> impl Iterator<Item = &Interface> {
         self.usable.iter().filter(move |interface| {
             interface.families.contains(Family::of(ip)) && self.is_on_link(ip, interface.index)
@@ -139,11 +142,12 @@ pub fn classify_all<'a>(
     })
 }
 
-/// An interface is queried if it is up, has a carrier, can multicast, is no point-to-point link and no port of another
-/// interface, has an address, and the settings do not exclude it.
+/// An interface is queried if it is up, has a carrier, can multicast, has an address, is not a port of another
+/// interface, and the settings do not exclude it. A point-to-point link is queried only if `allow-interfaces` contains
+/// its exact name.
 ///
 /// # Errors
-/// Why it is not queried.
+/// The reason why it is not queried.
 fn classify(link: &Link, addresses: &[LocalAddress], config: &Config) -> Result<Interface, SkipReason> {
     let name = link.name.octets();
     let is = |flag| link.flags & flag != 0;
@@ -181,7 +185,8 @@ pub(crate) mod tests {
 
     const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST | libc::IFF_BROADCAST;
 
-    /// Interfaces as if read from the kernel, with an address each, `address/prefix length`.
+    /// The interfaces to query on a machine with these addresses. Each item is an interface index and
+    /// `address/prefix length`.
     pub(crate) fn with(interfaces: &[(u32, &str)]) -> Interfaces {
         let mut links = interfaces.iter().map(|&(index, _)| link(index, ETHERNET)).collect::<Vec<_>>();
         links.dedup();
@@ -257,7 +262,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn addresses_that_are_on_link() {
+    fn link_local_addresses_and_those_within_a_prefix_are_on_the_link() {
         let interfaces = with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "192.168.1.1/16"), (3, "5.5.5.5/0")]);
         for (ip, interface, expected) in [
             ("10.0.0.200", 2, true),
@@ -268,7 +273,7 @@ pub(crate) mod tests {
             ("fd00:0:0:1::1", 2, false),
             ("fe80::9", 2, true),
             ("169.254.7.7", 3, true),
-            ("8.8.8.8", 3, false), // a prefix of length 0 covers all addresses, so it says nothing of a link
+            ("8.8.8.8", 3, false), // only a prefix of length 0 contains it
         ] {
             assert_eq!(interfaces.is_on_link(ip.parse().unwrap(), interface), expected, "{ip} on {interface}");
         }

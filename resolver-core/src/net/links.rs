@@ -22,7 +22,7 @@ pub struct Link {
     pub name: LinkName,
     /// The `IFF_…` flags of `netdevice(7)`.
     pub flags: libc::c_int,
-    /// True for a port of a bridge, bond or the like. Queries go out of its master instead.
+    /// True for a port of a bridge, bond or the like. Its master is queried instead.
     pub is_port: bool,
 }
 
@@ -50,7 +50,8 @@ impl LinkName {
 }
 
 impl From<InterfaceName> for LinkName {
-    /// The ioctls of `netdevice(7)` name an address by its label: the interface's name, or that name, a colon and more.
+    /// The interface's name in the label of an address, by which the ioctls of `netdevice(7)` identify it: the name
+    /// alone, or the name, a colon and more text.
     fn from(label: InterfaceName) -> Self {
         let octets = label.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes()));
         Self::new(octets.split(|&octet| octet == b':').next().unwrap_or_default())
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_links() {
+    fn names_end_at_a_nul_and_labels_at_a_colon() {
         for (octets, expected) in
             [(&b"eth0\0"[..], &b"eth0"[..]), (b"eth0", b"eth0"), (b"", b""), (&[b'a'; 40], &[b'a'; 15])]
         {

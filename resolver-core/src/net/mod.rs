@@ -3,15 +3,15 @@
 //! | module | subject |
 //! |---|---|
 //! | [`links`] | links and local addresses, as the kernel's tables describe them |
-//! | `netlink`, `ifioctl` | read those tables: by netlink, or where netlink is denied by ioctl and `/proc` |
-//! | `neighbours` | reads which hosts this machine has recently exchanged packets with |
+//! | `netlink`, `ifioctl` | read those tables: by netlink or, where netlink is denied, by ioctl and from `/proc` |
+//! | `neighbours` | reads which hosts this machine has recently exchanged packets with, by netlink |
 //! | `dump` | netlink's protocol: requests, messages and attributes |
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
 //! | `daemon` | asks avahi-daemon on this machine |
 //!
-//! Public as far as a program needs it that explains what a lookup does on this machine.
+//! The public items are those that `nss-mdns-check` uses to report what lookups do on this machine.
 
 pub(crate) mod cmsg;
 pub(crate) mod daemon;

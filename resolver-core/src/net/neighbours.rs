@@ -14,7 +14,7 @@
 //!
 //! So the lesser of `confirmed` and `used` is the time since packets were exchanged. `updated` is not: the kernel
 //! resets it without any packet. PERMANENT entries are ignored: their ages do not follow the traffic, and they exist
-//! whether their hosts do or not.
+//! even if their hosts do not.
 
 use std::io;
 use std::net::IpAddr;
@@ -25,7 +25,8 @@ use crate::net::dump::{Netlink, attributes, ip, u16_at, u32_at};
 use crate::net::interfaces::Interfaces;
 use crate::try_alloc;
 
-/// The most neighbours that are returned for one interface. To query one costs a packet.
+/// The maximum number of neighbours that are returned for one interface. Each question to the neighbours costs a packet
+/// for each of them.
 const MAX_NEIGHBOURS: usize = 16;
 
 /// The greatest age of a neighbour that is returned. With the kernel's default settings, the age of an entry in
@@ -48,7 +49,8 @@ pub(crate) struct Neighbour {
     pub(crate) interface: u32,
     /// Its link-layer address. Two addresses of one network card have the same.
     pub(crate) link_layer: LinkLayerAddress,
-    /// The time since packets were exchanged. Can be up to 45 s too long: the kernel does not note every packet.
+    /// The time since packets were exchanged. Can be up to 45 s too long, because the kernel does not record every
+    /// packet.
     pub(crate) age: Duration,
 }
 
@@ -93,16 +95,17 @@ fn insert(neighbours: &mut Vec<Neighbour>, new: Neighbour) -> bool {
         return false;
     }
     neighbours.insert(neighbours.partition_point(|other| other.age <= new.age), new);
-    let is_alongside = |other: &Neighbour| other.interface == new.interface;
-    if neighbours.iter().copied().filter(is_alongside).count() > MAX_NEIGHBOURS {
-        if let Some(oldest) = neighbours.iter().rposition(is_alongside) {
+    let is_on_its_interface = |other: &Neighbour| other.interface == new.interface;
+    if neighbours.iter().copied().filter(is_on_its_interface).count() > MAX_NEIGHBOURS {
+        if let Some(oldest) = neighbours.iter().rposition(is_on_its_interface) {
             neighbours.remove(oldest);
         }
     }
     true
 }
 
-/// Parses an ndmsg and its attributes. Also None for an entry that is not a host's, or that is older than [`MAX_AGE`].
+/// Parses an ndmsg and its attributes. None if it is malformed, if it does not describe a resolved host, or if its age
+/// exceeds [`MAX_AGE`].
 pub(crate) fn neighbour(body: &[u8]) -> Option<Neighbour> {
     // struct ndmsg { u8 family; u8 pad1; u16 pad2; s32 interface; u16 state; u8 flags; u8 type; }
     let (&family, interface, state) = (body.first()?, u32_at(body, 4)?, u16_at(body, 8)?);
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn only_states_of_hosts_that_were_resolved_count() {
+    fn only_entries_in_the_states_of_resolved_hosts_are_returned() {
         for (state, counts) in [
             (libc::NUD_NONE, false),
             (libc::NUD_INCOMPLETE, false),
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_and_addresses_that_are_no_hosts_are_omitted() {
+    fn proxies_and_addresses_that_no_host_can_have_are_omitted() {
         for (ip, flags, address_type, counts) in [
             ("10.0.0.2", 0, libc::RTN_UNICAST, true),
             ("10.0.0.2", libc::NTF_ROUTER, libc::RTN_UNICAST, true),
@@ -338,7 +341,7 @@ mod tests {
         let interfaces = with(&[(2, "10.0.0.1/16"), (3, "10.1.0.1/16")]);
         let bodies: Vec<_> = (0..200)
             .flat_map(|number| {
-                // 7 and 200 have no common factor, so each age occurs once, in no order.
+                // 7 and 200 have no common factor, so each age occurs once, and the ages are not sorted.
                 let age = number * 7 % 200;
                 let state = [libc::NUD_STALE, libc::NUD_REACHABLE][usize::from(number % 2 == 0)];
                 [2, 3].map(|interface| body(&format!("10.9.0.{age}"), interface, state, &ages(age, 9000, 9000)))

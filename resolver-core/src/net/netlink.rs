@@ -1,7 +1,7 @@
 //! Reads the kernel's tables of links and addresses with `rtnetlink(7)`.
 //!
 //! `getifaddrs(3)` is not an alternative: glibc aborts the process if another thread closes its netlink descriptor, and
-//! it uses five kilobytes of stack. Here every failure is an error, and the caller falls back to
+//! it uses five kilobytes of stack. Here a failed system call is an error, and the caller falls back to
 //! [`crate::net::ifioctl`].
 
 use std::io;
@@ -36,8 +36,7 @@ const ADDRESSES_REQUEST: [u8; 8] = [0; 8];
 /// Reads the links and their addresses.
 ///
 /// # Errors
-/// Those of `socket(2)`, `send(2)` and `read(2)`; `EPROTO` if the kernel's response is malformed, too long or an error
-/// message; `ENOMEM`.
+/// Those of [`Netlink::open`] and [`Netlink::dump`]. Entries for which there is no memory are omitted.
 pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
     let mut netlink = Netlink::open()?;
     netlink.dump(RTM_GETLINK, LINKS_REQUEST.as_flattened(), &mut |message_type, body| {
@@ -56,7 +55,7 @@ pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
     })
 }
 
-/// Parses an ifinfomsg and its attributes.
+/// Parses an ifinfomsg and its attributes. None if it is malformed.
 pub(crate) fn link(body: &[u8]) -> Option<Link> {
     let (mut name, mut port_kind) = (&[][..], None);
     for (attribute, value) in attributes(body.get(16..)?) {
@@ -73,13 +72,13 @@ pub(crate) fn link(body: &[u8]) -> Option<Link> {
         index: u32_at(body, 4)?,
         name: LinkName::new(name),
         flags: libc::c_int::from_ne_bytes(*body.get(8..)?.first_chunk()?),
-        // The masters of these are queried instead. Members of a VRF are queried themselves.
+        // The masters of these ports are queried instead. Members of a VRF are queried themselves.
         is_port: matches!(port_kind, Some(b"bridge" | b"bond" | b"team" | b"openvswitch")),
     })
 }
 
-/// Parses an ifaddrmsg and its attributes. Also None for an address that is tentative (unless it is optimistic) or has
-/// failed duplicate address detection.
+/// Parses an ifaddrmsg and its attributes. None if it is malformed, or if the address is tentative (unless it is
+/// optimistic) or has failed duplicate address detection.
 pub(crate) fn address(body: &[u8]) -> Option<LocalAddress> {
     let (&family, &prefix_length) = (body.first()?, body.get(1)?);
     let mut flags = u32::from(*body.get(2)?);

@@ -1,9 +1,10 @@
 //! The sockets of one lookup: opened before its first query, closed when it ends.
 //!
-//! One socket on an ephemeral port for each family sends the queries and receives unicast responses (RFC 6762, section 5.1).
-//! Beside them are the multicast listeners: sockets bound to the group's own address and port 5353. They receive responses
-//! that are only multicast, and their queries and the responses pass a firewall that admits port 5353 alone. Because they are
-//! bound to the group's address, they take no unicast packet away from a daemon that is bound to all addresses.
+//! For each family, one socket on an ephemeral port sends queries and receives unicast responses (RFC 6762, section
+//! 5.1). The other sockets are the multicast listeners, bound to the group's address and port 5353. They receive the
+//! responses of responders that only multicast, and a firewall that admits only port 5353 admits their queries and the
+//! responses. Because they are bound to the group's address, they receive no unicast packet that is meant for a daemon
+//! on port 5353.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -20,7 +21,7 @@ use crate::sys;
 use crate::try_alloc;
 use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT};
 
-/// The group that is queried over a transport.
+/// The address of the group over a transport.
 pub fn group(transport: Family) -> IpAddr {
     match transport {
         Family::V4 => GROUP_V4.into(),
@@ -28,7 +29,7 @@ pub fn group(transport: Family) -> IpAddr {
     }
 }
 
-/// After so many errors a socket is no longer read.
+/// The maximum number of receive errors of one socket. After more of them it is no longer read.
 const MAX_ERRORS: u32 = 16;
 
 /// How a socket of a lookup is bound.
@@ -36,7 +37,8 @@ const MAX_ERRORS: u32 = 16;
 pub enum SocketKind {
     /// To an ephemeral port: sends queries and receives unicast responses.
     Ephemeral,
-    /// To the group and port 5353: sends queries whose responses are multicast, and receives those.
+    /// To the group's address and port 5353: sends queries whose responses are multicast, and receives multicast
+    /// responses.
     MulticastListener,
 }
 
@@ -85,15 +87,17 @@ pub struct Sockets {
     endpoints: Vec<Endpoint>,
     // One for each endpoint, in the same order.
     ready: Vec<libc::pollfd>,
+    // The index of the endpoint that was read last.
     turn: usize,
 }
 
 impl Sockets {
-    /// Opens a socket for each family and, if `listener` says so, the multicast listeners. A listener that cannot be opened
-    /// is left out.
+    /// Opens an ephemeral socket for each family and, if `listener` is true, the multicast listeners. A listener that
+    /// cannot be opened is omitted.
     ///
     /// # Errors
-    /// The reason for the last failure, if no ephemeral socket could be opened.
+    /// If there is no ephemeral socket: the reason why the last one could not be opened, or
+    /// [`LookupError::NoInterface`].
     pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut reason = LookupError::NoInterface;
@@ -110,7 +114,7 @@ impl Sockets {
         if !any {
             return Err(reason);
         }
-        // Opened last, so that they never take the last descriptors from the sockets that a lookup cannot do without.
+        // Opened last: a lookup needs the ephemeral sockets, so they get descriptors first.
         if listener {
             sockets.open_listeners(interfaces);
         }
@@ -173,7 +177,7 @@ impl Sockets {
             IpAddr::V6(ip) => SocketAddr::from(SocketAddrV6::new(ip, MDNS_PORT, 0, interface)).into(),
         };
         let parts = [IoSlice::new(packet)];
-        let control = control.leave_by(interface, family);
+        let control = control.write_interface(interface, family);
         let message = MsgHdr::new().with_addr(&address).with_buffers(&parts).with_control(control);
         socket.sendmsg(&message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT).map(|_| ())
     }
@@ -181,15 +185,16 @@ impl Sockets {
     /// Waits until a datagram has arrived or `timeout` has passed. A signal may end the wait early.
     ///
     /// # Errors
-    /// [`LookupError::Refused`] if no socket is left, because the host process has closed them all.
+    /// [`LookupError::Refused`] if no socket is left: the host process has closed them, or too many errors have
+    /// occurred. Otherwise the failures of `poll(2)`.
     pub fn wait(&mut self, timeout: Duration) -> Result<(), LookupError> {
         self.wait_with(timeout, &mut [])
     }
 
-    /// The same, and until one of `others` is ready.
+    /// As [`Sockets::wait`], but the wait also ends when one of `others` is ready.
     ///
     /// # Errors
-    /// As [`Sockets::wait`]; [`LookupError::Exhausted`] if there is no memory for the list of both.
+    /// As [`Sockets::wait`]; [`LookupError::Exhausted`] if there is no memory for a list of all descriptors.
     pub(crate) fn wait_with(&mut self, timeout: Duration, others: &mut [libc::pollfd]) -> Result<(), LookupError> {
         let own = self.ready.len();
         if !try_alloc::extend(&mut self.ready, others) {
@@ -211,7 +216,8 @@ impl Sockets {
         }
         for (endpoint, poll) in self.endpoints.iter_mut().zip(&mut self.ready) {
             if poll.revents & libc::POLLNVAL != 0 {
-                // The host process closed it. The number may belong to another file soon, so we must not close it again.
+                // The host process closed it. The descriptor may soon refer to another file, so it must not be closed
+                // again.
                 let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
                 poll.fd = -1;
             }
@@ -219,7 +225,7 @@ impl Sockets {
         if self.ready.iter().all(|poll| poll.fd < 0) { Err(LookupError::Refused(libc::EBADF)) } else { Ok(()) }
     }
 
-    /// Receives one of the datagrams that [`Sockets::wait`] found. The sockets take turns.
+    /// Receives one of the datagrams that [`Sockets::wait`] found; None if none is left. The sockets take turns.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
         let count = self.count();
         for _ in 0..count {
@@ -231,7 +237,7 @@ impl Sockets {
             let Some(socket) = endpoint.socket.as_ref().filter(|_| poll.revents != 0) else { continue };
             match receive(socket, buffer) {
                 Ok(received) => return Some(Datagram { socket: endpoint.kind, transport: endpoint.family, received }),
-                // The host process closed it, and the number may belong to another file by now: do not close that.
+                // The host process closed it. The descriptor may refer to another file by now, so do not close it.
                 Err(error) if is_not_our_socket(&error) => {
                     let _ = endpoint.socket.take().map(IntoRawFd::into_raw_fd);
                     *poll = libc::pollfd { fd: -1, events: 0, revents: 0 };
@@ -277,10 +283,10 @@ fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
     Ok(received)
 }
 
-/// True for an error that a UDP socket never returns. The number then belongs to something else by now: to a file, to a
-/// socket of another type, or to nothing.
+/// True for an error that a UDP socket never returns. The descriptor then no longer refers to our socket: it refers to
+/// a file, to a socket of another type, or to nothing.
 fn is_not_our_socket(error: &io::Error) -> bool {
-    // InvalidData: the source is no IP address.
+    // InvalidData: the source is not an IP address.
     error.kind() == io::ErrorKind::InvalidData
         || matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::EBADF | libc::ENOTCONN))
 }
@@ -301,10 +307,12 @@ fn listener_v4<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> io::Resul
     let socket = new(Family::V4)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
-    // Receive only on interfaces joined here, not on those that other programs have joined: `validate` ignores the latter.
+    // Receive only on the interfaces joined here. By default a socket also receives on those that other programs have
+    // joined, and `validate` would have to reject these packets.
     let _ = socket.set_multicast_all_v4(false);
     socket.bind(&SocketAddr::from((GROUP_V4, MDNS_PORT)).into())?;
-    // By default the kernel lets one socket join twenty times (igmp_max_memberships). Interfaces beyond that get no listener.
+    // By default the kernel lets one socket join on twenty interfaces (igmp_max_memberships). The others get no
+    // listener.
     let mut joined = false;
     for interface in interfaces {
         joined |= socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface.index)).is_ok();
@@ -317,7 +325,7 @@ fn listener_v6(interface: u32) -> io::Result<Socket> {
     socket.set_only_v6(true)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_hops_v6(255)?;
-    // Exists since Linux 4.20. On older kernels, being bound to one interface has the same effect.
+    // This option exists since Linux 4.20. On older kernels, binding to one interface has the same effect.
     let _ = socket.set_multicast_all_v6(false);
     socket.bind(&SocketAddr::from(SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, interface)).into())?;
     socket.join_multicast_v6(&GROUP_V6, interface)?;
@@ -332,7 +340,7 @@ fn new(family: Family) -> io::Result<Socket> {
     };
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP)).and_then(sys::above_stdio)?;
     sys::set_option(&socket, level, packet_info, 1)?;
-    // Without the hop limit, a sender is checked by its address alone.
+    // If this fails, a sender is checked by its address alone.
     let _ = sys::set_option(&socket, level, hop_limit, 1);
     Ok(socket)
 }
@@ -355,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_took_over_a_sockets_number_stays_open_and_loses_one_read() {
+    fn a_connection_that_reuses_a_sockets_descriptor_stays_open_and_loses_one_read() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
@@ -375,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_took_over_the_number_of_a_closed_socket_stays_open() {
+    fn a_file_that_reuses_the_descriptor_of_a_closed_socket_stays_open() {
         let (mut sockets, number) = one_socket();
         sockets.ready[0].revents = libc::POLLIN;
         close(number);

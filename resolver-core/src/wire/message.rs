@@ -104,7 +104,7 @@ fn skip_question(reader: &mut Reader<'_>) -> Result<(), WireError> {
     reader.octets(4).map(|_| ())
 }
 
-/// A resource record. Its owner and its data are parsed on demand.
+/// A resource record. Its owner name and its data are parsed on demand.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The record's type.
@@ -141,12 +141,12 @@ impl<'a> Record<'a> {
         self.class & !CLASS_TOP_BIT == CLASS_IN
     }
 
-    /// The owner's name, or None if it does not parse.
+    /// The owner name, or None if it does not parse.
     pub fn owner(&self) -> Option<Name> {
         Name::read(&mut { self.owner }).ok()
     }
 
-    /// True if the owner's name parses and equals `name`.
+    /// True if the owner name parses and equals `name`.
     pub fn is_of(&self, name: &Name) -> bool {
         name.is_at(self.owner)
     }
@@ -163,7 +163,7 @@ impl<'a> Record<'a> {
     }
 
     /// Reads the name that a CNAME or PTR record points to into `target`. False for other types, and if the data are
-    /// not exactly one name; `target` is then a valid name without meaning.
+    /// not exactly one name; `target` is then some valid name.
     pub fn read_target(&self, target: &mut Name) -> bool {
         let mut data = self.data;
         matches!(self.rtype, RecordType::CNAME | RecordType::PTR)
@@ -193,8 +193,8 @@ impl<'a> Record<'a> {
 }
 
 impl Nsec<'_> {
-    /// True if the next domain name parses and equals `name`. In multicast DNS it is the owner's own name (RFC 6762,
-    /// section 6.1).
+    /// True if the next domain name parses and equals `name`. In multicast DNS it is the record's own owner name (RFC
+    /// 6762, section 6.1).
     pub fn leads_to(&self, name: &Name) -> bool {
         name.is_at(self.next)
     }
@@ -284,7 +284,7 @@ mod tests {
     fn a_target_must_fill_the_data_exactly() {
         let desk = wire("desk.local");
         assert_eq!(target(RecordType::PTR, &desk), Name::from_text(b"desk.local").ok());
-        // Compressed: the pointer leads to the owner's name.
+        // Compressed: the pointer leads to the owner name.
         assert_eq!(target(RecordType::CNAME, b"\x03www\xc0\x0c"), Name::from_text(b"www.printer.local").ok());
         assert!(target(RecordType::PTR, &[desk.as_slice(), b"x"].concat()).is_none());
         assert!(target(RecordType::PTR, &desk[..desk.len() - 1]).is_none());
@@ -315,7 +315,7 @@ mod tests {
     fn malformed_records_do_not_hide_the_others() {
         let owner = wire("printer.local");
         let response = Packet::new(0)
-            .record_with(b"\xc0\xff", types::A, 1, 120, &[10, 0, 0, 1]) // the owner points forwards
+            .record_with(b"\xc0\xff", types::A, 1, 120, &[10, 0, 0, 1]) // the owner name is a forward pointer
             .record_with(&owner, types::A, 1, 120, &[10, 0, 0])
             .record_with(&owner, 99, 1, 120, &[1, 2, 3])
             .record_with(&owner, types::A, 0x8001, 120, &[10, 0, 0, 2]);

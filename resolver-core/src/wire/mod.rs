@@ -1,7 +1,7 @@
 //! DNS messages in wire form (RFC 1035, section 4; RFC 6762, section 18): parsing and encoding, without I/O.
 //!
-//! Only [`Reader`] computes offsets into a message. A [`Name`] that exists is valid. A [`Message`] parses its records
-//! lazily, and the owner and data of a record on request: if they are malformed, the rest of the message is still used.
+//! Only [`Reader`] computes offsets into a message. Every [`Name`] is valid. A [`Message`] parses its records lazily,
+//! and the owner name and data of a record on request: if they are malformed, the rest of the message is still used.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -24,8 +24,8 @@ pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 /// The IPv6 multicast group of multicast DNS (RFC 6762, section 3).
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
-/// The size, in octets, of a buffer that holds every conforming message. RFC 6762, section 17, limits packets to this
-/// size, including the IP and UDP headers.
+/// The size, in octets, of a buffer that is large enough for every conforming message. RFC 6762, section 17, limits
+/// packets to this size, including the IP and UDP headers.
 pub const MAX_MESSAGE: usize = 9000;
 
 /// A record type: the value of the TYPE field (RFC 1035, section 3.2.2).

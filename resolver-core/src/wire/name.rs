@@ -76,8 +76,8 @@ impl Name {
         name.finish().ok_or(InvalidName::NameTooLong)
     }
 
-    /// The name that has the PTR record of an address: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC 1035,
-    /// section 3.5; RFC 3596, section 2.5).
+    /// The name that owns the PTR record of an address: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC
+    /// 1035, section 3.5; RFC 3596, section 2.5).
     pub fn of_address(ip: IpAddr) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut name = Self::empty();
@@ -136,7 +136,7 @@ impl Name {
         read
     }
 
-    /// True if the name at `reader` parses and equals this one. The comparison is in place: a copy would take 256
+    /// True if the name at `reader` parses and equals this one. It is compared in place, because a copy would take 256
     /// octets of the caller's stack.
     pub fn is_at(&self, mut reader: Reader<'_>) -> bool {
         let mut rest = self.as_wire();
@@ -258,7 +258,7 @@ impl From<WireError> for Differs {
 }
 
 /// Passes each label of the name at `reader` to `each`, and finally the root's empty label. Moves `reader` past the
-/// name. [`Name::read`] says which pointers are followed.
+/// name. [`Name::read`] describes which pointers are followed.
 fn walk<E: From<WireError>>(reader: &mut Reader<'_>, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut run_start = reader.offset();
     let Some(mut target) = walk_run(reader, &mut each)? else { return Ok(()) };
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pointers_are_rejected() {
+    fn pointers_that_do_not_lead_before_their_run_are_rejected() {
         for (what, message) in [
             ("to itself", &b"\xc0\x00"[..]),
             ("forwards", b"\xc0\x02\x01a\x00"),

@@ -96,8 +96,8 @@ impl<'a> Reader<'a> {
     /// the run of labels that the pointer ends.
     ///
     /// # Errors
-    /// [`WireError::BadPointer`] unless `target` is less than `run_start`. Each pointer of a name therefore leads
-    /// further back than the one before.
+    /// [`WireError::BadPointer`] unless `target` is less than `run_start`, and the run starts inside the message. Each
+    /// pointer of a name therefore leads further back than the one before.
     pub fn follow_pointer(&self, target: usize, run_start: usize) -> Result<Self, WireError> {
         if target >= run_start || run_start > self.message.len() {
             return Err(WireError::BadPointer);

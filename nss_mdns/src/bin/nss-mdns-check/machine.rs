@@ -1,5 +1,5 @@
-//! What the module finds on this machine: problems in its files, which interfaces it queries or skips and why, and
-//! whether a firewall drops multicast DNS. Everything is read and tested with the module's own code.
+//! What affects the module's lookups on this machine: problems in the module's files, which interfaces are queried or
+//! skipped and why, and whether a firewall drops multicast DNS. It uses the module's own code.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -17,7 +17,7 @@ use resolver_core::{Families, Family, Ids, LookupError};
 /// How long to wait for this machine's own packet.
 const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The name that the firewall check asks for. No host has this name.
+/// The name that the firewall check asks for. No host should have this name.
 const PROBE_NAME: &[u8] = b"nss-mdns-check.local";
 
 /// The state of a file.
@@ -98,11 +98,11 @@ pub(crate) fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, Lookup
 }
 
 impl InterfaceReport {
-    /// For each family that the interface is queried over: true if a packet sent to the group arrives at port 5353 of
-    /// this machine, false if a firewall drops it.
+    /// For each family over which the interface is queried: true if a packet sent to the group arrives at port 5353 of
+    /// this machine, false if it does not, because a firewall drops it.
     ///
     /// # Errors
-    /// The reason why this could not be tested.
+    /// Each item is an error if this could not be tested; `EADDRINUSE` if there is no multicast listener.
     pub(crate) fn loopback(&self) -> impl Iterator<Item = (Family, io::Result<bool>)> {
         let interface = self.result.ok();
         Family::ALL.into_iter().filter_map(move |family| {
@@ -139,7 +139,7 @@ impl fmt::Display for InterfaceReport {
 }
 
 /// Sends a query to the group on this interface, and waits for it on the group's address and port 5353. The kernel
-/// loops multicast packets back to this machine, and a firewall treats the copy like a packet from the network.
+/// loops multicast packets back to this machine, and a firewall filters the copy like a packet from the network.
 fn receives_own_packet(interface: Interface, family: Family) -> io::Result<bool> {
     let one_family = Interface { families: Families::only(family), ..interface };
     let mut sockets = Sockets::open(&Interfaces::only(one_family), true).map_err(io::Error::other)?;

@@ -1,4 +1,4 @@
-//! `nss-mdns-check`: reports why the module finds hosts on this machine or not, using the module's own code.
+//! `nss-mdns-check`: reports what affects the module's lookups on this machine, using the module's own code.
 //! Administrators run it, and so does `install.sh --check`.
 //!
 //! ```text

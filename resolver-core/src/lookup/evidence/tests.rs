@@ -1,4 +1,5 @@
-//! The rule, row by row: what was sent over each transport, what was said, and what follows.
+//! The rules of [`crate::lookup::evidence`], row by row: what was sent over each transport, what the responses said,
+//! and what may be concluded.
 
 use super::*;
 
@@ -6,20 +7,20 @@ const INTERFACE: u32 = 2;
 const V4: &str = "10.0.0.2";
 const V6: &str = "fe80::2";
 
-/// A statement of a source about the host, or a question of ours.
+/// A question of ours, or what a source said about the host.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// Questions for the family over the transport, from ephemeral ports.
+    /// This many questions for the family (the first) over the transport (the second), from ephemeral ports.
     Asked(Family, Family, usize),
-    /// One from the multicast listener.
+    /// One question for the family over the transport, from the multicast listener.
     Listener(Family, Family),
     /// The multicast listener of this transport is unavailable.
     NoListener(Family),
     /// The source provided addresses of these families.
     Provided(&'static str, Families),
-    /// Its NSEC record rules the family out.
+    /// The source's NSEC record denies the family.
     Denied(&'static str, Family),
-    /// Its response to a question for the family omits it.
+    /// The source's response to a question for the family omits it.
     Omitted(&'static str, Family),
 }
 
@@ -29,7 +30,8 @@ use Family::{V4 as A, V6 as Aaaa};
 const ONLY_A: Families = Families::only(A);
 const ONLY_AAAA: Families = Families::only(Aaaa);
 
-/// What follows about `family` from the events, all of them at the start, when `ms` have passed.
+/// What may be concluded about `family` from the events, `ms` milliseconds after them. All of them occur at the same
+/// time.
 fn concluded(transports: Families, family: Family, events: &[Event], ms: u64) -> Conclusion {
     let start = Instant::now();
     let mut evidence = Evidence::default();

@@ -1,4 +1,5 @@
-//! Lookups of addresses, case by case: who said what when, and how long the lookup waits then.
+//! Lookups of addresses. Each test gives a lookup responses from certain sources at certain times, and checks how long
+//! it waits for more, what it asks for meanwhile, and what it returns.
 
 use super::*;
 use crate::net::interfaces;
@@ -75,8 +76,8 @@ impl Scene {
         self.lookup.on_response(&Response { message, source, query }, self.at(ms));
     }
 
-    /// Until when the lookup waits from `ms` on if nothing more arrives, in milliseconds: 0 if it is done, [`FOR_EVER`] for
-    /// the deadline, None without a response.
+    /// The time, in milliseconds, at which the lookup ends if nothing more arrives after `ms`. 0 if it is done already,
+    /// [`FOR_EVER`] if it waits for its deadline, None if nothing has arrived.
     fn waits_until(&mut self, ms: u64) -> Option<u128> {
         let (start, deadline) = (self.at(ms), self.at(5000));
         let mut at = start;
@@ -91,7 +92,7 @@ impl Scene {
                     assert!(until > at, "a wait that ends at once");
                     at = match self.lookup.poll(at) {
                         Progress::WaitUntil(until) => until,
-                        // One question more was enough.
+                        // The follow-up completed the questions that giving up requires.
                         Progress::Done => return Some((at - self.start).as_millis()),
                         Progress::NoResponse => panic!("what has arrived is not forgotten"),
                     };
@@ -110,10 +111,10 @@ impl Scene {
     }
 }
 
-/// Until the lookup's deadline, which the querier knows.
+/// The lookup waits for its deadline, which only the querier knows.
 const FOR_EVER: u128 = u128::MAX;
 
-/// Where questions go, as text.
+/// The types and destinations of questions, as text.
 fn shown(questions: &[Question]) -> Vec<String> {
     let rtype = |rtype| match rtype {
         RecordType::A => "A",
