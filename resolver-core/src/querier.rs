@@ -386,3 +386,6 @@ impl<'a> Querier<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

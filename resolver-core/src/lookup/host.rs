@@ -328,7 +328,6 @@ impl HostLookup {
                 self.renamed = true;
                 // What was asked and said was about another name.
                 self.evidence = Evidence::default();
-                self.follow_ups = 0;
                 return true;
             }
         }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::net::interfaces;
 use crate::validate::SentQuery;
-use test_packet::{Packet, types, wire};
+use test_packet::{Packet, Section, types, wire};
 
 const V4_SOURCE: &str = "10.0.0.2";
 const V6_SOURCE: &str = "fe80::2";
@@ -27,9 +27,13 @@ impl Scene {
     }
 
     fn on(wanted: Families, addresses: &[(u32, &str)]) -> Self {
+        Self::with(wanted, addresses, &Config::default())
+    }
+
+    fn with(wanted: Families, addresses: &[(u32, &str)], config: &Config) -> Self {
         let name = Name::from_text(b"printer.local").unwrap();
         let interfaces = interfaces::tests::with(addresses);
-        let lookup = HostLookup::new(&name, wanted, &interfaces, &Config::default());
+        let lookup = HostLookup::new(&name, wanted, &interfaces, config);
         let start = Instant::now();
         let mut scene = Self { lookup, interfaces, start, query_at: start };
         scene.send_round(Round::First, 0);
@@ -498,12 +502,29 @@ fn responses_that_are_no_evidence_about_the_missing_family() {
         ("an empty one", V4_SOURCE, AAAA, response()),
         ("a multicast one", V4_SOURCE, None, only_v4()),
         ("one from another source", "10.0.0.3", AAAA, response().address("printer.local", "10.0.0.9")),
+        ("one with the bit TC", V4_SOURCE, AAAA, only_v4().flags(0x8600)),
+        ("one without its last record", V4_SOURCE, AAAA, only_v4().count(Section::Additional, 1)),
     ] {
         let mut scene = Scene::without_ipv6(Families::BOTH);
         scene.hear(1, V4_SOURCE, A, &only_v4());
         scene.hear(1, from, asked_for, &said);
         assert_eq!(scene.waits_until(1), Some(21), "{what}");
     }
+}
+
+#[test]
+fn addresses_that_the_settings_exclude_are_no_addresses() {
+    let config = Config { ipv6_link_local: false, ..Config::default() };
+    let mut scene = Scene::with(Families::BOTH, &[(2, "10.0.0.1/24")], &config);
+    scene.hear(1, V4_SOURCE, A, &only_v4());
+    scene.hear(1, V4_SOURCE, AAAA, &response().address("printer.local", "fe80::2"));
+    scene.hear(1, V4_SOURCE, AAAA, &both());
+    assert_eq!(scene.waits_until(1), Some(0));
+    let mut scene = Scene::with(Families::BOTH, &[(2, "10.0.0.1/24")], &config);
+    scene.hear(1, V4_SOURCE, AAAA, &only_v4().address("printer.local", "fe80::2"));
+    assert_eq!(scene.waits_until(1), Some(0));
+    let answer = scene.answer(1);
+    assert!(answer.absent.contains(Family::V6) && answer.addresses.len() == 1);
 }
 
 #[test]
@@ -656,6 +677,48 @@ fn the_target_of_an_alias_without_an_address_is_asked_for() {
     assert_eq!(scene.lookup.poll(scene.at(1)), Progress::NoResponse);
     scene.hear(2, V4_SOURCE, A, &response().address("host.local", "10.0.0.2"));
     assert_eq!(scene.waits_until(2), Some(0));
+}
+
+#[test]
+fn what_was_asked_and_denied_about_the_alias_says_nothing_about_its_target() {
+    let mut scene = Scene::new(Families::only(Family::V6));
+    for ms in [0, 1, 2, 3, 4] {
+        scene.send_round(Round::Repeat, ms);
+    }
+    scene.hear(5, V4_SOURCE, AAAA, &response().nsec("printer.local", &[types::A]));
+    scene.hear(5, V4_SOURCE, AAAA, &response().name_record("printer.local", types::CNAME, "host.local"));
+    assert!(scene.lookup.take_new_name());
+    scene.send_round(Round::First, 5);
+    scene.query_at = scene.at(5);
+    scene.hear(6, V4_SOURCE, A, &response().address("host.local", "10.0.0.2"));
+    // As if the target had been looked up: see `a_caller_that_wants_only_ipv6_waits_...`.
+    let alone = {
+        let mut scene = Scene::new(Families::only(Family::V6));
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.waits_until(1)
+    };
+    assert_eq!(scene.waits_until(6), alone.map(|ms| ms + 5));
+}
+
+#[test]
+fn nothing_is_asked_directly_of_an_address_that_is_not_on_the_link() {
+    for (source, is_asked) in [("10.0.0.2", true), ("10.0.1.2", false), ("10.0.0.1", false)] {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, source, A, &only_v4());
+        let questions = shown(&scene.follow_up(scene.at(1)));
+        assert_eq!(questions.contains(&format!("ANY to {source}")), is_asked, "{source}: {questions:?}");
+    }
+}
+
+#[test]
+fn a_daemons_link_local_address_has_no_meaning_here() {
+    let mut scene = Scene::new(Families::BOTH);
+    let daemon = |ip: &str| Address { ip: ip.parse().unwrap(), interface: 2 };
+    scene.lookup.on_daemon_address(daemon("fe80::2"), scene.at(31));
+    assert_eq!(scene.lookup.poll(scene.at(31)), Progress::NoResponse);
+    scene.lookup.on_daemon_address(daemon("10.0.0.2"), scene.at(32));
+    assert_eq!(scene.lookup.poll(scene.at(32)), Progress::WaitUntil(scene.at(52)));
+    assert_eq!(scene.addresses(52), ["10.0.0.2"]);
 }
 
 #[test]
