@@ -187,7 +187,7 @@ mod tests {
         assert!(!is_low() && enter().is_ok());
         let allocations: Vec<_> = (0..=BLOCKS / 2).map(|_| RESERVE.allocate(layout(1))).collect();
         assert!(is_low());
-        assert_eq!(enter(), Err(crate::abi::Failure::Lookup(resolver_core::LookupError::Exhausted)));
+        assert_eq!(enter(), Err(crate::result_codes::Failure::Lookup(resolver_core::LookupError::Exhausted)));
         allocations.into_iter().for_each(|memory| RESERVE.free(memory, layout(1)));
         assert!(!is_low() && enter().is_ok());
     }

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use libc::c_char;
 use resolver_core::wire::Name;
 
-use crate::abi::Failure;
+use crate::result_codes::Failure;
 
 /// The unreserved rest of the caller's buffer.
 pub(crate) struct Buffer<'a> {

@@ -8,8 +8,9 @@ use libc::{c_char, c_int, hostent};
 use resolver_core::wire::Name;
 use resolver_core::{Answer, Families, Family};
 
-use crate::abi::{Failure, GaihAddrTuple};
+use crate::abi::GaihAddrTuple;
 use crate::buffer::{Buffer, Reserved};
+use crate::result_codes::Failure;
 
 /// Encodes the addresses of `families` as a list of tuples and returns its head. The first tuple goes to `first` unless
 /// that is null.

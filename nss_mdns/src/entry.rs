@@ -13,10 +13,11 @@ use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use resolver_core::fault_injection::{self, Point};
 use resolver_core::{Families, Family};
 
-use crate::abi::{Direction, Failure, GaihAddrTuple, Status};
+use crate::abi::{GaihAddrTuple, Status};
 use crate::buffer::Buffer;
 use crate::encode;
 use crate::guard::{self, Report};
+use crate::result_codes::{Direction, Failure};
 use crate::service::{Service, requested_family};
 
 /// The buffer that the caller of the glibc function provides.

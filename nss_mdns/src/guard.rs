@@ -18,7 +18,8 @@ use std::ptr;
 use libc::c_int;
 use resolver_core::Resolver;
 
-use crate::abi::{Direction, Failure, Status, h_errno};
+use crate::abi::{Status, h_errno};
+use crate::result_codes::{Direction, Failure};
 use crate::state;
 
 /// Where glibc expects the codes of a call's outcome.

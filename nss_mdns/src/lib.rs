@@ -17,7 +17,8 @@
 //! | `encode`, `buffer` | answers as glibc's structures, in the caller's buffer |
 //! | `allocator` | the allocator, with a reserve for when the host process's `malloc` fails |
 //! | `backtrace` | a stub that keeps the code for backtraces out of the module |
-//! | `abi` | glibc's types, and the table of the codes that glibc receives for each failure |
+//! | `result_codes` | the table of the codes that glibc receives for each failure |
+//! | `abi` | glibc's types |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -29,5 +30,6 @@ mod buffer;
 mod encode;
 mod entry;
 mod guard;
+mod result_codes;
 mod service;
 mod state;

@@ -6,7 +6,7 @@ use libc::c_int;
 use resolver_core::policy::{NameRange, ReverseAddress, ReverseRange};
 use resolver_core::{Families, Family, LookupError};
 
-use crate::abi::Failure;
+use crate::result_codes::Failure;
 
 /// A service that can be named on the `hosts` line of `nsswitch.conf`.
 pub(crate) struct Service {

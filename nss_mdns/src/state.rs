@@ -15,8 +15,8 @@ use once_cell::race::OnceNonZeroUsize;
 use resolver_core::config::MAX_TIMEOUT;
 use resolver_core::{LookupError, Resolver};
 
-use crate::abi::Failure;
 use crate::allocator;
+use crate::result_codes::Failure;
 
 /// Runs `body` with the process's resolver, unless this thread is already inside a call.
 ///

@@ -19,7 +19,7 @@ use crate::lookup::{self, Destination, Progress};
 use crate::net::interfaces::Interfaces;
 use crate::net::links::{Link, LocalAddress, Tables};
 use crate::net::socket::Datagram;
-use crate::net::{daemon, dump, ifioctl, neighbours, netlink};
+use crate::net::{daemon, links_ioctl, links_netlink, neighbours, netlink};
 use crate::validate::{self, PendingQueries, SentQuery};
 use crate::wire::{Name, RecordType};
 
@@ -279,9 +279,9 @@ pub enum NetlinkMessage {
 /// `EPROTO` if the datagram is malformed or has an error message.
 pub fn parse_netlink(datagram: &[u8], sequence: u32) -> io::Result<(Vec<NetlinkMessage>, bool)> {
     let mut messages = Vec::new();
-    let ended = dump::messages(datagram, sequence, &mut |message_type, body| match message_type {
-        netlink::RTM_NEWLINK => messages.push(NetlinkMessage::Link(netlink::link(body))),
-        netlink::RTM_NEWADDR => messages.push(NetlinkMessage::Address(netlink::address(body))),
+    let ended = netlink::messages(datagram, sequence, &mut |message_type, body| match message_type {
+        links_netlink::RTM_NEWLINK => messages.push(NetlinkMessage::Link(links_netlink::link(body))),
+        links_netlink::RTM_NEWADDR => messages.push(NetlinkMessage::Address(links_netlink::address(body))),
         libc::RTM_NEWNEIGH => messages.push(NetlinkMessage::Neighbour(
             neighbours::neighbour(body).map(|neighbour| (neighbour.interface, neighbour.ip, neighbour.age)),
         )),
@@ -292,7 +292,7 @@ pub fn parse_netlink(datagram: &[u8], sequence: u32) -> io::Result<(Vec<NetlinkM
 
 /// Parses a line of `/proc/net/if_inet6`: address, prefix length, and the interface's name padded with NULs.
 pub fn ipv6_line(line: &str) -> Option<(IpAddr, u8, [u8; libc::IFNAMSIZ])> {
-    let (ip, prefix_length, name) = ifioctl::ipv6_line(line)?;
+    let (ip, prefix_length, name) = links_ioctl::ipv6_line(line)?;
     Some((ip, prefix_length, name.map(|octet| u8::from_ne_bytes(octet.to_ne_bytes()))))
 }
 

@@ -23,7 +23,7 @@
 //! | [`policy`], [`host_name`] | the names and addresses that multicast DNS handles |
 //! | [`wire`] | messages and names as octets |
 //! | `address`, `error` | address families and addresses; why a lookup fails |
-//! | `ids`, `lock`, `try_alloc` | random ids; locks that are never waited for; fallible allocation |
+//! | `message_ids`, `lock`, `try_alloc` | random ids; locks that are never waited for; fallible allocation |
 //! | `sys` | the system calls that no crate wraps |
 //! | [`fault_injection`], `fuzzing` | for tests and fuzz targets only |
 //!
@@ -41,9 +41,9 @@ pub mod fault_injection;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod host_name;
-mod ids;
 mod lock;
 mod lookup;
+mod message_ids;
 pub mod net;
 pub mod policy;
 mod querier;
@@ -58,6 +58,6 @@ pub use address::{Address, Families, Family};
 pub use config::Config;
 pub use error::LookupError;
 pub use host_name::HostName;
-pub use ids::Ids;
 pub use lookup::answer::{Answer, Pointer, Unknown};
+pub use message_ids::Ids;
 pub use resolver::Resolver;

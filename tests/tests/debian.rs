@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use tests::module::workspace;
-use tests::root::{Done, Root, assert_same, library_folder};
+use tests::private_root::{Done, Root, assert_same, library_folder};
 
 const CONF: &str = "/etc/nsswitch.conf";
 const BEFORE: &str = "# the administrator's own\nhosts:          files dns # as ever\nnetworks:       files\n";

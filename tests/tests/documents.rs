@@ -121,9 +121,9 @@ fn the_manual_pages_quote_messages_exactly() {
 /// A status, `errno` and `h_errno`, by their names.
 type Codes = [String; 3];
 
-/// The rows of the table in `abi.rs`, with the names that the manual page uses.
-fn codes_in_abi_rs() -> BTreeSet<Codes> {
-    let source = read("nss_mdns/src/abi.rs");
+/// The rows of the table in `result_codes.rs`, with the names that the manual page uses.
+fn codes_in_the_source() -> BTreeSet<Codes> {
+    let source = read("nss_mdns/src/result_codes.rs");
     let table = source.split_once("match self {").and_then(|(_, rest)| rest.split_once("};")).expect("the table").0;
     let row = |line: &str| {
         let (_, codes) = line.split_once("=> (Status::")?;
@@ -150,7 +150,7 @@ fn the_manual_page_lists_the_result_codes_that_the_module_returns() {
     let success = ["SUCCESS", "unchanged", "NETDB_SUCCESS"].map(str::to_owned);
     let mut rows: BTreeSet<Codes> = rows.collect();
     assert!(rows.remove(&heading) && rows.remove(&success), "{rows:?}");
-    let code = codes_in_abi_rs();
+    let code = codes_in_the_source();
     assert!(code.len() >= 9, "{code:?}");
     assert_eq!(rows, code);
 }
@@ -198,7 +198,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The files that the map names, relative to the root of the repository. The heading of each table names the folder
-/// that its paths are relative to. A path without a folder, such as `names.rs` after `tests/tests/matrix.rs`, is in the
+/// that its paths are relative to. A path without a folder, such as `names.rs` after `tests/tests/responder_matrix.rs`, is in the
 /// same folder as the path before it.
 fn files_in_the_map() -> Vec<PathBuf> {
     let contributing = read("CONTRIBUTING.md");

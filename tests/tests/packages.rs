@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 use tests::module::{target, workspace};
 use tests::packages::{expected, version};
-use tests::root::{Root, assert_same};
+use tests::private_root::{Root, assert_same};
 
 const CONF: &str = "/etc/nsswitch.conf";
 const BEFORE: &str = "hosts:          files dns\n";

@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use crate::address::{Families, Family};
 use crate::try_alloc;
 use crate::validate::Source;
+use crate::wire::{Name, Nsec};
 
 /// The maximum number of sources whose evidence is kept. Evidence from further sources is ignored.
 const MAX_SOURCES: usize = 16;
@@ -130,8 +131,21 @@ impl Evidence {
         }
     }
 
-    /// Records that an NSEC record from `source` denies `family`.
-    pub(crate) fn on_denied(&mut self, source: Source, family: Family) {
+    /// Records what an NSEC record of the host, whose name is `name`, denies.
+    pub(crate) fn on_nsec(&mut self, source: Source, nsec: &Nsec<'_>, name: &Name) {
+        if !nsec.leads_to(name) {
+            return;
+        }
+        // A bitmap denies a family only if it lists the other one: some responders list only the type that was asked
+        // for.
+        match (nsec.has_a, nsec.has_aaaa) {
+            (true, false) => self.on_denied(source, Family::V6),
+            (false, true) => self.on_denied(source, Family::V4),
+            _ => {}
+        }
+    }
+
+    fn on_denied(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.denied.insert(family);
         }

@@ -373,18 +373,11 @@ impl HostLookup {
 
     /// Records the families that the NSEC records of the current name deny.
     #[inline(never)]
-    fn take_denials(&mut self, message: &Message<'_>, source: Source) {
+    fn take_nsec_records(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
             let Some(nsec) = record.nsec().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
-            if !nsec.leads_to(&self.name) || !record.is_of(&self.name) {
-                continue;
-            }
-            // A bitmap denies a family only if it lists the other one: some responders list only the type that was
-            // asked for.
-            match (nsec.has_a, nsec.has_aaaa) {
-                (true, false) => self.evidence.on_denied(source, Family::V6),
-                (false, true) => self.evidence.on_denied(source, Family::V4),
-                _ => {}
+            if record.is_of(&self.name) {
+                self.evidence.on_nsec(source, &nsec, &self.name);
             }
         }
     }
@@ -492,7 +485,7 @@ impl Lookup for HostLookup {
     fn on_response(&mut self, response: &Response<'_>, now: Instant) {
         let source = response.source;
         let provided = self.take_addresses(&response.message, source);
-        self.take_denials(&response.message, source);
+        self.take_nsec_records(&response.message, source);
         if self.first.is_none() && !self.found.is_empty() {
             let query_at = response.query.map(|query| query.at).or(self.last_query_at);
             self.first = Some(FirstResponse {

@@ -6,7 +6,7 @@ use crate::address::{Families, Family, is_link_local};
 use crate::config::Config;
 use crate::error::LookupError;
 use crate::net::links::{Link, LocalAddress, Tables};
-use crate::net::{ifioctl, netlink};
+use crate::net::{links_ioctl, links_netlink};
 use crate::try_alloc;
 
 /// The maximum number of interfaces that one lookup queries. Each may need a descriptor, and three packets in the first
@@ -121,9 +121,9 @@ impl Interfaces {
 #[inline(never)]
 pub fn read_tables() -> Result<Tables, LookupError> {
     let mut tables = Tables::default();
-    if netlink::read(&mut tables).is_err() {
+    if links_netlink::read(&mut tables).is_err() {
         tables = Tables::default();
-        ifioctl::read(&mut tables).map_err(|error| LookupError::from_io(&error))?;
+        links_ioctl::read(&mut tables).map_err(|error| LookupError::from_io(&error))?;
     }
     tables.links.sort_unstable_by_key(|link| link.index);
     Ok(tables)

@@ -3,9 +3,9 @@
 //! | module | subject |
 //! |---|---|
 //! | [`links`] | links and local addresses, as the kernel's tables describe them |
-//! | `netlink`, `ifioctl` | read those tables: by netlink or, where netlink is denied, by ioctl and from `/proc` |
+//! | `links_netlink`, `links_ioctl` | read those tables: by netlink or, where netlink is denied, by ioctl and from `/proc` |
 //! | `neighbours` | reads which hosts this machine has recently exchanged packets with, by netlink |
-//! | `dump` | netlink's protocol: requests, messages and attributes |
+//! | `netlink` | its protocol: requests, messages and attributes |
 //! | [`interfaces`] | selects the interfaces to query |
 //! | `cmsg` | control messages of `sendmsg(2)` and `recvmsg(2)` |
 //! | [`socket`] | opens, waits on and closes the sockets |
@@ -15,10 +15,10 @@
 
 pub(crate) mod cmsg;
 pub(crate) mod daemon;
-pub(crate) mod dump;
-pub(crate) mod ifioctl;
 pub mod interfaces;
 pub mod links;
+pub(crate) mod links_ioctl;
+pub(crate) mod links_netlink;
 pub(crate) mod neighbours;
 pub(crate) mod netlink;
 pub mod socket;

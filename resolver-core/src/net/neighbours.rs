@@ -21,8 +21,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::address::{Family, is_host_address};
-use crate::net::dump::{Netlink, attributes, ip, u16_at, u32_at};
 use crate::net::interfaces::Interfaces;
+use crate::net::netlink::{Netlink, attributes, ip, u16_at, u32_at};
 use crate::try_alloc;
 
 /// The maximum number of neighbours that are returned for one interface. Each question to the neighbours costs a packet
@@ -137,8 +137,8 @@ fn first_octets(octets: &[u8]) -> LinkLayerAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::dump::{messages, pair};
     use crate::net::interfaces::tests::with;
+    use crate::net::netlink::{messages, pair};
 
     const FE80: &str = "fe80::2";
 

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Query, Victim};
 use crate::datagram::{Datagram, group_mac};
-use crate::link::Link;
+use crate::packet_socket::Link;
 use crate::wire::Message;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

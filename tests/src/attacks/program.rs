@@ -4,7 +4,7 @@ use super::context::{Context, Destination, Injection, Query, Route, Victim};
 use super::table::{self, Attack};
 use super::{flood, victim};
 use crate::datagram::{Datagram, group_mac, route};
-use crate::link::Link;
+use crate::packet_socket::Link;
 use crate::sockets::Transport;
 use crate::wire::{Message, Question};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

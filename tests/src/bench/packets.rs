@@ -1,7 +1,7 @@
 //! The packets that leave an interface, with the kernel's time stamps: what a lookup sends, and when it starts to send.
 
 use crate::datagram::Datagram;
-use crate::link::Link;
+use crate::packet_socket::Link;
 use std::io;
 use std::time::{Duration, SystemTime};
 use test_packet::{MDNS_PORT, RESPONSE};

@@ -1,7 +1,7 @@
 //! Prints every UDP packet that passes an interface, in either direction: `udp SOURCE DESTINATION LENGTH`.
 
 use crate::datagram::Datagram;
-use crate::link::Link;
+use crate::packet_socket::Link;
 
 pub(super) fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let interface = arguments.next().ok_or("capture INTERFACE")?;

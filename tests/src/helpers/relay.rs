@@ -3,7 +3,7 @@
 //!
 //! Each frame is delayed independently, so frames can be reordered.
 
-use crate::link::Frames;
+use crate::packet_socket::Frames;
 use crate::wifi::MDNS_MACS;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

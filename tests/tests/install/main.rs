@@ -12,7 +12,7 @@ mod resolving;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::module::workspace;
-use tests::root::{Done, assert_same, library_folder};
+use tests::private_root::{Done, assert_same, library_folder};
 use tests::sandbox::unprivileged;
 
 /// Debian's default, reduced to the lines that matter here.
@@ -74,11 +74,11 @@ fn debian_package() -> PathBuf {
 }
 
 /// A private root with an nsswitch.conf and, in /mnt/archive, an unpacked release archive.
-struct Root(tests::root::Root);
+struct Root(tests::private_root::Root);
 
 impl Root {
     fn new() -> Root {
-        let mut root = tests::root::Root::new();
+        let mut root = tests::private_root::Root::new();
         root.ok("mkdir -p /mnt/archive/docs && cd \"$CHECKOUT\" &&
              cp install.sh \"$MODULE\" \"${MODULE%/*}/nss-mdns-check\" /mnt/archive/ &&
              cp -r docs/man docs/nss-mdns.conf.example /mnt/archive/docs/");
@@ -150,7 +150,7 @@ impl Root {
 }
 
 impl std::ops::Deref for Root {
-    type Target = tests::root::Root;
+    type Target = tests::private_root::Root;
     fn deref(&self) -> &Self::Target {
         &self.0
     }

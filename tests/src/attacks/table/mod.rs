@@ -10,8 +10,8 @@ mod header;
 mod owners;
 mod paths;
 mod permitted;
-mod pointers;
 mod records;
+mod reverse;
 
 use super::context::{Context, Injection};
 
@@ -98,7 +98,7 @@ pub fn all() -> Vec<Attack> {
         addresses::attacks(),
         denials::attacks(),
         aliases::attacks(),
-        pointers::attacks(),
+        reverse::attacks(),
         cache::attacks(),
         permitted::attacks(),
     ]

@@ -88,13 +88,13 @@ pub(crate) fn ipv6_line(line: &str) -> Option<(IpAddr, u8, InterfaceName)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::netlink;
+    use crate::net::links_netlink;
 
     #[test]
     fn the_loopback_interface_is_described_as_by_netlink() {
         let (mut tables, mut expected_tables) = (Tables::default(), Tables::default());
         read(&mut tables).unwrap();
-        netlink::read(&mut expected_tables).unwrap();
+        links_netlink::read(&mut expected_tables).unwrap();
         let of_loopback = |address: &LocalAddress| address.interface == 1;
         let found: Vec<_> = tables.addresses.into_iter().filter(of_loopback).collect();
         let expected: Vec<_> = expected_tables.addresses.into_iter().filter(of_loopback).collect();

@@ -1,5 +1,8 @@
 //! The harness itself: its LANs carry packets, its responders answer a bare query, and it leaves no process behind.
 
+mod firewalls;
+mod wifi;
+
 use std::time::Duration;
 use tests::helpers::{capture, query};
 use tests::lan::{Families, Network};
