@@ -15,7 +15,7 @@ use crate::lookup::{Destination, Lookup, Progress, Question, Round};
 use crate::message_ids::Ids;
 use crate::net::daemon::Daemon;
 use crate::net::interfaces::Interfaces;
-use crate::net::neighbours;
+use crate::net::neighbours::{self, Neighbour};
 use crate::net::socket::{SocketKind, Sockets, group};
 use crate::sys;
 use crate::try_alloc;
@@ -71,13 +71,16 @@ fn ask_only_daemon(lookup: &mut dyn Lookup, timeout: Duration) -> Option<Result<
     let deadline = Instant::now() + timeout;
     loop {
         let now = Instant::now();
-        let is_done = lookup.poll(now) == Progress::Done || daemon.has_ended();
-        if is_done || now >= deadline {
+        let until = match lookup.poll(now) {
+            Progress::Done => now,
+            Progress::WaitUntil(until) => until.min(deadline),
+            Progress::NoResponse => deadline,
+        };
+        if until <= now || daemon.has_ended() {
             return daemon.knows().then_some(Ok(()));
         }
         let mut ready = daemon.poll_list();
-        let left = deadline.saturating_duration_since(now);
-        match sys::poll(&mut ready, left) {
+        match sys::poll(&mut ready, until.saturating_duration_since(now)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Some(Err(LookupError::from_io(&error))),
             _ => daemon.receive(&ready, &mut |address| lookup.on_daemon_address(address, Instant::now())),
         }
@@ -123,17 +126,19 @@ fn query(
             }
             Progress::NoResponse => {
                 while let Some(step) = schedule.take_due(now) {
-                    match querier.take(step, lookup, now) {
-                        Ok(()) => any_sent = true,
-                        // A response to an earlier query may still arrive.
-                        Err(_) if any_sent => {}
-                        // If nothing can be sent to the groups, neighbours or a daemon may still respond.
-                        Err(error) => {
-                            let failure = *failure.get_or_insert(error);
-                            if !schedule.hurry(now) {
-                                return Err(failure);
-                            }
-                        }
+                    let result = querier.take(step, lookup, now);
+                    any_sent |= result.is_ok() && step != Step::AskDaemon;
+                    if let (Err(error), false) = (result, any_sent) {
+                        failure = failure.or(Some(error));
+                    }
+                }
+                // If nothing can be sent to the groups, neighbours or a daemon may still respond.
+                if let (Some(failure), false) = (failure, any_sent) {
+                    if schedule.hurry(now) {
+                        continue;
+                    }
+                    if !querier.daemon.as_ref().is_some_and(Daemon::knows) {
+                        return Err(failure);
                     }
                 }
                 schedule.next().map_or(deadline, |(at, _)| at)
@@ -236,12 +241,23 @@ struct Querier<'a> {
     questions: Vec<Question>,
     /// How many more neighbours may be queried.
     neighbours_left: usize,
+    /// The neighbours on all interfaces, once they have been read.
+    neighbours: Option<Vec<Neighbour>>,
 }
 
 impl<'a> Querier<'a> {
     fn new(sockets: Sockets, interfaces: &'a Interfaces) -> Self {
         let (pending, ids) = (PendingQueries::default(), Ids::new());
-        Self { sockets, daemon: None, interfaces, pending, ids, questions: Vec::new(), neighbours_left: MAX_NEIGHBOURS }
+        Self {
+            sockets,
+            daemon: None,
+            interfaces,
+            pending,
+            ids,
+            questions: Vec::new(),
+            neighbours_left: MAX_NEIGHBOURS,
+            neighbours: None,
+        }
     }
 
     fn take(&mut self, step: Step, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
@@ -305,7 +321,9 @@ impl<'a> Querier<'a> {
                 return self.send_to_neighbours(question, lookup, now);
             }
         };
-        query.id = self.ids.next();
+        // Each response must identify one query.
+        let unused = |id: &u16| !self.pending.has_id(*id);
+        query.id = std::iter::repeat_with(|| self.ids.next()).take(16).find(unused).ok_or(LookupError::Exhausted)?;
         let sent = SentQuery { id: query.id, interface, transport, rtype, unicast_response, at: now };
         if !self.pending.add(sent, query.name) {
             return Err(LookupError::Exhausted);
@@ -326,7 +344,14 @@ impl<'a> Querier<'a> {
         lookup: &dyn Lookup,
         now: Instant,
     ) -> Result<(), LookupError> {
-        let neighbours = neighbours::read(self.interfaces).map_err(|_| LookupError::NoInterface)?;
+        if self.neighbours_left == 0 {
+            return Err(LookupError::NoInterface);
+        }
+        // The table is read once for all interfaces, and again after the host has responded, which adds the host to it.
+        let neighbours = match self.neighbours.take().filter(|_| matches!(question.to, Destination::Neighbours(_))) {
+            Some(neighbours) => neighbours,
+            None => neighbours::read(self.interfaces).map_err(|_| LookupError::NoInterface)?,
+        };
         let there = || neighbours.iter().filter(|neighbour| neighbour.interface == question.interface);
         let link_layer = match question.to {
             Destination::OtherAddresses(known, _) => {
@@ -344,6 +369,7 @@ impl<'a> Querier<'a> {
                 result = result.or(self.send(&direct, lookup, now));
             }
         }
+        self.neighbours = Some(neighbours);
         result
     }
 

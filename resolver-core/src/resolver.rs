@@ -142,9 +142,14 @@ impl Resolver {
         };
         let is_own = config.own_name && is_own_name(name);
         let mut lookup = HostLookup::new(name, wanted, &interfaces, config);
+        if is_own && unavailable.is_none() {
+            // The daemon would report only one of this machine's addresses in each family.
+            lookup.exclude_daemon();
+        }
         let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
         let queried = queried.map_err(|error| unavailable.unwrap_or(error));
         let now = Instant::now();
+        let is_proven = !lookup.has_only_daemon_addresses();
         let mut answer = match lookup.finish(&interfaces, now) {
             Some(answer) => answer,
             None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
@@ -153,16 +158,24 @@ impl Resolver {
                 return self.no_response(name, wanted, settings, now);
             }
         };
-        self.cache_host(name, &mut answer, settings, now);
+        self.cache_host(name, &mut answer, is_proven, settings, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
     }
 
+    /// Caches an answer, combined with an older one that has not expired. What a response from the network has proven
+    /// (`is_proven`) counts more than what has not.
     #[inline(never)]
-    fn cache_host(&self, name: &Name, answer: &mut Answer, settings: &Settings, now: Instant) {
+    fn cache_host(&self, name: &Name, answer: &mut Answer, is_proven: bool, settings: &Settings, now: Instant) {
         self.with_cache_of(settings, |cache| {
             fault_injection::point(Point::CacheInsert);
             if let Some(CacheEntry::Host(older)) = cache.get(name, now) {
-                answer.adopt(older);
+                match older.try_clone().filter(|_| !is_proven) {
+                    Some(mut older) => {
+                        older.adopt(answer);
+                        *answer = older;
+                    }
+                    None => answer.adopt(older),
+                }
             }
             if let Some(copy) = answer.try_clone() {
                 cache.insert(name, CacheEntry::Host(copy), settings.config.cache_size);
@@ -224,16 +237,18 @@ impl Resolver {
         }
         let expires = expiry(now, UNKNOWN_TTL, settings.config.ttl_max);
         answer.unknown = Unknown { families: wanted, asked_alone: true, expires };
-        self.cache_host(name, &mut answer, settings, now);
+        self.cache_host(name, &mut answer, true, settings, now);
         Err(LookupError::NoData)
     }
 
-    /// Caches that nobody responded, and returns the error for it.
+    /// Caches that nobody responded, unless another lookup has cached a response meanwhile. Returns the error for it.
     #[inline(never)]
     fn cache_no_response(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
         let expires = now + UNKNOWN_TTL;
         self.with_cache_of(settings, |cache| {
-            cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
+            if cache.get(name, now).is_none() {
+                cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
+            }
         });
         LookupError::NoResponse
     }

@@ -49,6 +49,11 @@ impl PendingQueries {
             && try_alloc::push(&mut self.queries, (query, index))
     }
 
+    /// True if a query with this id has been sent.
+    pub(crate) fn has_id(&self, id: u16) -> bool {
+        self.queries.iter().any(|(query, _)| query.id == id)
+    }
+
     /// Records that a query was sent from a multicast listener. Only multicast responses to it are accepted.
     pub(crate) fn expect_multicast(&mut self, interface: u32, transport: Family) {
         if !self.multicast.contains(&(interface, transport)) {

@@ -31,6 +31,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// is a margin for slow machines.
 pub(crate) const READY: Duration = Duration::from_secs(15);
 
+/// The start of the solicited-node groups (RFC 4291, section 2.7.1) in `/proc/net/igmp6`.
+const SOLICITED_NODE: &str = "ff0200000000000000000001ff";
+
 /// The address families of a LAN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Families {
@@ -185,9 +188,18 @@ impl Network {
                 "ip link add {port} type veth peer name {interface} netns {pid}
                  ip link set {port} master {bridge} up"
             ))?;
-            host.configure(&interface, port, lan)?;
+            host.configure(&interface, port.clone(), lan)?;
+            self.wait_for_port(&port)?;
         }
         Ok(host)
+    }
+
+    /// Waits until a bridge forwards frames through a port. It starts to do so some time after both ends are up,
+    /// because the kernel reports the carrier asynchronously. Until then it drops frames, such as the first neighbour
+    /// solicitation.
+    pub(crate) fn wait_for_port(&self, port: &str) -> Result<(), String> {
+        let script = format!("until ip -o -d link show {port} | grep -q 'state forwarding'; do sleep 0.01; done");
+        self.script(&script).map(|_| ())
     }
 
     /// A command with this program in the namespaces of the bridges.
@@ -346,6 +358,10 @@ impl Host {
         }
         if let Some(v6) = v6 {
             let _ = writeln!(script, "ip address add {v6}/64 dev {interface} nodad");
+            // The kernel joins the groups of neighbour discovery asynchronously, and does not use tentative addresses.
+            let joined = format!(r#"[ "$(grep -c ' {interface} .*{SOLICITED_NODE}' /proc/net/igmp6)" -ge 2 ]"#);
+            let usable = format!(r#"[ -z "$(ip -6 address show dev {interface} tentative)" ]"#);
+            let _ = writeln!(script, "until {joined} && {usable}; do sleep 0.01; done");
         }
         let _ = writeln!(script, "ip -o link show {interface}; ip -o -6 address show {interface} scope link");
         let shown = self.script(&script)?;

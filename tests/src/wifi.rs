@@ -98,6 +98,8 @@ impl Wifi {
         network.script(&format!("ip link add {client_link} type veth peer name {responder_link}"))?;
         let client_tap = connect(network, &client_side, &client_link)?;
         let responder_tap = connect(network, &responder_side, &responder_link)?;
+        network.wait_for_port(&client_link)?;
+        network.wait_for_port(&responder_link)?;
         let seeds = [conditions.seed, !conditions.seed];
         let relays = [
             relay(network, [&responder_tap, &responder_link], conditions.to_client, conditions.only_mdns, seeds[0])?,
@@ -119,6 +121,7 @@ fn connect(network: &Network, lan: &Lan, link: &str) -> Result<String, String> {
          ip link set relay{number} type bridge_slave isolated on flood off
          ip link set {tap} up"
     ))?;
+    network.wait_for_port(&format!("relay{number}"))?;
     Ok(tap)
 }
 

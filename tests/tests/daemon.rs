@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tests::lan::Host;
+use tests::lan::{Families, Host};
 use tests::lookups::{AT_ONCE, addresses, found, python_daemon, routable, v4};
 use tests::responders::avahi;
 use tests::run::{Daemon, Outcome};
@@ -42,6 +42,23 @@ fn without_an_interface_the_daemon_answers() -> Tested {
     let outcome = without_interface(&lan.client, "printer.local");
     assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{outcome:?}");
     assert!(outcome.elapsed < AT_ONCE, "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn without_an_interface_a_host_with_one_family_is_found_at_once_for_every_caller() -> Tested {
+    let mut lan = Scenario::with(Families::V4, |printer| avahi(printer, "printer"))?;
+    lan.daemons.push(avahi(&lan.client, "client")?);
+    let v4: BTreeSet<_> = v4(&lan.printer).into_iter().collect();
+    // The first request makes the daemon query the network. The daemon replies about IPv6 after five seconds only.
+    without_interface(&lan.client, "printer.local");
+    let outcome = without_interface(&lan.client, "printer.local");
+    assert_eq!(found(&outcome), v4, "{outcome:?}");
+    assert!(outcome.elapsed < Duration::from_millis(150), "{outcome:?}");
+    // A caller that wants IPv6 first, and then IPv4, in one process.
+    let outcome = lan.client.run(&["unshare", "--net", "getent", "hosts", "printer.local"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(v4.iter().any(|ip| outcome.stdout.starts_with(&ip.to_string())), "{outcome:?}");
     Ok(())
 }
 
@@ -99,7 +116,7 @@ fn a_lookup_that_is_answered_promptly_does_not_query_the_daemon() -> Tested {
 #[test]
 fn a_response_from_the_network_takes_precedence_over_the_daemons_answer() -> Tested {
     // The responder answers only after the daemon has been queried and has answered.
-    let (lan, daemon) = with_false_daemon(&["--delay", "40"])?;
+    let (lan, daemon) = with_false_daemon(&["--delay", "36"])?;
     let outcome = lan.client.run(&["getent", "ahosts", "printer.local"]);
     assert!(!found(&outcome).contains("10.66.66.66"), "{outcome:?}");
     assert!(found(&outcome).is_superset(&v4(&lan.printer)), "{outcome:?}");

@@ -126,6 +126,12 @@ impl Evidence {
 
     /// Records that addresses of `families` were taken from `source`.
     pub(crate) fn on_provided(&mut self, source: Source, families: Families) {
+        if self.sources.len() == MAX_SOURCES && !self.sources.iter().any(|evidence| evidence.source == source) {
+            // A source of addresses takes the place of one without.
+            if let Some(other) = self.sources.iter().position(|evidence| evidence.provided.is_empty()) {
+                self.sources.swap_remove(other);
+            }
+        }
         if let Some(evidence) = self.source_mut(source) {
             evidence.provided = evidence.provided.union(families);
         }

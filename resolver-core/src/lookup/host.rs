@@ -73,6 +73,8 @@ pub(crate) struct HostLookup {
     /// How many aliases have been followed.
     aliases: u8,
     /// The name has changed since [`Lookup::take_new_name`] was last called, and none of its addresses is known yet.
+    /// When the last alias was followed.
+    named_at: Option<Instant>,
     renamed: bool,
     wanted: Families,
     grace_min: Duration,
@@ -92,7 +94,8 @@ pub(crate) struct HostLookup {
     in_packet: Vec<IpAddr>,
     /// The shortest TTL of the records in use.
     ttl: Duration,
-    /// The addresses that a daemon on this machine has reported, and when it reported the first of them.
+    asks_daemon: bool,
+    /// The addresses that a daemon on this machine has reported, and when it reported the first of a wanted family.
     from_daemon: Vec<Address>,
     daemon_at: Option<Instant>,
 }
@@ -118,6 +121,7 @@ impl HostLookup {
         Self {
             name: name.clone(),
             aliases: 0,
+            named_at: None,
             renamed: false,
             wanted,
             grace_min: config.grace_min,
@@ -133,9 +137,20 @@ impl HostLookup {
             evidence: Evidence::default(),
             in_packet: Vec::new(),
             ttl: Duration::MAX,
+            asks_daemon: true,
             from_daemon: Vec::new(),
             daemon_at: None,
         }
+    }
+
+    /// Asks no daemon on this machine.
+    pub(crate) fn exclude_daemon(&mut self) {
+        self.asks_daemon = false;
+    }
+
+    /// True if the answer will contain only addresses that a daemon has reported.
+    pub(crate) fn has_only_daemon_addresses(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// The answer, once the lookup has ended at `now`; None if no address of the host is known.
@@ -262,12 +277,18 @@ impl HostLookup {
 
     /// Asks the group over `transport` for the missing families. Some of these questions are also sent from the
     /// multicast listener, because a firewall may drop the responses to all others.
-    fn ask_group(&self, number: usize, transport: Family, first: FirstResponse, questions: &mut Vec<Question>) {
-        let is_proven = self.evidence.provider(first.interface, transport).is_some();
+    fn ask_group(
+        &self,
+        number: usize,
+        transport: Family,
+        is_silent: bool,
+        first: FirstResponse,
+        questions: &mut Vec<Question>,
+    ) {
         let is_late = number >= EARLY_FOLLOW_UPS.len();
-        // At number 0, the group was queried just before. A host that has responded over this transport is asked
-        // directly; then the group is asked only at number 3 and in late follow-ups.
-        if number == 0 || is_proven && number != 3 && !is_late {
+        // At number 0, the group was queried just before. If the host can be asked directly, the group is asked only at
+        // number 3 and in late follow-ups.
+        if number == 0 || !is_silent && number != 3 && !is_late {
             return;
         }
         for family in self.missing().iter() {
@@ -294,14 +315,14 @@ impl HostLookup {
     /// Takes the addresses of the current name from a message. If there are none, follows the aliases in the message
     /// and takes the addresses of their target. Returns the families of these addresses.
     #[inline(never)]
-    fn take_addresses(&mut self, message: &Message<'_>, source: Source) -> Families {
+    fn take_addresses(&mut self, message: &Message<'_>, source: Source, now: Instant) -> Families {
         loop {
             let provided = self.take_addresses_of_name(message, source);
             if !provided.is_empty() || !self.found.is_empty() {
                 self.renamed = false;
                 return provided;
             }
-            if self.aliases >= MAX_ALIASES || !self.follow_alias(message) {
+            if self.aliases >= MAX_ALIASES || !self.follow_alias(message, now) {
                 return provided;
             }
         }
@@ -310,7 +331,7 @@ impl HostLookup {
     /// If the message has an alias of the current name that may be followed, makes its target the current name. False
     /// if there is none.
     #[inline(never)]
-    fn follow_alias(&mut self, message: &Message<'_>) -> bool {
+    fn follow_alias(&mut self, message: &Message<'_>, now: Instant) -> bool {
         let mut target = Name::root();
         for record in message.records() {
             if record.rtype == RecordType::CNAME
@@ -328,6 +349,7 @@ impl HostLookup {
                 self.renamed = true;
                 // What was asked and said was about another name.
                 self.evidence = Evidence::default();
+                self.named_at = Some(now);
                 return true;
             }
         }
@@ -442,26 +464,27 @@ impl Lookup for HostLookup {
         let number = self.follow_ups;
         self.follow_ups += 1;
         for transport in self.transports(first.interface).iter() {
+            let mut is_silent = false;
             match self.evidence.provider(first.interface, transport) {
                 // A responder on this machine may not receive packets that the machine sends to its own address. Nor
-                // does it need a repeat: no packet to it is lost. A router would forward packets to an address that is
-                // not on the link.
-                Some(source)
-                    if !interfaces.is_local(source.ip) && interfaces.is_on_link(source.ip, first.interface) =>
-                {
+                // does it need a repeat: no packet to it is lost.
+                Some(source) if interfaces.is_local(source.ip) => {}
+                Some(source) if interfaces.is_on_link(source.ip, first.interface) => {
                     self.ask_directly(number, source, first, questions);
                 }
-                Some(_) => {}
+                // A router would forward packets to an address that is not on the link.
+                Some(_) => is_silent = true,
                 None if number == 1 && self.missing().contains(transport) => {
                     let known = self.evidence.provider(first.interface, transport.other());
                     if let Some(Source { ip, .. }) = known {
                         let to = Destination::OtherAddresses(ip, transport);
                         ask(questions, first.interface, to, type_of(transport), first.unicast_response);
                     }
+                    is_silent = true;
                 }
-                None => {}
+                None => is_silent = true,
             }
-            self.ask_group(number, transport, first, questions);
+            self.ask_group(number, transport, is_silent, first, questions);
         }
     }
 
@@ -484,7 +507,7 @@ impl Lookup for HostLookup {
 
     fn on_response(&mut self, response: &Response<'_>, now: Instant) {
         let source = response.source;
-        let provided = self.take_addresses(&response.message, source);
+        let provided = self.take_addresses(&response.message, source, now);
         self.take_nsec_records(&response.message, source);
         if self.first.is_none() && !self.found.is_empty() {
             let query_at = response.query.map(|query| query.at).or(self.last_query_at);
@@ -498,23 +521,27 @@ impl Lookup for HostLookup {
         }
         let Some(query) = response.query else { return };
         self.answered = self.answered.union(provided);
+        // A response that was cut off may have had more. One to a question about an alias says nothing about its target.
+        if !response.message.is_complete() || self.named_at.is_some_and(|named_at| query.at < named_at) {
+            return;
+        }
         for asked_for in families_of(query.rtype).iter() {
             // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
             if query.rtype == RecordType::ANY && asked_for == Family::V4 {
                 continue;
             }
-            // A response without an address of the host is no evidence. One that was cut off may have had more.
-            let is_evidence = provided.contains(asked_for.other()) && response.message.is_complete();
-            // Addresses that the settings exclude do not count.
-            let is_excluded = provided.contains(asked_for) && !self.has(asked_for);
-            if is_evidence && !provided.contains(asked_for) || is_excluded {
+            // Addresses that the settings exclude do not count. A response without an address is no evidence.
+            let is_omitted =
+                if provided.contains(asked_for) { !self.has(asked_for) } else { provided.contains(asked_for.other()) };
+            if is_omitted {
                 self.evidence.on_omitted(source, asked_for);
             }
         }
     }
 
+    /// Both, because the answer is cached for both.
     fn daemon_families(&self) -> Families {
-        self.wanted
+        if self.asks_daemon { Families::BOTH } else { Families::NONE }
     }
 
     fn on_daemon_address(&mut self, address: Address, now: Instant) {
@@ -524,7 +551,8 @@ impl Lookup for HostLookup {
             && !self.from_daemon.contains(&address)
             && try_alloc::push(&mut self.from_daemon, address)
         {
-            self.daemon_at = self.daemon_at.or(Some(now));
+            let is_wanted = self.wanted.contains(Family::of(address.ip));
+            self.daemon_at = self.daemon_at.or(is_wanted.then_some(now));
         }
     }
 

@@ -32,7 +32,7 @@ use crate::sys::{self, FileId};
 use crate::try_alloc;
 use crate::wire::{MAX_NAME, Name};
 
-/// The daemon's socket. Only root can create files in `/run`, so the peer is the daemon.
+/// The daemon's socket. Only root and the daemon's own user can create files in this folder, so the peer is the daemon.
 const SOCKET: &str = "/run/avahi-daemon/socket";
 
 /// The maximum length of a name that is asked for, in octets of its text. The daemon truncates a longer name to this

@@ -82,10 +82,14 @@ fn add(neighbours: &mut Vec<Neighbour>, interfaces: &Interfaces, message_type: u
     }
 }
 
-/// True if the neighbour is another host, and its interface is queried over its family.
+/// True if the neighbour is another host on the link, and its interface is queried over its family. After a change of
+/// this machine's address, the table still has addresses that are no longer on the link.
 fn is_queried(interfaces: &Interfaces, neighbour: &Neighbour) -> bool {
-    let mut queried = interfaces.iter().filter(|interface| interface.index == neighbour.interface);
-    queried.any(|interface| interface.families.contains(Family::of(neighbour.ip))) && !interfaces.is_local(neighbour.ip)
+    let Neighbour { ip, interface: index, .. } = *neighbour;
+    let mut queried = interfaces.iter().filter(|interface| interface.index == index);
+    queried.any(|interface| interface.families.contains(Family::of(ip)))
+        && !interfaces.is_local(ip)
+        && interfaces.is_on_link(ip, index)
 }
 
 /// Inserts a neighbour in the order of age, and removes the oldest on its interface if there are now too many. False if
@@ -315,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn own_addresses_and_interfaces_that_are_not_queried_are_omitted() {
+    fn own_addresses_those_off_the_link_and_interfaces_that_are_not_queried_are_omitted() {
         // The second interface has IPv4 only.
         let interfaces = with(&[(2, "10.0.0.1/24"), (2, "fe80::1/64"), (3, "10.0.0.5/24")]);
         for (ip, interface, expected) in [
@@ -324,6 +328,7 @@ mod tests {
             ("10.0.0.1", 2, 0),
             ("fe80::1", 2, 0),
             ("10.0.0.5", 2, 0),
+            ("10.0.1.2", 2, 0),
             ("10.0.0.1", 3, 0),
             ("10.0.0.2", 3, 1),
             (FE80, 3, 0),
@@ -338,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_youngest_on_each_interface_are_returned_in_the_order_of_age() {
-        let interfaces = with(&[(2, "10.0.0.1/16"), (3, "10.1.0.1/16")]);
+        let interfaces = with(&[(2, "10.9.1.1/16"), (3, "10.9.2.1/16")]);
         let bodies: Vec<_> = (0..200)
             .flat_map(|number| {
                 // 7 and 200 have no common factor, so each age occurs once, and the ages are not sorted.

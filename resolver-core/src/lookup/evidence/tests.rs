@@ -231,4 +231,13 @@ fn the_number_of_sources_is_limited() {
         evidence.on_provided(Source { ip: [10, 0, 0, host].into(), interface: INTERFACE }, ONLY_A);
     }
     assert_eq!(evidence.sources.len(), MAX_SOURCES);
+    // Sources without addresses cannot displace the host.
+    let mut evidence = Evidence::default();
+    for host in 1..=200 {
+        evidence.on_denied(Source { ip: [10, 0, 0, host].into(), interface: INTERFACE }, Aaaa);
+    }
+    let host = Source { ip: [10, 0, 0, 201].into(), interface: INTERFACE };
+    evidence.on_provided(host, ONLY_A);
+    assert!(evidence.has_provided(host));
+    assert_eq!(evidence.sources.len(), MAX_SOURCES);
 }

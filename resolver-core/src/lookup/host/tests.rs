@@ -525,6 +525,10 @@ fn addresses_that_the_settings_exclude_are_no_addresses() {
     assert_eq!(scene.waits_until(1), Some(0));
     let answer = scene.answer(1);
     assert!(answer.absent.contains(Family::V6) && answer.addresses.len() == 1);
+    // A response that was cut off may have had another address.
+    let mut scene = Scene::with(Families::BOTH, &[(2, "10.0.0.1/24")], &config);
+    scene.hear(1, V4_SOURCE, AAAA, &only_v4().address("printer.local", "fe80::2").flags(0x8600));
+    assert_ne!(scene.waits_until(1), Some(0));
 }
 
 #[test]
@@ -698,15 +702,24 @@ fn what_was_asked_and_denied_about_the_alias_says_nothing_about_its_target() {
         scene.waits_until(1)
     };
     assert_eq!(scene.waits_until(6), alone.map(|ms| ms + 5));
+    // Nor does a response to a question about the alias.
+    let mut scene = Scene::without_ipv6(Families::only(Family::V6));
+    let alias = response().name_record("printer.local", types::CNAME, "host.local");
+    scene.hear(1, V4_SOURCE, AAAA, &alias.address("host.local", "10.0.0.2"));
+    assert_eq!(shown(&scene.follow_up(scene.at(1))), ["ANY to 10.0.0.2"]);
 }
 
 #[test]
 fn nothing_is_asked_directly_of_an_address_that_is_not_on_the_link() {
-    for (source, is_asked) in [("10.0.0.2", true), ("10.0.1.2", false), ("10.0.0.1", false)] {
+    for (source, is_asked_directly, is_group_asked) in
+        [("10.0.0.2", true, false), ("10.0.1.2", false, true), ("10.0.0.1", false, false)]
+    {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(1, source, A, &only_v4());
         let questions = shown(&scene.follow_up(scene.at(1)));
-        assert_eq!(questions.contains(&format!("ANY to {source}")), is_asked, "{source}: {questions:?}");
+        assert_eq!(questions.contains(&format!("ANY to {source}")), is_asked_directly, "{source}: {questions:?}");
+        let questions = shown(&scene.follow_up(scene.at(4)));
+        assert_eq!(questions.contains(&"AAAA to group V4".into()), is_group_asked, "{source}: {questions:?}");
     }
 }
 
@@ -719,6 +732,17 @@ fn a_daemons_link_local_address_has_no_meaning_here() {
     scene.lookup.on_daemon_address(daemon("10.0.0.2"), scene.at(32));
     assert_eq!(scene.lookup.poll(scene.at(32)), Progress::WaitUntil(scene.at(52)));
     assert_eq!(scene.addresses(52), ["10.0.0.2"]);
+}
+
+#[test]
+fn a_daemon_is_asked_for_both_families_but_ends_only_a_lookup_of_its_own_family() {
+    let mut scene = Scene::new(Families::only(Family::V6));
+    assert_eq!(scene.lookup.daemon_families(), Families::BOTH);
+    let address = Address { ip: "10.0.0.2".parse().unwrap(), interface: 2 };
+    scene.lookup.on_daemon_address(address, scene.at(31));
+    assert_eq!(scene.lookup.poll(scene.at(100)), Progress::NoResponse);
+    let answer = scene.answer(5000);
+    assert!(answer.has(Family::V4) && answer.unknown.families == Families::only(Family::V6));
 }
 
 #[test]
