@@ -353,6 +353,12 @@ impl HostLookup {
         families.iter().any(|family| self.has(family)) && !is_known && !self.in_packet.iter().any(is_shared)
     }
 
+    /// True if the settings exclude every address of `family` in the packet: these are as good as none.
+    fn has_only_excluded(&self, family: Family) -> bool {
+        let is_excluded = |ip: &IpAddr| family == Family::V6 && is_link_local(*ip);
+        !self.ipv6_link_local && self.in_packet.iter().filter(|ip| Family::of(**ip) == family).all(is_excluded)
+    }
+
     #[inline(never)]
     fn take_denials(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
@@ -483,16 +489,16 @@ impl Lookup for HostLookup {
         }
         let Some(query) = response.query else { return };
         self.answered = self.answered.union(provided);
+        // A response without any address is no evidence, and one that was cut off may have had more.
+        if provided.is_empty() || !response.message.is_complete() {
+            return;
+        }
         for asked_for in families_of(query.rtype).iter() {
             // Some responders answer ANY with one record only. A missing IPv4 address is never concluded from that.
             if query.rtype == RecordType::ANY && asked_for == Family::V4 {
                 continue;
             }
-            // A response without any address is no evidence, and one that was cut off may have had more.
-            let is_evidence = provided.contains(asked_for.other()) && response.message.is_complete();
-            // Addresses that the settings exclude are as good as none.
-            let is_excluded = provided.contains(asked_for) && !self.has(asked_for);
-            if is_evidence && !provided.contains(asked_for) || is_excluded {
+            if !provided.contains(asked_for) || self.has_only_excluded(asked_for) {
                 self.evidence.on_omitted(source, asked_for);
             }
         }
