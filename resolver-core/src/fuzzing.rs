@@ -136,10 +136,12 @@ impl HostOrReverse {
 }
 
 impl Lookup {
-    /// A lookup of the addresses of `name`, on a machine with these links and addresses.
-    pub fn of_host(name: &Name, wanted: Families, tables: &Tables) -> Self {
+    /// A lookup of the addresses of `name`, on a machine with these links and addresses. `ipv6_link_local` is the setting of
+    /// this name.
+    pub fn of_host(name: &Name, wanted: Families, ipv6_link_local: bool, tables: &Tables) -> Self {
         let interfaces = interfaces(tables);
-        let lookup = HostLookup::new(name, wanted, &interfaces, &Config::default());
+        let config = Config { ipv6_link_local, ..Config::default() };
+        let lookup = HostLookup::new(name, wanted, &interfaces, &config);
         Self::new(HostOrReverse::Host(lookup), interfaces)
     }
 
@@ -187,9 +189,10 @@ impl Lookup {
         questions.into_iter().map(Question::from).collect()
     }
 
-    /// Reports that a question was sent with this id, which the multicast listener does not use.
-    pub fn on_sent(&mut self, question: &Question, id: u16, at: Duration) {
-        let Question { interface, transport, to, rtype, unicast_response } = *question;
+    /// Reports that a question was sent with this id, which the multicast listener does not use. `to` is where it went: a
+    /// question to the neighbours goes to one of them.
+    pub fn on_sent(&mut self, question: &Question, to: To, id: u16, at: Duration) {
+        let Question { interface, transport, rtype, unicast_response, .. } = *question;
         let at = self.start + at;
         if to == To::GroupFromListener {
             self.pending.expect_multicast(interface, transport);

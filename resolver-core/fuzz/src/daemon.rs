@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use resolver_core::fuzzing::{self, DaemonReply};
 use resolver_core::{Address, Family};
 
-use crate::plain;
+use crate::reference_parser;
 
 unsafe extern "C" {
     fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
@@ -41,7 +41,7 @@ fn address(line: &[u8], family: Family) -> Option<Address> {
     let [b"+", index, b"0" | b"1", name, ip] = fields[..] else { return None };
     let digits: String = index.iter().map(|&octet| char::from(octet)).collect();
     let number = digits.parse::<i128>().ok().filter(|number| (1..1 << 31).contains(number))?;
-    if number.to_string() != digits || !plain::is_clean_and_local(&wire(name)?) {
+    if number.to_string() != digits || !reference_parser::is_clean_and_local(&wire(name)?) {
         return None;
     }
     Some(Address { ip: host_address(ip, family)?, interface: u32::try_from(number).expect("31 bits") })

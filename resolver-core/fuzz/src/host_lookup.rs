@@ -15,9 +15,9 @@ use crate::reference_parser;
 use crate::rule::{self, Host, is_host_address};
 use crate::script::{self, Asked, Data, Event, Model, Topology};
 
-/// The most follow-up questions: at 13 times, over two transports, to the host, the group, and the group from the
-/// listener.
-const MAX_FOLLOW_UP_QUESTIONS: usize = 13 * 2 * 3;
+/// The most follow-up questions: at 13 times, over two transports, one to the host and, for each missing family, one to
+/// the group and one to the group from the listener.
+const MAX_FOLLOW_UP_QUESTIONS: usize = 13 * 2 * 5;
 
 /// How long an answer is cached that only a daemon has given, and that a family is unknown.
 const UNKNOWN_TTL: Duration = Duration::from_secs(1);
@@ -26,16 +26,18 @@ const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let topology = Topology::read(&mut input);
-    let wanted = input.pick(&[Families::BOTH, Families::only(Family::V4), Families::only(Family::V6)]);
+    let choice = input.u8();
+    let wanted = [Families::BOTH, Families::only(Family::V4), Families::only(Family::V6)][usize::from(choice % 3)];
+    let ipv6_link_local = choice < 192;
     let Some(name) = name(&mut input) else { return };
-    let mut lookup = Lookup::of_host(&name, wanted, &topology.tables);
+    let mut lookup = Lookup::of_host(&name, wanted, ipv6_link_local, &topology.tables);
     let mut model = Model::new(topology, &name);
-    let mut host = Host::new(name.as_wire(), wanted, lookup.queried_interfaces().collect());
+    let mut host = Host::new(name.as_wire(), wanted, ipv6_link_local, lookup.queried_interfaces().collect());
     let mut follow_ups = Vec::new();
     let at = script::play(&mut lookup, &mut model, &mut input, |lookup, model, event, at| {
         host.learn(event, at);
         match event {
-            Event::Round(round, asked) => check_round(round, asked, lookup),
+            Event::Round(round, asked) => check_round(round, asked, lookup, &host, model),
             Event::FollowUp(asked) => {
                 asked.iter().for_each(|asked| check_follow_up(&asked.question, &host, model));
                 follow_ups.extend(asked.iter().map(|asked| asked.question));
@@ -47,7 +49,8 @@ pub fn check(data: &[u8]) {
     });
     let (state, end) = (lookup.state(at), lookup.start() + at);
     let answer = lookup.finish_host(at);
-    assert_eq!(answer.is_some(), state != State::NoResponse, "{state:?}");
+    let is_excluded = !host.addresses.is_empty() && host.usable_addresses().next().is_none();
+    assert_eq!(answer.is_some(), state != State::NoResponse && !is_excluded, "{state:?}");
     let Some(mut answer) = answer else { return };
     check_addresses(&answer, &host, &model);
     check_conclusions(&answer, wanted, &host, &model, end);
@@ -71,20 +74,23 @@ fn name(input: &mut Input<'_>) -> Option<Name> {
 }
 
 /// Checks that the questions of a round ask for both families, whichever the caller wants: over IPv6 for IPv6 addresses
-/// only, at first, where there is IPv4 too.
-fn check_round(round: Round, asked: &[Asked], lookup: &Lookup) {
+/// only, where there is IPv4 too. A repeat asks for IPv4 addresses over IPv6 if that could not be done over IPv4 before.
+fn check_round(round: Round, asked: &[Asked], lookup: &Lookup, host: &Host, model: &Model) {
+    let before = &model.asked[..model.asked.len() - asked.len()];
     let mut expected = Vec::new();
     for (interface, families) in lookup.queried_interfaces() {
         for transport in families.iter() {
             let own = if transport == Family::V4 { RecordType::A } else { RecordType::AAAA };
             let is_first = round == Round::First;
+            let has_asked_v4 = host.sent(Family::V4, (interface, Family::V4), before).next().is_some();
             let question = |to, rtype| Question { interface, transport, to, rtype, unicast_response: false };
             if round == Round::Neighbours {
                 expected.push(question(To::Neighbours, own));
                 continue;
             }
             for rtype in [RecordType::A, RecordType::AAAA] {
-                if is_first && rtype == RecordType::A && transport == Family::V6 && families == Families::BOTH {
+                let is_over_v6_only = families == Families::only(Family::V6) || !is_first && !has_asked_v4;
+                if rtype == RecordType::A && transport == Family::V6 && !is_over_v6_only {
                     continue;
                 }
                 if !is_first {
@@ -111,6 +117,7 @@ fn check_follow_up(question: &Question, host: &Host, model: &Model) {
     match to {
         To::Host(ip) => {
             assert!(!model.topology.is_own(ip), "{question:?} to this machine");
+            assert!(model.topology.is_on_link(ip, interface), "{question:?} to an address off the link");
             assert!(host.providers(transport).any(|provider| provider == ip), "{question:?} to another host");
             // A response that was only overheard is confirmed.
             let is_useful = asks_for_any_of(open) || open.is_empty() && asks_for_any_of(host.overheard());
@@ -126,17 +133,20 @@ fn check_follow_up(question: &Question, host: &Host, model: &Model) {
 /// Checks that the follow-up questions so far are neither too many nor too few.
 fn check_follow_ups(questions: &[Question], host: &Host, model: &Model) {
     assert!(questions.len() <= MAX_FOLLOW_UP_QUESTIONS, "{} follow-up questions", questions.len());
-    if !host.is_exact() || host.follow_ups < 6 {
-        return;
-    }
+    let Some(first) = host.first.filter(|_| host.is_exact() && host.follow_ups >= 6) else { return };
     for transport in host.transports().iter() {
         for family in host.missing().iter().filter(|&family| !host.is_denied(family, transport)) {
             let asks = |question: &&Question| {
                 question.transport == transport && rule::families_of(question.rtype).contains(family)
             };
-            // A responder on this machine loses no packet.
-            let is_own = host.providers(transport).any(|ip| model.topology.is_own(ip));
-            let least = if is_own { 1 } else { 5 };
+            // A responder on this machine loses no packet, and one off the link cannot be asked directly. If both families
+            // are missing, because the settings exclude the host's addresses, direct questions ask for one or for ANY.
+            let is_asked_directly = |ip| !model.topology.is_own(ip) && model.topology.is_on_link(ip, first.interface);
+            let least = match host.providers(transport).all(is_asked_directly) {
+                false => 1,
+                true if host.missing() == Families::BOTH => 4,
+                true => 5,
+            };
             let count = questions.iter().filter(asks).count();
             assert!(count >= least, "{family:?} was asked for {count} times over {transport:?}");
         }
@@ -167,7 +177,7 @@ fn check_addresses(answer: &Answer, host: &Host, model: &Model) {
         let reported = host.from_daemon.iter().map(|address| (address.ip, address.interface));
         assert_eq!(found, reported.collect());
     } else if host.is_exact() {
-        assert_eq!(found, host.addresses.iter().copied().collect());
+        assert_eq!(found, host.usable_addresses().collect());
     } else {
         // The lookup does not distinguish all of these sources, so it may ignore addresses.
         let responses = model.responses.iter();
@@ -190,6 +200,7 @@ fn check_conclusions(answer: &Answer, wanted: Families, host: &Host, model: &Mod
         }
     }
     assert_eq!(answer.unknown.expires, end + UNKNOWN_TTL);
+    assert_eq!(answer.unknown.asked_alone, !wanted.iter().any(|family| answer.has(family)));
 }
 
 /// Checks the order: addresses on the link first and, within both groups, link-local addresses last.

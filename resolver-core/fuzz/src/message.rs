@@ -24,6 +24,7 @@ fn check_message(data: &[u8]) {
     assert_eq!(read.is_ok(), expected.is_some());
     let (Ok(read), Some(expected)) = (read, expected) else { return };
     assert_eq!((read.id(), read.is_valid_response()), (expected.id, expected.is_response()));
+    assert_eq!(read.is_complete(), expected.is_complete());
     check_questions(&read, &expected);
     let records: Vec<_> = read.records().collect();
     assert_eq!(records.len(), expected.records.len());

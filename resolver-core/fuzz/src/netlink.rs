@@ -118,8 +118,9 @@ fn neighbour(body: &[u8]) -> Option<(u32, IpAddr, Duration)> {
     };
     // Confirmed and used, in hundredths of a second.
     let age = u64::from(u32_at(ages, 0)?.min(u32_at(ages, 4)?)) * 10;
-    let is_recent = !link_layer_address.is_empty() && age <= 60_000;
-    (is_host && is_unicast && is_recent).then_some((u32_at(body, 4)?, ip, Duration::from_millis(age)))
+    // Zeros identify no network card. Eight octets are compared.
+    let has_card = link_layer_address.iter().take(8).any(|&octet| octet != 0);
+    (is_host && is_unicast && has_card && age <= 60_000).then_some((u32_at(body, 4)?, ip, Duration::from_millis(age)))
 }
 
 fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {

@@ -17,6 +17,8 @@ pub struct Message<'a> {
     pub question_count: usize,
     /// The records, up to the first whose end cannot be found.
     pub records: Vec<Record<'a>>,
+    /// The number of records in the header, in all three sections.
+    pub record_count: usize,
 }
 
 /// A record of a message.
@@ -36,13 +38,14 @@ impl<'a> Message<'a> {
     /// None if the header is truncated.
     pub fn read(octets: &'a [u8]) -> Option<Self> {
         let count = |at| number(octets, at).map(usize::from);
-        let (question_count, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
+        let (question_count, record_count) = (count(4)?, count(6)? + count(8)? + count(10)?);
         let mut message = Self {
             id: number(octets, 0)?,
             flags: number(octets, 2)?,
             questions: Vec::new(),
             question_count,
             records: Vec::new(),
+            record_count,
         };
         let mut at = 12;
         for _ in 0..question_count {
@@ -50,7 +53,7 @@ impl<'a> Message<'a> {
             message.questions.push(name(octets, at, octets.len()).map(|(name, _)| name));
             at = end + 4;
         }
-        for _ in 0..records {
+        for _ in 0..record_count {
             let Some((record, end)) = Record::read(octets, at) else { break };
             message.records.push(record);
             at = end;
@@ -62,6 +65,11 @@ impl<'a> Message<'a> {
     pub fn is_response(&self) -> bool {
         let (response, opcode, error) = (self.flags >> 15, self.flags >> 11 & 15, self.flags & 15);
         (response, opcode, error) == (1, 0, 0)
+    }
+
+    /// True if the TC bit is clear and no record is missing.
+    pub fn is_complete(&self) -> bool {
+        self.flags >> 9 & 1 == 0 && self.records.len() == self.record_count
     }
 }
 

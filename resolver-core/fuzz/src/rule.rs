@@ -1,12 +1,15 @@
 //! The rule of evidence, stated a second time: what is known about a host, and how long its lookup waits. It follows
 //! from the questions that were sent and from what was said, and from nothing else.
 //!
-//! - A family is denied over a transport by an NSEC record, or by a response to a question of ours for this family or
-//!   for ANY that has the other family and not this one. Only a source that has provided the other family can deny it.
+//! - A family is denied over a transport by an NSEC record, or by a complete response to a question of ours for this
+//!   family that has the other family and not this one. A response to ANY denies IPv6 likewise, but not IPv4. Only a
+//!   source that has provided the other family can deny it.
+//! - IPv6 link-local addresses that the settings exclude count as omitted.
 //! - A family is absent if it is denied over its own transport and over every other on which it was asked for.
 //! - A missing IPv4 address is never given up. A missing IPv6 address is, after enough questions that were not
 //!   answered, although the host has responded.
 //! - A caller that has one of two families waits for the other only for a while.
+//! - What was asked and said before an alias was followed is no evidence about the alias's target.
 //!
 //! All of this is about the interface on which the host responded first.
 
@@ -18,7 +21,7 @@ use resolver_core::wire::RecordType;
 use resolver_core::{Address, Families, Family};
 
 use crate::reference_parser;
-use crate::script::{Asked, Data, Event, Model, Response};
+use crate::script::{self, Asked, Data, Event, Model, Response};
 
 /// The most addresses of a host.
 pub const MAX_ADDRESSES: usize = 1024;
@@ -36,6 +39,9 @@ const fn ms(milliseconds: u64) -> Duration {
 /// The settings `grace-min` and `grace-max`.
 const GRACE: [Duration; 2] = [ms(20), ms(100)];
 
+/// How long the network must be silent after a daemon has reported an address.
+const DAEMON_WAIT: Duration = ms(20);
+
 /// When follow-up questions are due: first in percent of the grace after the first response, at least a millisecond
 /// apart, then in milliseconds after the grace.
 const FIRST_FOLLOW_UPS: [u32; 6] = [0, 15, 30, 45, 60, 75];
@@ -45,12 +51,17 @@ const LAST_FOLLOW_UPS: [u64; 7] = [10, 40, 100, 230, 480, 980, 1480];
 #[derive(Debug)]
 pub struct Host {
     wanted: Families,
+    /// The setting `ipv6-link-local`. If it is off, link-local IPv6 addresses are no addresses of the host.
+    ipv6_link_local: bool,
     /// The interfaces that are queried, and the families in which they have an address.
     interfaces: Vec<(u32, Families)>,
     /// The name that is asked for, in wire form.
     pub name: Vec<u8>,
     aliases: usize,
-    /// The addresses of the host, in the order in which they arrived.
+    /// How many questions have been asked, and how many of them before the last alias was followed.
+    questions: usize,
+    questions_before_alias: usize,
+    /// The addresses in its records, in the order in which they arrived, including those that the settings exclude.
     pub addresses: Vec<(IpAddr, u32)>,
     sources: Vec<Source>,
     /// All sources, including those that said something about another name only.
@@ -87,12 +98,15 @@ struct Source {
 
 impl Host {
     /// Nothing is known yet.
-    pub fn new(name: &[u8], wanted: Families, interfaces: Vec<(u32, Families)>) -> Self {
+    pub fn new(name: &[u8], wanted: Families, ipv6_link_local: bool, interfaces: Vec<(u32, Families)>) -> Self {
         Self {
             wanted,
+            ipv6_link_local,
             interfaces,
             name: name.to_vec(),
             aliases: 0,
+            questions: 0,
+            questions_before_alias: 0,
             addresses: Vec::new(),
             sources: Vec::new(),
             all_sources: Vec::new(),
@@ -108,14 +122,19 @@ impl Host {
     pub fn learn(&mut self, event: Event<'_>, at: Duration) {
         match event {
             Event::Response(response) => self.hear(response, at),
-            Event::FollowUp(_) => self.follow_ups += usize::from(self.follow_up_at().is_some_and(|due| due <= at)),
-            Event::DaemonAddress(address) if !self.from_daemon.contains(&address) => {
+            Event::Round(_, asked) => self.questions += asked.len(),
+            Event::FollowUp(asked) => {
+                self.follow_ups += usize::from(self.follow_up_at().is_some_and(|due| due <= at));
+                self.questions += asked.len();
+            }
+            // A daemon may be in another network namespace, so the scope of a link-local address means nothing.
+            Event::DaemonAddress(address) if !self.from_daemon.contains(&address) && !is_link_local_v6(address.ip) => {
                 if self.from_daemon.is_empty() {
                     self.daemon_at = at;
                 }
                 self.from_daemon.push(address);
             }
-            _ => {}
+            Event::DaemonAddress(_) | Event::Nothing => {}
         }
     }
 
@@ -124,9 +143,18 @@ impl Host {
         self.all_sources.len() <= MAX_SOURCES
     }
 
+    /// The addresses of the host, without those that the settings exclude.
+    pub fn usable_addresses(&self) -> impl Iterator<Item = (IpAddr, u32)> {
+        self.addresses.iter().copied().filter(|&(ip, _)| self.is_usable(ip))
+    }
+
+    fn is_usable(&self, ip: IpAddr) -> bool {
+        self.ipv6_link_local || !is_link_local_v6(ip)
+    }
+
     /// True if the host has an address of this family.
     pub fn has(&self, family: Family) -> bool {
-        self.addresses.iter().any(|&(ip, _)| Family::of(ip) == family)
+        self.usable_addresses().any(|(ip, _)| Family::of(ip) == family)
     }
 
     /// The wanted families without an address.
@@ -173,17 +201,23 @@ impl Host {
         self.providing(transport).filter(move |source| source.provided.contains(family.other()))
     }
 
-    /// The questions for a family that the host was sent over this transport: to the group, or to itself. Those to
-    /// other hosts do not count.
-    fn asked<'a>(&self, family: Family, transport: Family, model: &'a Model) -> impl Iterator<Item = &'a Asked> {
-        let interface = self.first.map(|first| first.interface);
-        model.asked.iter().filter(move |Asked { question, was_sent, .. }| {
-            *was_sent
-                && Some(question.interface) == interface
-                && question.transport == transport
-                && families_of(question.rtype).contains(family)
-                && !matches!(question.to, To::Neighbours | To::OtherAddresses(_))
+    /// Those of all questions that were asked on a path (interface and transport) about the present name.
+    fn questions_on<'a>(&self, path: (u32, Family), all: &'a [Asked]) -> impl Iterator<Item = &'a Asked> {
+        let about_present_name = all.iter().skip(self.questions_before_alias);
+        about_present_name.filter(move |asked| (asked.question.interface, asked.question.transport) == path)
+    }
+
+    /// Those of them that were sent to the group or to the host itself, and asked for this family. Questions to other hosts
+    /// do not count.
+    pub fn sent<'a>(&self, family: Family, path: (u32, Family), all: &'a [Asked]) -> impl Iterator<Item = &'a Asked> {
+        self.questions_on(path, all).filter(move |asked| {
+            asked.was_sent && !asked.is_to_others() && families_of(asked.question.rtype).contains(family)
         })
+    }
+
+    /// The same, of the questions so far, on the interface on which the host responded first.
+    fn asked<'a>(&self, family: Family, transport: Family, model: &'a Model) -> impl Iterator<Item = &'a Asked> {
+        self.first.into_iter().flat_map(move |first| self.sent(family, (first.interface, transport), &model.asked))
     }
 
     /// True if the host is known to have no address of this family.
@@ -201,31 +235,35 @@ impl Host {
     /// When a missing IPv6 address is given up, if enough questions have been sent.
     ///
     /// Questions that were sent before the one that the host responded to first prove nothing: all of them were lost.
+    /// The last one that is needed gets at least 5 ms to be answered, and twice the first delay.
     fn given_up_at(&self, model: &Model) -> Option<Duration> {
         let first = self.first?;
-        let unanswered = |transport| {
-            let asked = self.asked(Family::V6, transport, model).filter(|asked| asked.at + first.delay >= first.at);
-            asked.collect::<Vec<_>>()
+        let round_trips = first.delay + first.delay;
+        let unanswered =
+            |transport| self.asked(Family::V6, transport, model).filter(|asked| asked.at + first.delay >= first.at);
+        let is_by_listener = |asked: &&Asked| asked.question.to == To::GroupFromListener;
+        let has_no_listener = |transport| {
+            let mut by_listener = self.questions_on((first.interface, transport), &model.asked).filter(is_by_listener);
+            by_listener.any(|asked| !asked.was_sent)
         };
-        let has_used_listener = |transport| {
-            unanswered(transport).iter().any(|asked| asked.question.to == To::GroupFromListener)
-                || model.asked.iter().any(|Asked { question, was_sent, .. }| {
-                    let path = (question.interface, question.transport, question.to);
-                    !was_sent && path == (first.interface, transport, To::GroupFromListener)
-                })
+        // When `count` questions over a transport, and one from its listener if it has one, had time to be answered.
+        let answered_by = |transport, count: usize| {
+            let mut last = unanswered(transport).nth(count - 1)?.at;
+            if !has_no_listener(transport) {
+                last = last.max(unanswered(transport).find(is_by_listener)?.at);
+            }
+            Some(last + round_trips.max(ms(5)))
         };
         let is_silent = self.providing(Family::V6).next().is_none();
-        let over_v6 = unanswered(Family::V6).len();
-        if self.is_denied(Family::V6, Family::V4) && is_silent && over_v6 >= 3 && has_used_listener(Family::V6) {
-            return Some(first.at + GRACE[0]);
+        if self.is_denied(Family::V6, Family::V4) && is_silent {
+            if let Some(answered_by) = answered_by(Family::V6, 3) {
+                return Some(answered_by.max(first.at + GRACE[0]));
+            }
         }
         let mut ends = Vec::new();
         for transport in self.transports().iter().filter(|&transport| !self.is_denied(Family::V6, transport)) {
-            let asked = unanswered(transport);
-            if asked.len() < 5 || !has_used_listener(transport) {
-                return None;
-            }
-            ends.push(asked[0].at + ms(60).max(first.delay + first.delay));
+            let first_asked = unanswered(transport).next()?.at;
+            ends.push(answered_by(transport, 5)?.max(first_asked + ms(60).max(round_trips)));
         }
         ends.into_iter().max()
     }
@@ -289,16 +327,17 @@ impl Host {
         ends.into_iter().min().map_or(State::Done, State::WaitUntil)
     }
 
-    /// The same, while nobody on the network has responded. A daemon reports one family after the other.
+    /// The same, while nobody on the network has responded. What a daemon reports counts only if the network stays silent
+    /// for a while. Where no interface can be queried, nobody else can respond.
     fn state_by_daemon(&self, at: Duration) -> State {
         let is_complete =
             self.wanted.iter().all(|family| self.from_daemon.iter().any(|address| Family::of(address.ip) == family));
         if self.from_daemon.is_empty() {
             State::NoResponse
-        } else if is_complete || at >= self.daemon_at + GRACE[0] {
+        } else if is_complete && self.interfaces.is_empty() || at >= self.daemon_at + DAEMON_WAIT {
             State::Done
         } else {
-            State::WaitUntil(self.daemon_at + GRACE[0])
+            State::WaitUntil(self.daemon_at + DAEMON_WAIT)
         }
     }
 
@@ -326,8 +365,23 @@ impl Host {
         }
         let Some(question) = response.question else { return };
         self.answered = self.answered.union(provided);
-        for family in families_of(question.rtype).iter() {
-            if provided.contains(family.other()) && !provided.contains(family) {
+        // One address at least was taken from the response, of the other family or excluded.
+        if provided.is_empty() || !response.is_complete {
+            return;
+        }
+        let usable: Families = response
+            .addresses_of(&name)
+            .map(|(ip, _)| ip)
+            .filter(|&ip| is_host_address(ip) && self.is_usable(ip))
+            .map(Family::of)
+            .collect();
+        for family in Family::ALL.into_iter().filter(|&family| !usable.contains(family)) {
+            // Some responders answer ANY with one record.
+            let denies = match family {
+                Family::V4 => question.rtype == RecordType::A,
+                Family::V6 => matches!(question.rtype, RecordType::AAAA | RecordType::ANY),
+            };
+            if denies {
                 self.source(response).omitted.insert(family);
             }
         }
@@ -355,7 +409,7 @@ impl Host {
         families
     }
 
-    /// Continues with the target of an alias of the present name. What was said before was about another name.
+    /// Continues with the target of an alias of the present name. What was asked and said before was about another name.
     fn follow_alias(&mut self, response: &Response) -> bool {
         let target = response.records_of(&self.name).find_map(|(data, _)| match data {
             Data::Alias(target) if reference_parser::is_clean_and_local(target) => {
@@ -367,6 +421,8 @@ impl Host {
         self.name = target;
         self.aliases += 1;
         self.sources.clear();
+        self.questions_before_alias = self.questions;
+        self.follow_ups = 0;
         true
     }
 
@@ -390,6 +446,11 @@ pub fn families_of(rtype: RecordType) -> Families {
         RecordType::ANY => Families::BOTH,
         _ => Families::NONE,
     }
+}
+
+/// True for fe80::/10.
+fn is_link_local_v6(ip: IpAddr) -> bool {
+    ip.is_ipv6() && script::is_link_local(ip)
 }
 
 /// The rules for addresses that a host can have, implemented a second time.

@@ -14,7 +14,8 @@
 //!          | 255, failures (which questions cannot be sent from now on: the bits of `Failures`)
 //!          | any other octet, datagram
 //! datagram = flags, source, destination, interface (1 octet each), payload
-//! payload  = length (2 octets), octets | number of records (1 octet), record...
+//! payload  = length (2 octets), octets
+//!          | number of records and flags (1 octet), [name of a question], record...
 //! ```
 //! Zeros select the common case: a response from a host on the link to a question that was sent.
 //!
@@ -168,8 +169,11 @@ pub struct Response {
     pub interface: u32,
     /// The question that it answers. None if it is a multicast response, which does not say.
     pub question: Option<Question>,
-    /// The time from that question or, if it is a multicast response, from the last question that was sent.
+    /// The time from that question or, if it is a multicast response, from the last question that was sent to the group or
+    /// to the host.
     pub delay: Duration,
+    /// Its TC bit is clear, and it has all records that its header counts.
+    pub is_complete: bool,
     /// Its usable records.
     pub records: Vec<UsableRecord>,
 }
@@ -269,8 +273,8 @@ impl Failures {
     /// Only interfaces with an even index are affected.
     const EVEN: u8 = 1 << 7;
 
-    /// The question as it is sent. None if it cannot be sent.
-    fn apply(self, question: &Question) -> Option<Question> {
+    /// Where the question is sent. None if it cannot be sent.
+    fn apply(self, question: &Question) -> Option<To> {
         let (v6, has_neighbours) = (question.transport == Family::V6, self.0 & Self::HAS_NEIGHBOURS != 0);
         let (bit, to) = match question.to {
             To::Group => (Self::GROUP, question.to),
@@ -283,7 +287,7 @@ impl Failures {
         };
         let is_affected = self.0 & Self::EVEN == 0 || question.interface % 2 == 0;
         let fails = is_affected && self.0 & bit << u8::from(v6) != 0;
-        (!fails).then_some(Question { to, ..*question })
+        (!fails).then_some(to)
     }
 }
 
@@ -340,17 +344,17 @@ impl Model {
     fn send(&mut self, lookup: &mut Lookup, questions: Vec<Question>, at: Duration) -> usize {
         let first = self.asked.len();
         for question in questions {
-            let sent = self.failures.apply(&question);
-            match &sent {
-                Some(sent) => {
+            let sent_to = self.failures.apply(&question);
+            match sent_to {
+                Some(to) => {
                     self.last_id += 1;
-                    lookup.on_sent(sent, self.last_id, at);
+                    lookup.on_sent(&question, to, self.last_id, at);
                 }
                 None => lookup.on_not_sent(&question, at),
             }
-            let id = sent.filter(|sent| sent.to != To::GroupFromListener).map(|_| self.last_id);
+            let id = sent_to.filter(|to| *to != To::GroupFromListener).map(|_| self.last_id);
             let name = lookup.name().as_wire().to_vec();
-            self.asked.push(Asked { question, was_sent: sent.is_some(), at, id, name });
+            self.asked.push(Asked { question, was_sent: sent_to.is_some(), at, id, name });
         }
         first
     }
@@ -363,12 +367,14 @@ impl Model {
         let message = accepted?;
         let by_multicast = datagram.socket == SocketKind::MulticastListener;
         let answered = self.asked_with(message.id, datagram).filter(|_| !by_multicast);
-        let last = self.asked.iter().rfind(|asked| asked.was_sent).expect("a question was sent");
+        // Without a question, the delay is unknown.
+        let sent_at = answered.or_else(|| self.asked.iter().rfind(|asked| asked.was_sent && !asked.is_to_others()));
         self.responses.push(Response {
             source: datagram.received.source,
             interface: datagram.received.interface,
             question: answered.map(|asked| asked.question),
-            delay: at - answered.unwrap_or(last).at,
+            delay: sent_at.map_or(Duration::ZERO, |asked| at - asked.at),
+            is_complete: message.is_complete(),
             records: message.records.iter().filter_map(UsableRecord::read).collect(),
         });
         self.responses.last()
@@ -376,6 +382,11 @@ impl Model {
 }
 
 impl Asked {
+    /// True for a question to hosts that are perhaps not the one that is looked up.
+    pub fn is_to_others(&self) -> bool {
+        matches!(self.question.to, To::Neighbours | To::OtherAddresses(_))
+    }
+
     /// True if the question belongs to the interface and the transport that the datagram arrived on.
     fn is_on_path_of(&self, datagram: &Datagram) -> bool {
         (self.question.interface, self.question.transport) == (datagram.received.interface, datagram.transport)
@@ -551,6 +562,12 @@ fn nth<'a, T>(items: impl Iterator<Item = &'a T> + Clone, number: u8) -> Option<
     items.clone().nth(usize::from(number) % count)
 }
 
+/// The flags beside the number of records in a payload: the message has a question; its TC bit is set; its header counts
+/// one record more than there are.
+const HAS_QUESTION: u8 = 0x80;
+const IS_TRUNCATED: u8 = 0x40;
+const LACKS_RECORD: u8 = 0x20;
+
 /// Reads the payload of a datagram: octets as they are if `raw`, otherwise a response that is built from records.
 fn payload(input: &mut Input<'_>, model: &Model, name: &Name, raw: bool, octets: &mut Vec<u8>) {
     if raw {
@@ -560,12 +577,15 @@ fn payload(input: &mut Input<'_>, model: &Model, name: &Name, raw: bool, octets:
     }
     let count = input.u8();
     octets.extend_from_slice(&[0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    if count & 0x80 != 0 {
+    if count & IS_TRUNCATED != 0 {
+        octets[2] |= 2;
+    }
+    if count & HAS_QUESTION != 0 {
         octets[5] = 1;
         octets.extend_from_slice(a_name(input, model, name));
         octets.extend_from_slice(&[0, 1, 0, 1]);
     }
-    let mut records = 0;
+    let mut records = u16::from(count & LACKS_RECORD != 0);
     for _ in 0..count % 8 {
         records += record(input, model, name, octets);
     }

@@ -393,6 +393,12 @@ impl HostLookup {
         families.iter().any(|family| self.has(family)) && !is_known && !self.in_packet.iter().any(is_shared)
     }
 
+    /// True if the settings exclude every address of `family` in the packet. Such addresses do not count.
+    fn has_only_excluded(&self, family: Family) -> bool {
+        let is_excluded = |ip: &IpAddr| family == Family::V6 && is_link_local(*ip);
+        !self.ipv6_link_local && self.in_packet.iter().filter(|ip| Family::of(**ip) == family).all(is_excluded)
+    }
+
     /// Records the families that the NSEC records of the current name deny.
     #[inline(never)]
     fn take_nsec_records(&mut self, message: &Message<'_>, source: Source) {
@@ -521,8 +527,10 @@ impl Lookup for HostLookup {
         }
         let Some(query) = response.query else { return };
         self.answered = self.answered.union(provided);
-        // A response that was cut off may have had more. One to a question about an alias says nothing about its target.
-        if !response.message.is_complete() || self.named_at.is_some_and(|named_at| query.at < named_at) {
+        // A response without an address is no evidence. One that was cut off may have had more. One to a question about
+        // an alias says nothing about its target.
+        let is_about_alias = self.named_at.is_some_and(|named_at| query.at < named_at);
+        if provided.is_empty() || !response.message.is_complete() || is_about_alias {
             return;
         }
         for asked_for in families_of(query.rtype).iter() {
@@ -530,10 +538,7 @@ impl Lookup for HostLookup {
             if query.rtype == RecordType::ANY && asked_for == Family::V4 {
                 continue;
             }
-            // Addresses that the settings exclude do not count. A response without an address is no evidence.
-            let is_omitted =
-                if provided.contains(asked_for) { !self.has(asked_for) } else { provided.contains(asked_for.other()) };
-            if is_omitted {
+            if !provided.contains(asked_for) || self.has_only_excluded(asked_for) {
                 self.evidence.on_omitted(source, asked_for);
             }
         }

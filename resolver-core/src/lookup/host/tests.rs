@@ -497,6 +497,24 @@ fn a_response_that_omits_the_family_it_was_asked_for_ends_the_wait() {
 }
 
 #[test]
+fn addresses_that_the_settings_exclude_count_as_omitted() {
+    let link_local = || only_v4().address("printer.local", "fe80::2");
+    let global = || link_local().address("printer.local", "fd00::2");
+    for (what, said, waits_until) in [
+        ("only excluded addresses", link_local(), 0),
+        ("TC set, so there may be more", link_local().flags(0x8600), 21),
+        ("cut off before an address that counts", global().without_last(1), 21),
+    ] {
+        let mut scene = Scene::without_ipv6(Families::BOTH);
+        scene.lookup.ipv6_link_local = false;
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.hear(1, V4_SOURCE, AAAA, &said);
+        assert_eq!(scene.waits_until(1), Some(waits_until), "{what}");
+        assert_eq!(scene.answer(1).absent.contains(Family::V6), waits_until == 0, "{what}");
+    }
+}
+
+#[test]
 fn responses_that_are_no_evidence_about_the_missing_family() {
     for (what, from, asked_for, said) in [
         ("an empty one", V4_SOURCE, AAAA, response()),
@@ -630,7 +648,12 @@ fn the_number_of_addresses_is_limited() {
         }
         scene.hear(1, V4_SOURCE, A, &many);
     }
-    assert_eq!(scene.addresses(1).len(), MAX_ADDRESSES);
+    // An address for which there is no room is no evidence of absence.
+    scene.hear(1, V4_SOURCE, AAAA, &only_v6());
+    scene.hear(1, V6_SOURCE, AAAA, &both());
+    let answer = scene.answer(1);
+    assert_eq!(answer.addresses.len(), MAX_ADDRESSES);
+    assert_eq!(answer.absent, Families::NONE);
 }
 
 #[test]
