@@ -319,7 +319,7 @@ fn packets_came_through_the_router(capture: &Capture) {
 #[test]
 fn avahi_is_found_during_all_attacks_at_once() -> Result<(), String> {
     let _turn = alone();
-    let hostile = HostileNetwork::new(|printer| Ok(vec![avahi(printer, "kiosk")?]))?;
+    let hostile = HostileNetwork::new(|printer| Ok(vec![avahi(printer, "kiosk7")?]))?;
     for _ in 0..3 {
         let answers = hostile.ask(&[EVERYTHING])?;
         let found: BTreeSet<_> = answers.iter().flat_map(|answer| answer.addresses.iter().cloned()).collect();

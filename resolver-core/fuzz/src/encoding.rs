@@ -11,10 +11,11 @@ use libc::hostent;
 use resolver_core::wire::Name;
 use resolver_core::{Address, Answer, Families, Family, Unknown};
 
-use crate::abi::{Failure, GaihAddrTuple};
+use crate::abi::GaihAddrTuple;
 use crate::buffer::Buffer;
 use crate::encode;
 use crate::input::Input;
+use crate::result_codes::Failure;
 use crate::script;
 
 /// The maximum size of the buffer, in octets.

@@ -35,7 +35,8 @@ mod module {
     pub(crate) mod abi;
     pub(crate) mod buffer;
     pub(crate) mod encode;
+    pub(crate) mod result_codes;
 }
 
 // These files refer to each other by their paths in the module's own crate.
-use module::{abi, buffer, encode};
+use module::{abi, buffer, encode, result_codes};
