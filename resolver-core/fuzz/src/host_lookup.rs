@@ -50,7 +50,9 @@ pub fn check(data: &[u8]) {
     let (state, end) = (lookup.state(at), lookup.start() + at);
     let answer = lookup.finish_host(at);
     let is_excluded = !host.addresses.is_empty() && host.usable_addresses().next().is_none();
-    assert_eq!(answer.is_some(), state != State::NoResponse && !is_excluded, "{state:?}");
+    // A daemon may have reported only addresses of a family that is not wanted.
+    let is_known = state != State::NoResponse || !host.from_daemon.is_empty();
+    assert_eq!(answer.is_some(), is_known && !is_excluded, "{state:?}");
     let Some(mut answer) = answer else { return };
     check_addresses(&answer, &host, &model);
     check_conclusions(&answer, wanted, &host, &model, end);

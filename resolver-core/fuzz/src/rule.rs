@@ -58,6 +58,8 @@ pub struct Host {
     /// The name that is asked for, in wire form.
     pub name: Vec<u8>,
     aliases: usize,
+    /// When the last alias was followed.
+    named_at: Option<Duration>,
     /// How many questions have been asked, and how many of them before the last alias was followed.
     questions: usize,
     questions_before_alias: usize,
@@ -72,7 +74,8 @@ pub struct Host {
     /// How often follow-up questions were due.
     pub follow_ups: usize,
     pub from_daemon: Vec<Address>,
-    daemon_at: Duration,
+    /// When a daemon reported the first address of a wanted family.
+    daemon_at: Option<Duration>,
 }
 
 /// The first response with an address of the host.
@@ -105,6 +108,7 @@ impl Host {
             interfaces,
             name: name.to_vec(),
             aliases: 0,
+            named_at: None,
             questions: 0,
             questions_before_alias: 0,
             addresses: Vec::new(),
@@ -114,7 +118,7 @@ impl Host {
             answered: Families::NONE,
             follow_ups: 0,
             from_daemon: Vec::new(),
-            daemon_at: Duration::ZERO,
+            daemon_at: None,
         }
     }
 
@@ -129,8 +133,8 @@ impl Host {
             }
             // A daemon may be in another network namespace, so the scope of a link-local address means nothing.
             Event::DaemonAddress(address) if !self.from_daemon.contains(&address) && !is_link_local_v6(address.ip) => {
-                if self.from_daemon.is_empty() {
-                    self.daemon_at = at;
+                if self.wanted.contains(Family::of(address.ip)) {
+                    self.daemon_at = self.daemon_at.or(Some(at));
                 }
                 self.from_daemon.push(address);
             }
@@ -332,13 +336,8 @@ impl Host {
     fn state_by_daemon(&self, at: Duration) -> State {
         let is_complete =
             self.wanted.iter().all(|family| self.from_daemon.iter().any(|address| Family::of(address.ip) == family));
-        if self.from_daemon.is_empty() {
-            State::NoResponse
-        } else if is_complete && self.interfaces.is_empty() || at >= self.daemon_at + DAEMON_WAIT {
-            State::Done
-        } else {
-            State::WaitUntil(self.daemon_at + DAEMON_WAIT)
-        }
+        let Some(end) = self.daemon_at.map(|daemon_at| daemon_at + DAEMON_WAIT) else { return State::NoResponse };
+        if is_complete && self.interfaces.is_empty() || at >= end { State::Done } else { State::WaitUntil(end) }
     }
 
     fn hear(&mut self, response: &Response, at: Duration) {
@@ -347,7 +346,7 @@ impl Host {
             self.all_sources.push(source);
         }
         let mut provided = self.take_addresses(response);
-        while self.addresses.is_empty() && self.follow_alias(response) {
+        while self.addresses.is_empty() && self.follow_alias(response, at) {
             provided = self.take_addresses(response);
         }
         let name = self.name.clone();
@@ -365,8 +364,10 @@ impl Host {
         }
         let Some(question) = response.question else { return };
         self.answered = self.answered.union(provided);
-        // One address at least was taken from the response, of the other family or excluded.
-        if provided.is_empty() || !response.is_complete {
+        // One address at least was taken from the response, of the other family or excluded. The question was about the
+        // present name.
+        let is_about_alias = self.named_at.is_some_and(|named_at| at - response.delay <= named_at);
+        if provided.is_empty() || !response.is_complete || is_about_alias {
             return;
         }
         let usable: Families = response
@@ -410,7 +411,7 @@ impl Host {
     }
 
     /// Continues with the target of an alias of the present name. What was asked and said before was about another name.
-    fn follow_alias(&mut self, response: &Response) -> bool {
+    fn follow_alias(&mut self, response: &Response, at: Duration) -> bool {
         let target = response.records_of(&self.name).find_map(|(data, _)| match data {
             Data::Alias(target) if reference_parser::is_clean_and_local(target) => {
                 (!reference_parser::is_same_name(target, &self.name)).then(|| target.clone())
@@ -422,7 +423,7 @@ impl Host {
         self.aliases += 1;
         self.sources.clear();
         self.questions_before_alias = self.questions;
-        self.follow_ups = 0;
+        self.named_at = Some(at);
         true
     }
 

@@ -529,7 +529,7 @@ impl Lookup for HostLookup {
         self.answered = self.answered.union(provided);
         // A response without an address is no evidence. One that was cut off may have had more. One to a question about
         // an alias says nothing about its target.
-        let is_about_alias = self.named_at.is_some_and(|named_at| query.at < named_at);
+        let is_about_alias = self.named_at.is_some_and(|named_at| query.at <= named_at);
         if provided.is_empty() || !response.message.is_complete() || is_about_alias {
             return;
         }
