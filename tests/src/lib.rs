@@ -22,11 +22,11 @@
 //! | [`clients`] | the LAN for tests with other projects' programs, and how these are built and checked |
 //! | [`guest`] | C programs that stress the module |
 //! | [`attacks`] | a scripted attacker and the table of its attacks |
-//! | [`root`] | private copies of the whole system, for tests of the installation |
+//! | [`private_root`] | private copies of the whole system, for tests of the installation |
 //! | [`packages`] | what all packages of the module contain |
 //! | [`mod@bench`] | what `tests/bench` measures |
 //! | [`wire`] | well-formed DNS messages; shares no code with the module |
-//! | `sockets`, [`link`], [`datagram`], [`netif`] | UDP and TCP sockets, packet sockets, UDP over IP, interfaces |
+//! | `sockets`, [`packet_socket`], [`datagram`], [`netif`] | UDP and TCP sockets, packet sockets, UDP over IP, interfaces |
 //! | `getaddrinfo` | `getaddrinfo(3)` for the programs of this package |
 
 pub mod attacks;

@@ -1,4 +1,4 @@
-//! The UDP and TCP sockets of the programs that run in hosts. Packet sockets are in [`crate::link`].
+//! The UDP and TCP sockets of the programs that run in hosts. Packet sockets are in [`crate::packet_socket`].
 
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use std::io;
