@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::Config;
 use super::reload::without_byte_order_mark;
-use super::table::{Row, SETTINGS};
+use super::settings::{Row, SETTINGS};
 
 /// A line that is not valid. Its `Display` form has the line's number, the key and what was expected.
 #[derive(Clone, Copy, Debug)]

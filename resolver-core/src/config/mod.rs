@@ -2,7 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `table` | [`SETTINGS`], the one table of the settings: key, values, default and reason |
+//! | `settings` | [`SETTINGS`], the one table of the settings: key, values, default and reason |
 //! | `file` | [`parse`] reads `/etc/nss-mdns.conf` |
 //! | [`allow`] | `/etc/mdns.allow` |
 //! | `patterns` | patterns of interface names |
@@ -12,14 +12,14 @@ pub mod allow;
 mod file;
 mod patterns;
 pub mod reload;
-mod table;
+mod settings;
 
 use std::ffi::CStr;
 use std::time::Duration;
 
 pub use file::{Problem, parse};
 pub use patterns::InterfacePatterns;
-pub use table::{Kind, MAX_TIMEOUT, SETTINGS, Setting};
+pub use settings::{Kind, MAX_TIMEOUT, SETTINGS, Setting};
 
 use crate::policy::{Labels, ReverseRange};
 

@@ -3,7 +3,7 @@
 //! absence.
 //!
 //! Every lookup asks for both families, and most responders answer both questions at once. If one family is missing,
-//! the lookup asks for it several times ([`HostLookup::follow_up`]). A caller that wants both and has one waits only
+//! the lookup asks for it several times ([`follow_up`]). A caller that wants both and has one waits only
 //! for a short time ([`HostLookup::patience`]). A caller that wants only the missing family waits until that family is
 //! known to be absent or is given up, or until the deadline.
 //!
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::LookupError;
 use crate::lookup::answer::{Answer, Unknown, expiry, sort_by_rank};
 use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
+use crate::lookup::host::follow_up::FOLLOW_UP_DISTANCE;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
 use crate::net::interfaces::{Interface, Interfaces};
 use crate::try_alloc;
@@ -54,16 +55,6 @@ const DAEMON_PATIENCE: Duration = Duration::from_millis(20);
 /// How long results are cached that rest on missing responses: that nobody responded, that a family is unknown, and
 /// answers that contain only addresses from a daemon or this machine's own.
 pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
-
-/// When the first follow-up questions are sent: the time since the first response, in twentieths of the grace
-/// ([`HostLookup::grace`]).
-const EARLY_FOLLOW_UPS: [u8; 6] = [0, 3, 6, 9, 12, 15];
-
-/// When later ones are sent, in milliseconds since the end of the grace.
-const LATE_FOLLOW_UPS: [u16; 7] = [10, 40, 100, 230, 480, 980, 1480];
-
-/// The shortest time between two follow-ups, whatever the settings are and however late the process wakes up.
-const FOLLOW_UP_DISTANCE: Duration = Duration::from_millis(1);
 
 /// A lookup of the addresses of one host.
 #[derive(Debug)]
@@ -250,59 +241,6 @@ impl HostLookup {
         if was_delayed { round_trip.max(DELAYED_PAIR.saturating_sub(first.delay)) } else { round_trip }
     }
 
-    /// When the next follow-up is due; None before the first response, and after the last follow-up.
-    fn follow_up_at(&self) -> Option<Instant> {
-        let first = self.first?;
-        let grace = self.grace(first);
-        if let Some(&twentieths) = EARLY_FOLLOW_UPS.get(self.follow_ups) {
-            let least = FOLLOW_UP_DISTANCE * u32::try_from(self.follow_ups).unwrap_or(0);
-            return Some(first.at + (grace * u32::from(twentieths) / 20).max(least));
-        }
-        let late = LATE_FOLLOW_UPS.get(self.follow_ups - EARLY_FOLLOW_UPS.len())?;
-        Some(first.at + grace + Duration::from_millis((*late).into()))
-    }
-
-    /// Sends a question to the address from which the host has responded. It asks for a family that is missing and not
-    /// yet denied over this transport; if there is none, for a family that arrived only in multicast responses. Every
-    /// second question has the type ANY: some responders answer it with all their addresses, which denies a family that
-    /// they omit. Others ignore it.
-    fn ask_directly(&self, number: usize, source: Source, first: FirstResponse, questions: &mut Vec<Question>) {
-        let transport = Family::of(source.ip);
-        let is_open = |family: &Family| !self.evidence.is_denied(first.interface, transport, *family);
-        let missing = self.missing().iter().find(is_open).or_else(|| self.overheard().iter().next());
-        let Some(family) = missing else { return };
-        let rtype = if number % 2 == 0 { RecordType::ANY } else { type_of(family) };
-        ask(questions, first.interface, Destination::Host(source.ip), rtype, first.unicast_response);
-    }
-
-    /// Asks the group over `transport` for the missing families. Some of these questions are also sent from the
-    /// multicast listener, because a firewall may drop the responses to all others.
-    fn ask_group(
-        &self,
-        number: usize,
-        transport: Family,
-        is_silent: bool,
-        first: FirstResponse,
-        questions: &mut Vec<Question>,
-    ) {
-        let is_late = number >= EARLY_FOLLOW_UPS.len();
-        // At number 0, the group was queried just before. If the host can be asked directly, the group is asked only at
-        // number 3 and in late follow-ups.
-        if number == 0 || !is_silent && number != 3 && !is_late {
-            return;
-        }
-        for family in self.missing().iter() {
-            if self.evidence.is_denied(first.interface, transport, family) {
-                continue;
-            }
-            let rtype = type_of(family);
-            ask(questions, first.interface, Destination::Group(transport), rtype, first.unicast_response);
-            if number == 2 || is_late {
-                ask(questions, first.interface, Destination::GroupFromListener(transport), rtype, false);
-            }
-        }
-    }
-
     /// True for questions to a group and to the host itself. The silence of other hosts is no evidence.
     fn may_reach_host(&self, question: &Question) -> bool {
         match question.to {
@@ -462,36 +400,8 @@ impl Lookup for HostLookup {
         }
     }
 
-    /// The questions are spread over time, so that no address is missed because of a few lost packets or a short
-    /// interruption. They go directly to the host over each transport over which it has responded, and to the group
-    /// over the others.
     fn follow_up(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>) {
-        let Some(first) = self.first.filter(|_| self.follow_up_at().is_some_and(|at| at <= now)) else { return };
-        let number = self.follow_ups;
-        self.follow_ups += 1;
-        for transport in self.transports(first.interface).iter() {
-            let mut is_silent = false;
-            match self.evidence.provider(first.interface, transport) {
-                // A responder on this machine may not receive packets that the machine sends to its own address. Nor
-                // does it need a repeat: no packet to it is lost.
-                Some(source) if interfaces.is_local(source.ip) => {}
-                Some(source) if interfaces.is_on_link(source.ip, first.interface) => {
-                    self.ask_directly(number, source, first, questions);
-                }
-                // A router would forward packets to an address that is not on the link.
-                Some(_) => is_silent = true,
-                None if number == 1 && self.missing().contains(transport) => {
-                    let known = self.evidence.provider(first.interface, transport.other());
-                    if let Some(Source { ip, .. }) = known {
-                        let to = Destination::OtherAddresses(ip, transport);
-                        ask(questions, first.interface, to, type_of(transport), first.unicast_response);
-                    }
-                    is_silent = true;
-                }
-                None => is_silent = true,
-            }
-            self.ask_group(number, transport, is_silent, first, questions);
-        }
+        self.ask_for_missing(interfaces, now, questions);
     }
 
     fn on_sent(&mut self, question: &Question, result: Result<(), LookupError>, now: Instant) {
@@ -611,5 +521,6 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
+mod follow_up;
 #[cfg(test)]
 mod tests;
