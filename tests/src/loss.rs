@@ -14,6 +14,8 @@ pub enum Packets {
     All,
     /// Those to IPv4 and IPv6 groups, neighbour discovery included. ARP requests are broadcast and are not lost.
     Multicast,
+    /// UDP, to groups and to single hosts.
+    Udp,
     /// UDP to the multicast DNS groups.
     Mdns,
 }
@@ -23,6 +25,7 @@ impl Packets {
     fn matches(self) -> &'static [&'static str] {
         match self {
             Packets::All => &[""],
+            Packets::Udp => &["meta l4proto udp"],
             Packets::Multicast => &["ip daddr 224.0.0.0/4", "ip6 daddr ff00::/8"],
             Packets::Mdns => &["ip daddr 224.0.0.251 udp dport 5353", "ip6 daddr ff02::fb udp dport 5353"],
         }

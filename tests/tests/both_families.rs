@@ -61,11 +61,12 @@ const ALL_WAYS: [Wanted; 3] = [Wanted::Both, Wanted::OnlyV4, Wanted::OnlyV6];
 #[test]
 fn few_lookups_lack_a_family_if_packets_are_lost() -> Tested {
     let lan = with_avahi()?;
-    lose(&lan.network, &lan.client, 30, Packets::All)?;
+    // Not ARP: if its packets are lost, the kernel repeats them after one and two seconds only.
+    lose(&lan.network, &lan.client, 30, Packets::Udp)?;
     let mut incomplete = 0;
     for _ in 0..20 {
-        let (found, _) = look_up(&lan.client, "printer.local", Wanted::OnlyV4);
-        assert_eq!(found, v4(&lan.printer), "only IPv4 is wanted");
+        let (found, elapsed) = look_up(&lan.client, "printer.local", Wanted::OnlyV4);
+        assert_eq!(found, v4(&lan.printer), "only IPv4 is wanted, after {elapsed:?}");
         let (found, _) = look_up(&lan.client, "printer.local", Wanted::Both);
         assert!(!found.is_empty());
         incomplete += u32::from(found != routable(&lan.printer));
@@ -98,11 +99,16 @@ fn an_ipv4_address_is_found_when_the_first_queries_for_it_are_lost() -> Tested {
 fn what_is_denied_over_one_transport_is_found_over_the_other() -> Tested {
     let shape = ["--family-by-transport", "--negative", "always"];
     let lan = with_scripted("printer.local", &shape)?;
+    let mut complete = 0;
     for _ in 0..5 {
-        for wanted in ALL_WAYS {
+        for wanted in [Wanted::OnlyV4, Wanted::OnlyV6] {
             assert_found(&lan, wanted, 1900, "at once");
         }
+        // On a busy machine, the response over IPv6 may arrive after the short time that such a lookup waits for it.
+        let (found, _) = look_up(&lan.client, "printer.local", Wanted::Both);
+        complete += u32::from(without_link_local(found) == routable(&lan.printer));
     }
+    assert!(complete >= 2, "{complete} of 5 lookups have both families");
     // A lookup of both families may end before that, because it has an IPv4 address.
     let lan = with_scripted("printer.local", &[&shape[..], &["--delay-v6", "12"]].concat())?;
     assert_found(&lan, Wanted::OnlyV6, 1900, "IPv6 12 ms later");
