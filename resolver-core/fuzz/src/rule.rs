@@ -84,7 +84,8 @@ pub struct First {
     pub interface: u32,
     at: Duration,
     delay: Duration,
-    by_multicast: bool,
+    /// It is multicast, or unicast because the question requested that.
+    by_multicast_or_request: bool,
 }
 
 /// What one source said about the host.
@@ -277,7 +278,7 @@ impl Host {
         let [min, max] = GRACE;
         let grace = (first.delay + first.delay).max(min).min(max);
         // Many responders delay multicast responses by 20 to 120 ms. The second of two arrives within 160 ms.
-        let was_delayed = first.by_multicast && first.delay >= ms(15);
+        let was_delayed = first.by_multicast_or_request && first.delay >= ms(15);
         if was_delayed { grace.max(ms(160).saturating_sub(first.delay)) } else { grace }
     }
 
@@ -360,7 +361,8 @@ impl Host {
         }
         if self.first.is_none() && !self.addresses.is_empty() {
             let Response { interface, delay, question, .. } = *response;
-            self.first = Some(First { interface, at, delay, by_multicast: question.is_none() });
+            let by_multicast_or_request = question.is_none_or(|question| question.unicast_response);
+            self.first = Some(First { interface, at, delay, by_multicast_or_request });
         }
         let Some(question) = response.question else { return };
         self.answered = self.answered.union(provided);

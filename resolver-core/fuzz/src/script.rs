@@ -367,8 +367,10 @@ impl Model {
         let message = accepted?;
         let by_multicast = datagram.socket == SocketKind::MulticastListener;
         let answered = self.asked_with(message.id, datagram).filter(|_| !by_multicast);
-        // Without a question, the delay is unknown.
-        let sent_at = answered.or_else(|| self.asked.iter().rfind(|asked| asked.was_sent && !asked.is_to_others()));
+        // A multicast response does not say which question it answers: the earliest of the last 160 ms, or else the last.
+        let sent = || self.asked.iter().filter(|asked| asked.was_sent && !asked.is_to_others());
+        let is_recent = |asked: &&Asked| at - asked.at <= Duration::from_millis(160);
+        let sent_at = answered.or_else(|| sent().find(is_recent)).or_else(|| sent().last());
         self.responses.push(Response {
             source: datagram.received.source,
             interface: datagram.received.interface,

@@ -32,9 +32,9 @@ const MAX_ALIASES: u8 = 8;
 /// The maximum number of addresses that are kept for one host.
 const MAX_ADDRESSES: usize = 1024;
 
-/// If the first response is multicast and its delay is at least this, the responder delayed it on purpose: many
-/// responders delay each multicast response by a random time of 20 to 120 ms (RFC 6762, section 6). The delay of any
-/// other first response is the round-trip time.
+/// If the first response is multicast, or unicast because the query requested that, and its delay is at least this, the
+/// responder delayed it on purpose: many responders delay each such response by a random time of 20 to 120 ms (RFC 6762,
+/// section 6). The delay of any other first response is the round-trip time.
 const PROMPT: Duration = Duration::from_millis(15);
 
 /// If a responder delays two responses on purpose, both have arrived by this time after the query: the maximum of 120
@@ -73,7 +73,8 @@ pub(crate) struct HostLookup {
     ttl_max: Duration,
     ipv6_link_local: bool,
     queried: Vec<Interface>,
-    last_query_at: Option<Instant>,
+    /// When queries were sent, in ascending order.
+    sent_at: Vec<Instant>,
     first: Option<FirstResponse>,
     /// How many follow-ups have been sent.
     follow_ups: usize,
@@ -120,7 +121,7 @@ impl HostLookup {
             ttl_max: config.ttl_max,
             ipv6_link_local: config.ipv6_link_local,
             queried,
-            last_query_at: None,
+            sent_at: Vec::new(),
             first: None,
             follow_ups: 0,
             found: Vec::new(),
@@ -237,8 +238,15 @@ impl HostLookup {
     /// query.
     fn grace(&self, first: FirstResponse) -> Duration {
         let round_trip = (first.delay * 2).clamp(self.grace_min, self.grace_max);
-        let was_delayed = first.by_multicast && first.delay >= PROMPT;
+        let was_delayed = (first.by_multicast || first.unicast_response) && first.delay >= PROMPT;
         if was_delayed { round_trip.max(DELAYED_PAIR.saturating_sub(first.delay)) } else { round_trip }
+    }
+
+    /// When the query was sent that a multicast response at `now` answers. The response does not say which it is: the
+    /// earliest that a responder may have been delaying its response to.
+    fn multicast_query_at(&self, now: Instant) -> Option<Instant> {
+        let is_recent = |at: &&Instant| now.saturating_duration_since(**at) <= DELAYED_PAIR;
+        self.sent_at.iter().find(is_recent).or(self.sent_at.last()).copied()
     }
 
     /// True for questions to a group and to the host itself. The silence of other hosts is no evidence.
@@ -412,7 +420,9 @@ impl Lookup for HostLookup {
         let (interface, transport) = (question.interface, question.to.transport());
         let by_listener = matches!(question.to, Destination::GroupFromListener(_));
         if result.is_ok() {
-            self.last_query_at = Some(now);
+            if self.sent_at.last() != Some(&now) {
+                try_alloc::push(&mut self.sent_at, now);
+            }
             if self.may_reach_host(question) {
                 self.evidence.on_sent(interface, transport, families_of(question.rtype), by_listener, now);
             }
@@ -426,7 +436,7 @@ impl Lookup for HostLookup {
         let provided = self.take_addresses(&response.message, source, now);
         self.take_nsec_records(&response.message, source);
         if self.first.is_none() && !self.found.is_empty() {
-            let query_at = response.query.map(|query| query.at).or(self.last_query_at);
+            let query_at = response.query.map(|query| query.at).or_else(|| self.multicast_query_at(now));
             self.first = Some(FirstResponse {
                 at: now,
                 delay: query_at.map_or(Duration::ZERO, |query_at| now.saturating_duration_since(query_at)),

@@ -15,6 +15,7 @@ struct Scene {
     interfaces: Interfaces,
     start: Instant,
     query_at: Instant,
+    unicast_response: bool,
 }
 
 impl Scene {
@@ -35,7 +36,7 @@ impl Scene {
         let interfaces = interfaces::tests::with(addresses);
         let lookup = HostLookup::new(&name, wanted, &interfaces, config);
         let start = Instant::now();
-        let mut scene = Self { lookup, interfaces, start, query_at: start };
+        let mut scene = Self { lookup, interfaces, start, query_at: start, unicast_response: false };
         scene.send_round(Round::First, 0);
         scene
     }
@@ -73,7 +74,7 @@ impl Scene {
             interface: 2,
             transport,
             rtype,
-            unicast_response: false,
+            unicast_response: self.unicast_response,
             at: self.query_at,
         });
         let message = Message::read(response.octets()).unwrap();
@@ -288,11 +289,29 @@ fn a_process_that_wakes_up_late_sends_the_questions_that_it_has_missed() {
 }
 
 #[test]
-fn multicast_responses_may_have_been_delayed_by_different_times() {
+fn responses_may_have_been_delayed_by_different_times() {
     for (delay, until) in [(1, 21), (12, 36), (20, 160), (80, 180), (120, 220)] {
         let mut scene = Scene::new(Families::BOTH);
         scene.hear(delay, V4_SOURCE, None, &only_v4());
         assert_eq!(scene.waits_until(delay), Some(until), "after {delay} ms");
+        // A responder that answers by unicast only on request may delay that as well.
+        let mut scene = Scene::new(Families::BOTH);
+        scene.unicast_response = true;
+        scene.hear(delay, V4_SOURCE, A, &only_v4());
+        assert_eq!(scene.waits_until(delay), Some(until), "by unicast after {delay} ms");
+    }
+}
+
+#[test]
+fn a_multicast_response_may_answer_an_earlier_query_than_the_last() {
+    // The repeat after 30 ms and the response to the first query cross.
+    for (repeats, at, until) in [(&[30][..], 35, 160), (&[30, 250], 255, 275), (&[30, 250], 290, 410)] {
+        let mut scene = Scene::new(Families::BOTH);
+        for &ms in repeats {
+            scene.send_round(Round::Repeat, ms);
+        }
+        scene.hear(at, V4_SOURCE, None, &only_v6());
+        assert_eq!(scene.waits_until(at), Some(until), "{at} ms, repeats {repeats:?}");
     }
 }
 
