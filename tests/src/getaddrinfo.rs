@@ -17,9 +17,14 @@ pub(crate) struct Found {
 
 /// Looks up a name for both families, with these `AI_…` flags.
 pub(crate) fn getaddrinfo(name: &CStr, flags: c_int) -> Found {
+    getaddrinfo_of(name, libc::AF_UNSPEC, flags)
+}
+
+/// Looks up a name for an address family (`AF_…`), with these `AI_…` flags.
+pub(crate) fn getaddrinfo_of(name: &CStr, family: c_int, flags: c_int) -> Found {
     // SAFETY: a plain C struct of integers and pointers, for which all zeros is a value.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
-    (hints.ai_socktype, hints.ai_flags) = (libc::SOCK_STREAM, flags);
+    (hints.ai_family, hints.ai_socktype, hints.ai_flags) = (family, libc::SOCK_STREAM, flags);
     let mut list = ptr::null_mut();
     // SAFETY: the name ends in NUL, and the pointers are to values that outlive the call.
     let code = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };

@@ -5,21 +5,16 @@ use super::stats::{Sample, nanoseconds};
 pub(super) use crate::deps::peer_module;
 use crate::guest::{Kind, compile};
 use crate::lan::{Host, Lan, Network};
-use crate::module::{SERVICES, file_name, library_folder};
+use crate::module::{SERVICES, file_name, library_folder, target};
 use crate::run::{Daemon, run};
 use crate::{helpers, responders};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a lookup may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// The pause before a lookup: responders do not multicast the same record twice within a second.
-pub(super) const PAUSE: Duration = Duration::from_millis(1300);
-
-/// The pause for zeroconf, which multicasts the suppressed records after the first second. That starts a second one.
-pub(super) const ZEROCONF_PAUSE: Duration = Duration::from_millis(2300);
 
 /// How a client resolves names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +55,21 @@ pub(super) struct Client {
     pub(super) host: Host,
 }
 
-/// What a probe printed: its numbers, and how many addresses it found.
+/// What a probe printed: its numbers, and the addresses that it found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) numbers: Vec<f64>,
-    pub(super) addresses: usize,
+    pub(super) addresses: Vec<IpAddr>,
 }
 
 impl Found {
     pub(super) fn sample(&self) -> Sample {
-        Sample { nanoseconds: self.numbers.first().copied().unwrap_or(f64::NAN), addresses: self.addresses }
+        Sample { nanoseconds: self.numbers.first().copied().unwrap_or(f64::NAN), addresses: self.addresses.len() }
+    }
+
+    /// Whether it found an address of each family.
+    pub(super) fn has_both_families(&self) -> bool {
+        self.addresses.iter().any(IpAddr::is_ipv4) && self.addresses.iter().any(IpAddr::is_ipv6)
     }
 }
 
@@ -80,6 +80,26 @@ impl Client {
             Backend::Ours => network.client(name, &[lan])?,
             Backend::NssMdns | Backend::NssResolve => network.peer_client(name, &[lan], &peer_modules(backend)?)?,
         };
+        Client::on(host, backend)
+    }
+
+    /// A further client with the module under test.
+    pub(super) fn ours(network: &Network, lan: &Lan, name: &str) -> Result<Client, String> {
+        Client::on(network.client(name, &[lan])?, Backend::Ours)
+    }
+
+    /// A client with another build of the module.
+    pub(super) fn baseline(network: &Network, lan: &Lan, module: &Path) -> Result<Client, String> {
+        let files = baseline_files();
+        let folder = files[0].parent().ok_or("no folder")?;
+        std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+        for file in &files {
+            std::fs::copy(module, file).map_err(|why| format!("{}: {why}", module.display()))?;
+        }
+        Client::on(network.peer_client("client-baseline", &[lan], &files)?, Backend::Ours)
+    }
+
+    fn on(host: Host, backend: Backend) -> Result<Client, String> {
         host.use_services(backend.services())?;
         let agent = Mutex::new(Agent::start(&host)?);
         let client = Client { backend, agent, daemon: Mutex::new(None), host };
@@ -131,7 +151,13 @@ impl Client {
 
     /// Runs a probe.
     pub(super) fn probe(&self, words: &[&str]) -> Result<Found, String> {
-        let ended = self.agent().run(&probe_command(words)?)?;
+        self.probe_within(&[], words)
+    }
+
+    /// Runs a probe by this command, which takes the probe as further arguments.
+    pub(super) fn probe_within(&self, command: &[&str], words: &[&str]) -> Result<Found, String> {
+        let start = command.iter().map(ToString::to_string);
+        let ended = self.agent().run(&start.chain(probe_command(words)?).collect::<Vec<_>>())?;
         parse(words, ended.code, &ended.output)
     }
 
@@ -188,9 +214,14 @@ fn parse(words: &[&str], code: i32, output: &str) -> Result<Found, String> {
     if code != 0 {
         return Err(format!("{words:?}: status {code}: {output}"));
     }
-    let (numbers, addresses): (Vec<_>, Vec<_>) =
-        output.split_whitespace().map(str::parse::<f64>).partition(Result::is_ok);
-    Ok(Found { numbers: numbers.into_iter().flatten().collect(), addresses: addresses.len() })
+    let words = || output.split_whitespace();
+    let numbers = words().filter_map(|word| word.parse().ok()).collect();
+    Ok(Found { numbers, addresses: words().filter_map(|word| word.parse().ok()).collect() })
+}
+
+/// The copies of the other build of the module, under the names by which glibc loads it.
+pub(super) fn baseline_files() -> [PathBuf; SERVICES.len()] {
+    SERVICES.map(|service| target().join("bench-baseline").join(file_name(service)))
 }
 
 /// The module files of a peer.

@@ -1,11 +1,13 @@
 //! The LAN, and the order of the measurements. The clients take turns (ours, bare query, peer, peer, ours, …), so that
 //! other load on the machine affects all of them equally.
 
-use super::clients::{Backend, Client, Found, PAUSE, ZEROCONF_PAUSE, silent_dns};
+use super::Options;
+use super::clients::{Backend, Client, Found, baseline_files, silent_dns};
+use super::responder::Responder;
 use super::stats::{Sample, Samples};
 use super::table::Row;
 use crate::lan::{Families, Host, Network};
-use crate::responders;
+use crate::loss::{Packets, lose};
 use crate::run::Daemon;
 use std::time::{Duration, Instant};
 
@@ -15,9 +17,6 @@ const MOSTLY_WAITING: Duration = Duration::from_millis(700);
 /// The interval between the starts of concurrent lookups.
 const STAGGER: Duration = Duration::from_millis(50);
 
-/// The 64 names of [`Responder::Many`], with `#` for the number.
-pub(super) const MANY: &str = "many#.local";
-
 /// The test bed. Fields are dropped in order: the daemons before the hosts.
 pub(super) struct Bench {
     quick: bool,
@@ -25,63 +24,15 @@ pub(super) struct Bench {
     start: Instant,
     /// The rows of the chart.
     pub(super) bars: Vec<(String, [Samples; 4])>,
+    /// The responder that runs. Only one does: every query wakes all of them, and they would take processor time from
+    /// what is measured.
     running: Option<(Responder, Daemon)>,
-    hosts: [Host; Responder::ALL.len()],
+    hosts: Vec<(Responder, Host)>,
     clients: [Client; 3],
+    /// A client with another build of the module.
+    baseline: Option<Client>,
     silent_dns: (Daemon, Host),
-    _network: Network,
-}
-
-/// A responder. Only one runs at a time: every query wakes all of them, and they would take processor time from what is
-/// measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Responder {
-    Avahi,
-    AvahiV4,
-    Zeroconf,
-    ZeroconfV4,
-    Resolved,
-    /// The scripted responder with 64 names.
-    Many,
-}
-
-impl Responder {
-    const ALL: [Responder; 6] = [
-        Responder::Avahi,
-        Responder::AvahiV4,
-        Responder::Zeroconf,
-        Responder::ZeroconfV4,
-        Responder::Resolved,
-        Responder::Many,
-    ];
-
-    /// The host name, without `.local`.
-    fn name(self) -> &'static str {
-        match self {
-            Responder::Avahi => "avahi",
-            Responder::AvahiV4 => "avahi4",
-            Responder::Zeroconf => "zeroconf",
-            Responder::ZeroconfV4 => "zeroconf4",
-            Responder::Resolved => "resolved",
-            Responder::Many => "many",
-        }
-    }
-
-    fn start(self, host: &Host) -> Result<Daemon, String> {
-        match self {
-            Responder::Avahi => responders::avahi(host, self.name()),
-            Responder::AvahiV4 => responders::avahi_v4(host, self.name()),
-            Responder::Zeroconf => responders::zeroconf(host, self.name()),
-            Responder::ZeroconfV4 => responders::zeroconf_v4(host, self.name()),
-            Responder::Resolved => responders::resolved_without_log(host),
-            Responder::Many => {
-                let names: Vec<String> = (0..64).map(|number| MANY.replace('#', &format!("{number:02}"))).collect();
-                let (first, others) = names.split_first().ok_or("no names")?;
-                let others: Vec<&str> = others.iter().flat_map(|name| ["--name", name]).collect();
-                responders::scripted(host, first, &others)
-            }
-        }
-    }
+    network: Network,
 }
 
 /// A change whose effect on a lookup is measured.
@@ -107,29 +58,29 @@ pub(super) struct Lookup<'a> {
 }
 
 impl Bench {
-    pub(super) fn new(quick: bool, only: Vec<String>) -> Result<Bench, String> {
+    pub(super) fn new(options: &Options) -> Result<Bench, String> {
         let network = Network::new()?;
         let lan = network.lan(Families::Both)?;
-        let host = |responder: Responder| network.host(responder.name(), &[&lan]);
-        let hosts = Responder::ALL.map(host);
+        let host = |responder: Responder| Ok((responder, network.host(responder.host_name(), &[&lan])?));
+        let hosts = Responder::ALL.into_iter().map(host).collect::<Result<_, String>>()?;
         let clients = [
             Client::new(&network, &lan, Backend::Ours)?,
             Client::new(&network, &lan, Backend::NssMdns)?,
             Client::new(&network, &lan, Backend::NssResolve)?,
         ];
+        let baseline = options.baseline.as_deref().map(|file| Client::baseline(&network, &lan, file)).transpose()?;
         let silent_dns = silent_dns(&network, &lan)?;
-        let [a, b, c, d, e, f] = hosts;
-        let hosts = [a?, b?, c?, d?, e?, f?];
         Ok(Bench {
-            quick,
-            only,
+            quick: options.quick,
+            only: options.only.clone(),
             start: Instant::now(),
             bars: Vec::new(),
             running: None,
             hosts,
             clients,
+            baseline,
             silent_dns,
-            _network: network,
+            network,
         })
     }
 
@@ -165,18 +116,38 @@ impl Bench {
         }
     }
 
+    /// The client with another build of the module.
+    pub(super) fn baseline(&self) -> Option<&Client> {
+        self.baseline.as_ref()
+    }
+
+    /// The path of that build.
+    pub(super) fn baseline_module(&self) -> Option<String> {
+        self.baseline.as_ref().map(|_| baseline_files()[0].to_string_lossy().into_owned())
+    }
+
+    /// All clients.
+    fn all_clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter().chain(&self.baseline)
+    }
+
     /// How many samples to take: `full`, or fewer with `--quick`.
     pub(super) fn count(&self, full: usize) -> usize {
         if self.quick { full.div_ceil(10).max(3) } else { full }
     }
 
+    /// Whether a row shall be measured.
+    pub(super) fn selects(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
+
     /// Whether a row shall be measured. Reports its start if so.
     pub(super) fn wants(&self, name: &str) -> bool {
-        let wanted = self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()));
-        if wanted {
+        let selected = self.selects(name);
+        if selected {
             eprintln!("bench, after {} s: {name}", self.start.elapsed().as_secs());
         }
-        wanted
+        selected
     }
 
     /// Prints a row.
@@ -196,7 +167,7 @@ impl Bench {
             for &backend in &quick {
                 self.prepare(lookup, backend)?;
                 self.alone(backend, || {
-                    samples_of(&mut samples, backend).push(self.once(lookup, backend, number, false)?);
+                    samples_of(&mut samples, backend).push(once(self.client(backend), lookup, number)?);
                     if let Some(bare) = lookup.bare.filter(|_| backend == Backend::Ours) {
                         samples[3].push(self.client(Backend::Ours).probe(bare)?.sample());
                     }
@@ -204,7 +175,8 @@ impl Bench {
                 })?;
             }
         }
-        for (backend, slow) in self.staggered(lookup, &slow, count)? {
+        let clients: Vec<_> = slow.iter().map(|backend| self.client(*backend)).collect();
+        for (backend, slow) in slow.into_iter().zip(staggered(&clients, lookup, count)?) {
             *samples_of(&mut samples, backend) = slow;
         }
         Ok(samples.each_ref().map(|samples| Samples::of(samples)))
@@ -214,62 +186,23 @@ impl Bench {
     fn is_slow(&self, lookup: Lookup<'_>, backend: Backend) -> Result<bool, String> {
         self.prepare(lookup, backend)?;
         let start = Instant::now();
-        self.once(lookup, backend, 9999, false)?;
+        once(self.client(backend), lookup, 9999)?;
         Ok(start.elapsed() > MOSTLY_WAITING)
     }
 
     /// The pause before a lookup that the running responder needs.
     pub(super) fn pause(&self) -> Duration {
-        match self.running {
-            Some((Responder::Zeroconf | Responder::ZeroconfV4, _)) => ZEROCONF_PAUSE,
-            _ => PAUSE,
-        }
+        self.running.as_ref().map_or(Duration::ZERO, |(responder, _)| responder.pause())
     }
 
     /// The host of a responder.
     pub(super) fn host(&self, responder: Responder) -> Result<&Host, String> {
-        let host = self.hosts.iter().zip(Responder::ALL).find(|(_, of)| *of == responder);
-        host.map(|(host, _)| host).ok_or_else(|| "no such host".into())
+        let host = self.hosts.iter().find(|(of, _)| *of == responder);
+        host.map(|(_, host)| host).ok_or_else(|| "no such host".into())
     }
 
     fn prepare(&self, lookup: Lookup<'_>, backend: Backend) -> Result<(), String> {
         if lookup.cold { self.client(backend).clear_cache(self.pause()) } else { Ok(()) }
-    }
-
-    fn once(&self, lookup: Lookup<'_>, backend: Backend, number: usize, concurrent: bool) -> Result<Sample, String> {
-        let client = self.client(backend);
-        let words: Vec<String> = lookup.words.iter().map(|word| word.replace('#', &format!("{number:04}"))).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match *words.as_slice() {
-            ["getent", name] if concurrent => client.getent_concurrently(name),
-            ["getent", name] => client.getent(name),
-            _ if concurrent => client.probe_concurrently(&words).map(|found| found.sample()),
-            _ => client.probe(&words).map(|found| found.sample()),
-        }
-    }
-
-    /// Runs lookups that mostly wait: concurrently, started one after the other.
-    fn staggered(
-        &self,
-        lookup: Lookup<'_>,
-        backends: &[Backend],
-        count: usize,
-    ) -> Result<Vec<(Backend, Vec<Sample>)>, String> {
-        std::thread::scope(|scope| {
-            let mut running = Vec::new();
-            for number in 0..count {
-                for &backend in backends {
-                    running.push((backend, scope.spawn(move || self.once(lookup, backend, number, true))));
-                    std::thread::sleep(STAGGER);
-                }
-            }
-            let mut all: Vec<(Backend, Vec<Sample>)> = backends.iter().map(|backend| (*backend, Vec::new())).collect();
-            for (backend, thread) in running {
-                let sample = thread.join().map_err(|_| "a thread panicked")??;
-                all.iter_mut().filter(|(of, _)| *of == backend).for_each(|(_, samples)| samples.push(sample));
-            }
-            Ok(all)
-        })
     }
 
     /// Repeats a probe `count` times; peers stop earlier if `peers_limit` has passed. One client after the other,
@@ -289,7 +222,8 @@ impl Bench {
                     Backend::Ours => std::thread::sleep(Duration::from_millis(500)),
                     Backend::NssMdns | Backend::NssResolve => self.client(backend).clear_cache(self.pause())?,
                 }
-                found.push(self.client(backend).probe(words)?);
+                let words = words_of(words, found.len());
+                found.push(self.client(backend).probe(&words.iter().map(String::as_str).collect::<Vec<_>>())?);
             }
         }
         Ok(all)
@@ -297,9 +231,20 @@ impl Bench {
 
     /// Calls `work` while this nftables ruleset is loaded on every client.
     pub(super) fn behind<T>(&self, ruleset: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        self.clients.iter().try_for_each(|client| client.host.firewall(ruleset))?;
+        self.all_clients().try_for_each(|client| client.host.firewall(ruleset))?;
         let result = work();
-        self.clients.iter().try_for_each(|client| client.host.script("nft flush ruleset").map(drop))?;
+        self.all_clients().try_for_each(|client| client.host.script("nft flush ruleset").map(drop))?;
+        result
+    }
+
+    /// Calls `work` while every client loses this percentage of its packets in each direction.
+    pub(super) fn losing<T>(&self, percent: u8, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        let set = |percent| {
+            self.clients.iter().try_for_each(|client| lose(&self.network, &client.host, percent, Packets::All))
+        };
+        set(percent)?;
+        let result = work();
+        set(0)?;
         result
     }
 
@@ -347,9 +292,32 @@ impl Bench {
         }
         let mut samples = [Vec::new(), Vec::new()];
         for number in 0..count {
-            samples[0].push(self.once(lookup, Backend::Ours, number, false)?);
-            samples[1].push(self.with_change(change, || self.once(lookup, Backend::Ours, number, false))?);
+            let ours = self.client(Backend::Ours);
+            samples[0].push(once(ours, lookup, number)?);
+            samples[1].push(self.with_change(change, || once(ours, lookup, number))?);
         }
+        Ok(samples.each_ref().map(|samples| Samples::of(samples)))
+    }
+
+    /// Measures a lookup by the module and by the baseline, in turn.
+    pub(super) fn beside_baseline(&self, lookup: Lookup<'_>, count: usize) -> Result<[Samples; 2], String> {
+        let ours = self.client(Backend::Ours);
+        let clients = [ours, self.baseline().ok_or("no baseline")?];
+        if !lookup.cold && self.is_slow(lookup, Backend::Ours)? {
+            let samples = staggered(&clients, lookup, count)?;
+            return Ok([0, 1].map(|which: usize| Samples::of(samples.get(which).map_or(&[], Vec::as_slice))));
+        }
+        let mut samples = [Vec::new(), Vec::new()];
+        self.alone(Backend::Ours, || {
+            for number in 0..count {
+                // Each of them is first half the time.
+                for which in [number % 2, 1 - number % 2] {
+                    self.prepare(lookup, Backend::Ours)?;
+                    samples[which].push(once(clients[which], lookup, number)?);
+                }
+            }
+            Ok(())
+        })?;
         Ok(samples.each_ref().map(|samples| Samples::of(samples)))
     }
 
@@ -363,6 +331,49 @@ impl Bench {
         self.clients.iter().try_for_each(|client| client.host.use_dns("127.0.0.1"))?;
         result
     }
+}
+
+/// The words of a lookup for the sample of this number.
+fn words_of(words: &[&str], number: usize) -> Vec<String> {
+    words.iter().map(|word| word.replace('#', &format!("{number:04}"))).collect()
+}
+
+fn once(client: &Client, lookup: Lookup<'_>, number: usize) -> Result<Sample, String> {
+    let words = words_of(lookup.words, number);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match *words.as_slice() {
+        ["getent", name] => client.getent(name),
+        _ => client.probe(&words).map(|found| found.sample()),
+    }
+}
+
+/// The same without the agent, so that others can run at the same time.
+fn once_concurrently(client: &Client, lookup: Lookup<'_>, number: usize) -> Result<Sample, String> {
+    let words = words_of(lookup.words, number);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match *words.as_slice() {
+        ["getent", name] => client.getent_concurrently(name),
+        _ => client.probe_concurrently(&words).map(|found| found.sample()),
+    }
+}
+
+/// Runs lookups that mostly wait: concurrently, started one after the other. Returns the samples of each client.
+fn staggered(clients: &[&Client], lookup: Lookup<'_>, count: usize) -> Result<Vec<Vec<Sample>>, String> {
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for number in 0..count {
+            for (which, client) in clients.iter().enumerate() {
+                running.push((which, scope.spawn(move || once_concurrently(client, lookup, number))));
+                std::thread::sleep(STAGGER);
+            }
+        }
+        let mut all = vec![Vec::new(); clients.len()];
+        for (which, thread) in running {
+            let sample = thread.join().map_err(|_| "a thread panicked")??;
+            all.iter_mut().skip(which).take(1).for_each(|samples| samples.push(sample));
+        }
+        Ok(all)
+    })
 }
 
 fn samples_of(samples: &mut [Vec<Sample>; 4], backend: Backend) -> &mut Vec<Sample> {

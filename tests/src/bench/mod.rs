@@ -1,11 +1,14 @@
 //! The measurements of `tests/bench`: this module, nss-mdns with avahi-daemon and nss-resolve with systemd-resolved on
-//! one private LAN in one run, and a bare query as the lower bound.
+//! one private LAN in one run, and a bare query as the lower bound. Some rows have LANs of their own, and another build of
+//! the module can be measured as well.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `rows` | the rows of the table: what is measured, and the targets |
 //! | `measure` | the LAN, and the order of the measurements |
 //! | `clients` | the three clients and their daemons |
+//! | `responder` | the responders |
+//! | `pairs` | LANs with one responder and one client, on which lookups run side by side |
 //! | `agent` | starts processes in a host |
 //! | `probe` | the measurements in those processes |
 //! | `bare` | the bare query |
@@ -21,7 +24,9 @@ mod clients;
 mod confine;
 mod measure;
 mod packets;
+mod pairs;
 mod probe;
+mod responder;
 mod rows;
 mod shared_object;
 mod stats;
@@ -35,6 +40,8 @@ struct Options {
     quick: bool,
     only: Vec<String>,
     svg: Option<PathBuf>,
+    /// Another build of the module.
+    baseline: Option<PathBuf>,
 }
 
 /// The `bench` program.
@@ -50,6 +57,8 @@ pub fn main(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     }
 }
 
+const OPTIONS: &str = "--quick, --only ROW, --svg FILE and --baseline FILE";
+
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(word) = words.next() {
@@ -57,7 +66,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--quick" => options.quick = true,
             "--only" => options.only.push(words.next().ok_or("--only needs a part of the name of a row")?),
             "--svg" => options.svg = Some(words.next().ok_or("--svg needs a file")?.into()),
-            _ => return Err(format!("{word}: not an option. The options are --quick, --only ROW and --svg FILE")),
+            "--baseline" => options.baseline = Some(words.next().ok_or("--baseline needs a file")?.into()),
+            _ => return Err(format!("{word}: not an option. The options are {OPTIONS}")),
         }
     }
     Ok(options)
@@ -65,7 +75,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
 
 fn run(options: Options) -> Result<(), String> {
     let before = load();
-    let mut bench = measure::Bench::new(options.quick, options.only)?;
+    let mut bench = measure::Bench::new(&options)?;
     println!("{}", table::head());
     rows::all(&mut bench)?;
     println!("\n{}", rows::NOTES);

@@ -9,8 +9,10 @@ use test_packet::{MDNS_PORT, RESPONSE};
 /// What a packet is to the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PacketType {
-    /// A query to port 5353.
+    /// A query to a multicast DNS group.
     Query,
+    /// A query to port 5353 of a host.
+    DirectQuery,
     /// A response to port 5353.
     Response,
     /// IGMP or MLD.
@@ -62,8 +64,9 @@ fn packet_type(packet: &[u8]) -> PacketType {
     let Some(datagram) = Datagram::parse(packet) else { return PacketType::Other };
     let flags = datagram.payload.get(2..4).map(|flags| u16::from_be_bytes([flags[0], flags[1]]));
     match (datagram.destination.port(), flags) {
-        (MDNS_PORT, Some(flags)) if flags & RESPONSE == 0 => PacketType::Query,
-        (MDNS_PORT, Some(_)) => PacketType::Response,
+        (MDNS_PORT, Some(flags)) if flags & RESPONSE != 0 => PacketType::Response,
+        (MDNS_PORT, Some(_)) if datagram.destination.ip().is_multicast() => PacketType::Query,
+        (MDNS_PORT, Some(_)) => PacketType::DirectQuery,
         _ => PacketType::Other,
     }
 }

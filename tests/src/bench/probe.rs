@@ -11,7 +11,7 @@ use crate::getaddrinfo;
 use crate::netif::index;
 use crate::sockets::{self, Transport};
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,7 +24,9 @@ type Report = Result<(Vec<f64>, Addresses), String>;
 pub(super) fn main(words: &[String]) -> Result<(), String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (numbers, addresses) = match *words.as_slice() {
-        ["lookup", name] => lookup(name),
+        ["lookup", name] => lookup(name, libc::AF_UNSPEC),
+        ["lookup", name, "v4"] => lookup(name, libc::AF_INET),
+        ["lookup", name, "v6"] => lookup(name, libc::AF_INET6),
         ["twice", name] => twice(name),
         ["thrice", file, service, name] => thrice(file, service, name),
         ["again", name, count] => again(name, number(count)?),
@@ -33,7 +35,7 @@ pub(super) fn main(words: &[String]) -> Result<(), String> {
         ["bare", name, questions] => bare_query(name, questions),
         ["bare-wire", name, questions] => bare_wire(name, questions),
         ["wire", file, service, name] => wire(file, service, name),
-        ["packets", name] => packets(name),
+        ["packets", name, milliseconds] => packets(name, number(milliseconds)?),
         ["load", file, service] => load(file, service),
         ["calls", file, service, name, count] => calls(file, service, name, number(count)?),
         ["confined", file, service, name, what] => confined(file, service, name, what),
@@ -55,10 +57,10 @@ fn c_string(text: &str) -> Result<CString, String> {
 }
 
 /// The first `getaddrinfo` of a process.
-fn lookup(name: &str) -> Report {
+fn lookup(name: &str, family: c_int) -> Report {
     let name = c_string(name)?;
     let start = Instant::now();
-    let addresses = getaddrinfo(&name);
+    let addresses = getaddrinfo_of(&name, family);
     let elapsed = start.elapsed();
     Ok((vec![nanoseconds(elapsed)], addresses))
 }
@@ -66,7 +68,7 @@ fn lookup(name: &str) -> Report {
 /// The second `getaddrinfo` of a process, right after the first.
 fn twice(name: &str) -> Report {
     getaddrinfo(&c_string(name)?);
-    lookup(name)
+    lookup(name, libc::AF_UNSPEC)
 }
 
 /// The third `getaddrinfo` of a process, and then a direct call of the module.
@@ -74,7 +76,7 @@ fn thrice(file: &str, service: &str, name: &str) -> Report {
     let own_name = c_string(name)?;
     getaddrinfo(&own_name);
     getaddrinfo(&own_name);
-    let (mut numbers, addresses) = lookup(name)?;
+    let (mut numbers, addresses) = lookup(name, libc::AF_UNSPEC)?;
     let mut module = Names::new(file, service).ok_or("a name contains a NUL")?.load()?.by_name4()?;
     let start = Instant::now();
     module.call(&own_name);
@@ -95,7 +97,11 @@ fn again(name: &str, count: usize) -> Report {
 }
 
 fn getaddrinfo(name: &CStr) -> Addresses {
-    getaddrinfo::getaddrinfo(name, 0).addresses.into_iter().map(|(ip, _)| ip).collect()
+    getaddrinfo_of(name, libc::AF_UNSPEC)
+}
+
+fn getaddrinfo_of(name: &CStr, family: c_int) -> Addresses {
+    getaddrinfo::getaddrinfo_of(name, family, 0).addresses.into_iter().map(|(ip, _)| ip).collect()
 }
 
 fn resolve(name: &CStr) -> Addresses {
@@ -171,18 +177,24 @@ fn since_first_query(tap: &Tap, end: SystemTime) -> Result<f64, String> {
     end.duration_since(first.at).map(nanoseconds).map_err(|_| "the clock was set back".into())
 }
 
-/// The number of queries and of membership reports that one lookup sends, and the time from the first query to the
-/// last. Reports are repeated, and leaving the groups sends more, so packets count for two seconds.
-fn packets(name: &str) -> Report {
+/// The packets that one lookup sends: the number of queries to the groups, how many of them follow the first within a
+/// millisecond, the time from the first to the last, the number of queries to single hosts, and the number of
+/// membership reports. Packets count until so many milliseconds after the lookup: reports are repeated, and leaving the
+/// groups sends more.
+fn packets(name: &str, milliseconds: usize) -> Report {
+    const AT_ONCE: Duration = Duration::from_millis(1);
     let tap = open_tap()?;
     let addresses = getaddrinfo(&c_string(name)?);
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)));
     let sent = tap.sent();
     let times = |wanted| sent.iter().filter(move |packet| packet.packet_type == wanted).map(|packet| packet.at);
-    let count = |wanted| u32::try_from(times(wanted).count()).unwrap_or(0);
-    let span = times(PacketType::Query).min().zip(times(PacketType::Query).max());
-    let span = span.and_then(|(first, last)| last.duration_since(first).ok()).unwrap_or_default();
-    Ok((vec![count(PacketType::Query).into(), count(PacketType::Membership).into(), nanoseconds(span)], addresses))
+    let count = |wanted| f64::from(u32::try_from(times(wanted).count()).unwrap_or(0));
+    let first = times(PacketType::Query).min().unwrap_or(SystemTime::UNIX_EPOCH);
+    let delays: Vec<Duration> = times(PacketType::Query).filter_map(|at| at.duration_since(first).ok()).collect();
+    let at_once = u32::try_from(delays.iter().filter(|delay| **delay <= AT_ONCE).count()).unwrap_or(0);
+    let span = delays.iter().max().copied().unwrap_or_default();
+    let [group, direct, reports] = [PacketType::Query, PacketType::DirectQuery, PacketType::Membership].map(count);
+    Ok((vec![group, at_once.into(), nanoseconds(span), direct, reports], addresses))
 }
 
 /// `dlopen`, and `dlsym` for the functions that glibc looks up at once.

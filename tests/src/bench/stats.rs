@@ -1,5 +1,6 @@
 //! Medians and percentiles of the measured values.
 
+use super::clients::Found;
 use std::time::Duration;
 
 /// A measured time, in nanoseconds, and how many addresses the lookup found.
@@ -23,6 +24,10 @@ impl Samples {
         sorted.sort_by(f64::total_cmp);
         let counts = || samples.iter().map(|sample| sample.addresses);
         Samples { sorted, addresses: counts().min().zip(counts().max()) }
+    }
+
+    pub(super) fn of_found<'a>(found: impl IntoIterator<Item = &'a Found>) -> Samples {
+        Samples::of(&found.into_iter().map(Found::sample).collect::<Vec<_>>())
     }
 
     pub(super) fn of_values(values: impl IntoIterator<Item = f64>) -> Samples {

@@ -44,7 +44,8 @@ pub(super) fn head() -> String {
     format!("| what | {} | target | met |\n|---|---|---|---|---|---|---|", COLUMNS.join(" | "))
 }
 
-fn cell(samples: &Samples) -> String {
+/// The samples of a cell, with the number of addresses.
+pub(super) fn cell(samples: &Samples) -> String {
     let addresses = match samples.addresses {
         Some((min, max)) if max > 0 && min == max => format!(" [{max}]"),
         Some((min, max)) if max > 0 => format!(" [{min}–{max}]"),

@@ -1,16 +1,21 @@
 //! First lookups of a process, one family and both, missing names, and lookups without a DNS server.
 
 use super::firewalls::FIREWALL;
-use super::{MISSING, at_most, first, median_of, of_glibc, with_instant};
+use super::{MISSING, at_most, first, median_of, of_glibc, with_instant, within};
 use crate::bench::clients::{Backend, Found};
-use crate::bench::measure::{Bench, Change, Lookup, Responder};
+use crate::bench::measure::{Bench, Change, Lookup};
+use crate::bench::pairs::{Medium, Pairs};
+use crate::bench::responder::Responder;
 use crate::bench::stats::{Samples, show};
 use crate::bench::table::Row;
+use crate::lan::Families;
 use crate::module;
 
 pub(super) fn rows(bench: &mut Bench) -> Result<(), String> {
     let dual = first_lookups(bench)?;
     single_family(bench, &dual)?;
+    silent_about_v6(bench)?;
+    without_v6(bench)?;
     missing(bench)
 }
 
@@ -63,6 +68,38 @@ fn own_part(bench: &Bench, name: &str, questions: &str) -> Result<[Samples; 4], 
     let bare = ["bare-wire", name, questions];
     let lookup = Lookup { words: &wire, bare: Some(&bare), cold: false, by: &[Backend::Ours] };
     bench.measure(lookup, bench.count(100))
+}
+
+/// Hosts with IPv4 alone that do not say that they have no IPv6 address.
+fn silent_about_v6(bench: &mut Bench) -> Result<(), String> {
+    let name = Responder::SilentV4.name();
+    for (row, words, limit) in [
+        ("first lookup, IPv4 alone, silent on ANY and AAAA", &["lookup", name][..], 25e6),
+        ("the same, AF_INET6", &["lookup", name, "v6"], 100e6),
+    ] {
+        if bench.wants(row) {
+            bench.serve(Responder::SilentV4)?;
+            let bare = ["bare", name, "v4"];
+            let lookup = Lookup { by: &[Backend::Ours], ..first(words, Some(&bare)) };
+            let cells = bench.measure(lookup, bench.count(20))?;
+            bench.add(&at_most(row, limit, &cells));
+        }
+    }
+    Ok(())
+}
+
+/// On a link without IPv6, the responder's answer decides alone.
+fn without_v6(bench: &Bench) -> Result<(), String> {
+    let row = "`getent hosts`, link without IPv6, Avahi, whole process";
+    if bench.wants(row) {
+        let pairs = Pairs::new(1, Responder::AvahiV4, Medium::Cable(Families::V4))?;
+        let samples = pairs.side_by_side(bench.count(40), |pair| {
+            std::thread::sleep(pair.responder.pause());
+            pair.client.getent(pair.responder.name())
+        })?;
+        bench.add(&within(row, 5e6, &Samples::of(&samples), pairs.addresses()));
+    }
+    Ok(())
 }
 
 fn single_family(bench: &mut Bench, dual: &Dual) -> Result<(), String> {

@@ -1,10 +1,12 @@
 //! What the module costs its process: repeated lookups, many threads, loading it, and its own part of a call.
 
-use super::{first, of_glibc, with_instant};
-use crate::bench::clients::{Backend, Found, peer_module};
-use crate::bench::measure::{Bench, Lookup, MANY, Responder};
+use super::{SETTINGS, STACK_LIMIT, first, of_glibc, show_octets, with_instant};
+use crate::bench::clients::{Backend, Client, Found, peer_module};
+use crate::bench::measure::{Bench, Lookup};
+use crate::bench::responder::{MANY, Responder};
 use crate::bench::stats::{Samples, show};
 use crate::bench::table::{Row, ratio};
+use crate::guest::{Kind, compile};
 use crate::module;
 use std::time::Duration;
 
@@ -14,10 +16,11 @@ pub(super) fn repeated(bench: &mut Bench) -> Result<(), String> {
     module_alone(bench)
 }
 
-/// Many threads, and loading the module.
+/// Many threads, loading the module, and the stack that it takes.
 pub(super) fn rows(bench: &mut Bench) -> Result<(), String> {
     many_threads(bench)?;
-    load(bench)
+    load(bench)?;
+    stack(bench)
 }
 
 fn again(bench: &mut Bench) -> Result<(), String> {
@@ -76,7 +79,7 @@ fn with_remark(mut row: Row, silent: bool, what: &str) -> Row {
 }
 
 /// Probes two module files in turn, in separate processes of the same host.
-fn in_turn<'a>(
+pub(super) fn in_turn<'a>(
     bench: &Bench,
     count: usize,
     files: [&'a str; 2],
@@ -151,19 +154,49 @@ fn load(bench: &mut Bench) -> Result<(), String> {
     }
     let row = "load: whole `getent hosts localhost`, module passed through";
     if bench.wants(row) {
-        let with_us = [bench.client(Backend::Ours), bench.client(Backend::NssMdns)];
-        with_us.iter().try_for_each(|client| client.host.use_services("mdns4_minimal files"))?;
-        let mut samples = [Vec::new(), Vec::new()];
-        for _ in 0..bench.count(500) {
-            for (client, samples) in with_us.iter().zip(&mut samples) {
-                samples.push(client.getent("localhost")?);
-            }
-        }
-        let [ours, theirs] = samples.each_ref().map(|samples| Samples::of(samples));
+        let clients = [bench.client(Backend::Ours), bench.client(Backend::NssMdns)];
+        let [ours, theirs] = whole_getent(clients, bench.count(500))?;
         let met = ours.median() <= 1.02 * theirs.median();
         let cells = [ours, theirs, Samples::default(), Samples::default()];
         bench.add(&Row::of_times(row, "at most 1.02 times", Some(met), &cells));
-        with_us.iter().try_for_each(|client| client.restore_services())?;
     }
     Ok(())
+}
+
+/// Measures `getent hosts localhost` on two clients in turn, whose modules pass the name through.
+pub(super) fn whole_getent(clients: [&Client; 2], count: usize) -> Result<[Samples; 2], String> {
+    clients.iter().try_for_each(|client| client.host.use_services("mdns4_minimal files"))?;
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..count {
+        for (client, samples) in clients.iter().zip(&mut samples) {
+            samples.push(client.getent("localhost")?);
+        }
+    }
+    clients.iter().try_for_each(|client| client.restore_services())?;
+    Ok(samples.each_ref().map(|samples| Samples::of(samples)))
+}
+
+fn stack(bench: &mut Bench) -> Result<(), String> {
+    let row = "stack of the deepest call";
+    if bench.wants(row) {
+        bench.serve(Responder::EveryName)?;
+        let octets = deepest_call(bench.client(Backend::Ours))?;
+        let cells = [show_octets(octets), String::new(), String::new(), String::new()];
+        let target = format!("at most {}", show_octets(STACK_LIMIT));
+        bench.add(&Row { name: row.into(), target, met: Some(octets <= STACK_LIMIT), cells });
+    }
+    Ok(())
+}
+
+/// How many octets of stack a call takes at most: a lookup that is answered, cached, unanswered or passed through, and
+/// the lookup of an address. `tests/guests/stack.c` prints a number for each of them. It fails beyond the limit.
+pub(super) fn deepest_call(client: &Client) -> Result<f64, String> {
+    let program = compile("stack", Kind::Program)?;
+    client.host.write(SETTINGS, "# Read by the first call.\ntimeout = 2000\n")?;
+    let ended = client.run(&[&program.to_string_lossy()])?;
+    client.host.write(SETTINGS, "")?;
+    // The last part is the size of the smallest stack.
+    let parts = ended.output.split(';').filter(|part| !part.contains("and stacks of"));
+    let numbers = parts.filter_map(|part| part.split_whitespace().last()?.parse::<f64>().ok());
+    numbers.reduce(f64::max).ok_or_else(|| format!("{}: {}", program.display(), ended.output))
 }
