@@ -46,7 +46,8 @@ const DELAYED_PAIR: Duration = Duration::from_millis(160);
 const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The minimum wait for a missing IPv6 address if an NSEC record over IPv4 denies it and the host has not responded
-/// over IPv6.
+/// over IPv6. The questions over both transports were sent together, so the responses arrive together. (`poll(2)` cannot
+/// wait for less.)
 const NSEC_PATIENCE: Duration = Duration::from_millis(1);
 
 /// How long after a daemon's first address a response from the network can still replace what the daemon reports.
@@ -63,9 +64,9 @@ pub(crate) struct HostLookup {
     name: Name,
     /// How many aliases have been followed.
     aliases: u8,
-    /// The name has changed since [`Lookup::take_new_name`] was last called, and none of its addresses is known yet.
     /// When the last alias was followed.
     named_at: Option<Instant>,
+    /// The name has changed since [`Lookup::take_new_name`] was last called, and none of its addresses is known yet.
     renamed: bool,
     wanted: Families,
     grace_min: Duration,
@@ -227,7 +228,7 @@ impl HostLookup {
         match missing {
             Family::V4 if is_silent => grace.max(UNPROVEN_PATIENCE),
             Family::V6 if is_silent && self.evidence.is_denied_by_nsec(first.interface, Family::V4, missing) => {
-                grace.min(NSEC_PATIENCE.max(first.delay * 2))
+                grace.min(NSEC_PATIENCE.max(first.delay / 2))
             }
             _ => grace,
         }
