@@ -157,8 +157,6 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
 pub(crate) struct ReceivedMessage {
     /// The number of octets in the buffer.
     pub(crate) length: usize,
-    /// The datagram was longer than the buffer.
-    pub(crate) truncated: bool,
     /// The sender's address and port.
     pub(crate) source: SocketAddr,
     /// The size of the control messages, in octets.
@@ -192,7 +190,6 @@ pub(crate) fn receive_message(socket: &Socket, buffer: &mut [u8], control: &mut 
     }?;
     Ok(ReceivedMessage {
         length,
-        truncated: header.msg_flags & libc::MSG_TRUNC != 0,
         source: source.as_socket().ok_or(io::ErrorKind::InvalidData)?,
         control_length: (header.msg_controllen as usize).min(control.len()),
     })

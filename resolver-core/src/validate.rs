@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::address::Family;
+use crate::address::{Family, is_link_local};
 use crate::net::interfaces::Interfaces;
 use crate::net::socket::{Datagram, Received, SocketKind};
 use crate::try_alloc;
@@ -61,17 +61,28 @@ impl PendingQueries {
         }
     }
 
-    /// The query with this id, if it was sent on this interface over this transport, and the name that it asked for.
-    fn find(&self, id: u16, interface: u32, transport: Family) -> Option<(&SentQuery, &Name)> {
-        let is_it = |query: &SentQuery| query.id == id && query.interface == interface && query.transport == transport;
+    /// The query with this id, if it was sent over this transport, and the name that it asked for.
+    fn find(&self, id: u16, transport: Family) -> Option<(&SentQuery, &Name)> {
+        let is_it = |query: &SentQuery| query.id == id && query.transport == transport;
         let (query, index) = self.queries.iter().find(|(query, _)| is_it(query))?;
         Some((query, self.names.get(*index)?))
     }
 
+    /// True if a query was sent from the multicast listener on this interface over this transport. The first round has
+    /// no such query, every repeat has one.
+    fn was_repeated(&self, interface: u32, transport: Family) -> bool {
+        self.multicast.contains(&(interface, transport))
+    }
+
     /// True if any query was sent on this interface over this transport.
     fn any_on(&self, interface: u32, transport: Family) -> bool {
-        self.multicast.contains(&(interface, transport))
+        self.was_repeated(interface, transport)
             || self.queries.iter().any(|(query, _)| query.interface == interface && query.transport == transport)
+    }
+
+    /// The names that queries have asked for.
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        self.names.iter()
     }
 }
 
@@ -80,7 +91,8 @@ impl PendingQueries {
 pub(crate) struct Source {
     /// The address that it was sent from.
     pub(crate) ip: IpAddr,
-    /// The index of the interface that it arrived on.
+    /// The index of the interface on whose link the sender is: the one that was queried. The response may have arrived
+    /// on another one of this machine.
     pub(crate) interface: u32,
 }
 
@@ -91,11 +103,13 @@ pub(crate) struct Response<'a> {
     pub(crate) message: Message<'a>,
     /// Who sent it.
     pub(crate) source: Source,
-    /// The query that it answers. None for a multicast response, which does not identify a query.
+    /// The query that it answers. None for a multicast response and for a unicast response with the id 0, which do not
+    /// identify a query.
     pub(crate) query: Option<SentQuery>,
 }
 
-/// The response in a datagram, if it is acceptable as a response to one of the queries.
+/// The response in a datagram, if it is acceptable as a response to one of the queries. The datagram may be longer than
+/// the buffer: then the records count that were received whole.
 #[inline(never)]
 pub(crate) fn validate<'a>(
     datagram: &Datagram,
@@ -104,23 +118,24 @@ pub(crate) fn validate<'a>(
     interfaces: &Interfaces,
 ) -> Option<Response<'a>> {
     let Datagram { socket, transport, received } = datagram;
-    if received.truncated || received.port != MDNS_PORT || Family::of(received.source) != *transport {
-        return None;
-    }
-    if !is_from_the_link(received, interfaces) {
+    if received.port != MDNS_PORT || Family::of(received.source) != *transport {
         return None;
     }
     let message = Message::read(octets).ok().filter(Message::is_valid_response)?;
     let query = match socket {
-        SocketKind::Ephemeral => {
-            let (query, name) = pending.find(message.id(), received.interface, *transport)?;
-            let is_to_us = received.destination.is_some_and(|destination| interfaces.is_local(destination));
-            if !is_to_us || !message.asks_only_about(name) {
-                return None;
+        SocketKind::Ephemeral => match pending.find(message.id(), *transport) {
+            Some((query, name)) if is_reply_on_the_link(received, query.interface, interfaces) => {
+                if !message.asks_only_about(name) {
+                    return None;
+                }
+                Some(*query)
             }
-            Some(*query)
-        }
-        // The id and the questions of a multicast response are ignored (RFC 6762, sections 6 and 18.1).
+            Some(_) => return None,
+            None if is_reply_without_id(&message, received, *transport, pending, interfaces) => None,
+            None => return None,
+        },
+        // A packet that was sent to the group comes from the link, whatever its source address is (RFC 6762, section
+        // 11). Its id and its questions are ignored (sections 6 and 18.1).
         SocketKind::MulticastListener => {
             if !pending.any_on(received.interface, *transport) || !received.destination.is_some_and(is_group) {
                 return None;
@@ -128,15 +143,49 @@ pub(crate) fn validate<'a>(
             None
         }
     };
-    Some(Response { message, source: Source { ip: received.source, interface: received.interface }, query })
+    let interface = query.map_or(received.interface, |query| query.interface);
+    Some(Response { message, source: Source { ip: received.source, interface }, query })
 }
 
-/// True if the sender is on the link (RFC 6762, section 11): by its address, or by a hop limit of 255, which no router
-/// forwards unchanged. Not all responders send with 255, so it is sufficient but not required.
-fn is_from_the_link(received: &Received, interfaces: &Interfaces) -> bool {
-    received.hop_limit == Some(255)
-        || interfaces.is_local(received.source)
-        || interfaces.is_on_link(received.source, received.interface)
+/// True if a unicast packet was sent to an address of `interface`, on which a query was sent, from its link (RFC 6762,
+/// section 11).
+///
+/// The sender is on the link by its address, or by a hop limit of 255, which no router forwards unchanged. Not all
+/// responders send with 255, so it is sufficient but not required.
+///
+/// Linux accepts packets to any of its addresses on every interface. If two interfaces are on one link, or if one is a
+/// macvlan of the other, the packet may have arrived on another interface than the query was sent on. Then the hop limit
+/// says nothing about the queried link, and the source must be within a prefix of the queried interface. fe80::/10 does
+/// not count there: every link has it.
+fn is_reply_on_the_link(received: &Received, interface: u32, interfaces: &Interfaces) -> bool {
+    let is_to_us = received.destination.is_some_and(|destination| interfaces.is_local_on(destination, interface));
+    let is_from_the_link = if received.interface == interface {
+        received.hop_limit == Some(255)
+            || interfaces.is_local(received.source)
+            || interfaces.is_on_link(received.source, interface)
+    } else {
+        let is_ambiguous = received.source.is_ipv6() && is_link_local(received.source);
+        !is_ambiguous && interfaces.is_within_prefix(received.source, interface)
+    };
+    is_to_us && is_from_the_link
+}
+
+/// True for a unicast response with the id 0, from a responder that never repeats the id of a query.
+///
+/// The id of a query is what a host off the link cannot know. Without it, the hop limit must show that no router has
+/// forwarded the packet. Accepted only once a query has been repeated: no other responder has answered by then.
+fn is_reply_without_id(
+    message: &Message<'_>,
+    received: &Received,
+    transport: Family,
+    pending: &PendingQueries,
+    interfaces: &Interfaces,
+) -> bool {
+    message.id() == 0
+        && received.hop_limit == Some(255)
+        && pending.was_repeated(received.interface, transport)
+        && is_reply_on_the_link(received, received.interface, interfaces)
+        && pending.names().any(|name| message.asks_only_about(name))
 }
 
 fn is_group(destination: IpAddr) -> bool {
@@ -161,7 +210,6 @@ mod tests {
             transport: Family::V4,
             received: Received {
                 length: 0,
-                truncated: false,
                 source: "10.0.0.2".parse().unwrap(),
                 port: 5353,
                 destination: "10.0.0.1".parse().ok(),
@@ -227,11 +275,10 @@ mod tests {
         for (what, datagram, expected) in [
             ("a unicast answer", unicast(), true),
             ("a multicast answer", multicast(), true),
-            ("truncated by the buffer", with(unicast(), |r| r.truncated = true), false),
             ("from another port", with(unicast(), |r| r.port = 53), false),
             ("multicast from another port", with(multicast(), |r| r.port = 40000), false),
             ("from off the link", with(unicast(), |r| r.source = address("10.9.0.2")), false),
-            ("multicast from off the link", with(multicast(), |r| r.source = address("10.9.0.2")), false),
+            ("multicast, whatever its source is", with(multicast(), |r| r.source = address("10.9.0.2")), true),
             (
                 "off the link by its address, but not forwarded by a router",
                 with(unicast(), |r| (r.source, r.hop_limit) = (address("10.9.0.2"), Some(255))),
@@ -242,7 +289,23 @@ mod tests {
             ("link-local", with(unicast(), |r| r.source = address("169.254.3.4")), true),
             ("our own address on another interface", with(unicast(), |r| r.source = address("10.3.0.1")), true),
             ("another interface's link", with(unicast(), |r| r.source = address("10.3.0.2")), false),
-            ("on another interface than the query", with(unicast(), |r| r.interface = 3), false),
+            ("to an address of another interface", with(unicast(), |r| r.destination = "10.3.0.1".parse().ok()), false),
+            ("on another interface than the query", with(unicast(), |r| r.interface = 3), true),
+            (
+                "the same, from the other link",
+                with(unicast(), |r| (r.interface, r.source) = (3, address("10.3.0.2"))),
+                false,
+            ),
+            (
+                "the same, with a hop limit of 255",
+                with(unicast(), |r| (r.interface, r.source, r.hop_limit) = (3, address("10.3.0.2"), Some(255))),
+                false,
+            ),
+            (
+                "the same, to the address there",
+                with(unicast(), |r| (r.interface, r.destination) = (3, "10.3.0.1".parse().ok())),
+                false,
+            ),
             ("on an interface that was not queried", with(multicast(), |r| r.interface = 4), false),
             ("unicast sent to the group", with(unicast(), |r| r.destination = address("224.0.0.251").into()), false),
             ("broadcast", with(unicast(), |r| r.destination = address("255.255.255.255").into()), false),
@@ -285,6 +348,70 @@ mod tests {
             assert_eq!(accepted(datagram, response.octets()), expected, "{what}");
         }
         assert!(!accepted(unicast(), &[0; 11]), "a truncated header");
+    }
+
+    #[test]
+    fn a_response_on_another_interface_belongs_to_the_queried_one() {
+        let interfaces = interfaces::tests::with(&[(2, "fd00::1/64"), (2, "fe80::1/64"), (3, "fe80::3/64")]);
+        let mut pending = PendingQueries::default();
+        let query = SentQuery {
+            id: ID,
+            interface: 2,
+            transport: Family::V6,
+            rtype: RecordType::AAAA,
+            unicast_response: false,
+            at: Instant::now(),
+        };
+        assert!(pending.add(query, &name()));
+        let response = Packet::new(ID);
+        let mut datagram = Datagram { transport: Family::V6, ..unicast() };
+        datagram.received.destination = "fd00::1".parse().ok();
+        for (source, interface, expected) in
+            [("fd00::2", 2, true), ("fd00::2", 3, true), ("fe80::2", 2, true), ("fe80::2", 3, false)]
+        {
+            datagram.received = Received { source: source.parse().unwrap(), interface, ..datagram.received };
+            let accepted = validate(&datagram, response.octets(), &pending, &interfaces);
+            assert_eq!(
+                accepted.map(|accepted| accepted.source.interface),
+                expected.then_some(2),
+                "{source} {interface}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_response_without_an_id_is_accepted_after_a_repeat_if_no_router_can_have_forwarded_it() {
+        let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (3, "10.3.0.1/24")]);
+        let mut pending = PendingQueries::default();
+        let query = SentQuery {
+            id: ID,
+            interface: 2,
+            transport: Family::V4,
+            rtype: RecordType::A,
+            unicast_response: false,
+            at: Instant::now(),
+        };
+        assert!(pending.add(query, &name()));
+        let direct = with(unicast(), |r| r.hop_limit = Some(255));
+        let accepted = |datagram: Datagram, response: &Packet, pending: &PendingQueries| {
+            validate(&datagram, response.octets(), pending, &interfaces).map(|response| response.query)
+        };
+        assert_eq!(accepted(direct, &Packet::new(0), &pending), None);
+        pending.expect_multicast(2, Family::V4);
+        let echo = Packet::new(0).question("printer.local", types::A);
+        assert_eq!(accepted(direct, &Packet::new(0), &pending), Some(None));
+        assert_eq!(accepted(direct, &echo, &pending), Some(None));
+        for (what, datagram, response) in [
+            ("another id", direct, Packet::new(7)),
+            ("another question", direct, Packet::new(0).question("scanner.local", types::A)),
+            ("one router away", with(direct, |r| r.hop_limit = Some(254)), Packet::new(0)),
+            ("hop limit unknown", with(direct, |r| r.hop_limit = None), Packet::new(0)),
+            ("on another interface", with(direct, |r| r.interface = 3), Packet::new(0)),
+            ("to the group", with(direct, |r| r.destination = "224.0.0.251".parse().ok()), Packet::new(0)),
+            ("from another port", with(direct, |r| r.port = 53), Packet::new(0)),
+        ] {
+            assert_eq!(accepted(datagram, &response, &pending), None, "{what}");
+        }
     }
 
     #[test]

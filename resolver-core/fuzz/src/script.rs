@@ -146,11 +146,24 @@ impl Topology {
         self.usable().any(|own| own.ip == ip)
     }
 
+    /// True if `ip` is an address of this machine's interface.
+    fn is_own_on(&self, ip: IpAddr, interface: u32) -> bool {
+        self.usable().any(|own| (own.ip, own.interface) == (ip, interface))
+    }
+
+    /// True if the interface has an IPv6 address that is not link-local.
+    pub fn has_routable_v6(&self, interface: u32) -> bool {
+        self.usable().any(|own| own.interface == interface && own.ip.is_ipv6() && !is_link_local(own.ip))
+    }
+
     /// True if `ip` is link-local, or within a prefix of the interface.
     pub fn is_on_link(&self, ip: IpAddr, interface: u32) -> bool {
-        let is_within =
-            |own: &LocalAddress| own.interface == interface && share_bits(own.ip, ip, own.prefix_length.into());
-        is_link_local(ip) || self.usable().any(is_within)
+        is_link_local(ip) || self.is_in_prefix(ip, interface)
+    }
+
+    /// True if `ip` is within a prefix of the interface.
+    fn is_in_prefix(&self, ip: IpAddr, interface: u32) -> bool {
+        self.usable().any(|own| own.interface == interface && share_bits(own.ip, ip, own.prefix_length.into()))
     }
 }
 
@@ -166,16 +179,19 @@ fn own(interface: u32, ip: IpAddr, prefix_length: u8) -> LocalAddress {
 #[derive(Debug)]
 pub struct Response {
     pub source: IpAddr,
+    /// The interface on which the question was asked, for a unicast response; on which it arrived, for a multicast one.
     pub interface: u32,
-    /// The question that it answers. None if it is a multicast response, which does not say.
+    /// The question that it answers. None if it does not say: a multicast response, or one with the id 0.
     pub question: Option<Question>,
-    /// The time from that question or, if it is a multicast response, from the last question that was sent to the group or
+    /// The time from that question or, if it does not say which it answers, from the last question that was sent to the group or
     /// to the host.
     pub delay: Duration,
     /// Its TC bit is clear, and it has all records that its header counts.
     pub is_complete: bool,
     /// Its usable records.
     pub records: Vec<UsableRecord>,
+    /// The addresses that its other records, with a TTL of 0, withdraw, with the records' owner.
+    goodbyes: Vec<(Vec<u8>, IpAddr)>,
 }
 
 /// A record of class IN with a TTL greater than 0, and with valid data of one of the types in [`Data`].
@@ -210,6 +226,17 @@ impl Response {
             _ => None,
         })
     }
+
+    /// The addresses of `name` that it withdraws.
+    pub fn goodbyes_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = IpAddr> + 'a {
+        self.goodbyes.iter().filter(|(owner, _)| reference_parser::is_same_name(owner, name)).map(|&(_, ip)| ip)
+    }
+}
+
+/// The owner and the address of an A or AAAA record of class IN with a TTL of 0.
+fn goodbye(record: &reference_parser::Record<'_>) -> Option<(Vec<u8>, IpAddr)> {
+    let is_goodbye = matches!(record.rtype, 1 | 28) && record.class & 0x7fff == 1 && record.ttl == 0;
+    if is_goodbye { Some((record.owner.clone()?, record.address()?)) } else { None }
 }
 
 impl UsableRecord {
@@ -304,40 +331,54 @@ impl Model {
         }
     }
 
-    /// True if the datagram must be accepted: the rules of `resolver_core::validate`, implemented a second time.
-    fn accepts(&self, datagram: &Datagram, message: &reference_parser::Message<'_>) -> bool {
+    /// If the datagram must be accepted, the interface of its sender and the question that it answers: the rules of
+    /// `resolver_core::validate`, implemented a second time.
+    fn accepts(
+        &self,
+        datagram: &Datagram,
+        message: &reference_parser::Message<'_>,
+    ) -> Option<(u32, Option<Question>, Option<Duration>)> {
         let Datagram { socket, transport, received } = datagram;
         let family = if received.source.is_ipv4() { Family::V4 } else { Family::V6 };
-        let is_from_the_link = received.hop_limit == Some(255)
-            || self.topology.is_own(received.source)
-            || self.topology.is_on_link(received.source, received.interface);
-        let is_expected = match socket {
-            SocketKind::MulticastListener => {
-                let was_queried = self.asked.iter().any(|asked| asked.was_sent && asked.is_on_path_of(datagram));
-                was_queried && received.destination.is_some_and(|to| GROUPS.iter().any(|group| parse(group) == to))
-            }
-            SocketKind::Ephemeral => {
-                let is_about = |name: &[u8]| {
-                    message.questions.iter().all(|question| {
-                        question.as_ref().is_some_and(|question| reference_parser::is_same_name(question, name))
-                    })
-                };
-                self.asked_with(message.id, datagram).is_some_and(|asked| is_about(&asked.name))
-                    && received.destination.is_some_and(|to| self.topology.is_own(to))
-                    && message.questions.len() == message.question_count
-            }
+        if received.port != 5353 || family != *transport || !message.is_response() {
+            return None;
+        }
+        let destination = received.destination?;
+        let sent_on_path = |asked: &&Asked| asked.was_sent && asked.is_on_path_of(datagram);
+        if *socket == SocketKind::MulticastListener {
+            let is_to_group = GROUPS.iter().any(|group| parse(group) == destination);
+            let was_queried = self.asked.iter().any(|asked| sent_on_path(&asked));
+            return (is_to_group && was_queried).then_some((received.interface, None, None));
+        }
+        let is_about = |name: &[u8]| {
+            message.questions.len() == message.question_count
+                && message.questions.iter().all(|question| {
+                    question.as_ref().is_some_and(|question| reference_parser::is_same_name(question, name))
+                })
         };
-        !received.truncated
-            && received.port == 5353
-            && family == *transport
-            && is_from_the_link
-            && message.is_response()
-            && is_expected
-    }
-
-    /// The question with this id, if it was sent on the interface and transport of the datagram.
-    fn asked_with(&self, id: u16, datagram: &Datagram) -> Option<&Asked> {
-        self.asked.iter().find(|asked| asked.id == Some(id) && asked.is_on_path_of(datagram))
+        let is_ours = |asked: &&Asked| asked.id == Some(message.id) && asked.question.transport == *transport;
+        if let Some(asked) = self.asked.iter().find(is_ours) {
+            let interface = asked.question.interface;
+            let is_from_the_link = if received.interface == interface {
+                received.hop_limit == Some(255)
+                    || self.topology.is_own(received.source)
+                    || self.topology.is_on_link(received.source, interface)
+            } else {
+                let is_link_local_v6 = received.source.is_ipv6() && is_link_local(received.source);
+                !is_link_local_v6 && self.topology.is_in_prefix(received.source, interface)
+            };
+            let is_accepted =
+                is_from_the_link && self.topology.is_own_on(destination, interface) && is_about(&asked.name);
+            return is_accepted.then_some((interface, Some(asked.question), Some(asked.at)));
+        }
+        // A responder that never repeats an id, after a repeat of ours, and certainly not through a router.
+        let was_repeated = self.asked.iter().filter(sent_on_path).any(|asked| asked.question.to == To::GroupFromListener);
+        let is_accepted = message.id == 0
+            && was_repeated
+            && received.hop_limit == Some(255)
+            && self.topology.is_own_on(destination, received.interface)
+            && self.asked.iter().any(|asked| asked.id.is_some() && is_about(&asked.name));
+        is_accepted.then_some((received.interface, None, None))
     }
 
     /// Sends these questions of the lookup, as far as they can be sent. Returns the index of the first in `asked`.
@@ -361,23 +402,23 @@ impl Model {
 
     /// Delivers a datagram to the lookup, and checks that it is accepted exactly if it must be. Returns the response.
     fn deliver(&mut self, lookup: &mut Lookup, datagram: &Datagram, octets: &[u8], at: Duration) -> Option<&Response> {
-        let accepted = reference_parser::Message::read(octets).filter(|message| self.accepts(datagram, message));
+        let message = reference_parser::Message::read(octets);
+        let accepted = message.as_ref().and_then(|message| self.accepts(datagram, message));
         let is_accepted = lookup.on_datagram(datagram, octets, at);
         assert_eq!(is_accepted, accepted.is_some(), "accepted: {datagram:?} {octets:?}");
-        let message = accepted?;
-        let by_multicast = datagram.socket == SocketKind::MulticastListener;
-        let answered = self.asked_with(message.id, datagram).filter(|_| !by_multicast);
-        // A multicast response does not say which question it answers: the earliest of the last 160 ms, or else the last.
-        let sent = || self.asked.iter().filter(|asked| asked.was_sent && !asked.is_to_others());
-        let is_recent = |asked: &&Asked| at - asked.at <= Duration::from_millis(160);
-        let sent_at = answered.or_else(|| sent().find(is_recent)).or_else(|| sent().last());
+        let ((interface, question, asked_at), message) = (accepted?, message?);
+        // A response that does not say which question it answers: the earliest of the last 160 ms, or else the last.
+        let sent = || self.asked.iter().filter(|asked| asked.was_sent && !asked.is_to_others()).map(|asked| asked.at);
+        let is_recent = |sent_at: &Duration| at - *sent_at <= Duration::from_millis(160);
+        let sent_at = asked_at.or_else(|| sent().find(is_recent)).or_else(|| sent().last());
         self.responses.push(Response {
             source: datagram.received.source,
-            interface: datagram.received.interface,
-            question: answered.map(|asked| asked.question),
-            delay: sent_at.map_or(Duration::ZERO, |asked| at - asked.at),
+            interface,
+            question,
+            delay: sent_at.map_or(Duration::ZERO, |sent_at| at - sent_at),
             is_complete: message.is_complete(),
             records: message.records.iter().filter_map(UsableRecord::read).collect(),
+            goodbyes: message.records.iter().filter_map(goodbye).collect(),
         });
         self.responses.last()
     }
@@ -543,7 +584,6 @@ fn datagram(input: &mut Input<'_>, model: &Model, name: &Name, octets: &mut Vec<
     let usual_destination = if to_group { GROUPS } else { ["10.0.0.1", "fd00::1"] };
     let received = Received {
         length: octets.len(),
-        truncated: flags & 0x80 != 0,
         source: if source == 0 { parse(if v6 { "fe80::2" } else { "10.0.0.2" }) } else { known(source) },
         port: if flags & 0x40 != 0 { 53 } else { 5353 },
         destination: match destination {

@@ -101,9 +101,19 @@ impl Interfaces {
         self.addresses.iter().any(|own| own.ip == ip)
     }
 
+    /// True if `ip` is an address of the interface with this index.
+    pub(crate) fn is_local_on(&self, ip: IpAddr, interface: u32) -> bool {
+        self.addresses.iter().any(|own| own.interface == interface && own.ip == ip)
+    }
+
     /// True if `ip` is on the link of the interface with this index: link-local, or within a prefix of the interface.
     pub(crate) fn is_on_link(&self, ip: IpAddr, interface: u32) -> bool {
-        is_link_local(ip) || self.addresses.iter().any(|own| own.interface == interface && own.prefix_contains(ip))
+        is_link_local(ip) || self.is_within_prefix(ip, interface)
+    }
+
+    /// True if `ip` is within a prefix of the interface with this index.
+    pub(crate) fn is_within_prefix(&self, ip: IpAddr, interface: u32) -> bool {
+        self.addresses.iter().any(|own| own.interface == interface && own.prefix_contains(ip))
     }
 
     /// The interfaces to query on whose links `ip` can be.

@@ -56,10 +56,8 @@ pub struct Datagram {
 /// Size, source and destination of a datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// The number of octets in the buffer.
+    /// The number of octets in the buffer. Further octets of a longer datagram are lost.
     pub length: usize,
-    /// The datagram was longer than the buffer.
-    pub truncated: bool,
     /// The sender's address.
     pub source: IpAddr,
     /// The sender's port.
@@ -264,7 +262,6 @@ fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Received> {
     let message = sys::receive_message(socket, buffer, control.space())?;
     let mut received = Received {
         length: message.length,
-        truncated: message.truncated,
         source: message.source.ip(),
         port: message.source.port(),
         destination: None,
@@ -407,7 +404,7 @@ mod tests {
         socket.send_to(b"hello", &own).unwrap();
         let received = receive(&socket, &mut buffer).unwrap();
         assert_eq!(&buffer, b"hell");
-        assert!(received.truncated);
+        assert_eq!(received.length, 4);
         assert_eq!(received.source, IpAddr::from([127, 0, 0, 1]));
         assert_eq!(received.destination, Some(received.source));
         assert_eq!(Some(received.port), own.as_socket().map(|own| own.port()));

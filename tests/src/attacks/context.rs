@@ -149,23 +149,26 @@ impl Context<'_> {
         vec![self.unicast(packet.clone()), self.multicast(packet)]
     }
 
-    /// The packet by unicast and by multicast, from behind the router, with the source address that `source` gives for
-    /// IPv6 (true) or IPv4 (false).
-    pub fn from_behind_router(&self, packet: Packet, source: impl Fn(bool) -> IpAddr) -> Vec<Injection> {
+    /// The packet by unicast, from behind the router, with the source address that `source` returns for IPv6 (true) or
+    /// IPv4 (false).
+    pub fn unicast_from_behind_router(&self, packet: Packet, source: impl Fn(bool) -> IpAddr) -> Vec<Injection> {
         let is_v6 = self.query.ip.is_ipv6();
         // Routers do not forward to link-local addresses.
         let ip = self.victims.get(self.query.link).map_or(self.query.ip, |victim| victim.routable(is_v6));
-        let injections = self.both(packet).into_iter().map(|injection| Injection {
-            route: Route::Router,
-            source: source(is_v6),
-            destination: match injection.destination {
-                Destination::Group => Destination::Group,
-                Destination::Address(_, port) => Destination::Address(ip, port),
-            },
-            ..injection
-        });
-        // The router is on the first LAN only.
-        injections.filter(|_| self.query.link == 0).collect()
+        let injection = self.unicast(packet).to(ip, self.query.port);
+        self.behind_router(injection.from_address(source(is_v6)))
+    }
+
+    /// The packet by multicast, from behind the router, which forwards the groups although it must not. The source
+    /// address is off the link.
+    pub fn multicast_from_behind_router(&self, packet: Packet) -> Vec<Injection> {
+        self.behind_router(self.multicast(packet).from_address(off_link(self.query.ip.is_ipv6())))
+    }
+
+    /// The injection from behind the router; none for a query on another LAN than the first, where there is no router.
+    fn behind_router(&self, injection: Injection) -> Vec<Injection> {
+        let injection = Injection { route: Route::Router, ..injection };
+        if self.query.link == 0 { vec![injection] } else { Vec::new() }
     }
 
     /// An on-link address that no host has, for the link at this position.

@@ -99,13 +99,16 @@ fn counts() -> Vec<Attack> {
             |context| context.both(context.response()),
         ),
         attack(
-            "over 9,000 octets",
-            "a well-formed answer first, 9,001 octets in all",
-            "6762 s17: at most 9,000 octets; a truncated message is ignored",
+            "an answer that ends after 9,000 octets",
+            "other records before it",
+            "6762 s17: at most 9,000 octets",
             |context| {
-                let packet = context.forged();
-                let rest = vec![0; 9001 - packet.len()];
-                context.both(packet.raw(&rest))
+                let other = wire("other.local");
+                let mut packet = context.response();
+                while packet.len() < 9_000 - 8 {
+                    packet = packet.address(&other, FORGED_V4);
+                }
+                context.both(add_forged_addresses(packet, &context.name()))
             },
         ),
         attack("64 KiB of answers", "4,000, of another name", "6762 s17: at most 9,000 octets", |context| {

@@ -1,6 +1,6 @@
 //! Well-formed messages with a wrong source, port, id, destination or interface.
 
-use super::{Attack, attack};
+use super::{Attack, Lookup, attack};
 use crate::attacks::context::{Context, Injection, Query, add_forged_addresses, off_link};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT, Packet};
@@ -11,12 +11,13 @@ pub(super) fn attacks() -> Vec<Attack> {
 
 fn sources() -> Vec<Attack> {
     const LINK: &str = "6762 s11: the source must be on the link";
+    const NO_ID: &str = "rule: without the id, the hop limit must be 255";
     vec![
-        attack("behind a router, hop limit 255", "right id; unicast and group; 254 on arrival", LINK, |context| {
-            context.from_behind_router(context.forged(), off_link)
+        attack("behind a router, hop limit 255", "right id; unicast; 254 on arrival", LINK, |context| {
+            context.unicast_from_behind_router(context.forged(), off_link)
         }),
-        attack("behind a router, hop limit 64", "right id; unicast and group; 63 on arrival", LINK, |context| {
-            let injections = context.from_behind_router(context.forged(), off_link);
+        attack("behind a router, hop limit 64", "right id; unicast; 63 on arrival", LINK, |context| {
+            let injections = context.unicast_from_behind_router(context.forged(), off_link);
             injections.into_iter().map(|injection| injection.with_hop_limit(64)).collect()
         }),
         attack(
@@ -25,18 +26,25 @@ fn sources() -> Vec<Attack> {
             "6762 s6: the id, which a host off the link cannot know",
             |context| {
                 let packet = wrong_id(context, context.query.id ^ 0x5555);
-                let injections = context.from_behind_router(packet, |v6| context.neighbour(0, v6));
-                injections.into_iter().take(1).collect()
+                context.unicast_from_behind_router(packet, |v6| context.neighbour(0, v6))
             },
         ),
-        attack("off-link address on the link", "hop limit 254, right id; unicast and group", LINK, |context| {
-            let from =
-                |injection: Injection| injection.from_address(off_link(context.query.ip.is_ipv6())).with_hop_limit(254);
-            context.both(context.forged()).into_iter().map(from).collect()
+        attack(
+            "behind a router, id 0",
+            "hop limit 255, a forged on-link source; unicast; 254 on arrival",
+            NO_ID,
+            |context| context.unicast_from_behind_router(wrong_id(context, 0), |v6| context.neighbour(0, v6)),
+        ),
+        attack("id 0, hop limit 64", "an on-link source; unicast", NO_ID, |context| {
+            vec![context.unicast(wrong_id(context, 0)).with_hop_limit(64)]
+        }),
+        attack("off-link address on the link", "hop limit 254, right id; unicast", LINK, |context| {
+            let source = off_link(context.query.ip.is_ipv6());
+            vec![context.unicast(context.forged()).from_address(source).with_hop_limit(254)]
         }),
         attack(
             "address of another link",
-            "an address in the prefix of the other interface, hop limit 254",
+            "an address in the prefix of the other interface, hop limit 254; unicast",
             LINK,
             |context| {
                 let other = context.victims.get(1 - context.query.link.min(1)).map(|victim| victim.v4.octets()[2]);
@@ -45,11 +53,7 @@ fn sources() -> Vec<Attack> {
                     IpAddr::V4(_) => Ipv4Addr::new(10, 77, lan, 166).into(),
                     IpAddr::V6(_) => Ipv6Addr::new(0xfd77, u16::from(lan), 0, 0, 0, 0, 0, 0x166).into(),
                 };
-                context
-                    .both(context.forged())
-                    .into_iter()
-                    .map(|injection| injection.from_address(source).with_hop_limit(254))
-                    .collect()
+                vec![context.unicast(context.forged()).from_address(source).with_hop_limit(254)]
             },
         ),
         attack("source port 53", "right id; unicast and group", "6762 s6: source port must be 5353", |context| {
@@ -85,9 +89,17 @@ fn ids() -> Vec<Attack> {
             let id = context.query.id;
             [id.wrapping_add(1), id.wrapping_sub(1)].map(|id| context.unicast(wrong_id(context, id))).to_vec()
         }),
-        attack("id 0", "as responders send that do not echo the id; unicast", ID, |context| {
-            vec![context.unicast(wrong_id(context, 0))]
-        }),
+        attack("id 0", "in reply to the first round; unicast", "rule: id 0 is accepted after a repeat", |context| {
+            let asked = |query: &&Query| {
+                query.name == context.query.name
+                    && query.link == context.query.link
+                    && query.ip.is_ipv6() == context.query.ip.is_ipv6()
+            };
+            let is_first_round = is_ephemeral(context.query)
+                && context.earlier.iter().filter(asked).all(|query| query.rtype != context.query.rtype);
+            if is_first_round { vec![context.unicast(wrong_id(context, 0))] } else { Vec::new() }
+        })
+        .on(&[Lookup::Known]),
         attack("reused id", "the id of an earlier lookup, of another name; unicast", ID, |context| {
             let same = |query: &&Query| query.name != context.query.name && query.ip == context.query.ip;
             let earlier = context.earlier.iter().rev().filter(|query| is_ephemeral(query)).find(same);
@@ -100,7 +112,9 @@ fn ids() -> Vec<Attack> {
                     && query.link == context.query.link
                     && query.ip.is_ipv6() != context.query.ip.is_ipv6()
             };
-            let others = context.earlier.iter().filter(|query| is_ephemeral(query)).filter(other);
+            // A query from port 5353 has no id.
+            let others =
+                context.earlier.iter().filter(|query| is_ephemeral(query) && is_ephemeral(context.query)).filter(other);
             others.map(|query| Context { query, ..*context }.unicast(context.forged())).collect()
         }),
     ]
@@ -146,7 +160,7 @@ fn interfaces() -> Vec<Attack> {
         attack(
             "the id of the other interface",
             "the id of the query on one LAN, sent on the other to the address there",
-            "rule: a response arrives on the interface that was queried",
+            "rule: a response is addressed to the interface that was queried",
             |context| {
                 let link = 1 - context.query.link.min(1);
                 let Some(victim) = context.victims.get(link) else { return Vec::new() };
@@ -155,6 +169,16 @@ fn interfaces() -> Vec<Attack> {
                 let injection =
                     context.unicast(context.forged()).over_link(link).from_address(context.neighbour(link, v6));
                 vec![injection.to(to, context.query.port)]
+            },
+        ),
+        attack(
+            "an address of the other interface's link",
+            "right id to the address that the query came from, over the other LAN, hop limit 255",
+            "rule: a response comes from the link that was queried",
+            |context| {
+                let link = 1 - context.query.link.min(1);
+                let source = context.neighbour(link, context.query.ip.is_ipv6());
+                vec![context.unicast(context.forged()).over_link(link).from_address(source)]
             },
         ),
         attack(

@@ -28,9 +28,26 @@ fn unpreventable() -> Vec<Attack> {
             "behind a router, with an accomplice",
             "a forged on-link source, the right id; unicast",
             "6762 s11: the source looks on-link, so only the id protects",
+            |context| context.unicast_from_behind_router(context.forged(), |v6| context.neighbour(0, v6)),
+        )
+        .expecting(FORGED),
+        attack(
+            "behind a router that forwards the groups",
+            "an off-link address, to the group; 254 on arrival",
+            "6762 s11: what is sent to the group comes from the link",
+            |context| context.multicast_from_behind_router(context.forged()),
+        )
+        .expecting(FORGED),
+        // The victim's kernel does not check that the source can be behind the interface (no rp_filter).
+        attack(
+            "over the other interface, with an accomplice",
+            "right id, a source on the queried link, over the other LAN, to the address that the query came from",
+            "rule: two interfaces may be on one link, so only the id and the source protect",
             |context| {
-                let injections = context.from_behind_router(context.forged(), |v6| context.neighbour(0, v6));
-                injections.into_iter().take(1).collect()
+                if context.query.ip.is_ipv6() {
+                    return Vec::new();
+                }
+                vec![context.unicast(context.forged()).over_link(1 - context.query.link.min(1))]
             },
         )
         .expecting(FORGED),
@@ -60,12 +77,29 @@ fn first(name: &'static str, why: &'static str, injections: super::Injections) -
 
 fn forms() -> Vec<Attack> {
     const HOPS: &str = "6762 s11: no router leaves the hop limit at 255";
+    const GROUP: &str = "6762 s11: what is sent to the group comes from the link";
     const IGNORED: &str = "6762 s18: ignored on reception";
     vec![
         attack("another prefix, hop limit 255", "an off-link address; unicast and group", HOPS, |context| {
             let from = |injection: Injection| injection.from_address(off_link(context.query.ip.is_ipv6()));
             context.both(context.forged()).into_iter().map(from).collect()
         })
+        .expecting(FORGED),
+        attack("another prefix, to the group", "an off-link address, hop limits 1 and 64", GROUP, |context| {
+            let source = off_link(context.query.ip.is_ipv6());
+            let from = |hops| context.multicast(context.forged()).from_address(source).with_hop_limit(hops);
+            [1, 64].map(from).to_vec()
+        })
+        .expecting(FORGED),
+        attack(
+            "id 0",
+            "hop limit 255, in reply to a repeat; unicast",
+            "rule: no router can forward it so",
+            |context| {
+                let packet = Packet::new(0).question(&context.name(), context.query.rtype);
+                vec![context.unicast(add_forged_addresses(packet, &context.name()))]
+            },
+        )
         .expecting(FORGED),
         attack("on-link address, hop limit 1", "unicast and group", "6762 s11: 255 is not required", |context| {
             context.both(context.forged()).into_iter().map(|injection| injection.with_hop_limit(1)).collect()
@@ -130,6 +164,17 @@ fn forms() -> Vec<Attack> {
             let rest = vec![0; 9000 - packet.len()];
             context.both(packet.raw(&rest))
         })
+        .expecting(FORGED),
+        attack(
+            "over 9,000 octets",
+            "a well-formed answer first, 9,001 octets in all",
+            "rule: the records that are received whole count",
+            |context| {
+                let packet = context.forged();
+                let rest = vec![0; 9001 - packet.len()];
+                context.both(packet.raw(&rest))
+            },
+        )
         .expecting(FORGED),
         attack(
             "65,535 records counted, two of them present",

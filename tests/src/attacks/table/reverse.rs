@@ -81,7 +81,7 @@ pub(super) fn attacks() -> Vec<Attack> {
             "PTR from behind a router",
             "right id, to the querier and the group",
             "6762 s11: the source must be on the link",
-            |context| context.from_behind_router(context.ptr_response(&wire("evil.local")), off_link),
+            |context| context.unicast_from_behind_router(context.ptr_response(&wire("evil.local")), off_link),
         ),
     ];
     rows.map(|(name, sent, why, injections)| attack(name, sent, why, injections).on_addresses()).to_vec()
