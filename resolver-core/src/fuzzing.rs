@@ -239,10 +239,10 @@ impl Lookup {
         }
     }
 
-    /// Ends a lookup of a host. None if there is no answer, or for a lookup of an address.
-    pub fn finish_host(self, at: Duration) -> Option<Answer> {
+    /// Ends the lookup of the host `name`. None if there is no answer, or for a lookup of an address.
+    pub fn finish_host(self, name: &Name, at: Duration) -> Option<Answer> {
         match self.lookup {
-            HostOrReverse::Host(mut lookup) => lookup.finish(&self.interfaces, self.start + at),
+            HostOrReverse::Host(mut lookup) => lookup.finish(name, &self.interfaces, self.start + at),
             HostOrReverse::Reverse(_) => None,
         }
     }

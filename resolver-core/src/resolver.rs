@@ -150,7 +150,7 @@ impl Resolver {
         let queried = queried.map_err(|error| unavailable.unwrap_or(error));
         let now = Instant::now();
         let is_proven = !lookup.has_only_daemon_addresses();
-        let mut answer = match lookup.finish(&interfaces, now) {
+        let mut answer = match lookup.finish(name, &interfaces, now) {
             Some(answer) => answer,
             None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
             None => {

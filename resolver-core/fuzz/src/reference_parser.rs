@@ -138,6 +138,11 @@ pub fn labels(wire: &[u8]) -> Vec<&[u8]> {
 
 /// True if the name is under `.local`, and every label can be shown to users.
 pub fn is_clean_and_local(wire: &[u8]) -> bool {
+    is_target(wire) && !labels(wire).iter().any(|label| label.contains(&b' '))
+}
+
+/// True if the name is under `.local`, and every label can be shown to users or would be without its spaces.
+pub fn is_target(wire: &[u8]) -> bool {
     let labels = labels(wire);
     labels.len() > 1
         && labels.last().is_some_and(|last| last.eq_ignore_ascii_case(b"local"))
@@ -147,7 +152,7 @@ pub fn is_clean_and_local(wire: &[u8]) -> bool {
         })
 }
 
-/// True for characters that must not be shown in a host name: separators, control characters, and characters that are
+/// True for characters, other than a space, that must not be shown in a host name: separators, control characters, and characters that are
 /// invisible or change the direction of text.
 fn is_forbidden(char: char) -> bool {
     let invisible: [(u32, u32); 7] = [
@@ -160,7 +165,7 @@ fn is_forbidden(char: char) -> bool {
         (0xfeff, 0xfeff),
     ];
     char.is_control()
-        || char.is_whitespace()
+        || char.is_whitespace() && char != ' '
         || "\\.".contains(char)
         || invisible.iter().any(|&(first, last)| (first..=last).contains(&char.into()))
 }

@@ -4,11 +4,17 @@
 //! - A family is denied over a transport by an NSEC record, or by a complete response to a question of ours for this
 //!   family that has the other family and not this one. A response to ANY denies IPv6 likewise, but not IPv4. Only a
 //!   source that has provided the other family can deny it.
+//! - An NSEC record beside addresses of the host proves something only in a response to a question of ours for the
+//!   denied family.
 //! - IPv6 link-local addresses that the settings exclude count as omitted.
 //! - A family is absent if it is denied over its own transport and over every other on which it was asked for.
 //! - A missing IPv4 address is never given up. A missing IPv6 address is, after enough questions that were not
 //!   answered, although the host has responded.
-//! - A caller that has one of two families waits for the other only for a while.
+//! - A caller that has one of two families waits for the other only for a while. One that has no IPv6 address except
+//!   link-local ones waits too, if this machine has another one on that link.
+//! - A second source is the same host if they share an address, or if it completes the first one by the other transport
+//!   with the addresses of that transport's family.
+//! - A host can withdraw its addresses.
 //! - What was asked and said before an alias was followed is no evidence about the alias's target.
 //!
 //! All of this is about the interface on which the host responded first.
@@ -43,7 +49,7 @@ const GRACE: [Duration; 2] = [ms(20), ms(100)];
 const DAEMON_WAIT: Duration = ms(20);
 
 /// When follow-up questions are due: first in percent of the grace after the first response, at least a millisecond
-/// apart, then in milliseconds after the grace.
+/// apart and, if that answers the first round, after it, then in milliseconds after the grace.
 const FIRST_FOLLOW_UPS: [u32; 6] = [0, 15, 30, 45, 60, 75];
 const LAST_FOLLOW_UPS: [u64; 7] = [10, 40, 100, 230, 480, 980, 1480];
 
@@ -60,11 +66,15 @@ pub struct Host {
     aliases: usize,
     /// When the last alias was followed.
     named_at: Option<Duration>,
+    /// When the first question was sent.
+    first_sent_at: Option<Duration>,
     /// How many questions have been asked, and how many of them before the last alias was followed.
     questions: usize,
     questions_before_alias: usize,
     /// The addresses in its records, in the order in which they arrived, including those that the settings exclude.
     pub addresses: Vec<(IpAddr, u32)>,
+    /// The families of which it has withdrawn the last address.
+    withdrawn: Families,
     sources: Vec<Source>,
     /// All sources, including those that said something about another name only.
     all_sources: Vec<(IpAddr, u32)>,
@@ -94,9 +104,9 @@ struct Source {
     ip: IpAddr,
     interface: u32,
     provided: Families,
-    /// The families that its NSEC records rule out.
+    /// The families that its NSEC records rule out, or its responses to questions for them alone.
     ruled_out: Families,
-    /// The families that its responses to questions for them omit.
+    /// The families that its responses to ANY omit.
     omitted: Families,
 }
 
@@ -110,9 +120,11 @@ impl Host {
             name: name.to_vec(),
             aliases: 0,
             named_at: None,
+            first_sent_at: None,
             questions: 0,
             questions_before_alias: 0,
             addresses: Vec::new(),
+            withdrawn: Families::NONE,
             sources: Vec::new(),
             all_sources: Vec::new(),
             first: None,
@@ -127,7 +139,11 @@ impl Host {
     pub fn learn(&mut self, event: Event<'_>, at: Duration) {
         match event {
             Event::Response(response) => self.hear(response, at),
-            Event::Round(_, asked) => self.questions += asked.len(),
+            Event::Round(_, asked) => {
+                let sent = asked.iter().find(|asked| asked.was_sent && !asked.is_to_others());
+                self.first_sent_at = self.first_sent_at.or(sent.map(|asked| asked.at));
+                self.questions += asked.len();
+            }
             Event::FollowUp(asked) => {
                 self.follow_ups += usize::from(self.follow_up_at().is_some_and(|due| due <= at));
                 self.questions += asked.len();
@@ -197,7 +213,7 @@ impl Host {
             || self.deniers(family, transport).any(|source| source.omitted.contains(family))
     }
 
-    /// True if the family is denied over this transport by an NSEC record.
+    /// True if the family is denied over this transport in another way than by a response to ANY.
     fn is_ruled_out(&self, family: Family, transport: Family) -> bool {
         self.deniers(family, transport).any(|source| source.ruled_out.contains(family))
     }
@@ -289,9 +305,9 @@ impl Host {
         match missing {
             // A firewall may drop everything but responses to the listener's questions.
             Family::V4 if is_silent => grace.max(ms(100)),
-            // An NSEC record over IPv4 may be only about what the host says over IPv4.
+            // What a host denies over IPv4 it may have over IPv6.
             Family::V6 if is_silent && self.is_ruled_out(Family::V6, Family::V4) => {
-                grace.min((first.delay + first.delay).max(ms(1)))
+                grace.min((first.delay / 2).max(ms(1)).min(ms(5)))
             }
             _ => grace,
         }
@@ -302,7 +318,11 @@ impl Host {
         let first = self.first?;
         let grace = self.grace(first);
         match FIRST_FOLLOW_UPS.get(self.follow_ups) {
-            Some(&percent) => Some(first.at + (grace * percent / 100).max(ms(self.follow_ups as u64))),
+            Some(&percent) => {
+                // Other responses to the first round of questions are waited for.
+                let least = self.follow_ups as u64 + u64::from(Some(first.at - first.delay) == self.first_sent_at);
+                Some(first.at + (grace * percent / 100).max(ms(least)))
+            }
             None => {
                 let late = LAST_FOLLOW_UPS.get(self.follow_ups - FIRST_FOLLOW_UPS.len())?;
                 Some(first.at + grace + ms(*late))
@@ -326,7 +346,12 @@ impl Host {
                 ends.extend([Some(Duration::MAX), follow_up_at, given_up_at, patience_end].into_iter().flatten());
             }
         }
-        if !self.overheard().is_empty() && at < first.at + GRACE[0] {
+        let has_only_link_local = self.has(Family::V6)
+            && self.addresses.iter().all(|&(ip, _)| ip.is_ipv4() || script::is_link_local(ip));
+        let lacks_routable = self.wanted.contains(Family::V6)
+            && has_only_link_local
+            && model.topology.has_routable_v6(first.interface);
+        if (lacks_routable || !self.overheard().is_empty()) && at < first.at + GRACE[0] {
             ends.extend([Some(first.at + GRACE[0]), follow_up_at].into_iter().flatten());
         }
         ends.into_iter().min().map_or(State::Done, State::WaitUntil)
@@ -351,11 +376,15 @@ impl Host {
             provided = self.take_addresses(response);
         }
         let name = self.name.clone();
+        let asked_for = response.question.map_or(Families::NONE, |question| families_of(question.rtype));
         for (data, _) in response.records_of(&name) {
             if let Data::Denial(next, has_a, has_aaaa) = data {
+                let denied = if *has_a { Family::V6 } else { Family::V4 };
+                // Beside addresses it proves something only in a response to a question for the denied family.
+                let counts = provided.is_empty() || asked_for.contains(denied) && !provided.contains(denied);
                 // In multicast DNS the next name is the name itself. A bitmap with neither family denies nothing.
-                if reference_parser::is_same_name(next, &name) && has_a != has_aaaa {
-                    self.source(response).ruled_out.insert(if *has_a { Family::V6 } else { Family::V4 });
+                if reference_parser::is_same_name(next, &name) && has_a != has_aaaa && counts {
+                    self.source(response).ruled_out.insert(denied);
                 }
             }
         }
@@ -379,27 +408,40 @@ impl Host {
             .map(Family::of)
             .collect();
         for family in Family::ALL.into_iter().filter(|&family| !usable.contains(family)) {
-            // Some responders answer ANY with one record.
-            let denies = match family {
-                Family::V4 => question.rtype == RecordType::A,
-                Family::V6 => matches!(question.rtype, RecordType::AAAA | RecordType::ANY),
-            };
-            if denies {
-                self.source(response).omitted.insert(family);
+            let source = self.source(response);
+            match (question.rtype, family) {
+                (RecordType::A, Family::V4) | (RecordType::AAAA, Family::V6) => source.ruled_out.insert(family),
+                // Some responders answer ANY with one record, so it denies no IPv4 address.
+                (RecordType::ANY, Family::V6) => source.omitted.insert(family),
+                _ => {}
             }
         }
     }
 
-    /// Takes the addresses in a response, and returns their families. A response counts if it shares an address with
-    /// those taken before, if its source has counted before, or if none of its families has an address yet. Any other
-    /// response is from another host with the same name.
+    /// Takes the addresses in a response, and returns their families. A response counts if no address is known, if it
+    /// shares an address with those that are, if its source has counted before, or if it is the first over its transport
+    /// and has only addresses of the transport's family, which are missing. Any other response is from another host with
+    /// the same name.
     fn take_addresses(&mut self, response: &Response) -> Families {
         let sent = response.addresses_of(&self.name).map(|(ip, _)| ip).filter(|&ip| is_host_address(ip));
         let sent: Vec<_> = sent.collect();
+        let is_of_host = !self.source(response).provided.is_empty();
+        for gone in response.goodbyes_of(&self.name).filter(|gone| is_of_host && !sent.contains(gone)).collect::<Vec<_>>() {
+            let family = Family::of(gone);
+            let count = self.addresses.len();
+            self.addresses.retain(|&(ip, _)| ip != gone);
+            if self.addresses.len() < count && !self.has(family) {
+                self.withdrawn.insert(family);
+            }
+        }
         let families: Families = sent.iter().map(|&ip| Family::of(ip)).collect();
-        let is_new = families.iter().all(|family| !self.has(family));
         let is_shared = sent.iter().any(|ip| self.addresses.iter().any(|(known, _)| known == ip));
-        if families.is_empty() || !(is_new || is_shared || !self.source(response).provided.is_empty()) {
+        let transport = Family::of(response.source);
+        let completes = families == Families::only(transport)
+            && !self.has(transport)
+            && self.first.is_some_and(|first| first.interface == response.interface)
+            && (self.providing(transport).next().is_none() || self.withdrawn.contains(transport));
+        if families.is_empty() || !(self.addresses.is_empty() || is_shared || is_of_host || completes) {
             return Families::NONE;
         }
         for ip in sent {
@@ -415,7 +457,7 @@ impl Host {
     /// Continues with the target of an alias of the present name. What was asked and said before was about another name.
     fn follow_alias(&mut self, response: &Response, at: Duration) -> bool {
         let target = response.records_of(&self.name).find_map(|(data, _)| match data {
-            Data::Alias(target) if reference_parser::is_clean_and_local(target) => {
+            Data::Alias(target) if reference_parser::is_target(target) => {
                 (!reference_parser::is_same_name(target, &self.name)).then(|| target.clone())
             }
             _ => None,

@@ -6,11 +6,14 @@
 //! | state | cause | what follows |
 //! |---|---|---|
 //! | found | a valid address | done |
-//! | denied over a transport | an NSEC record (RFC 6762, section 6.1); or a complete response to *our* question, for this family or (IPv6 only) for ANY, that has addresses of the other family and none of this one | absent, once it is denied over its own transport and over every other transport over which it was asked for |
+//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), unless it is bare, as below; or a complete response to *our* question, for this family or (IPv6 only) for ANY, that has addresses of the other family and none of this one | absent, once it is denied over its own transport and over every other transport over which it was asked for |
 //! | unanswered | IPv6 only: asked for often enough, as below | the caller may receive what else is known; the family is *unknown* |
 //! | open | none of these: for example, nothing has arrived over its transport, or no question could be sent | nothing: ask again |
 //!
 //! IPv4 and IPv6 are separate zones (RFC 6762, section 20): what is denied over one transport may exist over the other.
+//!
+//! A bare NSEC record accompanies the host's addresses of the other family, in a packet that does not answer a question
+//! for the denied one. Some responders add the same NSEC record to every response, whatever the host has.
 //!
 //! A missing IPv4 address stays open until the lookup ends. A missing IPv6 address is given up earlier
 //! ([`Conclusion::Unanswered`]), because hosts without IPv6 are common and few of them deny it:
@@ -83,9 +86,9 @@ struct SourceEvidence {
     source: Source,
     /// The families of the addresses that were taken from it.
     provided: Families,
-    /// The families that its NSEC record denies.
+    /// The families that its NSEC record denies, or that it omitted from its response to a question for that family.
     denied: Families,
-    /// The families that it omitted from its response to a question for them.
+    /// The families that it omitted from its response to a question for ANY.
     omitted: Families,
 }
 
@@ -137,28 +140,42 @@ impl Evidence {
         }
     }
 
-    /// Records what an NSEC record of the host, whose name is `name`, denies.
-    pub(crate) fn on_nsec(&mut self, source: Source, nsec: &Nsec<'_>, name: &Name) {
+    /// Records what an NSEC record of the host, whose name is `name`, denies. The packet has addresses of the host of
+    /// the families `provided`, and answers a question for `asked_for` (none, if it identifies no question).
+    pub(crate) fn on_nsec(
+        &mut self,
+        source: Source,
+        nsec: &Nsec<'_>,
+        name: &Name,
+        provided: Families,
+        asked_for: Families,
+    ) {
         if !nsec.leads_to(name) {
             return;
         }
         // A bitmap denies a family only if it lists the other one: some responders list only the type that was asked
         // for.
-        match (nsec.has_a, nsec.has_aaaa) {
-            (true, false) => self.on_denied(source, Family::V6),
-            (false, true) => self.on_denied(source, Family::V4),
-            _ => {}
+        let family = match (nsec.has_a, nsec.has_aaaa) {
+            (true, false) => Family::V6,
+            (false, true) => Family::V4,
+            _ => return,
+        };
+        let is_bare = provided.contains(family.other()) && !asked_for.contains(family);
+        if !is_bare && !provided.contains(family) {
+            self.on_denied(source, family);
         }
     }
 
-    fn on_denied(&mut self, source: Source, family: Family) {
+    /// Records that `source` denies `family`: its response to a question for that family alone has addresses of the
+    /// other family but none of this one.
+    pub(crate) fn on_denied(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.denied.insert(family);
         }
     }
 
-    /// Records that a response from `source` to a question for `family` has addresses of the other family but none of
-    /// this one.
+    /// Records that a response from `source` to a question for ANY has addresses of the other family but none of this
+    /// one.
     pub(crate) fn on_omitted(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.omitted.insert(family);
@@ -180,14 +197,16 @@ impl Evidence {
         self.asked(interface, transport, family).next().is_some()
     }
 
-    /// True if `family` is denied over `transport` on this interface, by an NSEC record or by omission.
+    /// True if `family` is denied over `transport` on this interface, in any way.
     pub(crate) fn is_denied(&self, interface: u32, transport: Family, family: Family) -> bool {
         self.speakers(interface, transport, family)
             .any(|evidence| evidence.denied.contains(family) || evidence.omitted.contains(family))
     }
 
-    /// True if an NSEC record that arrived over `transport` on this interface denies `family`.
-    pub(crate) fn is_denied_by_nsec(&self, interface: u32, transport: Family, family: Family) -> bool {
+    /// True if `family` is denied over `transport` on this interface by an NSEC record, or by a response to a question
+    /// for that family alone. Some responders answer ANY with one family over each transport; they leave a question for
+    /// the other family unanswered there.
+    pub(crate) fn is_denied_expressly(&self, interface: u32, transport: Family, family: Family) -> bool {
         self.speakers(interface, transport, family).any(|evidence| evidence.denied.contains(family))
     }
 

@@ -22,6 +22,7 @@ use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
 use crate::lookup::host::follow_up::FOLLOW_UP_DISTANCE;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
 use crate::net::interfaces::{Interface, Interfaces};
+use crate::net::links::LocalAddress;
 use crate::try_alloc;
 use crate::validate::{Response, Source};
 use crate::wire::{Message, Name, RecordType};
@@ -45,10 +46,10 @@ const DELAYED_PAIR: Duration = Duration::from_millis(160);
 /// to ephemeral ports there; then only the response to a query from the multicast listener arrives.
 const UNPROVEN_PATIENCE: Duration = Duration::from_millis(100);
 
-/// The minimum wait for a missing IPv6 address if an NSEC record over IPv4 denies it and the host has not responded
-/// over IPv6. The questions over both transports were sent together, so the responses arrive together. (`poll(2)` cannot
-/// wait for less.)
-const NSEC_PATIENCE: Duration = Duration::from_millis(1);
+/// The least and the greatest wait for a missing IPv6 address if it is denied expressly over IPv4 and the host has not
+/// responded over IPv6. The questions over both transports were sent together, so the responses arrive together.
+/// (`poll(2)` cannot wait for less.)
+const DENIED_PATIENCE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(5)];
 
 /// How long after a daemon's first address a response from the network can still replace what the daemon reports.
 const DAEMON_PATIENCE: Duration = Duration::from_millis(20);
@@ -74,12 +75,16 @@ pub(crate) struct HostLookup {
     ttl_max: Duration,
     ipv6_link_local: bool,
     queried: Vec<Interface>,
+    /// The interfaces with an IPv6 address that is not link-local.
+    with_routable_ipv6: Vec<u32>,
     /// When queries were sent, in ascending order.
     sent_at: Vec<Instant>,
     first: Option<FirstResponse>,
     /// How many follow-ups have been sent.
     follow_ups: usize,
     found: Vec<Address>,
+    /// The families whose last address the host has withdrawn.
+    withdrawn: Families,
     /// The families whose addresses arrived in unicast responses to our own queries.
     answered: Families,
     evidence: Evidence,
@@ -111,6 +116,13 @@ impl HostLookup {
     pub(crate) fn new(name: &Name, wanted: Families, interfaces: &Interfaces, config: &Config) -> Self {
         let mut queried = Vec::new();
         interfaces.iter().all(|interface| try_alloc::push(&mut queried, *interface));
+        let is_routable = |own: &&LocalAddress| own.ip.is_ipv6() && !is_link_local(own.ip);
+        let mut with_routable_ipv6 = Vec::new();
+        for own in interfaces.local_addresses().filter(is_routable) {
+            if !with_routable_ipv6.contains(&own.interface) {
+                try_alloc::push(&mut with_routable_ipv6, own.interface);
+            }
+        }
         Self {
             name: name.clone(),
             aliases: 0,
@@ -122,10 +134,12 @@ impl HostLookup {
             ttl_max: config.ttl_max,
             ipv6_link_local: config.ipv6_link_local,
             queried,
+            with_routable_ipv6,
             sent_at: Vec::new(),
             first: None,
             follow_ups: 0,
             found: Vec::new(),
+            withdrawn: Families::NONE,
             answered: Families::NONE,
             evidence: Evidence::default(),
             in_packet: Vec::new(),
@@ -146,9 +160,9 @@ impl HostLookup {
         self.found.is_empty()
     }
 
-    /// The answer, once the lookup has ended at `now`; None if no address of the host is known.
+    /// The answer, once the lookup of `asked_name` has ended at `now`; None if no address of the host is known.
     #[inline(never)]
-    pub(crate) fn finish(&mut self, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
+    pub(crate) fn finish(&mut self, asked_name: &Name, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         let mut ttl = self.ttl;
         if self.found.is_empty() {
             // The daemon does not report how long its addresses are valid.
@@ -173,7 +187,8 @@ impl HostLookup {
             2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(is_link_local(address.ip))
         });
         Some(Answer {
-            canonical: self.name.clone(),
+            // The target of an alias may have spaces.
+            canonical: if self.name.is_clean() { self.name.clone() } else { asked_name.clone() },
             addresses: std::mem::take(&mut self.found),
             absent,
             unknown: Unknown { families: unknown, asked_alone, expires: expiry(now, UNKNOWN_TTL, self.ttl_max) },
@@ -199,6 +214,16 @@ impl HostLookup {
     /// The wanted families whose addresses arrived only in multicast responses, which may be answers to other queriers.
     fn overheard(&self) -> Families {
         self.wanted.iter().filter(|&family| self.has(family) && !self.answered.contains(family)).collect()
+    }
+
+    /// True if a caller that wants IPv6 addresses has only link-local ones, and others can be expected, because this
+    /// machine has one on that link. Some responders send the link-local address alone first, and a few milliseconds
+    /// later all addresses.
+    fn lacks_routable_ipv6(&self, first: FirstResponse) -> bool {
+        self.wanted.contains(Family::V6)
+            && self.has(Family::V6)
+            && self.with_routable_ipv6.contains(&first.interface)
+            && !self.found.iter().any(|found| found.ip.is_ipv6() && !is_link_local(found.ip))
     }
 
     /// What may be concluded about a family without an address; None while no address of the host has arrived.
@@ -227,8 +252,9 @@ impl HostLookup {
             && self.evidence.provider(first.interface, missing).is_none();
         match missing {
             Family::V4 if is_silent => grace.max(UNPROVEN_PATIENCE),
-            Family::V6 if is_silent && self.evidence.is_denied_by_nsec(first.interface, Family::V4, missing) => {
-                grace.min(NSEC_PATIENCE.max(first.delay / 2))
+            Family::V6 if is_silent && self.evidence.is_denied_expressly(first.interface, Family::V4, missing) => {
+                let [least, greatest] = DENIED_PATIENCE;
+                (first.delay / 2).clamp(least, greatest).min(grace)
             }
             _ => grace,
         }
@@ -287,7 +313,7 @@ impl HostLookup {
                 && record.is_of(&self.name)
                 && record.read_target(&mut target)
                 && target.is_local()
-                && target.is_clean()
+                && target.is_clean_with_spaces()
                 && target != self.name
             {
                 self.name.clone_from(&target);
@@ -308,14 +334,23 @@ impl HostLookup {
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
         let mut families = Families::NONE;
+        let mut has_goodbye = false;
         self.in_packet.clear();
         for record in message.records() {
-            let Some(ip) = record.address().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
-            if is_host_address(ip) && record.is_of(&self.name) {
-                try_alloc::push(&mut self.in_packet, ip);
-                families.insert(Family::of(ip));
-                ttl = ttl.min(Duration::from_secs(record.ttl.into()));
+            let Some(ip) = record.address().filter(|_| record.is_internet()) else { continue };
+            if !is_host_address(ip) || !record.is_of(&self.name) {
+                continue;
             }
+            if record.ttl == 0 {
+                has_goodbye = true;
+                continue;
+            }
+            try_alloc::push(&mut self.in_packet, ip);
+            families.insert(Family::of(ip));
+            ttl = ttl.min(Duration::from_secs(record.ttl.into()));
+        }
+        if has_goodbye && self.evidence.has_provided(source) {
+            self.withdraw_addresses(message);
         }
         if families.is_empty() || self.is_another_host(families, source) {
             return Families::NONE;
@@ -330,14 +365,41 @@ impl HostLookup {
         families
     }
 
-    /// True if the addresses in the packet, of these families, belong to another host with the same name. Two sources
-    /// with addresses of the same family, none of which they share, are two hosts: only the first to respond is used.
-    /// Two sources with addresses of different families are taken for one host, because a host may send its IPv4
-    /// addresses over IPv4 and its IPv6 addresses over IPv6.
+    /// Removes the addresses that the records with a TTL of 0 in a packet of the host withdraw (RFC 6762, section 10.1),
+    /// unless the packet has them with another TTL too.
+    #[inline(never)]
+    fn withdraw_addresses(&mut self, message: &Message<'_>) {
+        for record in message.records().filter(|record| record.ttl == 0) {
+            let Some(withdrawn) = record.address().filter(|_| record.is_internet()) else { continue };
+            if record.is_of(&self.name) && !self.in_packet.contains(&withdrawn) {
+                let count = self.found.len();
+                self.found.retain(|found| found.ip != withdrawn);
+                let family = Family::of(withdrawn);
+                if self.found.len() < count && !self.has(family) {
+                    self.withdrawn.insert(family);
+                }
+            }
+        }
+    }
+
+    /// True if the addresses in the packet, of these families, belong to another host with the same name: only the first
+    /// host to respond is used. A source is the same host if it has provided addresses before, or if the packet has one
+    /// of them. It is also taken for the same host if the packet has only addresses of a missing family, over that
+    /// family's transport, and on the first host's link, while the first host has responded only over the other
+    /// transport: many hosts send their IPv4 addresses over IPv4 and their IPv6 addresses over IPv6. A host that has
+    /// withdrawn its addresses may continue with a new one.
     fn is_another_host(&self, families: Families, source: Source) -> bool {
-        let is_known = self.evidence.has_provided(source);
-        let is_shared = |ip: &IpAddr| self.found.iter().any(|found| found.ip == *ip);
-        families.iter().any(|family| self.has(family)) && !is_known && !self.in_packet.iter().any(is_shared)
+        let Some(first) = self.first.filter(|_| !self.found.is_empty()) else { return false };
+        if self.evidence.has_provided(source) || self.found.iter().any(|found| self.in_packet.contains(&found.ip)) {
+            return false;
+        }
+        let transport = Family::of(source.ip);
+        let has_responded_over_it = self.evidence.provider(first.interface, transport).is_some();
+        let is_by_transport = families == Families::only(transport)
+            && !self.has(transport)
+            && source.interface == first.interface
+            && (!has_responded_over_it || self.withdrawn.contains(transport));
+        !is_by_transport
     }
 
     /// True if the settings exclude every address of `family` in the packet. Such addresses do not count.
@@ -346,13 +408,14 @@ impl HostLookup {
         !self.ipv6_link_local && self.in_packet.iter().filter(|ip| Family::of(**ip) == family).all(is_excluded)
     }
 
-    /// Records the families that the NSEC records of the current name deny.
+    /// Records the families that the NSEC records of the current name deny. The message has addresses of the families
+    /// `provided`, and answers a question for `asked_for`.
     #[inline(never)]
-    fn take_nsec_records(&mut self, message: &Message<'_>, source: Source) {
+    fn take_nsec_records(&mut self, message: &Message<'_>, source: Source, provided: Families, asked_for: Families) {
         for record in message.records() {
             let Some(nsec) = record.nsec().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
             if record.is_of(&self.name) {
-                self.evidence.on_nsec(source, &nsec, &self.name);
+                self.evidence.on_nsec(source, &nsec, &self.name, provided, asked_for);
             }
         }
     }
@@ -435,7 +498,8 @@ impl Lookup for HostLookup {
     fn on_response(&mut self, response: &Response<'_>, now: Instant) {
         let source = response.source;
         let provided = self.take_addresses(&response.message, source, now);
-        self.take_nsec_records(&response.message, source);
+        let asked_for = response.query.map_or(Families::NONE, |query| families_of(query.rtype));
+        self.take_nsec_records(&response.message, source, provided, asked_for);
         if self.first.is_none() && !self.found.is_empty() {
             let query_at = response.query.map(|query| query.at).or_else(|| self.multicast_query_at(now));
             self.first = Some(FirstResponse {
@@ -454,13 +518,15 @@ impl Lookup for HostLookup {
         if provided.is_empty() || !response.message.is_complete() || is_about_alias {
             return;
         }
-        for asked_for in families_of(query.rtype).iter() {
-            // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
-            if query.rtype == RecordType::ANY && asked_for == Family::V4 {
+        for family in asked_for.iter() {
+            if provided.contains(family) && !self.has_only_excluded(family) {
                 continue;
             }
-            if !provided.contains(asked_for) || self.has_only_excluded(asked_for) {
-                self.evidence.on_omitted(source, asked_for);
+            match (query.rtype, family) {
+                // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
+                (RecordType::ANY, Family::V4) => {}
+                (RecordType::ANY, Family::V6) => self.evidence.on_omitted(source, family),
+                _ => self.evidence.on_denied(source, family),
             }
         }
     }
@@ -502,7 +568,7 @@ impl Lookup for HostLookup {
                 until = until.or(Some(now + Duration::from_secs(1)));
             }
         }
-        if !self.overheard().is_empty() && now < first.at + self.grace_min {
+        if (!self.overheard().is_empty() || self.lacks_routable_ipv6(first)) && now < first.at + self.grace_min {
             let next = [Some(first.at + self.grace_min), follow_up_at];
             until = earliest(until, next.into_iter().flatten().filter(|&at| at > now).min());
         }

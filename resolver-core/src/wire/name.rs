@@ -194,13 +194,16 @@ impl Name {
     /// characters, white space, dots, backslashes, or characters that are invisible or change the direction of text. No
     /// label may begin with a hyphen, because a program could take the name for an option.
     pub fn is_clean(&self) -> bool {
+        self.is_clean_with_spaces() && !self.labels().any(|label| label.contains(&b' '))
+    }
+
+    /// As [`Name::is_clean`], but the labels may have spaces (U+0020), like the names that people give their computers.
+    pub(crate) fn is_clean_with_spaces(&self) -> bool {
+        let is_unclean = |char: char| {
+            char.is_control() || char.is_whitespace() && char != ' ' || is_invisible(char) || matches!(char, '.' | '\\')
+        };
         self.labels().all(|label| {
-            core::str::from_utf8(label).is_ok_and(|label| {
-                !label.starts_with('-')
-                    && !label.chars().any(|char| {
-                        char.is_control() || char.is_whitespace() || is_invisible(char) || matches!(char, '.' | '\\')
-                    })
-            })
+            core::str::from_utf8(label).is_ok_and(|label| !label.starts_with('-') && !label.chars().any(is_unclean))
         })
     }
 
