@@ -13,7 +13,7 @@ use crate::buffer::{Buffer, Reserved};
 use crate::result_codes::Failure;
 
 /// Encodes the addresses of `families` as a list of tuples and returns its head. The first tuple goes to `first` unless
-/// that is null.
+/// that is null. If the canonical name is `queried`, it is returned as the caller has written it.
 ///
 /// # Errors
 /// [`Failure::ShortBuffer`], with nothing written.
@@ -23,6 +23,7 @@ use crate::result_codes::Failure;
 // Not inlined, so that its variables take no stack while the lookup runs.
 #[inline(never)]
 pub(crate) unsafe fn addr_tuples(
+    queried: &Name,
     answer: &Answer,
     families: Families,
     first: *mut GaihAddrTuple,
@@ -32,7 +33,8 @@ pub(crate) unsafe fn addr_tuples(
     // How many tuples the caller provides outside the buffer.
     let provided = usize::from(!first.is_null());
     let mut tuples = buffer.reserve::<GaihAddrTuple>(addresses().count().saturating_sub(provided))?;
-    let name = buffer.reserve_text(&answer.canonical)?.write(&answer.canonical);
+    let canonical = canonical_name(queried, answer);
+    let name = buffer.reserve_text(canonical)?.write(canonical);
     let address_of = |index: usize, tuples: &Reserved<'_, GaihAddrTuple>| match index.checked_sub(provided) {
         None => first,
         Some(index) => tuples.at(index),
@@ -57,7 +59,13 @@ pub(crate) unsafe fn addr_tuples(
     Ok(address_of(0, &tuples))
 }
 
-/// Encodes an answer as a host entry of one family.
+/// The canonical name. An answer in the cache has it as the caller wrote it who looked it up first.
+fn canonical_name<'a>(queried: &'a Name, answer: &'a Answer) -> &'a Name {
+    if *queried == answer.canonical { queried } else { &answer.canonical }
+}
+
+/// Encodes an answer as a host entry of one family. If the canonical name is `queried`, it is returned as the caller has
+/// written it.
 ///
 /// A host entry has no field for the scope id, without which an IPv6 link-local address cannot be used. These addresses
 /// are therefore included only if the host has no other IPv6 address.
@@ -78,7 +86,7 @@ pub(crate) fn host_entry(
     let needed = if others.clone().next().is_some() { 0 } else { scoped_count };
     let addresses = others.chain(scoped.take(needed)).map(|address| address.ip);
     let alias = (*queried != answer.canonical).then_some(queried);
-    write_host_entry(&answer.canonical, alias, family, addresses, buffer)
+    write_host_entry(canonical_name(queried, answer), alias, family, addresses, buffer)
 }
 
 /// Encodes the answer to a reverse lookup, the name of `ip`, as a host entry.

@@ -95,7 +95,8 @@ unsafe fn by_name_all(
         // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
         unsafe {
             let first = *pat;
-            let head = encode::addr_tuples(answer, service.families, first, Buffer::new(buffer.start, buffer.length))?;
+            let buffer = Buffer::new(buffer.start, buffer.length);
+            let head = encode::addr_tuples(&host.name, answer, service.families, first, buffer)?;
             *pat = head;
             write(ttlp, whole_seconds(answer.ttl(Instant::now())));
         }

@@ -34,11 +34,21 @@ pub(crate) fn enter(body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Resu
 
 /// The contents of the page. All zeroes are its initial state, and its state after a fork.
 struct ProcessState {
-    resolver: AtomicPtr<Resolver>,
+    resolver: AtomicPtr<KeptResolver>,
     /// The process that the contents belong to. Used only where the kernel does not zero the page.
     pid: AtomicI32,
     threads: [ThreadSlot; THREAD_SLOTS],
 }
+
+/// A resolver, and the one that the process had before it forked.
+struct KeptResolver {
+    resolver: Resolver,
+    older: AtomicPtr<KeptResolver>,
+}
+
+/// The newest resolver. LeakSanitizer and valgrind look for pointers to allocated memory in static variables, but not in
+/// the page. In the child of a fork, the older resolvers stay allocated, because their locks may be held for ever.
+static NEWEST: AtomicPtr<KeptResolver> = AtomicPtr::new(ptr::null_mut());
 
 /// Records that a thread is inside a call.
 ///
@@ -72,13 +82,17 @@ impl ProcessState {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
             silence_panics();
-            let new = Box::new(Resolver::default());
+            let new = Box::new(KeptResolver { resolver: Resolver::default(), older: AtomicPtr::new(ptr::null_mut()) });
             if allocator::is_in_reserve(&raw const *new) {
                 return None;
             }
             let new = Box::into_raw(new);
             match self.resolver.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => resolver = new,
+                Ok(_) => {
+                    // SAFETY: a resolver that has been stored is not freed while the process lives.
+                    unsafe { &*new }.older.store(NEWEST.swap(new, Ordering::AcqRel), Ordering::Release);
+                    resolver = new;
+                }
                 Err(first) => {
                     // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
                     drop(unsafe { Box::from_raw(new) });
@@ -87,7 +101,7 @@ impl ProcessState {
             }
         }
         // SAFETY: a resolver that has been stored is not freed while the process lives.
-        Some(unsafe { &*resolver })
+        Some(unsafe { &(*resolver).resolver })
     }
 
     /// Records this thread as inside a call until the returned value is dropped; None if no slot is free.

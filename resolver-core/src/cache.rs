@@ -71,8 +71,22 @@ impl Cache {
         }
     }
 
-    /// The entry of `name`, if it has not expired at `now`.
-    pub(crate) fn get(&mut self, name: &Name, now: Instant) -> Option<&CacheEntry> {
+    /// The entry of `name`, if it has not expired at `now` and was found under this generation of the settings. Whether
+    /// it becomes the most recently used one of its shard is left to [`Cache::use_entry`].
+    pub(crate) fn peek(&self, name: &Name, generation: u32, now: Instant) -> Option<&CacheEntry> {
+        let is_current = self.generation == generation;
+        let entry = self.shards.get(self.shard_index(name)?)?.peek(name);
+        entry.filter(|entry| is_current && now < entry.expires())
+    }
+
+    /// True if the order of use will soon decide which name of a shard is evicted.
+    pub(crate) fn is_order_needed(&self, name: &Name) -> bool {
+        let shard = self.shard_index(name).and_then(|index| self.shards.get(index));
+        shard.is_some_and(|shard| shard.len() > self.shard_size / 2)
+    }
+
+    /// The entry of `name`, if it has not expired at `now`. It becomes the most recently used one of its shard.
+    pub(crate) fn use_entry(&mut self, name: &Name, now: Instant) -> Option<&CacheEntry> {
         let shard = self.shard(name)?;
         let fresh = shard.peek(name).map(|entry| now < entry.expires())?;
         if !fresh {
@@ -114,15 +128,18 @@ impl Cache {
     }
 
     fn shard(&mut self, name: &Name) -> Option<&mut LruCache<Name, CacheEntry>> {
-        match self.shards.as_mut_slice() {
-            [only] => Some(only),
-            shards => {
-                // The low bits of the hash are not evenly distributed: multiply, and use the high half of the product.
-                let mixed = self.hasher.hash_one(name).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-                let index = mixed.checked_rem(shards.len() as u64)?;
-                shards.get_mut(usize::try_from(index).ok()?)
-            }
+        let index = self.shard_index(name)?;
+        self.shards.get_mut(index)
+    }
+
+    /// The index of the shard that `name` belongs to; None if there are no shards.
+    fn shard_index(&self, name: &Name) -> Option<usize> {
+        if self.shards.len() == 1 {
+            return Some(0);
         }
+        // The low bits of the hash are not evenly distributed: multiply, and use the high half of the product.
+        let mixed = self.hasher.hash_one(name).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        usize::try_from(mixed.checked_rem(self.shards.len() as u64)?).ok()
     }
 }
 
@@ -145,8 +162,8 @@ mod tests {
         let start = Instant::now();
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(start + Duration::from_secs(1)), 4);
-        assert!(cache.get(&name("A.LOCAL"), start + Duration::from_millis(999)).is_some());
-        assert!(cache.get(&name("a.local"), start + Duration::from_secs(1)).is_none());
+        assert!(cache.use_entry(&name("A.LOCAL"), start + Duration::from_millis(999)).is_some());
+        assert!(cache.use_entry(&name("a.local"), start + Duration::from_secs(1)).is_none());
         assert_eq!(cache.shards[0].len(), 0);
     }
 
@@ -156,7 +173,7 @@ mod tests {
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(start + Duration::from_secs(1)), 1);
         cache.insert(&name("A.local"), no_response(start + Duration::from_secs(9)), 1);
-        assert!(cache.get(&name("a.local"), start + Duration::from_secs(8)).is_some());
+        assert!(cache.use_entry(&name("a.local"), start + Duration::from_secs(8)).is_some());
     }
 
     #[test]
@@ -166,11 +183,11 @@ mod tests {
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(later), 2);
         cache.insert(&name("b.local"), no_response(later), 2);
-        cache.get(&name("a.local"), start);
+        cache.use_entry(&name("a.local"), start);
         cache.insert(&name("c.local"), no_response(later), 2);
-        assert!(cache.get(&name("a.local"), start).is_some());
-        assert!(cache.get(&name("b.local"), start).is_none());
-        assert!(cache.get(&name("c.local"), start).is_some());
+        assert!(cache.use_entry(&name("a.local"), start).is_some());
+        assert!(cache.use_entry(&name("b.local"), start).is_none());
+        assert!(cache.use_entry(&name("c.local"), start).is_some());
     }
 
     #[test]
@@ -180,9 +197,9 @@ mod tests {
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(later), 2);
         cache.set_generation(0);
-        assert!(cache.get(&name("a.local"), start).is_some());
+        assert!(cache.use_entry(&name("a.local"), start).is_some());
         cache.set_generation(1);
-        assert!(cache.get(&name("a.local"), start).is_none());
+        assert!(cache.use_entry(&name("a.local"), start).is_none());
     }
 
     #[test]
@@ -194,14 +211,14 @@ mod tests {
             for number in 0..2 * size {
                 let name = name(&format!("{number}.local"));
                 cache.insert(&name, no_response(later), size);
-                assert!(cache.get(&name, start).is_some());
+                assert!(cache.use_entry(&name, start).is_some());
             }
             let lengths: Vec<_> = cache.shards.iter().map(LruCache::len).collect();
             let total: usize = lengths.iter().sum();
             assert!(lengths.iter().all(|&length| length <= MAX_SHARD), "{size}: {lengths:?}");
             assert!(total <= size && total > size - lengths.len(), "{size}: {lengths:?}");
             cache.set_generation(1);
-            assert!(cache.get(&name("0.local"), start).is_none());
+            assert!(cache.use_entry(&name("0.local"), start).is_none());
         }
     }
 
@@ -212,10 +229,10 @@ mod tests {
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(later), 300);
         cache.insert(&name("b.local"), no_response(later), 1);
-        assert!(cache.get(&name("a.local"), start).is_none());
-        assert!(cache.get(&name("b.local"), start).is_some());
+        assert!(cache.use_entry(&name("a.local"), start).is_none());
+        assert!(cache.use_entry(&name("b.local"), start).is_some());
         cache.insert(&name("b.local"), no_response(later), 0);
-        assert!(cache.get(&name("b.local"), start).is_none());
+        assert!(cache.use_entry(&name("b.local"), start).is_none());
     }
 
     #[test]
@@ -223,6 +240,6 @@ mod tests {
         let now = Instant::now();
         let mut cache = Cache::default();
         cache.insert(&name("a.local"), no_response(now + Duration::from_secs(1)), 0);
-        assert!(cache.get(&name("a.local"), now).is_none());
+        assert!(cache.use_entry(&name("a.local"), now).is_none());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::cache::{Cache, CacheEntry};
@@ -34,7 +34,7 @@ pub struct Resolver {
     allowed: ReloadedFile<Allowed>,
     /// Counts the changes of the settings.
     generation: AtomicU32,
-    cache: Mutex<Cache>,
+    cache: RwLock<Cache>,
 }
 
 /// The settings of one lookup.
@@ -51,7 +51,7 @@ impl Default for Resolver {
             config: ReloadedFile::new(config::FILE),
             allowed: ReloadedFile::new(allow::FILE),
             generation: AtomicU32::new(0),
-            cache: Mutex::new(Cache::default()),
+            cache: RwLock::new(Cache::default()),
         }
     }
 }
@@ -108,17 +108,16 @@ impl Resolver {
 
     #[inline(never)]
     fn cached_pointer(&self, name: &Name, now: Instant) -> Option<Result<Pointer, LookupError>> {
-        self.with_cache(|cache| match cache.get(name, now) {
-            Some(CacheEntry::Pointer(pointer)) => Some(Ok(pointer.clone())),
-            Some(CacheEntry::NoResponse { .. }) => Some(Err(LookupError::NoResponse)),
-            _ => None,
+        self.read_cache(name, now, |entry| match entry {
+            CacheEntry::Pointer(pointer) => Some(Ok(pointer.clone())),
+            CacheEntry::NoResponse { .. } => Some(Err(LookupError::NoResponse)),
+            CacheEntry::Host(_) => None,
         })
-        .flatten()
     }
 
     #[inline(never)]
     fn cached_host(&self, name: &Name, wanted: Families, now: Instant) -> Option<Result<Answer, LookupError>> {
-        self.with_cache(|cache| match cache.get(name, now)? {
+        self.read_cache(name, now, |entry| match entry {
             CacheEntry::Host(answer) if answer.suffices_for(wanted, now) => Some(if answer.has_any(wanted) {
                 answer.try_clone().ok_or(LookupError::Exhausted)
             } else {
@@ -127,7 +126,23 @@ impl Resolver {
             CacheEntry::NoResponse { .. } => Some(Err(LookupError::NoResponse)),
             _ => None,
         })
-        .flatten()
+    }
+
+    /// What `work` makes of the entry of `name`; None if there is none, or if the cache's lock could not be taken. Many
+    /// threads may do this at the same time.
+    fn read_cache<T>(&self, name: &Name, now: Instant, work: impl FnOnce(&CacheEntry) -> Option<T>) -> Option<T> {
+        let generation = self.generation.load(Ordering::Relaxed);
+        let (found, is_order_needed) = lock::read(&self.cache, |cache| {
+            fault_injection::point(Point::Cache);
+            (cache.peek(name, generation, now).and_then(work), cache.is_order_needed(name))
+        })?;
+        if found.is_some() && is_order_needed {
+            // If another thread uses the cache at this moment, the order stays as it is.
+            if let Some(mut cache) = self.cache.try_write() {
+                cache.use_entry(name, now);
+            }
+        }
+        found
     }
 
     #[inline(never)]
@@ -168,7 +183,7 @@ impl Resolver {
     fn cache_host(&self, name: &Name, answer: &mut Answer, is_proven: bool, settings: &Settings, now: Instant) {
         self.with_cache_of(settings, |cache| {
             fault_injection::point(Point::CacheInsert);
-            if let Some(CacheEntry::Host(older)) = cache.get(name, now) {
+            if let Some(CacheEntry::Host(older)) = cache.use_entry(name, now) {
                 match older.try_clone().filter(|_| !is_proven) {
                     Some(mut older) => {
                         older.adopt(answer);
@@ -225,7 +240,7 @@ impl Resolver {
         settings: &Settings,
         now: Instant,
     ) -> Result<Answer, LookupError> {
-        let known = self.with_cache_of(settings, |cache| match cache.get(name, now) {
+        let known = self.with_cache_of(settings, |cache| match cache.use_entry(name, now) {
             Some(CacheEntry::Host(answer)) => answer.try_clone(),
             _ => None,
         });
@@ -246,7 +261,7 @@ impl Resolver {
     fn cache_no_response(&self, name: &Name, settings: &Settings, now: Instant) -> LookupError {
         let expires = now + UNKNOWN_TTL;
         self.with_cache_of(settings, |cache| {
-            if cache.get(name, now).is_none() {
+            if cache.use_entry(name, now).is_none() {
                 cache.insert(name, CacheEntry::NoResponse { expires }, settings.config.cache_size);
             }
         });
@@ -282,7 +297,7 @@ impl Resolver {
     /// Runs `work` on the cache, which holds only entries that were found under the current settings; None if the
     /// cache's lock could not be taken.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        lock::with(&self.cache, |cache| {
+        lock::write(&self.cache, |cache| {
             fault_injection::point(Point::Cache);
             cache.set_generation(self.generation.load(Ordering::Relaxed));
             work(cache)

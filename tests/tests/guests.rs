@@ -3,6 +3,7 @@
 
 use tests::deps::unpacked;
 use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
+use tests::helpers::capture;
 use tests::lan::{Families, Host};
 use tests::responders::scripted;
 use tests::scenario::Scenario;
@@ -233,4 +234,26 @@ mod soak {
         under_valgrind(&long_running_lan()?, &leaks, "lookups", &["20000", "4000", "16"])?;
         under_valgrind(&long_running_lan()?, &leaks, "cancel", &[])
     }
+}
+
+/// The number of packets of a lookup of a cached name, in as many threads as there are processors, and in many more.
+#[test]
+fn a_cached_name_causes_no_packet_however_many_threads_look_it_up() -> Tested {
+    for threads in ["2", "64"] {
+        let lan = ProgramLan::new()?;
+        let packets = capture(&lan.client, "eth0")?;
+        lan.run_program("contended", &[threads, "5"])?;
+        let queries = packets.packets().iter().filter(|packet| packet.contains(":5353")).count();
+        assert!(queries <= 12, "{queries} packets, more than those of one lookup");
+    }
+    Ok(())
+}
+
+#[test]
+fn programs_with_sanitizers_end_without_a_report() -> Tested {
+    let lan = ProgramLan::new()?;
+    for sanitizer in ["address", "leak", "thread", "undefined"] {
+        lan.run_program_as(Kind::Sanitized(sanitizer), &[], "sanitized", &[])?;
+    }
+    Ok(())
 }

@@ -146,3 +146,15 @@ fn the_canonical_name_is_returned_on_request() -> Result<(), String> {
     assert!(first.ends_with(" printer.local"), "{outcome:?}");
     Ok(())
 }
+
+#[test]
+fn the_canonical_name_is_returned_as_each_caller_has_written_it() -> Result<(), String> {
+    let lan = with_avahi()?;
+    let script = "import socket
+for name in 'PRINTER.local', 'printer.local', 'Printer.Local':
+    print(socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)[0][3], socket.gethostbyname_ex(name)[0])";
+    let outcome = tests::lookups::python(&lan.client, script, &[]);
+    let expected = "PRINTER.local PRINTER.local\nprinter.local printer.local\nPrinter.Local Printer.Local\n";
+    assert_eq!(outcome.stdout, expected, "{outcome:?}");
+    Ok(())
+}

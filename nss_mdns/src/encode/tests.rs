@@ -129,7 +129,7 @@ fn tuples_of_every_length(canonical: &str, count: u16, with_first: bool) {
             // SAFETY: the arena contains the buffer, and `first` is a local variable.
             let head = unsafe {
                 let buffer = Buffer::new(arena.octets.as_mut_ptr().add(start).cast(), length);
-                addr_tuples(&answer, Families::BOTH, given, buffer)
+                addr_tuples(&answer.canonical, &answer, Families::BOTH, given, buffer)
             };
             if length < size(alignment) {
                 assert_eq!(head, Err(Failure::ShortBuffer), "{count} addresses, {length} octets at {alignment}");
@@ -211,7 +211,7 @@ fn tuples_have_only_the_families_of_the_service() {
         // SAFETY: the buffer is a local array.
         let mut tuple = unsafe {
             let buffer = Buffer::new(octets.as_mut_ptr().cast(), octets.len());
-            addr_tuples(&answer, Families::only(family), ptr::null_mut(), buffer).unwrap()
+            addr_tuples(&answer.canonical, &answer, Families::only(family), ptr::null_mut(), buffer).unwrap()
         };
         let mut seen = 0;
         while !tuple.is_null() {
@@ -249,7 +249,7 @@ fn host_entry_of_every_length(queried: &str, answer: &Answer, family: Family, ex
             assert_eq!((entry.h_addrtype, usize::try_from(entry.h_length)), (number, Ok(length_of_address)));
             assert!(arena.contains(entry.h_name, start, length));
             // SAFETY: as in check_tuples.
-            assert_eq!(unsafe { CStr::from_ptr(entry.h_name) }.to_string_lossy(), canonical);
+            assert!(unsafe { CStr::from_ptr(entry.h_name) }.to_string_lossy().eq_ignore_ascii_case(&canonical));
             // SAFETY: as in check_tuples.
             let text = |alias: &*mut c_char| unsafe { CStr::from_ptr(*alias) }.to_string_lossy().into_owned();
             assert_eq!(
@@ -311,12 +311,35 @@ fn host_entries_omit_link_local_addresses_if_there_are_others() {
 }
 
 #[test]
+fn the_canonical_name_is_returned_as_the_caller_has_written_it() {
+    for (queried, canonical, expected) in [
+        ("PRINTER.local", "printer.local", "PRINTER.local"),
+        ("printer.local", "Printer.Local", "printer.local"),
+        ("alias.local", "Printer.Local", "Printer.Local"),
+    ] {
+        let answer = answer(canonical, [v4(1)]);
+        let mut memory = [0u64; 64];
+        // SAFETY: the memory outlives both buffers, which are used one after the other.
+        let mut buffer = || unsafe { Buffer::new(memory.as_mut_ptr().cast(), 512) };
+        let entry = host_entry(&name(queried), &answer, Family::V4, buffer()).unwrap();
+        // SAFETY: the name is in the memory.
+        assert_eq!(unsafe { CStr::from_ptr(entry.h_name) }.to_string_lossy(), expected);
+        // SAFETY: null is allowed, and the tuple and its name are in the memory.
+        let text = unsafe {
+            let head = addr_tuples(&name(queried), &answer, Families::BOTH, ptr::null_mut(), buffer()).unwrap();
+            CStr::from_ptr((*head).name).to_string_lossy()
+        };
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
 fn a_null_buffer_is_too_short() {
     let answer = answer("printer.local", [v4(1)]);
     // SAFETY: null is allowed.
     let buffer = || unsafe { Buffer::new(ptr::null_mut(), 4096) };
     assert_eq!(host_entry(&answer.canonical, &answer, Family::V4, buffer()).err(), Some(Failure::ShortBuffer));
     // SAFETY: null is allowed.
-    let tuples = unsafe { addr_tuples(&answer, Families::BOTH, ptr::null_mut(), buffer()) };
+    let tuples = unsafe { addr_tuples(&answer.canonical, &answer, Families::BOTH, ptr::null_mut(), buffer()) };
     assert_eq!(tuples, Err(Failure::ShortBuffer));
 }

@@ -37,18 +37,23 @@ pub fn check(data: &[u8]) {
     for families in [Families::BOTH, Families::only(Family::V4), Families::only(Family::V6)] {
         // The module encodes only answers that have an address of these families.
         if families.iter().any(|family| answer.has(family)) {
-            check_tuples(&answer, families, has_first_tuple, &mut memory);
+            check_tuples(&name, &answer, families, has_first_tuple, &mut memory);
         }
     }
     for family in Family::ALL {
         let result = encode::host_entry(&name, &answer, family, memory.buffer());
         let alias = (name != answer.canonical).then_some(&name);
-        check_entry(result, &answer.canonical, alias, family, &for_entry(&answer, family), &memory);
+        check_entry(result, shown(&name, &answer), alias, family, &for_entry(&answer, family), &memory);
     }
     if let Some(&Address { ip, .. }) = answer.addresses.first() {
         let result = encode::host_entry_of_address(&name, ip, memory.buffer());
         check_entry(result, &name, None, Family::of(ip), &[ip], &memory);
     }
+}
+
+/// The canonical name as it must be returned: as the caller has written it, if that is the name asked for.
+fn shown<'a>(name: &'a Name, answer: &'a Answer) -> &'a Name {
+    if *name == answer.canonical { name } else { &answer.canonical }
 }
 
 /// The name that was asked for, and the answer.
@@ -157,7 +162,7 @@ fn octets_of(memory: &[u128]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), size_of_val(memory)) }
 }
 
-fn check_tuples(answer: &Answer, families: Families, has_first_tuple: bool, memory: &mut Memory) {
+fn check_tuples(name: &Name, answer: &Answer, families: Families, has_first_tuple: bool, memory: &mut Memory) {
     let unwritten = GaihAddrTuple {
         next: ptr::dangling_mut(),
         name: ptr::dangling_mut(),
@@ -168,9 +173,9 @@ fn check_tuples(answer: &Answer, families: Families, has_first_tuple: bool, memo
     let mut first_tuple = unwritten;
     let first = if has_first_tuple { &raw mut first_tuple } else { ptr::null_mut() };
     // SAFETY: `first` is null or leads to `first_tuple`.
-    let result = unsafe { encode::addr_tuples(answer, families, first, memory.buffer()) };
+    let result = unsafe { encode::addr_tuples(name, answer, families, first, memory.buffer()) };
     let wanted: Vec<_> = answer.addresses.iter().filter(|address| families.contains(Family::of(address.ip))).collect();
-    let text = text(&answer.canonical);
+    let text = text(shown(name, answer));
     let needed = (wanted.len() - usize::from(has_first_tuple)) * size_of::<GaihAddrTuple>() + text.len() + 1;
     let mut at = match result {
         Ok(head) => head,

@@ -25,6 +25,8 @@ pub enum Kind {
     Static,
     /// A library for `LD_PRELOAD`.
     Preload,
+    /// A program that is built with one of the compiler's sanitizers: `address`, `leak`, `thread` or `undefined`.
+    Sanitized(&'static str),
     /// A program that contains the runtime of ThreadSanitizer, for a module that is instrumented for it. The program
     /// itself is not instrumented.
     ThreadSanitizer,
@@ -37,10 +39,11 @@ pub enum Kind {
 pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
     let source = workspace().join("tests/guests").join(name).with_extension("c");
     let ending = match kind {
-        Kind::Program => "",
-        Kind::Static => ".static",
-        Kind::Preload => ".so",
-        Kind::ThreadSanitizer => ".threads",
+        Kind::Program => String::new(),
+        Kind::Static => ".static".into(),
+        Kind::Preload => ".so".into(),
+        Kind::Sanitized(sanitizer) => format!(".{sanitizer}"),
+        Kind::ThreadSanitizer => ".threads".into(),
     };
     let runtime = if kind == Kind::ThreadSanitizer { Some(thread_sanitizer()?) } else { None };
     let program = target().join("guests").join(format!("{name}{ending}"));
@@ -55,6 +58,7 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
             // The linker warns that the program needs glibc's shared libraries at run time. This is intended.
             Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
             Kind::Preload => command.args(["-shared", "-fPIC"]),
+            Kind::Sanitized(sanitizer) => command.arg(format!("-fsanitize={sanitizer}")).arg("-ldl"),
             Kind::ThreadSanitizer => command.args(["-rdynamic", "-Wl,--whole-archive"]).args(&runtime).args([
                 "-Wl,--no-whole-archive",
                 "-lm",
