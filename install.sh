@@ -225,7 +225,7 @@ try_it() {
     build=yes
     build_module
     echo "build the demonstration"
-    build_with_cargo try_it --quiet -p tests --bin try_it || fail "cargo could not build the demonstration"
+    build_with_cargo try_it --quiet -p tests --no-default-features --bin try_it || fail "cargo could not build the demonstration"
     export NSS_MDNS_MODULE="$module"
     exec "$built_file"
 }

@@ -86,10 +86,28 @@ static int child_of_rule(const struct rule *rule, int error)
 /* The system calls that the module may use, and those that this program needs to exit; any other kills the process.
  * Except for setsockopt and madvise, getaddrinfo uses the same ones to query a DNS server. */
 static const int allowed[] = {
-    SYS_socket, SYS_bind,   SYS_setsockopt, SYS_sendmsg, SYS_sendto,         SYS_recvmsg,       SYS_recvfrom,
-    SYS_poll,   SYS_close,  SYS_getrandom,  SYS_mmap,    SYS_munmap,         SYS_madvise,       SYS_mprotect,
-    SYS_brk,    SYS_uname,  SYS_exit_group, SYS_write,   SYS_rt_sigprocmask, SYS_clock_gettime, SYS_newfstatat,
-    SYS_openat, SYS_read,   SYS_connect,
+    SYS_socket,  SYS_bind,  SYS_setsockopt, SYS_sendmsg,        SYS_sendto,        SYS_recvmsg, SYS_recvfrom,
+    SYS_close,   SYS_mmap,  SYS_getrandom,  SYS_munmap,         SYS_madvise,       SYS_mprotect, SYS_brk,
+    SYS_uname,   SYS_write, SYS_exit_group, SYS_rt_sigprocmask, SYS_clock_gettime, SYS_openat,  SYS_read,
+    SYS_connect, SYS_fstat,
+/* Which of these exist depends on the architecture. glibc makes one of each group. */
+#ifdef SYS_poll
+    SYS_poll,
+#else
+    SYS_ppoll,
+#endif
+#ifdef SYS_newfstatat
+    SYS_newfstatat,
+#endif
+#ifdef SYS_fstatat64
+    SYS_fstatat64, SYS_fstat64,
+#endif
+#ifdef SYS_clock_gettime64
+    SYS_clock_gettime64,
+#endif
+#ifdef SYS_mmap2
+    SYS_mmap2,
+#endif
 };
 
 static int child_on_the_list(void)

@@ -30,6 +30,7 @@
 //! | `getaddrinfo` | `getaddrinfo(3)` for the programs of this package |
 
 pub mod attacks;
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod clients;
 pub mod datagram;

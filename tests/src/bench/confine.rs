@@ -16,6 +16,8 @@ pub(super) fn without_network() -> io::Result<()> {
         libc::SYS_recvfrom,
         libc::SYS_recvmsg,
         libc::SYS_setsockopt,
+        // Newer architectures have only the second one.
+        #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
         libc::SYS_poll,
         libc::SYS_ppoll,
     ];
@@ -29,7 +31,7 @@ pub(super) fn without_system_calls() -> io::Result<()> {
 }
 
 /// Installs a filter with the action `action` for these system calls, and `default` for all others.
-fn install(calls: &[i64], action: u32, default: u32) -> io::Result<()> {
+fn install(calls: &[libc::c_long], action: u32, default: u32) -> io::Result<()> {
     let mut program = vec![LOAD];
     for &call in calls {
         let call = u32::try_from(call).unwrap_or(u32::MAX);
