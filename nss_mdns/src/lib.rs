@@ -22,6 +22,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+// unit_tests.rs has the same list.
 mod abi;
 mod allocator;
 #[cfg(not(test))]
