@@ -35,8 +35,20 @@ impl NameRange {
         if !is_local && (self == Self::Local || !has_inner_dot(text)) {
             return Err(LookupError::NotOurs);
         }
-        HostName::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
+        parse(text, is_local)
     }
+}
+
+/// The name that `text` stands for. Not inlined, so that other names are rejected without a stack frame for the result.
+#[inline(never)]
+fn parse(text: &[u8], is_local: bool) -> Result<HostName, LookupError> {
+    let error = if is_local { LookupError::Malformed } else { LookupError::NotOurs };
+    let host = HostName::from_text(text).map_err(|_| error)?;
+    // An escaped dot separates no labels.
+    if text.contains(&b'\\') && (host.name.labels().count() < 2 || is_local && !host.name.is_local()) {
+        return Err(LookupError::NotOurs);
+    }
+    Ok(host)
 }
 
 /// True if `text` has a dot before its last octet.
@@ -137,6 +149,14 @@ mod tests {
             ("a..local", malformed, malformed),
             ("a.local..", not_ours, not_ours),
             ("a\tb.local", malformed, malformed),
+            ("b\\195\\188ro.local", ours, ours),
+            ("a\\.b.local", ours, ours),
+            ("a\\009b.local", malformed, malformed),
+            ("a\\.local", not_ours, not_ours),
+            ("a.\\local", not_ours, ours),
+            ("a\\b.local", ours, ours),
+            ("a\\.example", not_ours, not_ours),
+            ("a.example\\", not_ours, ours),
         ] {
             assert_eq!(NameRange::Local.host_name(text.as_bytes()).map(|_| ()), local, "{text:?}");
             assert_eq!(NameRange::Allowed.host_name(text.as_bytes()).map(|_| ()), allowed, "{text:?}");
