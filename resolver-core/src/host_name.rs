@@ -28,10 +28,7 @@ impl HostName {
             Some(labels) => (labels, true),
             None => (suffix, false),
         };
-        let labels = || labels.split(|&octet| octet == b'.');
-        let Some(before) = self.name.labels().count().checked_sub(labels().count()) else { return false };
-        let same = |(own, label): (&[u8], &[u8])| own.eq_ignore_ascii_case(label);
-        before > 0 && trailing_dot == self.trailing_dot && self.name.labels().skip(before).zip(labels()).all(same)
+        trailing_dot == self.trailing_dot && self.name.labels_before(labels).is_some_and(|before| before > 0)
     }
 }
 

@@ -56,6 +56,28 @@ fn has_inner_dot(text: &[u8]) -> bool {
     text.strip_suffix(b".").unwrap_or(text).contains(&b'.')
 }
 
+/// Who serves a name under `.local`, according to the search domains in `/etc/resolv.conf`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameSource {
+    /// The hosts on the link.
+    Link,
+    /// The hosts on the link, or DNS if none of them responds: `local` is a search domain.
+    LinkThenDns,
+    /// DNS: the name is a search domain, or below one.
+    Dns,
+}
+
+impl NameSource {
+    /// Why a lookup has no answer, if `error` is the reason where the link alone serves the name.
+    pub(crate) fn error_for(self, error: LookupError) -> LookupError {
+        match self {
+            Self::Link => error,
+            Self::LinkThenDns => LookupError::LeftToDns,
+            Self::Dns => LookupError::NotOurs,
+        }
+    }
+}
+
 /// How many labels a name under `.local` may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {

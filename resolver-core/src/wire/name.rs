@@ -210,6 +210,15 @@ impl Name {
                 .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
     }
 
+    /// How many labels precede those of `suffix` in this name; None if it does not end in them. `suffix` is text without
+    /// escapes and without a dot at its start or end.
+    pub(crate) fn labels_before(&self, suffix: &[u8]) -> Option<usize> {
+        let labels = || suffix.split(|&octet| octet == b'.');
+        let before = self.labels().count().checked_sub(labels().count())?;
+        let same = |(own, label): (&[u8], &[u8])| own.eq_ignore_ascii_case(label);
+        self.labels().skip(before).zip(labels()).all(same).then_some(before)
+    }
+
     /// True if the name can be returned to a caller as a host name. Every label must be UTF-8 without control
     /// characters, white space, dots, backslashes, or characters that are invisible or change the direction of text. No
     /// label may begin with a hyphen, because a program could take the name for an option.
