@@ -47,11 +47,14 @@ impl Failure {
     /// The codes for this failure. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc interprets them as a
     /// request for a larger buffer.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
-        use LookupError::{Exhausted, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
+        use LookupError::{Exhausted, LeftToDns, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
         let (status, errno, h_errno) = match self {
             Self::Lookup(NotOurs) => (Status::Unavail, 0, HOST_NOT_FOUND),
             Self::Lookup(Malformed | NoResponse) => (Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            // Not `NotFound`: after that, [NOTFOUND=return] keeps glibc from asking DNS. Not `TryAgain`: its h_errno would
+            // make a program repeat a lookup that only failed because no other service follows.
+            Self::Lookup(LeftToDns) => (Status::Unavail, libc::ENOENT, HOST_NOT_FOUND),
             Self::Lookup(NoData) => (Status::NotFound, libc::ENOENT, NO_DATA),
             Self::Lookup(NoInterface) => (Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             Self::Lookup(Exhausted) => (Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
@@ -92,6 +95,7 @@ mod tests {
             (Failure::Lookup(NotOurs), Status::Unavail, 0, HOST_NOT_FOUND),
             (Failure::Lookup(Malformed), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
             (Failure::Lookup(NoResponse), Status::NotFound, libc::ENOENT, HOST_NOT_FOUND),
+            (Failure::Lookup(LeftToDns), Status::Unavail, libc::ENOENT, HOST_NOT_FOUND),
             (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
             (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),

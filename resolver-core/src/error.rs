@@ -11,6 +11,9 @@ pub enum LookupError {
     Malformed,
     /// Nobody responded before the deadline.
     NoResponse,
+    /// As [`Self::NoResponse`], or nobody was queried because the service lacks the family. `local` is a search domain, so
+    /// DNS may have the name: glibc asks the next service.
+    LeftToDns,
     /// The host exists, but has no address in the family that was asked for.
     NoData,
     /// There is no interface that can be queried.
@@ -27,6 +30,7 @@ impl fmt::Display for LookupError {
             Self::NotOurs => out.write_str("it is not handled by multicast DNS"),
             Self::Malformed => out.write_str("it is not a valid name"),
             Self::NoResponse => out.write_str("nobody responded"),
+            Self::LeftToDns => out.write_str("nobody responded, and the name is left to DNS: local is a search domain"),
             Self::NoData => out.write_str("the host has no address in that family"),
             Self::NoInterface => out.write_str("there is no interface that can be queried"),
             Self::Exhausted => out.write_str("out of descriptors or memory"),

@@ -2,8 +2,8 @@
 
 use crate::wire::{InvalidName, Name};
 
-/// A valid name, and whether it was written with a dot at its end. Names have no escapes, so these two represent the
-/// text completely.
+/// A valid name, and whether it was written with a dot at its end. These two represent the text completely, except for
+/// how it was escaped.
 #[derive(Clone, Debug)]
 pub struct HostName {
     /// The name.
@@ -18,7 +18,7 @@ impl HostName {
     /// # Errors
     /// Those of [`Name::from_text`].
     pub fn from_text(text: &[u8]) -> Result<Self, InvalidName> {
-        Ok(Self { name: Name::from_text(text)?, trailing_dot: text.ends_with(b".") })
+        Ok(Self { name: Name::from_text(text)?, trailing_dot: has_trailing_dot(text) })
     }
 
     /// True if the name ends in the labels of `suffix` and has at least one label before them. `suffix` is text without
@@ -28,16 +28,33 @@ impl HostName {
             Some(labels) => (labels, true),
             None => (suffix, false),
         };
-        let labels = || labels.split(|&octet| octet == b'.');
-        let Some(before) = self.name.labels().count().checked_sub(labels().count()) else { return false };
-        let same = |(own, label): (&[u8], &[u8])| own.eq_ignore_ascii_case(label);
-        before > 0 && trailing_dot == self.trailing_dot && self.name.labels().skip(before).zip(labels()).all(same)
+        trailing_dot == self.trailing_dot && self.name.labels_before(labels).is_some_and(|before| before > 0)
     }
+}
+
+/// True if `text` ends in a dot that is not escaped.
+fn has_trailing_dot(text: &[u8]) -> bool {
+    let backslashes = |text: &[u8]| text.iter().rev().take_while(|&&octet| octet == b'\\').count();
+    text.strip_suffix(b".").is_some_and(|text| backslashes(text) % 2 == 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_escaped_dot_is_no_trailing_dot() {
+        for (text, expected) in [
+            ("printer.local", false),
+            ("printer.local.", true),
+            ("printer.local\\.", false),
+            ("printer.local\\\\.", true),
+            ("printer.local\\046", false),
+            ("printer.local\\046.", true),
+        ] {
+            assert_eq!(HostName::from_text(text.as_bytes()).unwrap().trailing_dot, expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_name_ends_in_a_suffix_of_whole_labels_after_at_least_one_more() {

@@ -19,7 +19,7 @@
 //! | `lookup` | the state of a lookup, without I/O: what to ask, what the responses said, when it is done |
 //! | `validate` | which packets are accepted |
 //! | [`net`] | interfaces, neighbours, sockets, and avahi-daemon |
-//! | [`config`] | the settings, `/etc/mdns.allow`, and how files are re-read when they change |
+//! | [`config`] | the settings, `/etc/mdns.allow`, search domains under `.local`, and how files are re-read when they change |
 //! | [`policy`], [`host_name`] | the names and addresses that multicast DNS handles |
 //! | [`wire`] | messages and names as octets |
 //! | `address`, `error` | address families and addresses; why a lookup fails |

@@ -35,13 +35,47 @@ impl NameRange {
         if !is_local && (self == Self::Local || !has_inner_dot(text)) {
             return Err(LookupError::NotOurs);
         }
-        HostName::from_text(text).map_err(|_| if is_local { LookupError::Malformed } else { LookupError::NotOurs })
+        parse(text, is_local)
     }
+}
+
+/// The name that `text` stands for. Not inlined, so that other names are rejected without a stack frame for the result.
+#[inline(never)]
+fn parse(text: &[u8], is_local: bool) -> Result<HostName, LookupError> {
+    let error = if is_local { LookupError::Malformed } else { LookupError::NotOurs };
+    let host = HostName::from_text(text).map_err(|_| error)?;
+    // An escaped dot separates no labels.
+    if text.contains(&b'\\') && (host.name.labels().count() < 2 || is_local && !host.name.is_local()) {
+        return Err(LookupError::NotOurs);
+    }
+    Ok(host)
 }
 
 /// True if `text` has a dot before its last octet.
 fn has_inner_dot(text: &[u8]) -> bool {
     text.strip_suffix(b".").unwrap_or(text).contains(&b'.')
+}
+
+/// Who serves a name under `.local`, according to the search domains in `/etc/resolv.conf`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameSource {
+    /// The hosts on the link.
+    Link,
+    /// The hosts on the link, or DNS if none of them responds: `local` is a search domain.
+    LinkThenDns,
+    /// DNS: the name is a search domain, or below one.
+    Dns,
+}
+
+impl NameSource {
+    /// Why a lookup has no answer, if `error` is the reason where the link alone serves the name.
+    pub(crate) fn error_for(self, error: LookupError) -> LookupError {
+        match self {
+            Self::Link => error,
+            Self::LinkThenDns => LookupError::LeftToDns,
+            Self::Dns => LookupError::NotOurs,
+        }
+    }
 }
 
 /// How many labels a name under `.local` may have.
@@ -137,6 +171,14 @@ mod tests {
             ("a..local", malformed, malformed),
             ("a.local..", not_ours, not_ours),
             ("a\tb.local", malformed, malformed),
+            ("b\\195\\188ro.local", ours, ours),
+            ("a\\.b.local", ours, ours),
+            ("a\\009b.local", malformed, malformed),
+            ("a\\.local", not_ours, not_ours),
+            ("a.\\local", not_ours, ours),
+            ("a\\b.local", ours, ours),
+            ("a\\.example", not_ours, not_ours),
+            ("a.example\\", not_ours, ours),
         ] {
             assert_eq!(NameRange::Local.host_name(text.as_bytes()).map(|_| ()), local, "{text:?}");
             assert_eq!(NameRange::Allowed.host_name(text.as_bytes()).map(|_| ()), allowed, "{text:?}");

@@ -10,6 +10,7 @@ use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::cache::{Cache, CacheEntry};
 use crate::config::allow::{self, Allowed, Suffixes};
 use crate::config::reload::ReloadedFile;
+use crate::config::resolv_conf::{self, LocalDomains};
 use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
@@ -19,7 +20,7 @@ use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL, remove_ipv6_link_local};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
-use crate::policy::{self, NameRange, ReverseAddress};
+use crate::policy::{self, NameRange, NameSource, ReverseAddress};
 use crate::querier;
 use crate::sys;
 use crate::try_alloc;
@@ -32,7 +33,8 @@ const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 pub struct Resolver {
     config: ReloadedFile<Config>,
     allowed: ReloadedFile<Allowed>,
-    /// Counts the changes of the settings.
+    local_domains: ReloadedFile<LocalDomains>,
+    /// Counts the changes of the settings and of the search domains under `.local`.
     generation: AtomicU32,
     cache: RwLock<Cache>,
 }
@@ -50,6 +52,7 @@ impl Default for Resolver {
         Self {
             config: ReloadedFile::new(config::FILE),
             allowed: ReloadedFile::new(allow::FILE),
+            local_domains: ReloadedFile::new(resolv_conf::FILE),
             generation: AtomicU32::new(0),
             cache: RwLock::new(Cache::default()),
         }
@@ -62,20 +65,42 @@ impl Resolver {
     /// Waits for responses until the answer is complete, at most for [`Config::timeout`].
     ///
     /// # Errors
-    /// [`LookupError::NotOurs`] for a name outside the range, [`LookupError::NoResponse`] if nobody responded,
-    /// [`LookupError::NoData`] if the host has no address in the wanted families (or there are none), and the reason
-    /// why the network could not be queried.
+    /// [`LookupError::NotOurs`] for a name outside the range and for one that belongs to DNS,
+    /// [`LookupError::NoResponse`] or [`LookupError::LeftToDns`] if nobody responded, [`LookupError::NoData`] if the host
+    /// has no address in the wanted families, and the reason why the network could not be queried. If no family is
+    /// wanted, [`LookupError::NoData`] or [`LookupError::LeftToDns`], and nobody is queried.
     pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
         if !self.is_in_range(host, range) {
             return Err(LookupError::NotOurs);
         }
         if wanted.is_empty() {
-            return Err(LookupError::NoData);
+            return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        match self.cached_host(&host.name, wanted, Instant::now()) {
-            Some(cached) => cached,
-            None => self.query_host(&host.name, wanted),
+        let is_queried = match self.cached_host(&host.name, wanted, Instant::now()) {
+            None => true,
+            Some(Err(LookupError::NoResponse)) => false,
+            // The link's answer is returned without access to a file.
+            Some(cached) => return cached,
+        };
+        let source = self.source(host, range);
+        if source == NameSource::Dns || !is_queried {
+            return Err(source.error_for(LookupError::NoResponse));
         }
+        self.query_host(&host.name, wanted, source)
+    }
+
+    /// Who serves `host`. Checks `/etc/resolv.conf` if the name is under `.local`, and the other files only if
+    /// `/etc/resolv.conf` has a search domain under `.local`.
+    #[inline(never)]
+    fn source(&self, host: &HostName, range: NameRange) -> NameSource {
+        if !host.name.is_local() {
+            return NameSource::Link;
+        }
+        let domains = self.local_domains();
+        if domains.is_empty() || !self.settings().config.unicast_local {
+            return NameSource::Link;
+        }
+        domains.source_of(&host.name, || range == NameRange::Allowed && self.allowed().overrides(&domains, host))
     }
 
     /// Whether `host` is within `range`.
@@ -146,7 +171,7 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_host(&self, name: &Name, wanted: Families) -> Result<Answer, LookupError> {
+    fn query_host(&self, name: &Name, wanted: Families, source: NameSource) -> Result<Answer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
@@ -170,7 +195,7 @@ impl Resolver {
             None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
             None => {
                 queried?;
-                return self.no_response(name, wanted, settings, now);
+                return self.no_response(name, wanted, source, settings, now);
             }
         };
         self.cache_host(name, &mut answer, is_proven, settings, now);
@@ -237,6 +262,7 @@ impl Resolver {
         &self,
         name: &Name,
         wanted: Families,
+        source: NameSource,
         settings: &Settings,
         now: Instant,
     ) -> Result<Answer, LookupError> {
@@ -245,7 +271,7 @@ impl Resolver {
             _ => None,
         });
         let Some(mut answer) = known.flatten() else {
-            return Err(self.cache_no_response(name, settings, now));
+            return Err(source.error_for(self.cache_no_response(name, settings, now)));
         };
         if answer.has_any(wanted) {
             return Ok(answer);
@@ -274,8 +300,22 @@ impl Resolver {
         let generation = self.generation.load(Ordering::Relaxed);
         let (config, changed) = self.config.get(|text| config::parse(text.unwrap_or_default(), &mut |_| {}));
         fault_injection::point(Point::Settings);
-        let next = || self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        Settings { config, generation: if changed { next() } else { generation } }
+        Settings { config, generation: if changed { self.next_generation() } else { generation } }
+    }
+
+    /// The current search domains under `.local`. If they have changed, the machine has moved to another network, so the
+    /// cache discards its entries.
+    #[inline(never)]
+    fn local_domains(&self) -> Arc<LocalDomains> {
+        let (domains, changed) = self.local_domains.get(|text| LocalDomains::parse(text.unwrap_or_default()));
+        if changed {
+            self.next_generation();
+        }
+        domains
+    }
+
+    fn next_generation(&self) -> u32 {
+        self.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
     /// The current content of `/etc/mdns.allow`.
@@ -294,7 +334,8 @@ impl Resolver {
         if is_current { self.with_cache(work) } else { None }
     }
 
-    /// Runs `work` on the cache, which holds only entries that were found under the current settings; None if the
+    /// Runs `work` on the cache, which holds only entries that were found under the current settings and
+    /// search domains; None if the
     /// cache's lock could not be taken.
     fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
         lock::write(&self.cache, |cache| {

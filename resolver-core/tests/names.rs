@@ -13,10 +13,21 @@ fn labels() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(vec(any::<u8>(), 1..=63), 0..8).prop_filter("too long", |labels| wire(labels).len() <= MAX_NAME)
 }
 
-/// Labels as text allows them: without dots and control characters.
+/// Labels as text allows them: without control characters.
 fn text_labels() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let octet = any::<u8>().prop_filter("not allowed in text", |octet| !octet.is_ascii_control() && *octet != b'.');
+    let octet = any::<u8>().prop_filter("not allowed in text", |octet| !octet.is_ascii_control());
     vec(vec(octet, 1..=63), 1..8)
+}
+
+/// A label as text. `numeric` selects the octets that are written as a number; of the others, only dots and backslashes
+/// are escaped.
+fn escaped(label: &[u8], numeric: impl Fn(u8) -> bool) -> Vec<u8> {
+    let escape = |&octet: &u8| match octet {
+        _ if numeric(octet) => format!("\\{octet:03}").into_bytes(),
+        b'.' | b'\\' => vec![b'\\', octet],
+        _ => vec![octet],
+    };
+    label.iter().flat_map(escape).collect()
 }
 
 /// Labels from a small set, so that names have suffixes in common.
@@ -95,8 +106,8 @@ proptest! {
     }
 
     #[test]
-    fn text_and_wire_form_are_the_same_name(labels in text_labels(), dot in any::<bool>()) {
-        let mut written = labels.join(&b'.');
+    fn text_and_wire_form_are_the_same_name(labels in text_labels(), dot in any::<bool>(), from in any::<u8>()) {
+        let mut written = labels.iter().map(|label| escaped(label, |octet| octet > from)).collect::<Vec<_>>().join(&b'.');
         written.extend_from_slice(if dot { b"." } else { b"" });
         let name = Name::from_text(&written);
         if wire(&labels).len() > MAX_NAME {

@@ -48,9 +48,11 @@ fn getaddrinfo_a_works() -> Tested {
     ProgramLan::new()?.run_program("asynchronous", &[]).map(drop)
 }
 
-/// Writes `/etc/mdns.allow`, which full services read. Returns the environment of a guest that uses a full service.
+/// Writes `/etc/mdns.allow`, which full services read, and search domains under `.local`. Returns the environment of a
+/// guest that uses a full service.
 fn full_service(lan: &ProgramLan) -> Result<[(&'static str, String); 1], String> {
     lan.client.write("/etc/mdns.allow", "# a list\n.example.org\n.local\n.local.\n")?;
+    lan.client.write("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch example.org corp.local lab.local\n")?;
     Ok([("SERVICE", "mdns".into())])
 }
 

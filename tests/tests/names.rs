@@ -95,6 +95,22 @@ fn utf8_names_are_sent_unchanged() -> Result<(), String> {
     Ok(())
 }
 
+/// As avahi-browse and other programs print them.
+#[test]
+fn escaped_names_are_decoded() -> Result<(), String> {
+    let lan = with_scripted("büro.local", &["--name", "Johns MacBook.local"])?;
+    let expected = all(&lan.printer, lan.client.eth0());
+    for name in ["b\\195\\188ro.local", "Johns\\032MacBook.local."] {
+        let outcome = lan.client.run(&["getent", "ahosts", name]);
+        assert_eq!(found(&outcome), expected, "{name}: {outcome:?}");
+    }
+    // A control character, and a dot that ends no label.
+    for name in ["a\\000b.local", "printer\\.local"] {
+        tests::lookups::not_found_at_once(&lan.client.run(&["getent", "ahosts", name]));
+    }
+    Ok(())
+}
+
 #[test]
 fn mdns4_returns_only_ipv4_and_mdns6_returns_only_ipv6() -> Result<(), String> {
     let lan = with_avahi()?;

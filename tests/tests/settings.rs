@@ -453,6 +453,7 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
     let expected = [
         "settings: /etc/nss-mdns.conf does not exist: the defaults hold",
         "allowed: /etc/mdns.allow does not exist: the full services look up names under .local",
+        "dns: /etc/resolv.conf has no search domain under .local",
         "interface lo: not queried: it cannot multicast",
         "interface eth0: queried over IPv4 and IPv6",
         "firewall eth0: over IPv4, multicast DNS is admitted",
@@ -504,8 +505,8 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         (
             "printf 'times = 2\\n' >/etc/nss-mdns.conf".to_owned(),
             "settings: problem: /etc/nss-mdns.conf:1: times: no such key, expected one of: timeout, retries, \
-             grace-min, grace-max, reverse-timeout, allow-interfaces, deny-interfaces, labels, reverse, listener, \
-             neighbours, daemon, own-name, cache-size, ttl-max, ipv6-link-local",
+             grace-min, grace-max, reverse-timeout, allow-interfaces, deny-interfaces, labels, unicast-local, \
+             reverse, listener, neighbours, daemon, own-name, cache-size, ttl-max, ipv6-link-local",
         ),
         ("mkfifo /etc/nss-mdns.conf".to_owned(), "settings: problem: /etc/nss-mdns.conf: expected a regular file"),
         (

@@ -1,4 +1,4 @@
-//! The settings and `/etc/mdns.allow`: see `resolver_core_fuzz::files`.
+//! The settings, `/etc/mdns.allow` and `/etc/resolv.conf`: see `resolver_core_fuzz::files`.
 
 #![no_main]
 

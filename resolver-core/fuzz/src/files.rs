@@ -1,11 +1,13 @@
-//! Target `files`: arbitrary octets as `nss-mdns.conf` or as `mdns.allow`. A second, independent parser of each file
-//! must give the same result: the same settings, all in their ranges, and problems on the same lines.
+//! Target `files`: arbitrary octets as `nss-mdns.conf`, `mdns.allow` or `resolv.conf`. A second, independent parser of
+//! each file must give the same result: the same settings, all in their ranges, and problems on the same lines; the same
+//! names allowed; the same search domains.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use resolver_core::HostName;
 use resolver_core::config::allow::Suffixes;
+use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::config::{self, Config, InterfacePatterns, Kind, SETTINGS};
 use resolver_core::policy::{Labels, ReverseRange};
 
@@ -14,9 +16,10 @@ use crate::input::Input;
 /// Parses one of the files.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.u8() % 2 {
+    match input.u8() % 3 {
         0 => check_settings(&data[1.min(data.len())..]),
-        _ => check_allowed(&mut input),
+        1 => check_allowed(&mut input),
+        _ => check_resolv_conf(&mut input),
     }
 }
 
@@ -158,6 +161,7 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
                     _ => ReverseRange::Nothing,
                 }
         }
+        "unicast-local" => switch(config.unicast_local),
         "listener" => switch(config.listener),
         "neighbours" => switch(config.neighbours),
         "daemon" => switch(config.daemon),
@@ -196,8 +200,50 @@ fn check_allowed(input: &mut Input<'_>) {
         }
     }
     assert_eq!(problems, expected_problems);
-    if let Ok(host) = HostName::from_text(&name) {
+    if let Some(host) = host_name(&name) {
         assert_eq!(suffixes.contain(&host), is_allowed, "{name:?} in {text:?}");
+    }
+}
+
+/// A name without escapes.
+fn host_name(text: &[u8]) -> Option<HostName> {
+    HostName::from_text(text).ok().filter(|_| !text.contains(&b'\\'))
+}
+
+fn check_resolv_conf(input: &mut Input<'_>) {
+    let length = input.u8();
+    let name = input.take(length.into()).to_ascii_lowercase();
+    let text = input.take(usize::MAX);
+    let domains = LocalDomains::parse(text);
+    let mut list = Vec::new();
+    for line in text.split(|&octet| octet == b'\n') {
+        let line: Vec<u8> = line.iter().copied().take_while(|&octet| octet != 0).collect();
+        let mut words = line.split(|octet| b" \t\r".contains(octet)).map(<[u8]>::to_ascii_lowercase);
+        let limit = match line {
+            _ if line.starts_with(b"search") => usize::MAX,
+            _ if line.starts_with(b"domain") => 1,
+            _ => continue,
+        };
+        let has_keyword = words.next().is_some_and(|word| word.len() == 6);
+        let words: Vec<_> = words.filter(|word| has_keyword && !word.is_empty()).take(limit).collect();
+        if !words.is_empty() {
+            list = words;
+        }
+    }
+    let list: Vec<_> = list.iter().map(|domain| domain.strip_suffix(b".").unwrap_or(domain)).collect();
+    let is_below_local = |domain: &&[u8]| {
+        domain.len() < 255 && domain.ends_with(b".local") && !domain.split(|&octet| octet == b'.').any(<[u8]>::is_empty)
+    };
+    let below: Vec<_> = list.iter().copied().filter(is_below_local).collect();
+    let parsed: Vec<_> = domains.below_local().map(<[u8]>::to_ascii_lowercase).collect();
+    assert_eq!(parsed, below, "{text:?}");
+    assert_eq!(domains.has_local(), list.contains(&&b"local"[..]), "{text:?}");
+    assert_eq!(domains.is_empty(), below.is_empty() && !domains.has_local());
+    if let Some(host) = host_name(&name) {
+        let name = name.strip_suffix(b".").unwrap_or(&name);
+        let is_in = |domain: &&&[u8]| [b".", name].concat().ends_with(&[b".", **domain].concat());
+        let domain = domains.domain_of(&host.name).map(<[u8]>::to_ascii_lowercase);
+        assert_eq!(domain.as_deref(), below.iter().find(is_in).copied(), "{name:?} in {text:?}");
     }
 }
 

@@ -8,7 +8,7 @@
 //! | [`encoding`] | `encode` | an answer, a buffer | the result is complete and inside the buffer |
 //! | [`netlink`] | `netlink` | the kernel's tables | parsed as by an independent parser |
 //! | [`daemon`] | `daemon` | a reply of avahi-daemon | parsed as by an independent parser |
-//! | [`files`] | `files` | both settings files | parsed as by an independent parser |
+//! | [`files`] | `files` | the three configuration files | parsed as by an independent parser |
 //!
 //! [`reference_parser`] parses messages and shares no code with the resolver's parser. [`script`] plays scripts.
 //! [`rule`] says what a lookup may conclude, and shares no code with the resolver's lookup. [`input`] reads values from

@@ -125,12 +125,12 @@ fn check_query(name: &Name) {
 fn check_text(data: &[u8]) {
     if let Ok(name) = Name::from_text(data) {
         check_name(&name);
-        assert_eq!(text(&name), data.strip_suffix(b".").unwrap_or(data));
-        assert!(!data.iter().any(u8::is_ascii_control));
+        assert!(!name.labels().flatten().any(u8::is_ascii_control));
+        assert!(name.labels().eq(unescaped(data).iter().map(Vec::as_slice)));
     }
     if let Ok(host) = NameRange::Local.host_name(data) {
         assert!(policy::is_local(data) && host.name.is_local());
-        assert_eq!(host.trailing_dot, data.ends_with(b"."));
+        assert_eq!(host.trailing_dot, data.ends_with(b"."), "an escaped dot cannot follow local");
         assert!(NameRange::Allowed.host_name(data).is_ok());
     }
     if let Ok(host) = NameRange::Allowed.host_name(data) {
@@ -142,4 +142,31 @@ fn text(name: &Name) -> Vec<u8> {
     let mut text = Vec::new();
     name.write_text(|piece| text.extend_from_slice(piece));
     text
+}
+
+/// The labels of a name as text, without its escapes.
+fn unescaped(text: &[u8]) -> Vec<Vec<u8>> {
+    let (mut labels, mut at) = (vec![Vec::new()], 0);
+    while at < text.len() {
+        let (octet, length) = match &text[at..] {
+            [b'.', ..] => {
+                labels.push(Vec::new());
+                at += 1;
+                continue;
+            }
+            [b'\\', octet @ (b'.' | b'\\'), ..] => (*octet, 2),
+            [b'\\', digits @ ..] => {
+                let digits: String = digits.iter().take(3).map(|&octet| char::from(octet)).collect();
+                let is_number = digits.len() == 3 && digits.chars().all(|digit| digit.is_ascii_digit());
+                digits.parse().ok().filter(|_| is_number).map_or((b'\\', 1), |octet| (octet, 4))
+            }
+            octets => (octets[0], 1),
+        };
+        labels.last_mut().expect("at least one").push(octet);
+        at += length;
+    }
+    if labels.last().is_some_and(Vec::is_empty) {
+        labels.pop();
+    }
+    labels
 }

@@ -13,6 +13,7 @@ use std::ffi::CStr;
 use std::fmt;
 
 use super::reload::without_byte_order_mark;
+use super::resolv_conf::LocalDomains;
 use crate::host_name::HostName;
 use crate::policy::{Labels, NameRange};
 use crate::try_alloc;
@@ -39,6 +40,15 @@ impl Allowed {
         match (range, self) {
             (NameRange::Allowed, Self::Listed(suffixes)) => suffixes.contain(host),
             _ => Labels::allow(labels, &host.name),
+        }
+    }
+
+    /// True if the list has an entry for `host` that takes precedence over the search domains: one that is itself a
+    /// search domain under `.local`, or below one.
+    pub(crate) fn overrides(&self, domains: &LocalDomains, host: &HostName) -> bool {
+        match self {
+            Self::Local => false,
+            Self::Listed(list) => list.matching(host).any(|suffix| domains.contain_suffix(suffix)),
         }
     }
 }
@@ -95,7 +105,12 @@ impl Suffixes {
 
     /// True if `host` ends in one of the suffixes, with at least one label before it.
     pub fn contain(&self, host: &HostName) -> bool {
-        self.all || self.text.split(|&octet| octet == b'\n').skip(1).any(|suffix| host.ends_in(suffix))
+        self.all || self.matching(host).next().is_some()
+    }
+
+    /// The suffixes, without their leading dots, that `host` ends in.
+    fn matching(&self, host: &HostName) -> impl Iterator<Item = &[u8]> {
+        self.text.split(|&octet| octet == b'\n').skip(1).filter(|suffix| host.ends_in(suffix))
     }
 }
 
@@ -166,6 +181,27 @@ mod tests {
         for padding in 100..300 {
             let suffixes = Suffixes::parse(format!("{}.local", "x".repeat(padding)).as_bytes(), &mut |_| {});
             assert!(!suffixes.contain(&HostName::from_text(b"printer.local").unwrap()), "{padding}");
+        }
+    }
+
+    #[test]
+    fn an_entry_for_a_search_domain_or_below_takes_precedence() {
+        let domains = LocalDomains::parse(b"search local corp.local svc.cluster.local cluster.local\n");
+        for (text, name, expected) in [
+            (".corp.local", "printer.corp.local", true),
+            (".Corp.Local.", "printer.corp.local.", true),
+            (".a.corp.local", "printer.a.corp.local", true),
+            (".a.corp.local", "printer.corp.local", false),
+            (".cluster.local", "a.b.svc.cluster.local", true),
+            (".local", "printer.corp.local", false),
+            ("*", "printer.corp.local", false),
+            (".local\n*\n.corp.local", "printer.corp.local", true),
+            // The name of the domain itself does not end in the suffix.
+            (".local\n.corp.local", "corp.local", false),
+        ] {
+            let host = HostName::from_text(name.as_bytes()).unwrap();
+            assert_eq!(Allowed::Listed(list(text)).overrides(&domains, &host), expected, "{text:?} {name}");
+            assert!(!Allowed::Local.overrides(&domains, &host));
         }
     }
 

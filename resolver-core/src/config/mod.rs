@@ -1,10 +1,11 @@
-//! The settings of a resolver, and the files that an administrator writes.
+//! The settings of a resolver, and the files that an administrator or the network's configuration writes.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `settings` | [`SETTINGS`], the one table of the settings: key, values, default and reason |
 //! | `file` | [`parse`] reads `/etc/nss-mdns.conf` |
 //! | [`allow`] | `/etc/mdns.allow` |
+//! | [`resolv_conf`] | the search domains under `.local` in `/etc/resolv.conf` |
 //! | `patterns` | patterns of interface names |
 //! | [`reload`] | re-reads a file when it has changed |
 
@@ -12,6 +13,7 @@ pub mod allow;
 mod file;
 mod patterns;
 pub mod reload;
+pub mod resolv_conf;
 mod settings;
 
 use std::ffi::CStr;
@@ -47,6 +49,8 @@ pub struct Config {
     pub deny_interfaces: InterfacePatterns,
     /// How many labels a name under `.local` may have, `local` included.
     pub labels: Labels,
+    /// Whether DNS serves the names in the search domains under `.local`.
+    pub unicast_local: bool,
     /// The addresses whose names are looked up. This is an upper bound; the range of a service may be smaller.
     pub reverse: ReverseRange,
     /// Whether lookups open multicast listeners on port 5353.
@@ -105,6 +109,7 @@ impl Default for Config {
             allow_interfaces: InterfacePatterns::default(),
             deny_interfaces: InterfacePatterns::default(),
             labels: Labels::Two,
+            unicast_local: false,
             reverse: ReverseRange::Nothing,
             listener: false,
             neighbours: false,
@@ -148,6 +153,7 @@ mod tests {
         assert!(config.allow_interfaces.matches(b"eth0") && !config.deny_interfaces.matches(b"eth0"));
         assert_eq!((config.labels, config.reverse), (Labels::Two, ReverseRange::OnLink));
         assert!(config.listener && config.neighbours && config.daemon && config.own_name && config.ipv6_link_local);
+        assert!(config.unicast_local);
         assert_eq!((config.cache_size, config.ttl_max), (256, Duration::from_secs(10)));
     }
 }

@@ -159,6 +159,10 @@ settings! {
     /// names of three or more labels usually belong to sites that serve .local by DNS; nss-mdns has the same limit
     "labels" labels = "2", word("2": Labels::Two, "any": Labels::Any);
 
+    /// a network whose DNS servers serve names under .local lists their domain there, as with Active Directory or in a
+    /// Kubernetes cluster; off queries the link for all .local names
+    "unicast-local" unicast_local = "on", switch();
+
     /// no host off the link answers; the minimal services never go beyond link-local addresses
     "reverse" reverse = "on-link", word(
         "on-link": ReverseRange::OnLink,

@@ -30,7 +30,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::address::{Address, Families, Family, is_host_address};
 use crate::sys::{self, FileId};
 use crate::try_alloc;
-use crate::wire::{MAX_NAME, Name};
+use crate::wire::Name;
 
 /// The daemon's socket. Only root and the daemon's own user can create files in this folder, so the peer is the daemon.
 const SOCKET: &str = "/run/avahi-daemon/socket";
@@ -274,34 +274,7 @@ fn interface_index(field: &[u8]) -> Option<u32> {
 /// alias must be checked. Not inlined, because copies of the name take hundreds of octets of stack.
 #[inline(never)]
 fn is_host_name(escaped: &[u8]) -> bool {
-    let mut buffer = [0; MAX_NAME];
-    unescape(escaped, &mut buffer)
-        .and_then(|text| Name::from_text(text).ok())
-        .is_some_and(|name| name.is_local() && name.is_clean())
-}
-
-/// The text of a name without its escapes. None if an escape is invalid, if a label contains a dot, or if the text is
-/// too long for a name.
-fn unescape<'a>(mut escaped: &[u8], buffer: &'a mut [u8; MAX_NAME]) -> Option<&'a [u8]> {
-    let mut length = 0;
-    while let Some((&first, tail)) = escaped.split_first() {
-        let (octet, tail) = if first == b'\\' { unescape_one(tail)? } else { (first, tail) };
-        *buffer.get_mut(length)? = octet;
-        length += 1;
-        escaped = tail;
-    }
-    buffer.get(..length)
-}
-
-/// The octet that an escape stands for, and what follows the escape. `rest` begins after the backslash.
-fn unescape_one(rest: &[u8]) -> Option<(u8, &[u8])> {
-    let (octet, tail) = match rest.split_first_chunk::<3>() {
-        Some((digits, tail)) if digits.iter().all(u8::is_ascii_digit) => {
-            (std::str::from_utf8(digits).ok()?.parse().ok()?, tail)
-        }
-        _ => rest.split_first().filter(|(octet, _)| !octet.is_ascii_digit()).map(|(&octet, tail)| (octet, tail))?,
-    };
-    (octet != b'.').then_some((octet, tail))
+    Name::from_text(escaped).is_ok_and(|name| name.is_local() && name.is_clean())
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub enum InvalidName {
     LabelTooLong,
     /// More than 255 octets in wire form.
     NameTooLong,
-    /// An ASCII control character.
+    /// An ASCII control character, as it is or as an escape.
     ControlCharacter,
 }
 
@@ -53,27 +53,47 @@ impl Name {
         Self { length: 0, octets: [0; MAX_NAME] }
     }
 
-    /// Parses labels separated by dots, with an optional dot at the end. There are no escapes: every other octet stands
-    /// for itself.
+    /// Parses labels separated by dots, with an optional dot at the end.
+    ///
+    /// The escapes that programs print are decoded (RFC 1035, section 5.1): `\DDD`, with three decimal digits, is the
+    /// octet of that value; `\.` and `\\` are a dot and a backslash in a label. Any other backslash stands for itself.
     ///
     /// # Errors
     /// [`InvalidName`]: the first reason why `text` is not a name.
-    pub fn from_text(text: &[u8]) -> Result<Self, InvalidName> {
-        let text = text.strip_suffix(b".").unwrap_or(text);
+    pub fn from_text(mut text: &[u8]) -> Result<Self, InvalidName> {
         let mut name = Self::empty();
-        for label in text.split(|&octet| octet == b'.') {
-            if label.is_empty() {
-                return Err(InvalidName::EmptyLabel);
+        loop {
+            text = name.push_text(text)?;
+            if text.is_empty() {
+                return name.finish().ok_or(InvalidName::NameTooLong);
             }
-            if label.len() > MAX_LABEL {
-                return Err(InvalidName::LabelTooLong);
-            }
-            if label.iter().any(u8::is_ascii_control) {
+        }
+    }
+
+    /// Appends the first label of `text`. Returns what follows the label and its dot.
+    fn push_text<'a>(&mut self, mut text: &'a [u8]) -> Result<&'a [u8], InvalidName> {
+        let mut label = [0; MAX_LABEL];
+        let mut length = 0;
+        while let Some((&first, tail)) = text.split_first() {
+            text = tail;
+            let octet = match first {
+                b'.' => break,
+                b'\\' => {
+                    let (octet, tail) = unescape(tail).unwrap_or((first, tail));
+                    text = tail;
+                    octet
+                }
+                octet => octet,
+            };
+            if octet.is_ascii_control() {
                 return Err(InvalidName::ControlCharacter);
             }
-            name.push(label).ok_or(InvalidName::NameTooLong)?;
+            *label.get_mut(length).ok_or(InvalidName::LabelTooLong)? = octet;
+            length += 1;
         }
-        name.finish().ok_or(InvalidName::NameTooLong)
+        let label = label.get(..length).filter(|label| !label.is_empty()).ok_or(InvalidName::EmptyLabel)?;
+        self.push(label).ok_or(InvalidName::NameTooLong)?;
+        Ok(text)
     }
 
     /// The name that owns the PTR record of an address: `4.3.2.1.in-addr.arpa`, or 32 digits under `ip6.arpa` (RFC
@@ -190,6 +210,15 @@ impl Name {
                 .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
     }
 
+    /// How many labels precede those of `suffix` in this name; None if it does not end in them. `suffix` is text without
+    /// escapes and without a dot at its start or end.
+    pub(crate) fn labels_before(&self, suffix: &[u8]) -> Option<usize> {
+        let labels = || suffix.split(|&octet| octet == b'.');
+        let before = self.labels().count().checked_sub(labels().count())?;
+        let same = |(own, label): (&[u8], &[u8])| own.eq_ignore_ascii_case(label);
+        self.labels().skip(before).zip(labels()).all(same).then_some(before)
+    }
+
     /// True if the name can be returned to a caller as a host name. Every label must be UTF-8 without control
     /// characters, white space, dots, backslashes, or characters that are invisible or change the direction of text. No
     /// label may begin with a hyphen, because a program could take the name for an option.
@@ -241,6 +270,19 @@ impl Name {
         self.octets.get_mut(start..end)?.copy_from_slice(octets);
         self.length = u8::try_from(end).ok()?;
         Some(())
+    }
+}
+
+/// The octet that an escape stands for, and what follows the escape. `text` begins after the backslash. None if that
+/// begins no escape.
+fn unescape(text: &[u8]) -> Option<(u8, &[u8])> {
+    match text {
+        [octet @ (b'.' | b'\\'), tail @ ..] => Some((*octet, tail)),
+        [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', tail @ ..] => {
+            let value = [a, b, c].into_iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'));
+            Some((u8::try_from(value).ok()?, tail))
+        }
+        _ => None,
     }
 }
 
@@ -413,6 +455,45 @@ mod tests {
             ("a\nb.local", InvalidName::ControlCharacter),
         ] {
             assert_eq!(Name::from_text(text.as_bytes()).err(), Some(reason), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_decoded() {
+        for (text, labels) in [
+            // As avahi-browse and getent print names.
+            ("b\\195\\188ro.local", &["b\u{fc}ro".as_bytes(), b"local"][..]),
+            ("Johns\\032MacBook.local.", &[b"Johns MacBook", b"local"]),
+            ("a\\.b.local", &[b"a.b", b"local"]),
+            ("a\\046b.local", &[b"a.b", b"local"]),
+            ("a\\\\b.local", &[b"a\\b", b"local"]),
+            ("a\\092032b.local", &[b"a\\032b", b"local"]),
+            ("a.local\\.", &[b"a", b"local."]),
+            ("a\\255.local", &[b"a\xff", b"local"]),
+        ] {
+            assert!(name(text).labels().eq(labels.iter().copied()), "{text:?}: {:?}", name(text));
+        }
+        // The limit of a label counts what the escapes stand for.
+        assert_eq!(name(&format!("{}.local", "\\097".repeat(63))), name(&format!("{}.local", "a".repeat(63))));
+        assert_eq!(
+            Name::from_text(format!("{}.local", "\\097".repeat(64)).as_bytes()).err(),
+            Some(InvalidName::LabelTooLong)
+        );
+    }
+
+    #[test]
+    fn a_backslash_that_begins_no_escape_stands_for_itself() {
+        for text in ["a\\", "a\\b", "a\\1", "a\\12", "a\\12b", "a\\256", "a\\999", "a\\-1 ", "\\x097"] {
+            let name = name(&format!("{text}x.local"));
+            assert!(name.labels().eq([format!("{text}x").as_bytes(), b"local"]), "{text:?}: {name:?}");
+        }
+        assert_eq!(text(&name("a.local\\")), b"a.local\\");
+    }
+
+    #[test]
+    fn an_escaped_control_character_is_rejected() {
+        for text in ["a\\000.local", "a\\010.local", "a\\127.local"] {
+            assert_eq!(Name::from_text(text.as_bytes()).err(), Some(InvalidName::ControlCharacter), "{text:?}");
         }
     }
 

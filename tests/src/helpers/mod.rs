@@ -7,7 +7,8 @@ mod marker;
 mod query;
 mod relay;
 
-use crate::lan::Host;
+use crate::deps::{library_path, unpacked};
+use crate::lan::{Host, READY};
 use crate::lookups::python_daemon;
 use crate::run::{Daemon, Outcome};
 use crate::sandbox::unique;
@@ -81,6 +82,29 @@ pub fn silent_dns(host: &Host) -> Result<Dns<'_>, String> {
     dns(host, &["--silent"])
 }
 
+/// Starts dnsmasq on port 53 with these records: a name and its addresses, separated by commas. It is authoritative for
+/// `local` and forwards nothing.
+///
+/// # Errors
+/// If it is missing or does not start.
+pub fn dnsmasq<'host>(host: &'host Host, records: &[&str]) -> Result<Dns<'host>, String> {
+    let mut command = host.command("env");
+    command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg(unpacked("usr/sbin/dnsmasq")?);
+    command.args(["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-queries"]);
+    command.args(["--listen-address=127.0.0.1", "--bind-interfaces", "--local=/local/"]);
+    command.args(records.iter().map(|record| format!("--host-record={record}")));
+    let daemon = host.daemon("dnsmasq", command)?;
+    daemon.wait_for("started, version", READY)?;
+    Ok(Dns { daemon, host })
+}
+
+/// The name in a line of a DNS server's log: `query NAME`, or dnsmasq's `query[TYPE] NAME from ADDRESS`.
+fn queried_name(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("query")?;
+    let name = rest.strip_prefix(' ').or_else(|| Some(rest.strip_prefix('[')?.split_once("] ")?.1))?;
+    name.split(' ').next()
+}
+
 impl Dns<'_> {
     /// The daemon, for tests that do not need the log.
     pub fn daemon(self) -> Daemon {
@@ -96,7 +120,7 @@ impl Dns<'_> {
         send_marker(self.host, &["dns", &marker]);
         self.daemon.wait_for(&marker, LOG_DELAY).expect("the DNS server runs");
         let lines = self.daemon.lines();
-        let names = lines.iter().filter_map(|line| line.strip_prefix("query "));
+        let names = lines.iter().filter_map(|line| queried_name(line));
         names.filter(|name| !name.starts_with("marker-")).map(str::to_owned).collect()
     }
 }

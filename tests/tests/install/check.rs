@@ -62,7 +62,7 @@ fn every_line_begins_with_its_subject() {
         let (word, _) = line.split_once(": ").expect("a word and a colon");
         let (word, name) = word.split_once(' ').unwrap_or((word, ""));
         let named = ["interface", "firewall"].contains(&word);
-        assert!(named || ["hosts", "files", "settings", "allowed", "lookup"].contains(&word), "{line}");
+        assert!(named || ["hosts", "files", "settings", "allowed", "dns", "lookup"].contains(&word), "{line}");
         assert!(["", "lo", "lan0", "lan1"].contains(&name) && named != name.is_empty(), "{line}");
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use resolver_core::config::allow::{self, Suffixes};
+use resolver_core::config::resolv_conf::{self, LocalDomains};
 use resolver_core::config::{self, Config, reload};
 use resolver_core::net::interfaces::{Interface, Interfaces, SkipReason, classify_all, read_tables};
 use resolver_core::net::socket::{SocketKind, Sockets, group};
@@ -47,6 +48,13 @@ pub(crate) fn allowed() -> (bool, FileReport) {
         is_empty = Suffixes::parse(text, &mut |problem| report(&problem)).is_empty();
     });
     (is_empty, report)
+}
+
+/// Reads the search domains under `.local` in `/etc/resolv.conf`. There are none if it cannot be read.
+pub(crate) fn local_domains() -> (LocalDomains, FileReport) {
+    let mut domains = LocalDomains::default();
+    let report = file(resolv_conf::FILE, |text, _| domains = LocalDomains::parse(text));
+    (domains, report)
 }
 
 /// Reads a file. `read` parses its text, and passes each problem to the function that it is given.

@@ -4,6 +4,7 @@
 //! ```text
 //! settings: problem: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
 //! allowed: /etc/mdns.allow does not exist: the full services look up names under .local
+//! dns: /etc/resolv.conf has no search domain under .local
 //! interface eth0: queried over IPv4 and IPv6
 //! interface lo: not queried: it cannot multicast
 //! firewall eth0: over IPv4, multicast DNS is admitted
@@ -18,15 +19,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use resolver_core::policy::NameRange;
+use resolver_core::config::Config;
+use resolver_core::config::resolv_conf::LocalDomains;
+use resolver_core::policy::{Labels, NameRange};
 use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
 
 use crate::machine::{FileReport, InterfaceReport};
 
 const USAGE: &str = "\
 Usage: nss-mdns-check [NAME]...
-Reports problems in the module's settings, the interfaces that it queries, whether a firewall drops multicast DNS (by
-sending one query on each interface), and the addresses of each NAME.
+Reports problems in the module's settings, which names it leaves to DNS, the interfaces that it queries, whether a
+firewall drops multicast DNS (by sending one query on each interface), and the addresses of each NAME.
 
 Exit status: 0 no problem was found; 1 at least one line reports a problem; 2 wrong usage.
 ";
@@ -77,6 +80,8 @@ impl<W: Write> Report<W> {
         if allows_nothing {
             self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services look up no names"))?;
         }
+        let (domains, resolv_conf) = machine::local_domains();
+        self.local_domains(&domains, &resolv_conf, config.unicast_local)?;
         let interfaces = match machine::interfaces(&config) {
             Ok(interfaces) => interfaces,
             Err(error) => {
@@ -90,8 +95,8 @@ impl<W: Write> Report<W> {
         } else {
             self.good("firewall", format_args!("not tested: the listener is off"))?;
         }
-        let resolver = Resolver::default();
-        names.iter().try_for_each(|name| self.lookup(&resolver, name, &interfaces))
+        let lookups = Lookups { resolver: Resolver::default(), config, domains, interfaces };
+        names.iter().try_for_each(|name| self.lookup(&lookups, name))
     }
 
     fn good(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
@@ -115,6 +120,41 @@ impl<W: Write> Report<W> {
                 problems.iter().try_for_each(|problem| self.bad(what, format_args!("{problem}")))
             }
         }
+    }
+
+    /// Prints which `.local` names are left to DNS because of the search domains.
+    fn local_domains(&mut self, domains: &LocalDomains, report: &FileReport, is_on: bool) -> io::Result<()> {
+        let has_problem = match report {
+            FileReport::Absent => false,
+            FileReport::Unreadable(_) => true,
+            FileReport::Read(problems) => !problems.is_empty(),
+        };
+        if has_problem {
+            self.file("dns", "/etc/resolv.conf", report, "")?;
+        }
+        if domains.is_empty() {
+            let text = format_args!("/etc/resolv.conf has no search domain under .local");
+            return if has_problem { Ok(()) } else { self.good("dns", text) };
+        }
+        let names = |domain: &[u8]| String::from_utf8_lossy(domain).into_owned();
+        let below: Vec<_> = domains.below_local().map(names).collect();
+        if !is_on {
+            let local = domains.has_local().then(|| "local".to_owned());
+            let all: Vec<_> = local.into_iter().chain(below).collect();
+            let all = all.join(", ");
+            return self.good("dns", format_args!("search domains are ignored, because unicast-local is off: {all}"));
+        }
+        if !below.is_empty() {
+            let below = below.join(", ");
+            self.good("dns", format_args!("names equal to or below these search domains are left to DNS: {below}"))?;
+        }
+        if domains.has_local() {
+            self.good(
+                "dns",
+                format_args!("local is a search domain: .local names that nobody answers for are left to DNS"),
+            )?;
+        }
+        Ok(())
     }
 
     fn interfaces(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
@@ -165,10 +205,10 @@ impl<W: Write> Report<W> {
         }
     }
 
-    fn lookup(&mut self, resolver: &Resolver, name: &OsStr, interfaces: &[InterfaceReport]) -> io::Result<()> {
+    fn lookup(&mut self, lookups: &Lookups, name: &OsStr) -> io::Result<()> {
         let look_up = |range: NameRange| {
             let text = name.as_bytes();
-            range.host_name(text).and_then(|host| resolver.lookup(&host, range, Families::BOTH))
+            range.host_name(text).and_then(|host| lookups.resolver.lookup(&host, range, Families::BOTH))
         };
         let start = Instant::now();
         // `Local` is the range of the minimal services, `Allowed` that of the full services.
@@ -185,11 +225,47 @@ impl<W: Write> Report<W> {
         match found {
             Ok(answer) => {
                 let addresses: Vec<_> =
-                    answer.addresses.iter().map(|address| address_text(address, interfaces)).collect();
+                    answer.addresses.iter().map(|address| address_text(address, &lookups.interfaces)).collect();
                 self.good(subject, format_args!("{} ({time}{services})", addresses.join(", ")))
             }
+            Err(error @ LookupError::NotOurs) => match lookups.why_not_ours(name.as_bytes()) {
+                Some(NotOurs::SearchDomain(domain)) => {
+                    self.good(subject, format_args!("left to DNS: {domain} is a search domain in /etc/resolv.conf"))
+                }
+                Some(NotOurs::Labels) => self.bad(subject, format_args!("{error}, because labels = 2 ({time})")),
+                None => self.bad(subject, format_args!("{error} ({time})")),
+            },
             Err(error) => self.bad(subject, format_args!("{error} ({time}{services})")),
         }
+    }
+}
+
+/// What the lookups of names need.
+struct Lookups {
+    resolver: Resolver,
+    config: Config,
+    domains: LocalDomains,
+    interfaces: Vec<InterfaceReport>,
+}
+
+/// Why no service looks up a name under `.local`.
+enum NotOurs {
+    /// It is equal to or below this search domain, so DNS serves it.
+    SearchDomain(String),
+    /// It has more labels than the settings allow.
+    Labels,
+}
+
+impl Lookups {
+    /// Why no service looks up a name; None if it is not under `.local`.
+    fn why_not_ours(&self, name: &[u8]) -> Option<NotOurs> {
+        let host = NameRange::Local.host_name(name).ok()?;
+        let domain = self.domains.domain_of(&host.name).filter(|_| self.config.unicast_local);
+        if let Some(domain) = domain {
+            return Some(NotOurs::SearchDomain(String::from_utf8_lossy(domain).into_owned()));
+        }
+        let has_too_many = host.name.labels().count() > 2 && self.config.labels == Labels::Two;
+        has_too_many.then_some(NotOurs::Labels)
     }
 }
 

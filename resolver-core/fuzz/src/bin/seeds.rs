@@ -98,6 +98,7 @@ fn main() -> io::Result<()> {
         write(&out, "files", &format!("setting-{number}"), lines.as_bytes())?;
     }
     write(&out, "files", "allowed", b"\x01\x0dprinter.local# ours\n.local\n.local.\n*\n")?;
+    write(&out, "files", "search", b"\x02\x0ddc.corp.local; a\nsearch example.org Corp.local. local\r\ndomain\n")?;
     for (number, reply) in DAEMON_REPLIES.iter().enumerate() {
         for family in [0, 1] {
             write(&out, "daemon", &format!("reply-{number}-{family}"), &[&[family, 20], reply.as_bytes()].concat())?;
