@@ -14,7 +14,7 @@ fn main() -> io::Result<()> {
         "-Wl,-z,defs",
         "-Wl,-z,relro,-z,now",
         // LLVM's linker otherwise starts the relocated data anywhere in a page, and they often straddle two pages. The
-        // second one costs a page fault in every process: dlopen takes 5 % longer. GNU's linker ignores the option.
+        // second one costs a page fault in every process: dlopen takes 5 % longer. GNU's linker warns, and ignores the option.
         "-Wl,-z,separate-loadable-segments",
         // backtrace.rs defines a function that the unwinder also defines. The linker uses the first: the module's own.
         "-Wl,-z,muldefs",

@@ -105,7 +105,7 @@ impl FromIterator<Family> for Families {
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
-    /// The index of the interface on whose link the host is: the one on which the response arrived.
+    /// The index of the interface on whose link the host is.
     pub interface: u32,
 }
 

@@ -102,18 +102,24 @@ fn query(
     let mut schedule = Schedule::new(start, config);
     let (mut any_sent, mut failure) = (false, None);
     let mut until = start;
-    // True if the loop ended at the deadline or later than planned, for example because the machine was busy. Packets
-    // that arrived in time may then still be unread.
-    let is_late = loop {
+    loop {
         let now = Instant::now();
         if now >= deadline {
-            break true;
+            querier.drain(lookup, &mut buffer, true);
+            return Ok(());
         }
         if lookup.take_new_name() {
             schedule.restart(now);
         }
         until = match lookup.poll(now) {
-            Progress::Done => break now >= until,
+            Progress::Done => {
+                querier.drain(lookup, &mut buffer, now >= until);
+                // Meanwhile the host may have withdrawn its addresses.
+                if lookup.poll(now) == Progress::Done {
+                    return Ok(());
+                }
+                continue;
+            }
             Progress::WaitUntil(_) => {
                 querier.questions.clear();
                 lookup.follow_up(interfaces, now, &mut querier.questions);
@@ -157,9 +163,7 @@ fn query(
                 Some(_) => {}
             }
         }
-    };
-    querier.drain(lookup, &mut buffer, is_late);
-    Ok(())
+    }
 }
 
 /// What a lookup does while nobody has responded.
@@ -395,8 +399,8 @@ impl<'a> Querier<'a> {
 
     /// Receives packets that have already arrived when the lookup is done, because a host may have more addresses than
     /// the first response contained. Their number is bounded: while many processes look up names, their queries fill
-    /// the receive queues of the multicast listeners. A lookup that is late also looks for responses behind many
-    /// ignored packets.
+    /// the receive queues of the multicast listeners. A lookup that ends at its deadline, or later than planned because
+    /// the machine is busy, also looks for responses behind many ignored packets.
     fn drain(&mut self, lookup: &mut dyn Lookup, buffer: &mut [u8], is_late: bool) {
         let _ = self.sockets.wait(Duration::ZERO);
         let sockets = self.sockets.count();

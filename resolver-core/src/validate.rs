@@ -68,16 +68,20 @@ impl PendingQueries {
         Some((query, self.names.get(*index)?))
     }
 
-    /// True if a query was sent from the multicast listener on this interface over this transport. The first round has
-    /// no such query, every repeat has one.
-    fn was_repeated(&self, interface: u32, transport: Family) -> bool {
-        self.multicast.contains(&(interface, transport))
-    }
-
     /// True if any query was sent on this interface over this transport.
     fn any_on(&self, interface: u32, transport: Family) -> bool {
-        self.was_repeated(interface, transport)
-            || self.queries.iter().any(|(query, _)| query.interface == interface && query.transport == transport)
+        self.multicast.contains(&(interface, transport)) || self.on(interface, transport).next().is_some()
+    }
+
+    /// True if a query on this interface over this transport asked for a unicast response, as only repeats do.
+    fn was_repeated(&self, interface: u32, transport: Family) -> bool {
+        self.on(interface, transport).any(|query| query.unicast_response)
+    }
+
+    /// The queries from ephemeral ports on this interface over this transport.
+    fn on(&self, interface: u32, transport: Family) -> impl Iterator<Item = &SentQuery> {
+        let queries = self.queries.iter().map(|(query, _)| query);
+        queries.filter(move |query| query.interface == interface && query.transport == transport)
     }
 
     /// The names that queries have asked for.
@@ -124,15 +128,18 @@ pub(crate) fn validate<'a>(
     let message = Message::read(octets).ok().filter(Message::is_valid_response)?;
     let query = match socket {
         SocketKind::Ephemeral => match pending.find(message.id(), *transport) {
-            Some((query, name)) if is_reply_on_the_link(received, query.interface, interfaces) => {
-                if !message.asks_only_about(name) {
+            Some((query, name)) => {
+                if !is_reply_on_the_link(received, query.interface, interfaces) || !message.asks_only_about(name) {
                     return None;
                 }
                 Some(*query)
             }
-            Some(_) => return None,
-            None if is_reply_without_id(&message, received, *transport, pending, interfaces) => None,
-            None => return None,
+            None => {
+                if !is_reply_without_id(&message, received, *transport, pending, interfaces) {
+                    return None;
+                }
+                None
+            }
         },
         // A packet that was sent to the group comes from the link, whatever its source address is (RFC 6762, section
         // 11). Its id and its questions are ignored (sections 6 and 18.1).
@@ -147,7 +154,7 @@ pub(crate) fn validate<'a>(
     Some(Response { message, source: Source { ip: received.source, interface }, query })
 }
 
-/// True if a unicast packet was sent to an address of `interface`, on which a query was sent, from its link (RFC 6762,
+/// True if a unicast packet was sent to this machine from the link of `interface`, on which a query was sent (RFC 6762,
 /// section 11).
 ///
 /// The sender is on the link by its address, or by a hop limit of 255, which no router forwards unchanged. Not all
@@ -155,25 +162,27 @@ pub(crate) fn validate<'a>(
 ///
 /// Linux accepts packets to any of its addresses on every interface. If two interfaces are on one link, or if one is a
 /// macvlan of the other, the packet may have arrived on another interface than the query was sent on. Then the hop limit
-/// says nothing about the queried link, and the source must be within a prefix of the queried interface. fe80::/10 does
-/// not count there: every link has it.
+/// says nothing about the queried link: the packet must have been sent to an address of the queried interface, from
+/// within one of its prefixes. fe80::/10 does not count there, because every link has it.
 fn is_reply_on_the_link(received: &Received, interface: u32, interfaces: &Interfaces) -> bool {
-    let is_to_us = received.destination.is_some_and(|destination| interfaces.is_local_on(destination, interface));
-    let is_from_the_link = if received.interface == interface {
-        received.hop_limit == Some(255)
-            || interfaces.is_local(received.source)
-            || interfaces.is_on_link(received.source, interface)
+    let Some(destination) = received.destination else { return false };
+    if received.interface == interface {
+        interfaces.is_local(destination)
+            && (received.hop_limit == Some(255)
+                || interfaces.is_local(received.source)
+                || interfaces.is_on_link(received.source, interface))
     } else {
         let is_ambiguous = received.source.is_ipv6() && is_link_local(received.source);
-        !is_ambiguous && interfaces.is_within_prefix(received.source, interface)
-    };
-    is_to_us && is_from_the_link
+        interfaces.is_local_on(destination, interface)
+            && !is_ambiguous
+            && interfaces.is_within_prefix(received.source, interface)
+    }
 }
 
 /// True for a unicast response with the id 0, from a responder that never repeats the id of a query.
 ///
 /// The id of a query is what a host off the link cannot know. Without it, the hop limit must show that no router has
-/// forwarded the packet. Accepted only once a query has been repeated: no other responder has answered by then.
+/// forwarded the packet. Accepted only once a query has been repeated: nearly every other responder has answered by then.
 fn is_reply_without_id(
     message: &Message<'_>,
     received: &Received,
@@ -289,11 +298,16 @@ mod tests {
             ("link-local", with(unicast(), |r| r.source = address("169.254.3.4")), true),
             ("our own address on another interface", with(unicast(), |r| r.source = address("10.3.0.1")), true),
             ("another interface's link", with(unicast(), |r| r.source = address("10.3.0.2")), false),
-            ("to an address of another interface", with(unicast(), |r| r.destination = "10.3.0.1".parse().ok()), false),
+            ("to an address of another interface", with(unicast(), |r| r.destination = "10.3.0.1".parse().ok()), true),
             ("on another interface than the query", with(unicast(), |r| r.interface = 3), true),
             (
                 "the same, from the other link",
                 with(unicast(), |r| (r.interface, r.source) = (3, address("10.3.0.2"))),
+                false,
+            ),
+            (
+                "the same, from a link-local address",
+                with(unicast(), |r| (r.interface, r.source) = (3, address("169.254.3.4"))),
                 false,
             ),
             (
@@ -398,6 +412,8 @@ mod tests {
         };
         assert_eq!(accepted(direct, &Packet::new(0), &pending), None);
         pending.expect_multicast(2, Family::V4);
+        assert_eq!(accepted(direct, &Packet::new(0), &pending), None);
+        assert!(pending.add(SentQuery { id: ID + 1, unicast_response: true, ..query }, &name()));
         let echo = Packet::new(0).question("printer.local", types::A);
         assert_eq!(accepted(direct, &Packet::new(0), &pending), Some(None));
         assert_eq!(accepted(direct, &echo, &pending), Some(None));

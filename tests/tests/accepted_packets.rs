@@ -2,12 +2,13 @@
 //! interfaces on one link, hosts with one name, addresses that change, and responders that never repeat a message id.
 //! `attacks.rs` has the packets that must be rejected.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use test_packet::{IN, Packet, TOP_BIT, types, wire};
 use tests::lan::{Families, Host, Network};
-use tests::lookups::{addresses, python_daemon, v4};
-use tests::responders::{avahi, avahi_v4, libmdns, scripted_with};
+use tests::lookups::{AT_ONCE, addresses, python_daemon, routable, v4};
+use tests::responders::{avahi, avahi_v4, libmdns, scripted, scripted_with};
 use tests::run::{Daemon, Outcome};
 use tests::scenario::{Scenario, with_scripted};
 
@@ -85,7 +86,7 @@ fn a_unicast_response_may_arrive_on_another_interface_of_the_same_link() -> Test
     let (own, prefix_length) = (client.eth0().v4.ok_or("no IPv4")?, 24);
     client.script(&format!(
         "for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$file; done
-         ip address flush dev eth0; echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6
+         ip -4 address flush dev eth0
          ip link add link eth0 name mv0 type macvlan mode bridge; ip link set mv0 up
          ip address add {own}/{prefix_length} dev mv0"
     ))?;
@@ -94,6 +95,32 @@ fn a_unicast_response_may_arrive_on_another_interface_of_the_same_link() -> Test
     printer.script(&format!("ip neigh replace {own} lladdr {parent} dev eth0 nud permanent"))?;
     let outcome = client.run(&["getent", "ahostsv4", "printer.local"]);
     assert_eq!(addresses(&outcome), v4(&printer), "{outcome:?}");
+    Ok(())
+}
+
+/// A second interface on the same link has no IPv4 address, or a link-local one. A host that sends IPv6 addresses only
+/// over IPv6 may respond there first.
+#[test]
+fn a_host_may_respond_on_two_interfaces_of_one_link() -> Tested {
+    for own in ["", "ip address add 169.254.9.9/16 dev eth0"] {
+        let network = Network::new()?;
+        let lan = network.lan(Families::Both)?;
+        let printer = network.host("printer", &[&lan])?;
+        let client = network.client("client", &[&lan, &lan])?;
+        client.script(&format!(
+            "for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$file; done
+             ip -4 address flush dev eth0; ip -6 address flush dev eth0 scope global; {own}"
+        ))?;
+        let _responder = scripted(&printer, "printer.local", &["--like", "resolved"])?;
+        for _ in 0..4 {
+            for (database, expected) in [("ahostsv4", v4(&printer)), ("ahosts", routable(&printer))] {
+                let outcome = client.run(&["getent", database, "printer.local"]);
+                let found: BTreeSet<_> =
+                    addresses(&outcome).into_iter().filter(|address| !address.starts_with("fe80")).collect();
+                assert_eq!((&expected, true), (&found, outcome.elapsed < AT_ONCE), "{own}: {outcome:?}");
+            }
+        }
+    }
     Ok(())
 }
 

@@ -64,7 +64,7 @@ fn wire(text: &[u8]) -> Option<Vec<u8>> {
                     .try_fold(0, |sum, &digit| digit.is_ascii_digit().then(|| 10 * sum + u32::from(digit - b'0')))?;
                 (u8::try_from(value).ok()?, 4)
             }
-            b'\\' => (text[at + 1], 2),
+            b'\\' if matches!(text[at + 1], b'.' | b'\\') => (text[at + 1], 2),
             octet => (octet, 1),
         };
         labels.last_mut()?.push(octet);

@@ -4,17 +4,16 @@
 //! - A family is denied over a transport by an NSEC record, or by a complete response to a question of ours for this
 //!   family that has the other family and not this one. A response to ANY denies IPv6 likewise, but not IPv4. Only a
 //!   source that has provided the other family can deny it.
-//! - An NSEC record beside addresses of the host proves something only in a response to a question of ours for the
-//!   denied family.
+//! - An NSEC record beside addresses of the host proves nothing.
 //! - IPv6 link-local addresses that the settings exclude count as omitted.
 //! - A family is absent if it is denied over its own transport and over every other on which it was asked for.
 //! - A missing IPv4 address is never given up. A missing IPv6 address is, after enough questions that were not
 //!   answered, although the host has responded.
 //! - A caller that has one of two families waits for the other only for a while. One that has no IPv6 address except
 //!   link-local ones waits too, if this machine has another one on that link.
-//! - A second source is the same host if they share an address, or if it completes the first one by the other transport
-//!   with the addresses of that transport's family.
-//! - A host can withdraw its addresses.
+//! - A second source is the same host if it has one of the first one's addresses, or if it completes the first one by the
+//!   other transport with the addresses of that transport's family.
+//! - A host can withdraw its addresses, also from a new one that it announces. If it withdraws all, nothing is known.
 //! - What was asked and said before an alias was followed is no evidence about the alias's target.
 //!
 //! All of this is about the interface on which the host responded first.
@@ -68,13 +67,15 @@ pub struct Host {
     named_at: Option<Duration>,
     /// When the first question was sent.
     first_sent_at: Option<Duration>,
-    /// How many questions have been asked, and how many of them before the last alias was followed.
+    /// How many questions have been asked, and how many of them before everything was forgotten.
     questions: usize,
-    questions_before_alias: usize,
+    questions_before: usize,
     /// The addresses in its records, in the order in which they arrived, including those that the settings exclude.
     pub addresses: Vec<(IpAddr, u32)>,
     /// The families of which it has withdrawn the last address.
     withdrawn: Families,
+    /// It has withdrawn all addresses, once at least. The number of follow-up questions does not start again.
+    pub has_left: bool,
     sources: Vec<Source>,
     /// All sources, including those that said something about another name only.
     all_sources: Vec<(IpAddr, u32)>,
@@ -122,9 +123,10 @@ impl Host {
             named_at: None,
             first_sent_at: None,
             questions: 0,
-            questions_before_alias: 0,
+            questions_before: 0,
             addresses: Vec::new(),
             withdrawn: Families::NONE,
+            has_left: false,
             sources: Vec::new(),
             all_sources: Vec::new(),
             first: None,
@@ -224,7 +226,7 @@ impl Host {
 
     /// Those of all questions that were asked on a path (interface and transport) about the present name.
     fn questions_on<'a>(&self, path: (u32, Family), all: &'a [Asked]) -> impl Iterator<Item = &'a Asked> {
-        let about_present_name = all.iter().skip(self.questions_before_alias);
+        let about_present_name = all.iter().skip(self.questions_before);
         about_present_name.filter(move |asked| (asked.question.interface, asked.question.transport) == path)
     }
 
@@ -346,11 +348,10 @@ impl Host {
                 ends.extend([Some(Duration::MAX), follow_up_at, given_up_at, patience_end].into_iter().flatten());
             }
         }
-        let has_only_link_local = self.has(Family::V6)
-            && self.addresses.iter().all(|&(ip, _)| ip.is_ipv4() || script::is_link_local(ip));
-        let lacks_routable = self.wanted.contains(Family::V6)
-            && has_only_link_local
-            && model.topology.has_routable_v6(first.interface);
+        let has_only_link_local =
+            self.has(Family::V6) && self.addresses.iter().all(|&(ip, _)| ip.is_ipv4() || script::is_link_local(ip));
+        let lacks_routable =
+            self.wanted.contains(Family::V6) && has_only_link_local && model.topology.has_routable_v6(first.interface);
         if (lacks_routable || !self.overheard().is_empty()) && at < first.at + GRACE[0] {
             ends.extend([Some(first.at + GRACE[0]), follow_up_at].into_iter().flatten());
         }
@@ -376,14 +377,11 @@ impl Host {
             provided = self.take_addresses(response);
         }
         let name = self.name.clone();
-        let asked_for = response.question.map_or(Families::NONE, |question| families_of(question.rtype));
         for (data, _) in response.records_of(&name) {
             if let Data::Denial(next, has_a, has_aaaa) = data {
                 let denied = if *has_a { Family::V6 } else { Family::V4 };
-                // Beside addresses it proves something only in a response to a question for the denied family.
-                let counts = provided.is_empty() || asked_for.contains(denied) && !provided.contains(denied);
                 // In multicast DNS the next name is the name itself. A bitmap with neither family denies nothing.
-                if reference_parser::is_same_name(next, &name) && has_a != has_aaaa && counts {
+                if reference_parser::is_same_name(next, &name) && has_a != has_aaaa && provided.is_empty() {
                     self.source(response).ruled_out.insert(denied);
                 }
             }
@@ -410,6 +408,8 @@ impl Host {
         for family in Family::ALL.into_iter().filter(|&family| !usable.contains(family)) {
             let source = self.source(response);
             match (question.rtype, family) {
+                // Only excluded addresses.
+                (RecordType::AAAA, Family::V6) if provided.contains(family) => source.omitted.insert(family),
                 (RecordType::A, Family::V4) | (RecordType::AAAA, Family::V6) => source.ruled_out.insert(family),
                 // Some responders answer ANY with one record, so it denies no IPv4 address.
                 (RecordType::ANY, Family::V6) => source.omitted.insert(family),
@@ -425,23 +425,35 @@ impl Host {
     fn take_addresses(&mut self, response: &Response) -> Families {
         let sent = response.addresses_of(&self.name).map(|(ip, _)| ip).filter(|&ip| is_host_address(ip));
         let sent: Vec<_> = sent.collect();
-        let is_of_host = !self.source(response).provided.is_empty();
-        for gone in response.goodbyes_of(&self.name).filter(|gone| is_of_host && !sent.contains(gone)).collect::<Vec<_>>() {
-            let family = Family::of(gone);
-            let count = self.addresses.len();
-            self.addresses.retain(|&(ip, _)| ip != gone);
-            if self.addresses.len() < count && !self.has(family) {
-                self.withdrawn.insert(family);
+        let families: Families = sent.iter().map(|&ip| Family::of(ip)).collect();
+        let knows = |host: &Self, ip: IpAddr| host.addresses.iter().any(|&(known, _)| known == ip);
+        let mut is_of_host = !self.source(response).provided.is_empty();
+        let gone: Vec<_> = response.goodbyes_of(&self.name).filter(|&ip| knows(self, ip)).collect();
+        is_of_host |= gone.iter().any(|&ip| families.contains(Family::of(ip)));
+        if is_of_host {
+            for gone in gone.into_iter().filter(|gone| !sent.contains(gone)) {
+                self.addresses.retain(|&(ip, _)| ip != gone);
+                if !self.has(Family::of(gone)) {
+                    self.withdrawn.insert(Family::of(gone));
+                }
+            }
+            if self.addresses.is_empty() && self.first.is_some() {
+                (self.first, self.answered, self.withdrawn) = (None, Families::NONE, Families::NONE);
+                self.has_left = true;
+                self.forget();
             }
         }
-        let families: Families = sent.iter().map(|&ip| Family::of(ip)).collect();
-        let is_shared = sent.iter().any(|ip| self.addresses.iter().any(|(known, _)| known == ip));
         let transport = Family::of(response.source);
         let completes = families == Families::only(transport)
             && !self.has(transport)
-            && self.first.is_some_and(|first| first.interface == response.interface)
-            && (self.providing(transport).next().is_none() || self.withdrawn.contains(transport));
-        if families.is_empty() || !(self.addresses.is_empty() || is_shared || is_of_host || completes) {
+            && (!self.sources.iter().any(|source| Family::of(source.ip) == transport && !source.provided.is_empty())
+                || self.withdrawn.contains(transport));
+        let is_same_host = is_of_host
+            || completes
+            || self.addresses.is_empty()
+            || knows(self, response.source)
+            || sent.iter().any(|&ip| knows(self, ip));
+        if families.is_empty() || !is_same_host {
             return Families::NONE;
         }
         for ip in sent {
@@ -465,10 +477,15 @@ impl Host {
         let Some(target) = target.filter(|_| self.aliases < MAX_ALIASES) else { return false };
         self.name = target;
         self.aliases += 1;
-        self.sources.clear();
-        self.questions_before_alias = self.questions;
+        self.forget();
         self.named_at = Some(at);
         true
+    }
+
+    /// What was asked and said so far is about another name, or about addresses that the host has no more.
+    fn forget(&mut self) {
+        self.sources.clear();
+        self.questions_before = self.questions;
     }
 
     fn source(&mut self, response: &Response) -> &mut Source {

@@ -360,25 +360,31 @@ impl Model {
         if let Some(asked) = self.asked.iter().find(is_ours) {
             let interface = asked.question.interface;
             let is_from_the_link = if received.interface == interface {
-                received.hop_limit == Some(255)
-                    || self.topology.is_own(received.source)
-                    || self.topology.is_on_link(received.source, interface)
+                self.is_from_link_of(received, interface) && self.topology.is_own(destination)
             } else {
                 let is_link_local_v6 = received.source.is_ipv6() && is_link_local(received.source);
-                !is_link_local_v6 && self.topology.is_in_prefix(received.source, interface)
+                !is_link_local_v6
+                    && self.topology.is_in_prefix(received.source, interface)
+                    && self.topology.is_own_on(destination, interface)
             };
-            let is_accepted =
-                is_from_the_link && self.topology.is_own_on(destination, interface) && is_about(&asked.name);
+            let is_accepted = is_from_the_link && is_about(&asked.name);
             return is_accepted.then_some((interface, Some(asked.question), Some(asked.at)));
         }
         // A responder that never repeats an id, after a repeat of ours, and certainly not through a router.
-        let was_repeated = self.asked.iter().filter(sent_on_path).any(|asked| asked.question.to == To::GroupFromListener);
+        let was_repeated = self.asked.iter().filter(sent_on_path).any(|asked| asked.question.unicast_response);
         let is_accepted = message.id == 0
             && was_repeated
             && received.hop_limit == Some(255)
-            && self.topology.is_own_on(destination, received.interface)
+            && self.topology.is_own(destination)
             && self.asked.iter().any(|asked| asked.id.is_some() && is_about(&asked.name));
         is_accepted.then_some((received.interface, None, None))
+    }
+
+    /// True if the sender is on the link of the interface that the datagram arrived on.
+    fn is_from_link_of(&self, received: &Received, interface: u32) -> bool {
+        received.hop_limit == Some(255)
+            || self.topology.is_own(received.source)
+            || self.topology.is_on_link(received.source, interface)
     }
 
     /// Sends these questions of the lookup, as far as they can be sent. Returns the index of the first in `asked`.

@@ -9,7 +9,8 @@ use crate::wire::Name;
 /// The addresses of a host.
 #[derive(Debug)]
 pub struct Answer {
-    /// The name that owns the addresses: the name asked for, or the end of a chain of aliases.
+    /// The name that owns the addresses: the name asked for, or the end of a chain of aliases. The name asked for too if
+    /// the end of the chain cannot be returned to a program.
     pub canonical: Name,
     /// The addresses, in the order in which a caller should try them.
     pub addresses: Vec<Address>,

@@ -6,14 +6,11 @@
 //! | state | cause | what follows |
 //! |---|---|---|
 //! | found | a valid address | done |
-//! | denied over a transport | an NSEC record (RFC 6762, section 6.1), unless it is bare, as below; or a complete response to *our* question, for this family or (IPv6 only) for ANY, that has addresses of the other family and none of this one | absent, once it is denied over its own transport and over every other transport over which it was asked for |
+//! | denied over a transport | an NSEC record (RFC 6762, section 6.1) in a packet without addresses of the host; or a complete response to *our* question, for this family or (IPv6 only) for ANY, that has addresses of the other family and none of this one | absent, once it is denied over its own transport and over every other transport over which it was asked for |
 //! | unanswered | IPv6 only: asked for often enough, as below | the caller may receive what else is known; the family is *unknown* |
 //! | open | none of these: for example, nothing has arrived over its transport, or no question could be sent | nothing: ask again |
 //!
 //! IPv4 and IPv6 are separate zones (RFC 6762, section 20): what is denied over one transport may exist over the other.
-//!
-//! A bare NSEC record accompanies the host's addresses of the other family, in a packet that does not answer a question
-//! for the denied one. Some responders add the same NSEC record to every response, whatever the host has.
 //!
 //! A missing IPv4 address stays open until the lookup ends. A missing IPv6 address is given up earlier
 //! ([`Conclusion::Unanswered`]), because hosts without IPv6 are common and few of them deny it:
@@ -88,14 +85,14 @@ struct SourceEvidence {
     provided: Families,
     /// The families that its NSEC record denies, or that it omitted from its response to a question for that family.
     denied: Families,
-    /// The families that it omitted from its response to a question for ANY.
+    /// The families that it omitted otherwise, as [`Evidence::on_omitted`] says.
     omitted: Families,
 }
 
 /// The host that is being looked up: where and when it first responded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostContext {
-    /// The interface on which its first response arrived.
+    /// The interface on whose link the sender of its first response is.
     pub(crate) interface: u32,
     /// The families in which that interface has an address: the transports over which the host can respond.
     pub(crate) transports: Families,
@@ -140,34 +137,22 @@ impl Evidence {
         }
     }
 
-    /// Records what an NSEC record of the host, whose name is `name`, denies. The packet has addresses of the host of
-    /// the families `provided`, and answers a question for `asked_for` (none, if it identifies no question).
-    pub(crate) fn on_nsec(
-        &mut self,
-        source: Source,
-        nsec: &Nsec<'_>,
-        name: &Name,
-        provided: Families,
-        asked_for: Families,
-    ) {
+    /// Records what an NSEC record of the host, whose name is `name`, denies.
+    pub(crate) fn on_nsec(&mut self, source: Source, nsec: &Nsec<'_>, name: &Name) {
         if !nsec.leads_to(name) {
             return;
         }
         // A bitmap denies a family only if it lists the other one: some responders list only the type that was asked
         // for.
-        let family = match (nsec.has_a, nsec.has_aaaa) {
-            (true, false) => Family::V6,
-            (false, true) => Family::V4,
-            _ => return,
-        };
-        let is_bare = provided.contains(family.other()) && !asked_for.contains(family);
-        if !is_bare && !provided.contains(family) {
-            self.on_denied(source, family);
+        match (nsec.has_a, nsec.has_aaaa) {
+            (true, false) => self.on_denied(source, Family::V6),
+            (false, true) => self.on_denied(source, Family::V4),
+            _ => {}
         }
     }
 
-    /// Records that `source` denies `family`: its response to a question for that family alone has addresses of the
-    /// other family but none of this one.
+    /// Records that `source` denies `family` expressly: by an NSEC record, or because its response to a question for
+    /// that family alone has addresses of the other family but none of this one.
     pub(crate) fn on_denied(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.denied.insert(family);
@@ -175,7 +160,7 @@ impl Evidence {
     }
 
     /// Records that a response from `source` to a question for ANY has addresses of the other family but none of this
-    /// one.
+    /// one; or a response to a question for `family`, none that the settings allow.
     pub(crate) fn on_omitted(&mut self, source: Source, family: Family) {
         if let Some(evidence) = self.source_mut(source) {
             evidence.omitted.insert(family);
@@ -190,6 +175,12 @@ impl Evidence {
     /// A source of the host's addresses on this interface that responded over `transport`.
     pub(crate) fn provider(&self, interface: u32, transport: Family) -> Option<Source> {
         self.providers(interface, transport).next().map(|evidence| evidence.source)
+    }
+
+    /// True if any source of the host's addresses responded over `transport`, on any interface.
+    pub(crate) fn has_provider_over(&self, transport: Family) -> bool {
+        let mut providers = self.sources.iter().filter(|evidence| !evidence.provided.is_empty());
+        providers.any(|evidence| Family::of(evidence.source.ip) == transport)
     }
 
     /// True if a question for `family` was sent over `transport` on this interface.

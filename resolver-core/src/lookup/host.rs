@@ -107,7 +107,7 @@ struct FirstResponse {
     by_multicast: bool,
     /// The query that it answers asked for a unicast response.
     unicast_response: bool,
-    /// The index of the interface on which it arrived.
+    /// The index of the interface on whose link its sender is.
     interface: u32,
 }
 
@@ -119,9 +119,7 @@ impl HostLookup {
         let is_routable = |own: &&LocalAddress| own.ip.is_ipv6() && !is_link_local(own.ip);
         let mut with_routable_ipv6 = Vec::new();
         for own in interfaces.local_addresses().filter(is_routable) {
-            if !with_routable_ipv6.contains(&own.interface) {
-                try_alloc::push(&mut with_routable_ipv6, own.interface);
-            }
+            try_alloc::push(&mut with_routable_ipv6, own.interface);
         }
         Self {
             name: name.clone(),
@@ -333,26 +331,29 @@ impl HostLookup {
     #[inline(never)]
     fn take_addresses_of_name(&mut self, message: &Message<'_>, source: Source) -> Families {
         let mut ttl = self.ttl;
-        let mut families = Families::NONE;
-        let mut has_goodbye = false;
+        let (mut families, mut withdrawn) = (Families::NONE, Families::NONE);
         self.in_packet.clear();
         for record in message.records() {
             let Some(ip) = record.address().filter(|_| record.is_internet()) else { continue };
             if !is_host_address(ip) || !record.is_of(&self.name) {
                 continue;
             }
-            if record.ttl == 0 {
-                has_goodbye = true;
-                continue;
+            if record.ttl > 0 {
+                try_alloc::push(&mut self.in_packet, ip);
+                families.insert(Family::of(ip));
+                ttl = ttl.min(Duration::from_secs(record.ttl.into()));
+            } else if self.found.iter().any(|found| found.ip == ip) {
+                withdrawn.insert(Family::of(ip));
             }
-            try_alloc::push(&mut self.in_packet, ip);
-            families.insert(Family::of(ip));
-            ttl = ttl.min(Duration::from_secs(record.ttl.into()));
         }
-        if has_goodbye && self.evidence.has_provided(source) {
+        // A host whose address has changed may withdraw the old one from the new one.
+        let is_replaced = withdrawn.iter().any(|family| families.contains(family));
+        if !withdrawn.is_empty() && (is_replaced || self.evidence.has_provided(source)) {
             self.withdraw_addresses(message);
+        } else if self.is_another_host(families, source) {
+            return Families::NONE;
         }
-        if families.is_empty() || self.is_another_host(families, source) {
+        if families.is_empty() {
             return Families::NONE;
         }
         for &ip in &self.in_packet {
@@ -366,40 +367,45 @@ impl HostLookup {
     }
 
     /// Removes the addresses that the records with a TTL of 0 in a packet of the host withdraw (RFC 6762, section 10.1),
-    /// unless the packet has them with another TTL too.
+    /// unless the packet has them with another TTL too. If none is left, nothing is known about the host any more. (But the
+    /// number of follow-ups does not start again: nobody can make a lookup send more of them.)
     #[inline(never)]
     fn withdraw_addresses(&mut self, message: &Message<'_>) {
-        for record in message.records().filter(|record| record.ttl == 0) {
-            let Some(withdrawn) = record.address().filter(|_| record.is_internet()) else { continue };
-            if record.is_of(&self.name) && !self.in_packet.contains(&withdrawn) {
-                let count = self.found.len();
+        for record in message.records().filter(|record| record.ttl == 0 && record.is_internet()) {
+            let Some(withdrawn) = record.address().filter(|ip| !self.in_packet.contains(ip)) else { continue };
+            if record.is_of(&self.name) {
                 self.found.retain(|found| found.ip != withdrawn);
-                let family = Family::of(withdrawn);
-                if self.found.len() < count && !self.has(family) {
-                    self.withdrawn.insert(family);
+                if !self.has(Family::of(withdrawn)) {
+                    self.withdrawn.insert(Family::of(withdrawn));
                 }
             }
+        }
+        if self.found.is_empty() {
+            (self.first, self.evidence) = (None, Evidence::default());
+            (self.answered, self.withdrawn) = (Families::NONE, Families::NONE);
         }
     }
 
     /// True if the addresses in the packet, of these families, belong to another host with the same name: only the first
-    /// host to respond is used. A source is the same host if it has provided addresses before, or if the packet has one
-    /// of them. It is also taken for the same host if the packet has only addresses of a missing family, over that
-    /// family's transport, and on the first host's link, while the first host has responded only over the other
-    /// transport: many hosts send their IPv4 addresses over IPv4 and their IPv6 addresses over IPv6. A host that has
-    /// withdrawn its addresses may continue with a new one.
+    /// host to respond is used. A source is the same host if it has provided addresses before, if it is one of them, or
+    /// if the packet has one of them. It is also taken for the same host if the packet has only addresses of a missing
+    /// family, over that family's transport, while the first host has responded only over the other transport: many
+    /// hosts send their IPv4 addresses over IPv4 and their IPv6 addresses over IPv6. A host that has withdrawn its
+    /// addresses of a family may continue with new ones.
     fn is_another_host(&self, families: Families, source: Source) -> bool {
-        let Some(first) = self.first.filter(|_| !self.found.is_empty()) else { return false };
-        if self.evidence.has_provided(source) || self.found.iter().any(|found| self.in_packet.contains(&found.ip)) {
+        let is_known = |ip: IpAddr| self.found.iter().any(|found| found.ip == ip);
+        if self.found.is_empty()
+            || self.evidence.has_provided(source)
+            || is_known(source.ip)
+            || self.in_packet.iter().any(|&ip| is_known(ip))
+        {
             return false;
         }
         let transport = Family::of(source.ip);
-        let has_responded_over_it = self.evidence.provider(first.interface, transport).is_some();
-        let is_by_transport = families == Families::only(transport)
+        let completes = families == Families::only(transport)
             && !self.has(transport)
-            && source.interface == first.interface
-            && (!has_responded_over_it || self.withdrawn.contains(transport));
-        !is_by_transport
+            && (!self.evidence.has_provider_over(transport) || self.withdrawn.contains(transport));
+        !completes
     }
 
     /// True if the settings exclude every address of `family` in the packet. Such addresses do not count.
@@ -408,14 +414,13 @@ impl HostLookup {
         !self.ipv6_link_local && self.in_packet.iter().filter(|ip| Family::of(**ip) == family).all(is_excluded)
     }
 
-    /// Records the families that the NSEC records of the current name deny. The message has addresses of the families
-    /// `provided`, and answers a question for `asked_for`.
+    /// Records the families that the NSEC records of the current name deny.
     #[inline(never)]
-    fn take_nsec_records(&mut self, message: &Message<'_>, source: Source, provided: Families, asked_for: Families) {
+    fn take_nsec_records(&mut self, message: &Message<'_>, source: Source) {
         for record in message.records() {
             let Some(nsec) = record.nsec().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
             if record.is_of(&self.name) {
-                self.evidence.on_nsec(source, &nsec, &self.name, provided, asked_for);
+                self.evidence.on_nsec(source, &nsec, &self.name);
             }
         }
     }
@@ -498,8 +503,10 @@ impl Lookup for HostLookup {
     fn on_response(&mut self, response: &Response<'_>, now: Instant) {
         let source = response.source;
         let provided = self.take_addresses(&response.message, source, now);
-        let asked_for = response.query.map_or(Families::NONE, |query| families_of(query.rtype));
-        self.take_nsec_records(&response.message, source, provided, asked_for);
+        // Some responders add the same NSEC record to all their addresses, whatever the host has.
+        if provided.is_empty() {
+            self.take_nsec_records(&response.message, source);
+        }
         if self.first.is_none() && !self.found.is_empty() {
             let query_at = response.query.map(|query| query.at).or_else(|| self.multicast_query_at(now));
             self.first = Some(FirstResponse {
@@ -518,14 +525,17 @@ impl Lookup for HostLookup {
         if provided.is_empty() || !response.message.is_complete() || is_about_alias {
             return;
         }
-        for family in asked_for.iter() {
+        for family in families_of(query.rtype).iter() {
             if provided.contains(family) && !self.has_only_excluded(family) {
                 continue;
             }
             match (query.rtype, family) {
                 // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
                 (RecordType::ANY, Family::V4) => {}
-                (RecordType::ANY, Family::V6) => self.evidence.on_omitted(source, family),
+                // A responder that sends an excluded address may send others a little later.
+                _ if query.rtype == RecordType::ANY || provided.contains(family) => {
+                    self.evidence.on_omitted(source, family);
+                }
                 _ => self.evidence.on_denied(source, family),
             }
         }

@@ -60,7 +60,7 @@ impl HostLookup {
         let first = self.first?;
         let grace = self.grace(first);
         if let Some(&twentieths) = EARLY_FOLLOW_UPS.get(self.follow_ups) {
-            // The responses to the other questions of the first round are on their way.
+            // The responses to the other questions of the lookup's first round are on their way.
             let is_of_first_round = self.sent_at.first().is_some_and(|&sent| first.at <= sent + first.delay);
             let number = self.follow_ups + usize::from(is_of_first_round);
             let least = FOLLOW_UP_DISTANCE * u32::try_from(number).unwrap_or(0);

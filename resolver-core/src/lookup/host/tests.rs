@@ -558,6 +558,15 @@ fn a_response_that_omits_the_family_it_was_asked_for_ends_the_wait() {
 }
 
 #[test]
+fn an_excluded_address_is_no_express_denial() {
+    let mut scene = Scene::new(Families::BOTH);
+    scene.lookup.ipv6_link_local = false;
+    scene.hear(1, V4_SOURCE, A, &only_v4());
+    scene.hear(1, V4_SOURCE, AAAA, &link_local_v6());
+    assert_eq!(scene.waits_until(1), Some(21));
+}
+
+#[test]
 fn addresses_that_the_settings_exclude_count_as_omitted() {
     let link_local = || only_v4().address("printer.local", "fe80::2");
     let global = || link_local().address("printer.local", "fd00::2");
@@ -908,7 +917,19 @@ fn addresses_of_a_second_host_with_the_same_name_are_ignored() {
             &["10.0.0.2", "fd00::2"],
         ),
         ("the reverse", &[(V6_SOURCE, only_v6()), (V4_SOURCE, only_v4())], &["fd00::2", "10.0.0.2"]),
-        ("each family over the other transport", &[(V6_SOURCE, only_v4()), (V4_SOURCE, only_v6())], &["10.0.0.2"]),
+        ("each family over the other transport", &[(V6_SOURCE, only_v4()), ("10.0.0.9", only_v6())], &["10.0.0.2"]),
+        (
+            "the same, from an address of the host",
+            &[(V6_SOURCE, only_v4()), (V4_SOURCE, only_v6())],
+            &["10.0.0.2", "fd00::2"],
+        ),
+        ("a family that is known", &[(V4_SOURCE, both()), ("fe80::9", other_v6())], &["10.0.0.2", "fd00::2"]),
+        ("over a transport that has been used", &[(V4_SOURCE, only_v6()), ("10.0.0.9", other_v4())], &["fd00::2"]),
+        (
+            "both families",
+            &[(V4_SOURCE, only_v4()), ("fe80::9", other_v6().address("printer.local", "10.0.0.9"))],
+            &["10.0.0.2"],
+        ),
         ("a shared address", &[(V4_SOURCE, only_v4()), ("10.0.0.9", both())], &["10.0.0.2", "fd00::2"]),
         ("the same family", &[(V4_SOURCE, only_v4()), ("10.0.0.9", other_v4())], &["10.0.0.2"]),
         (
@@ -925,16 +946,22 @@ fn addresses_of_a_second_host_with_the_same_name_are_ignored() {
     }
 }
 
+/// A machine may have two interfaces on one link, of which only one has an IPv4 address.
 #[test]
-fn a_host_on_another_link_is_another_host() {
-    let interfaces = [(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "10.3.0.1/24"), (3, "fd03::1/64")];
-    let mut scene = Scene::on(Families::BOTH, &interfaces);
-    scene.hear(1, V4_SOURCE, A, &only_v4());
-    let response = response().address("printer.local", "fd03::9");
-    let message = Message::read(response.octets()).unwrap();
-    let source = Source { ip: "fe80::9".parse().unwrap(), interface: 3 };
-    scene.lookup.on_response(&Response { message, source, query: None }, scene.at(2));
-    assert_eq!(scene.addresses(2), ["10.0.0.2"]);
+fn the_families_of_a_host_may_arrive_on_different_interfaces() {
+    let interfaces = [(2, "fe80::1/64"), (3, "10.0.0.1/24"), (3, "fe80::3/64")];
+    for (wanted, waits_until) in [(Families::BOTH, Some(0)), (Families::only(Family::V4), Some(0))] {
+        let mut scene = Scene::on(wanted, &interfaces);
+        scene.hear(1, V6_SOURCE, AAAA, &only_v6());
+        let response = only_v4();
+        let message = Message::read(response.octets()).unwrap();
+        let source = Source { ip: V4_SOURCE.parse().unwrap(), interface: 3 };
+        let (rtype, at) = (RecordType::A, scene.query_at);
+        let query = Some(SentQuery { id: 1, interface: 3, transport: Family::V4, rtype, unicast_response: false, at });
+        scene.lookup.on_response(&Response { message, source, query }, scene.at(2));
+        assert_eq!(scene.waits_until(2), waits_until, "{wanted:?}");
+        assert_eq!(scene.addresses(2), ["10.0.0.2", "fd00::2"]);
+    }
 }
 
 #[test]
@@ -970,6 +997,16 @@ fn an_address_that_the_host_withdraws_is_removed() {
             &[(V4_SOURCE, only_v4()), (V4_SOURCE, goodbye("10.0.0.2").address("printer.local", "10.0.0.2"))],
             &["10.0.0.2"],
         ),
+        (
+            "in one packet, from there",
+            &[(V4_SOURCE, only_v4()), ("10.0.0.3", goodbye("10.0.0.2").address("printer.local", "10.0.0.3"))],
+            &["10.0.0.3"],
+        ),
+        (
+            "an address that it never had, before the other family",
+            &[(V4_SOURCE, only_v4()), (V4_SOURCE, goodbye("10.0.0.7")), (V6_SOURCE, only_v6()), ("fe80::9", only_v6())],
+            &["10.0.0.2", "fd00::2"],
+        ),
         ("by another host", &[(V4_SOURCE, only_v4()), ("10.0.0.9", goodbye("10.0.0.2"))], &["10.0.0.2"]),
         ("an address that it never had", &[(V4_SOURCE, only_v4()), (V4_SOURCE, goodbye("10.0.0.7"))], &["10.0.0.2"]),
     ] {
@@ -979,11 +1016,13 @@ fn an_address_that_the_host_withdraws_is_removed() {
         }
         assert_eq!(scene.addresses(9), expected, "{what}");
     }
-    // Nothing else is known then.
-    let mut scene = Scene::new(Families::only(Family::V4));
-    scene.hear(1, V4_SOURCE, None, &only_v4());
+    // Nothing is known then, as before the first response.
+    let mut scene = Scene::without_ipv6(Families::BOTH);
+    scene.hear(1, V4_SOURCE, AAAA, &only_v4());
     scene.hear(2, V4_SOURCE, None, &goodbye("10.0.0.2"));
-    assert_eq!(scene.waits_until(2), Some(FOR_EVER));
+    assert_eq!(scene.waits_until(2), None);
+    scene.hear(3, "10.0.0.9", A, &new());
+    assert!(!scene.answer(3).absent.contains(Family::V6), "the host that has left denied it");
 }
 
 #[test]
