@@ -129,6 +129,16 @@ fn a_denial_of_the_wrong_type_hides_no_address() -> Tested {
     Ok(())
 }
 
+/// Its unicast response to a question for AAAA has the link-local address only. The multicast response with all
+/// addresses comes up to 5 ms later.
+#[test]
+fn all_addresses_of_mdnsd_1_0_are_found() -> Tested {
+    let lan = with_scripted("printer.local", &["--like", "mdnsd-1.0"])?;
+    assert_always_found(&lan.client, "ahosts", &everything(&lan), 300);
+    assert_always_found(&lan.client, "ahostsv6", &v6(&lan.printer), 300);
+    Ok(())
+}
+
 #[test]
 fn mdnsd_1_0_without_ipv6_is_found() -> Tested {
     let lan = printer_without_ipv6(&["--like", "mdnsd-1.0"])?;
@@ -144,5 +154,17 @@ fn a_denial_that_its_sender_contradicts_hides_no_address() -> Tested {
     assert_always_found(&lan.client, "ahostsv6", &v6(&lan.printer), 300);
     assert_always_found(&lan.client, "ahosts", &(&v4(&lan.printer) | &v6(&lan.printer)), 300);
     assert_always_found(&lan.client, "ahostsv4", &v4(&lan.printer), 300);
+    Ok(())
+}
+
+/// A host without IPv6 answers the question for AAAA with its IPv4 address, which shows that it has no other. Its two
+/// responses are up to 100 ms apart, and the later one is sent at most 200 ms after the query.
+#[test]
+fn esp_idf_without_ipv6_is_found_with_its_second_response() -> Tested {
+    let lan = printer_without_ipv6(&["--like", "esp-idf"])?;
+    assert_always_found(&lan.client, "ahosts", &v4(&lan.printer), 260);
+    // With a constant delay, both responses arrive at the same time, and nothing is left to wait for.
+    let lan = printer_without_ipv6(&["--like", "esp-idf", "--delay", "40"])?;
+    assert_always_found(&lan.client, "ahosts", &v4(&lan.printer), 90);
     Ok(())
 }

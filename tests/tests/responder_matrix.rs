@@ -256,6 +256,7 @@ matrix! {
     Capture like_esp_idf: "like ESP-IDF", |host| like(host, "esp-idf"), FORWARD_ONLY, false;
     Capture like_esp8266: "like ESP8266", |host| like(host, "esp8266"), ESP8266, false;
     Capture like_umdns: "like umdns", |host| like(host, "umdns"), EVERYTHING, false;
+    Capture like_mdnsd_1_0: "like mdnsd 1.0", |host| like(host, "mdnsd-1.0"), FORWARD_ONLY, false;
     Capture like_tinysvcmdns: "like tinysvcmdns", |host| like(host, "tinysvcmdns"), TINYSVCMDNS, false;
     Source like_android: "like Android", |host| like(host, "android"), EVERYTHING, false;
     Source like_zephyr: "like Zephyr", |host| like(host, "zephyr"), ZEPHYR, false;
