@@ -25,6 +25,16 @@ pub fn unpacked(path: &str) -> Result<PathBuf, String> {
     file(&format!("root/{path}")).or_else(|_| file(&format!("root/usr/{path}")))
 }
 
+/// A Java archive of an unpacked Debian package, or of one that is installed on this machine, which is not unpacked.
+///
+/// # Errors
+/// If it is missing.
+pub fn java_archive(name: &str) -> Result<PathBuf, String> {
+    let path = format!("usr/share/java/{name}.jar");
+    let installed = Path::new("/").join(&path);
+    if installed.exists() { Ok(installed) } else { unpacked(&path) }
+}
+
 /// The archive of a fetched Debian package.
 ///
 /// # Errors

@@ -17,6 +17,7 @@
 //! | [`deps`] | what `tests/deps` fetched |
 //! | [`responders`] | real responders: how to start each, and how to tell that it is ready |
 //! | [`scripted`] | a responder with configurable behaviour, for responders that cannot be run here |
+//! | [`captures`] | packets captured from real responders, to compare the scripted one with them |
 //! | [`helpers`] | small programs that run in hosts: DNS and web servers, a bare query, a packet capture, a relay |
 //! | [`lookups`] | runs python, and parses the output of getent and python for assertions |
 //! | [`clients`] | the LAN for tests with other projects' programs, and how these are built and checked |
@@ -32,6 +33,7 @@
 pub mod attacks;
 #[cfg(feature = "bench")]
 pub mod bench;
+pub mod captures;
 pub mod clients;
 pub mod datagram;
 pub mod deps;

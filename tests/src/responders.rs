@@ -1,10 +1,12 @@
 //! Real responders: how to start each, and how to tell that it is ready; and how to start the scripted one.
 
-use crate::deps::{file, library_path, python, unpacked};
+use crate::deps::{file, java_archive, library_path, python, unpacked};
 use crate::helpers::{binary, query};
-use crate::lan::{Host, READY};
+use crate::lan::{Host, Interface, READY};
 use crate::module::workspace;
 use crate::run::Daemon;
+use std::net::IpAddr;
+use std::process::Command;
 use std::time::Instant;
 
 /// avahi-daemon, for a host name without `.local`. It announces no link-local IPv6 address if the host has another.
@@ -49,7 +51,18 @@ pub fn avahi_with(host: &Host, name: &str, publish: &str) -> Result<Daemon, Stri
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn zeroconf(host: &Host, name: &str) -> Result<Daemon, String> {
-    zeroconf_with(host, name, true)
+    start_zeroconf(host, host.command(python()?), &[IpAddr::is_ipv4, IpAddr::is_ipv6], name)
+}
+
+/// An older version of python-zeroconf, with all addresses of the host, for the host name.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn old_zeroconf(host: &Host, version: &str) -> Result<Daemon, String> {
+    let mut command = host.command("env");
+    let packages = file(&format!("zeroconf-{version}"))?;
+    command.arg(format!("PYTHONPATH={}", packages.display())).arg(python()?);
+    start_zeroconf(host, command, &[IpAddr::is_ipv4, IpAddr::is_ipv6], &host.name)
 }
 
 /// python-zeroconf with only the IPv4 addresses of the host.
@@ -57,18 +70,27 @@ pub fn zeroconf(host: &Host, name: &str) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn zeroconf_v4(host: &Host, name: &str) -> Result<Daemon, String> {
-    zeroconf_with(host, name, false)
+    start_zeroconf(host, host.command(python()?), &[IpAddr::is_ipv4], name)
 }
 
-fn zeroconf_with(host: &Host, name: &str, v6: bool) -> Result<Daemon, String> {
-    let mut command = host.command(python()?);
-    command.arg(workspace().join("tests/responders/zeroconf_host.py")).arg(format!("{name}.local"));
-    for interface in &host.interfaces {
-        command.args(interface.v4.iter().map(ToString::to_string));
-        let all_v6 = interface.v6.iter().chain(&interface.link_local).filter(|_| v6);
-        command.args(all_v6.map(ToString::to_string));
-    }
-    host.ready_daemon("zeroconf", command)
+fn start_zeroconf(host: &Host, mut python: Command, families: &[IsFamily], name: &str) -> Result<Daemon, String> {
+    python.arg(workspace().join("tests/responders/zeroconf_host.py")).arg(format!("{name}.local"));
+    python.args(all_addresses(host, families));
+    host.ready_daemon("zeroconf", python)
+}
+
+/// Whether an address is of a family.
+type IsFamily = fn(&IpAddr) -> bool;
+
+/// The addresses of a host in these families, as arguments: for each interface the IPv4 address first and the
+/// link-local one last.
+fn all_addresses(host: &Host, families: &[IsFamily]) -> Vec<String> {
+    let of_interface = |interface: &Interface| {
+        let v6 = [interface.v6, interface.link_local].into_iter().flatten().map(IpAddr::V6);
+        interface.v4.map(IpAddr::V4).into_iter().chain(v6).collect::<Vec<_>>()
+    };
+    let all = host.interfaces.iter().flat_map(of_interface);
+    all.filter(|address| families.iter().any(|is_family| is_family(address))).map(|it| it.to_string()).collect()
 }
 
 /// systemd-resolved with mDNS on all interfaces, for the host name. It does not respond to queries from its own host.
@@ -149,13 +171,62 @@ pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
 /// # Errors
 /// If it is missing or does not get ready.
 pub fn mdns_sd(host: &Host) -> Result<Daemon, String> {
-    let mut command = host.command(file("rust/release/mdns_sd")?);
+    with_addresses(host, "rust/release/mdns_sd", &[IpAddr::is_ipv4, IpAddr::is_ipv6])
+}
+
+/// Version 0.5 of the Rust crate mdns-sd with the IPv4 addresses of the host, which are the only ones that it supports.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn mdns_sd_0_5(host: &Host) -> Result<Daemon, String> {
+    with_addresses(host, "rust/release/mdns_sd_0_5", &[IpAddr::is_ipv4])
+}
+
+/// The Rust crate simple-mdns with all addresses of the host.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn simple_mdns(host: &Host) -> Result<Daemon, String> {
+    route_multicast(host)?;
+    with_addresses(host, "rust/release/simple_mdns", &[IpAddr::is_ipv4, IpAddr::is_ipv6])
+}
+
+/// The Go package hashicorp/mdns with all addresses of the host.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn hashicorp(host: &Host) -> Result<Daemon, String> {
+    with_addresses(host, "go/hashicorp", &[IpAddr::is_ipv4, IpAddr::is_ipv6])
+}
+
+/// The Go package pion/mdns. It answers with the IPv4 address of the interface.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn pion(host: &Host) -> Result<Daemon, String> {
+    route_multicast(host)?;
+    with_addresses(host, "go/pion", &[])
+}
+
+/// The Java library jmdns with the first address of the host. The library supports only one.
+///
+/// # Errors
+/// If it is missing or does not get ready.
+pub fn jmdns(host: &Host) -> Result<Daemon, String> {
+    let mut command = host.command("java");
+    let path = [file("java")?, java_archive("jmdns")?, java_archive("slf4j-api")?].map(|it| it.display().to_string());
+    // Starts in half of the time.
+    command.args(["-XX:TieredStopAtLevel=1", "-cp", &path.join(":"), "JmdnsHost"]);
     command.arg(format!("{}.local", host.name));
-    for interface in &host.interfaces {
-        command.args(interface.v4.iter().map(ToString::to_string));
-        command.args(interface.v6.iter().chain(&interface.link_local).map(ToString::to_string));
-    }
-    host.ready_daemon("mdns-sd", command)
+    command.args(all_addresses(host, &[IpAddr::is_ipv4, IpAddr::is_ipv6]).first());
+    host.ready_daemon("jmdns", command)
+}
+
+/// A program that was built by `tests/deps` and takes the name of the host and its addresses in these families.
+fn with_addresses(host: &Host, program: &str, families: &[IsFamily]) -> Result<Daemon, String> {
+    let mut command = host.command(file(program)?);
+    command.arg(format!("{}.local", host.name)).args(all_addresses(host, families));
+    host.ready_daemon(program, command)
 }
 
 /// The Rust crate libmdns, for the host name.
@@ -176,6 +247,8 @@ pub fn node(host: &Host, script: &str) -> Result<Daemon, String> {
     let mut command = host.command("env");
     command.arg(format!("NODE_PATH={}", file("npm/node_modules")?.display())).arg("node");
     command.arg(workspace().join("tests/responders/npm").join(script)).arg(format!("{}.local", host.name));
+    // Only multicast_dns.js uses them.
+    command.args(all_addresses(host, &[IpAddr::is_ipv4, IpAddr::is_ipv6]));
     host.ready_daemon(script, command)
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The expected addresses are those that the responder provides, as observed in its packets: some provide fewer than
 //! their host has. The rows whose names begin with "like" use the scripted responder, which imitates the named one.
+//! `shapes.rs` compares it with captured packets, where there are any.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +12,10 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use tests::lan::{Families, Host, Interface};
 use tests::lookups::{AT_ONCE, link_local, printed_addresses, python_getaddrinfo, v4, v6};
-use tests::responders::{answered, avahi, libmdns, mdns_sd, mdnsd, node, resolved, scripted, zeroconf};
+use tests::responders::{
+    answered, avahi, hashicorp, jmdns, libmdns, mdns_sd, mdns_sd_0_5, mdnsd, node, old_zeroconf, pion, resolved,
+    scripted, simple_mdns, zeroconf,
+};
 use tests::run::{Daemon, Outcome};
 use tests::scenario::Scenario;
 
@@ -47,8 +51,41 @@ const FORWARD_ONLY: Provides = Provides { reverse: NONE, ..EVERYTHING };
 const NO_LINK_LOCAL: Provides = Provides { both: ROUTABLE, v6_lan: V6, own_host: ROUTABLE, ..EVERYTHING };
 /// Listens on IPv4 only, and provides one address of each family.
 const MDNSD: Provides = Provides { both: ROUTABLE, v6_lan: NONE, own_host: ROUTABLE, ..FORWARD_ONLY };
-/// Both responders for node listen on IPv4 only.
-const NODE: Provides = Provides { v6_lan: NONE, ..FORWARD_ONLY };
+/// Listens on IPv4 only, and provides every address. So do all responders for node.
+const OVER_IPV4: Provides = Provides { v6_lan: NONE, ..FORWARD_ONLY };
+/// Supports IPv4 only.
+const IPV4_ONLY: Provides = Provides { both: V4, own_host: V4, ..OVER_IPV4 };
+/// Supports IPv4 only, with reverse lookups.
+const ESP8266: Provides = Provides { reverse: V4, ..IPV4_ONLY };
+/// Provides the link-local IPv6 address only.
+const ZEPHYR: Provides =
+    Provides { both: V4 | LINK_LOCAL, v6_lan: LINK_LOCAL, own_host: V4 | LINK_LOCAL, ..FORWARD_ONLY };
+/// Listens on IPv4 only, and provides one address of each family.
+const TINYSVCMDNS: Provides = MDNSD;
+
+/// What a row shows.
+#[derive(Clone, Copy)]
+enum Evidence {
+    /// The real program.
+    Program,
+    /// An imitation that has been compared with the packets of the real responder.
+    Capture,
+    /// An imitation of what the source code of the real responder does.
+    Source,
+    /// An imitation of what others have described. There is no public source code.
+    Description,
+}
+
+impl Evidence {
+    fn text(self) -> &'static str {
+        match self {
+            Evidence::Program => "real program",
+            Evidence::Capture => "imitation, compared with a capture",
+            Evidence::Source => "imitation read from source",
+            Evidence::Description => "imitation of a description",
+        }
+    }
+}
 
 /// The rows of the table that are complete, each with its position.
 static TABLE: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
@@ -123,8 +160,8 @@ fn beside(mut lan: Scenario, start: Start, wait_for: &[&str], wanted: Kinds) -> 
 
 /// One row: a responder in all situations. With `wait`, a lookup starts only after the responder has answered a bare
 /// query.
-fn row(place: usize, name: &str, start: Start, provides: &Provides, wait: bool) -> Result<(), String> {
-    let (mut line, mut wrongs) = (format!("| {name} |"), Vec::new());
+fn row(place: usize, name: &str, start: Start, provides: &Provides, wait: bool, is: Evidence) -> Result<(), String> {
+    let (mut line, mut wrongs) = (format!("| {name} | {} |", is.text()), Vec::new());
     let mut add = |(cell, wrong): (String, Option<String>)| {
         let _ = write!(line, " {cell}{} |", if wrong.is_some() { " **wrong**" } else { "" });
         wrongs.extend(wrong);
@@ -174,8 +211,8 @@ fn finish(place: usize, line: String) {
     }
     table.sort();
     let mut text = String::from(
-        "\n| responder | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host \
-         | reverse | reverse, on the client's own host |\n|---|---|---|---|---|---|---|---|\n",
+        "\n| responder | what it is | both families | IPv4-only LAN | IPv6-only LAN | on the client's own host | one on each host \
+         | reverse | reverse, on the client's own host |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     table.iter().for_each(|(_, line)| text.extend([line, "\n"]));
     // The test harness captures the output of print! and shows it only if the test fails.
@@ -183,7 +220,7 @@ fn finish(place: usize, line: String) {
 }
 
 macro_rules! matrix {
-    ($($test:ident: $name:expr, $start:expr, $provides:expr, $wait:expr;)*) => {
+    ($($is:ident $test:ident: $name:expr, $start:expr, $provides:expr, $wait:expr;)*) => {
         /// The number of rows.
         const ROWS: usize = [$(stringify!($test)),*].len();
         /// The names of the tests, in the order of the table.
@@ -192,31 +229,41 @@ macro_rules! matrix {
         $(#[test]
         fn $test() -> Result<(), String> {
             let place = ORDER.iter().position(|name| *name == stringify!($test)).unwrap_or(ROWS);
-            row(place, $name, $start, &$provides, $wait)
+            row(place, $name, $start, &$provides, $wait, Evidence::$is)
         })*
     };
 }
 
 matrix! {
-    avahi_daemon: "avahi-daemon", |host| avahi(host, &host.name), NO_LINK_LOCAL, false;
-    python_zeroconf: "python-zeroconf", |host| zeroconf(host, &host.name), FORWARD_ONLY, false;
-    systemd_resolved: "systemd-resolved", resolved, RESOLVED, true;
-    troglobit_mdnsd: "troglobit mdnsd", mdnsd, MDNSD, true;
-    rust_mdns_sd: "Rust mdns-sd", mdns_sd, FORWARD_ONLY, false;
-    rust_libmdns: "Rust libmdns", libmdns, FORWARD_ONLY, false;
-    node_bonjour_service: "node bonjour-service", |host| node(host, "bonjour_service.js"), NODE, false;
-    node_ciao: "node ciao", |host| node(host, "ciao.js"), NODE, false;
-    like_apple: "like Apple", |host| like(host, "apple"), EVERYTHING, false;
-    like_lwip: "like lwIP", |host| like(host, "lwip"), EVERYTHING, false;
-    like_esp_idf: "like ESP-IDF", |host| like(host, "esp-idf"), EVERYTHING, false;
-    like_esp8266: "like ESP8266", |host| like(host, "esp8266"), EVERYTHING, false;
-    like_umdns: "like umdns", |host| like(host, "umdns"), EVERYTHING, false;
-    like_android: "like Android", |host| like(host, "android"), EVERYTHING, false;
-    like_zephyr: "like Zephyr", |host| like(host, "zephyr"), EVERYTHING, false;
-    like_hashicorp: "like hashicorp", |host| like(host, "hashicorp"), EVERYTHING, false;
-    like_resolved: "like resolved", |host| like(host, "resolved"), EVERYTHING, false;
-    like_jmdns: "like jmdns", |host| like(host, "jmdns"), EVERYTHING, false;
-    like_windows: "like Windows", |host| like(host, "windows"), EVERYTHING, false;
+    Program avahi_daemon: "avahi-daemon", |host| avahi(host, &host.name), NO_LINK_LOCAL, false;
+    Program python_zeroconf: "python-zeroconf", |host| zeroconf(host, &host.name), FORWARD_ONLY, false;
+    Program python_zeroconf_0_38: "python-zeroconf 0.38", |host| old_zeroconf(host, "0.38.7"), FORWARD_ONLY, false;
+    Program python_zeroconf_0_24: "python-zeroconf 0.24", |host| old_zeroconf(host, "0.24.4"), FORWARD_ONLY, false;
+    Program systemd_resolved: "systemd-resolved", resolved, RESOLVED, true;
+    Program troglobit_mdnsd: "troglobit mdnsd", mdnsd, MDNSD, true;
+    Program rust_mdns_sd: "Rust mdns-sd", mdns_sd, FORWARD_ONLY, false;
+    Program rust_mdns_sd_0_5: "Rust mdns-sd 0.5", mdns_sd_0_5, IPV4_ONLY, false;
+    Program rust_libmdns: "Rust libmdns", libmdns, FORWARD_ONLY, false;
+    Program rust_simple_mdns: "Rust simple-mdns", simple_mdns, OVER_IPV4, false;
+    Program node_bonjour_service: "node bonjour-service", |host| node(host, "bonjour_service.js"), OVER_IPV4, false;
+    Program node_ciao: "node ciao", |host| node(host, "ciao.js"), OVER_IPV4, false;
+    Program node_multicast_dns: "node multicast-dns", |host| node(host, "multicast_dns.js"), OVER_IPV4, false;
+    Program go_hashicorp: "Go hashicorp/mdns", hashicorp, FORWARD_ONLY, false;
+    Program go_pion: "Go pion/mdns", pion, IPV4_ONLY, false;
+    Program java_jmdns: "Java jmdns", jmdns, IPV4_ONLY, true;
+    Capture like_apple: "like Apple", |host| like(host, "apple"), EVERYTHING, false;
+    Capture like_lwip: "like lwIP", |host| like(host, "lwip"), EVERYTHING, false;
+    Capture like_esp_idf: "like ESP-IDF", |host| like(host, "esp-idf"), FORWARD_ONLY, false;
+    Capture like_esp8266: "like ESP8266", |host| like(host, "esp8266"), ESP8266, false;
+    Capture like_umdns: "like umdns", |host| like(host, "umdns"), EVERYTHING, false;
+    Capture like_mdnsd_1_0: "like mdnsd 1.0", |host| like(host, "mdnsd-1.0"), FORWARD_ONLY, false;
+    Capture like_tinysvcmdns: "like tinysvcmdns", |host| like(host, "tinysvcmdns"), TINYSVCMDNS, false;
+    Source like_android: "like Android", |host| like(host, "android"), EVERYTHING, false;
+    Source like_zephyr: "like Zephyr", |host| like(host, "zephyr"), ZEPHYR, false;
+    Capture like_hashicorp: "like hashicorp", |host| like(host, "hashicorp"), FORWARD_ONLY, false;
+    Capture like_resolved: "like resolved", |host| like(host, "resolved"), EVERYTHING, false;
+    Capture like_jmdns: "like jmdns", |host| like(host, "jmdns"), IPV4_ONLY, false;
+    Description like_windows: "like Windows", |host| like(host, "windows"), EVERYTHING, false;
 }
 
 fn like(host: &Host, shape: &str) -> Result<Daemon, String> {

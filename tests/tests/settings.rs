@@ -145,7 +145,7 @@ fn reverse_sets_which_addresses_are_looked_up() -> Result<(), String> {
 
 #[test]
 fn without_the_listener_multicast_only_responders_are_not_found() -> Result<(), String> {
-    let lan = with_scripted("printer.local", &["--like", "zephyr"])?;
+    let lan = with_scripted("printer.local", &["--unicast", "never"])?;
     lan.client.write(SETTINGS, "timeout = 400\n")?;
     assert!(ahosts(&lan.client, "printer.local").success());
     lan.client.write(SETTINGS, "timeout = 400\nlistener = off\n")?;

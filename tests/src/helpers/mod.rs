@@ -6,13 +6,16 @@ mod http;
 mod marker;
 mod query;
 mod relay;
+mod replay;
 
+use crate::captures::{Captured, printed};
 use crate::deps::{library_path, unpacked};
 use crate::lan::{Host, READY};
 use crate::lookups::python_daemon;
 use crate::run::{Daemon, Outcome};
 use crate::sandbox::unique;
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use test_packet::{GROUP_V4, GROUP_V6, MDNS_PORT};
 
@@ -28,7 +31,8 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
         Some("marker") => marker::main(arguments),
         Some("query") => query::main(arguments),
         Some("relay") => relay::main(arguments),
-        _ => Err("lan_helper capture | dns | http | marker | query | relay".into()),
+        Some("replay") => replay::main(arguments),
+        _ => Err("lan_helper capture | dns | http | marker | query | relay | replay".into()),
     }
 }
 
@@ -200,4 +204,15 @@ pub fn query(host: &Host, name: &str, rtype: &str) -> Outcome {
 pub fn query_with(host: &Host, name: &str, rtype: &str, options: &[&str]) -> Outcome {
     let program = binary("lan_helper").expect("built with the tests");
     host.run(&[&[&*program.to_string_lossy(), "query", name, rtype], options].concat())
+}
+
+/// Sends the queries of a capture from a host again, those to a single host to this address, and returns all packets.
+///
+/// # Errors
+/// What failed.
+pub fn replay(host: &Host, capture: &Path, responder: Ipv4Addr) -> Result<Vec<Captured>, String> {
+    let program = binary("lan_helper")?;
+    let words = [&*program.to_string_lossy(), "replay", &*capture.to_string_lossy(), &responder.to_string()];
+    let outcome = host.run(&words);
+    if outcome.success() { printed(&outcome.stdout) } else { Err(outcome.stderr) }
 }
