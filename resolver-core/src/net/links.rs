@@ -42,6 +42,8 @@ pub enum LinkKind {
     Card,
     /// A bridge of the kernel.
     Bridge,
+    /// A VRF. Its members are queried themselves.
+    Vrf,
     /// Another device without hardware of its own, such as a veth pair, a bond or a VLAN.
     Virtual,
 }

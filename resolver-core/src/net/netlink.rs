@@ -45,7 +45,8 @@ impl Netlink {
     }
 
     /// Requests a dump with a message of the type `request`, and passes the type and the body of each message of the
-    /// response to `each`. `request` is also the sequence number, so a socket may request each type only once.
+    /// response to `each`. `request` is also the sequence number, so a socket may request a type again only after the response to the first
+    /// request was received completely.
     ///
     /// # Errors
     /// Those of `send(2)` and `read(2)`; `EPROTO` if the kernel's response is malformed, too long or an error message.
