@@ -199,11 +199,10 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let interfaces = Interfaces::read(config)?;
-        if let Some(own) = own_name().filter(|_| config.own_name && interfaces.is_local(ip)) {
-            let expires = expiry(Instant::now(), UNKNOWN_TTL, config.ttl_max);
-            let pointer = Pointer { name: own, expires };
-            self.cache_pointer(name, &pointer, settings);
-            return Ok(pointer);
+        if config.own_name && interfaces.is_local(ip) {
+            if let Some(own) = self.own_pointer(name, settings) {
+                return own;
+            }
         }
         if interfaces.is_empty() {
             return Err(LookupError::NoInterface);
@@ -211,8 +210,31 @@ impl Resolver {
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
+        self.query_links(name, ip, &interfaces, settings)
+    }
+
+    /// This machine's own name, as the name of one of its addresses. None if it has none.
+    #[inline(never)]
+    fn own_pointer(&self, name: &Name, settings: &Settings) -> Option<Result<Pointer, LookupError>> {
+        // Cached for a second only, because the machine can be renamed.
+        let expires = expiry(Instant::now(), UNKNOWN_TTL, settings.config.ttl_max);
+        let pointer = Pointer { name: policy::own_name(sys::host_name(&mut [0; 65]))?, expires };
+        self.cache_pointer(name, &pointer, settings);
+        Some(Ok(pointer))
+    }
+
+    /// Queries the links on which `ip`, whose name in reverse notation is `name`, can be.
+    #[inline(never)]
+    fn query_links(
+        &self,
+        name: &Name,
+        ip: IpAddr,
+        interfaces: &Interfaces,
+        settings: &Settings,
+    ) -> Result<Pointer, LookupError> {
+        let config = &*settings.config;
         let mut lookup = ReverseLookup::new(name, ip, config);
-        let queried = querier::run(&mut lookup, &interfaces, config, config.reverse_timeout);
+        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout);
         let now = Instant::now();
         let Some(pointer) = lookup.finish(now) else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
@@ -339,10 +361,6 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     let expires = expiry(now, UNKNOWN_TTL, config.ttl_max);
     let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
     Answer { canonical: name.clone(), addresses, absent, unknown, expires }
-}
-
-fn own_name() -> Option<Name> {
-    policy::own_name(sys::host_name(&mut [0; 65]))
 }
 
 fn is_own_name(name: &Name) -> bool {

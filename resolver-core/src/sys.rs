@@ -87,8 +87,9 @@ pub(crate) fn is_descriptor_allowed(number: RawFd) -> bool {
 /// # Errors
 /// Those of `connect(2)`.
 pub(crate) fn unbind_interface(socket: &Socket) -> io::Result<()> {
-    const LENGTH: libc::socklen_t = size_of::<libc::sockaddr>() as libc::socklen_t;
-    let unspecified = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    const LENGTH: libc::socklen_t = 16;
+    // AF_UNSPEC is 0.
+    let unspecified = libc::sockaddr { sa_family: 0, sa_data: [0; 14] };
     // SAFETY: the pointer and the length are those of `unspecified`.
     let failed = unsafe { libc::connect(socket.as_raw_fd(), &raw const unspecified, LENGTH) } != 0;
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -351,7 +352,8 @@ pub(crate) fn interface_property(
 /// Selects one of several addresses with the same label: without this, the kernel describes the first of them.
 fn set_ipv4(request: &mut libc::ifreq, ip: Ipv4Addr) {
     let [a, b, c, d] = ip.octets().map(|octet| libc::c_char::from_ne_bytes([octet]));
-    let mut address = libc::sockaddr { sa_family: libc::AF_INET as libc::sa_family_t, sa_data: [0; 14] };
+    let sa_family = libc::sa_family_t::try_from(libc::AF_INET).unwrap_or_default();
+    let mut address = libc::sockaddr { sa_family, sa_data: [0; 14] };
     if let Some(place) = address.sa_data.get_mut(2..6) {
         place.copy_from_slice(&[a, b, c, d]);
     }
