@@ -3,6 +3,7 @@
 //! waits and what it concludes must follow from [`rule`](crate::rule).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use resolver_core::fuzzing::{self, Lookup, Question, Round, State, To};
