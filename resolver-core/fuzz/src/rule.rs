@@ -296,7 +296,7 @@ impl Host {
             Family::V4 if is_silent => grace.max(ms(100)),
             // An NSEC record over IPv4 may be only about what the host says over IPv4.
             Family::V6 if is_silent && self.is_ruled_out(Family::V6, Family::V4) => {
-                grace.min((first.delay + first.delay).max(ms(1)))
+                grace.min((first.delay / 2).max(ms(1)))
             }
             _ => grace,
         }
