@@ -130,8 +130,8 @@ impl fmt::Display for InterfaceReport {
             Err(SkipReason::TooMany) => {
                 return write!(
                     out,
-                    "not queried: the module queries at most {MAX_INTERFACES} interfaces, network cards and those with \
-                     routable addresses first"
+                    "not queried: other interfaces come first, and at most {MAX_INTERFACES} are queried (see CAVEATS in \
+                     nss-mdns(8))"
                 );
             }
         })
