@@ -80,7 +80,7 @@ impl Interfaces {
     /// with an address that is not link-local; then those that are no bridges; then those with a lower index. The links
     /// must be sorted by index.
     ///
-    /// At most [`MAX_INTERNAL`] of them are internal ones.
+    /// At most 16 of them are bridges without a network card, or virtual with link-local addresses only.
     pub fn select(tables: Tables, config: &Config) -> Self {
         let mut usable = Vec::new();
         for (link, traits) in tables.links.iter().zip(traits(&tables)) {
