@@ -258,7 +258,7 @@ impl Lookup {
 
 /// The interfaces to query, on a machine with these links and addresses.
 fn interfaces(tables: &Tables) -> Interfaces {
-    let mut tables = Tables { links: tables.links.clone(), addresses: tables.addresses.clone() };
+    let mut tables = tables.clone();
     tables.links.sort_unstable_by_key(|link| link.index);
     Interfaces::select(tables, &Config::default())
 }

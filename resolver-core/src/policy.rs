@@ -138,9 +138,25 @@ pub struct ReverseAddress {
     pub(crate) range: ReverseRange,
 }
 
+/// This machine's own name: `<label>.local`, where `<label>` is the first label of its host name. None if that is not a
+/// valid name, or not one that any program can print safely.
+pub(crate) fn own_name(host_name: &[u8]) -> Option<Name> {
+    const SUFFIX: &[u8] = b".local";
+    let label = first_label(host_name);
+    // Longer than any valid label.
+    let mut text = [0; 64 + SUFFIX.len()];
+    text.iter_mut().zip(label.iter().chain(SUFFIX)).for_each(|(place, octet)| *place = *octet);
+    let name = Name::from_text(text.get(..label.len() + SUFFIX.len())?).ok()?;
+    (has_two_labels(&name) && name.is_clean()).then_some(name)
+}
+
+fn first_label(host_name: &[u8]) -> &[u8] {
+    host_name.split(|&octet| octet == b'.').next().unwrap_or_default()
+}
+
 /// True if `name` is `<label>.local` and `<label>` is the first label of this machine's host name.
 pub(crate) fn is_own_name(name: &Name, host_name: &[u8]) -> bool {
-    let own = host_name.split(|&octet| octet == b'.').next().unwrap_or_default();
+    let own = first_label(host_name);
     let is_own = |label: &[u8]| !own.is_empty() && label.eq_ignore_ascii_case(own);
     name.is_local() && has_two_labels(name) && name.labels().next().is_some_and(is_own)
 }
@@ -223,5 +239,19 @@ mod tests {
         assert!(!is_own_name(&name, b""));
         assert!(!is_own_name(&Name::from_text(b"desk.a.local").unwrap(), b"desk"));
         assert!(!is_own_name(&Name::from_text(b"desk.example").unwrap(), b"desk"));
+        let longest = "a".repeat(63);
+        for (host_name, expected) in [
+            ("desk", Some("desk.local")),
+            ("Desk.example.org", Some("Desk.local")),
+            (&longest, Some(&*format!("{longest}.local"))),
+            ("", None),
+            (".example", None),
+            ("a b", None),
+            (&"a".repeat(64), None),
+            (&"a".repeat(80), None),
+        ] {
+            let expected = expected.map(|text| Name::from_text(text.as_bytes()).unwrap());
+            assert_eq!(own_name(host_name.as_bytes()), expected, "{host_name:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! No thread, socket or lock outlives [`run`], which contains the only loop that waits.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use crate::address::Family;
@@ -40,6 +40,12 @@ const DAEMON_AFTER: Duration = Duration::from_millis(30);
 
 /// The maximum number of neighbours that one lookup queries, over all interfaces.
 const MAX_NEIGHBOURS: usize = 32;
+
+/// The maximum number of interfaces on which a question is repeated more than once: the best, in the order of
+/// [`Interfaces`]. The first repeat goes to all interfaces, because a firewall may drop the responses to the questions
+/// before it. Further repeats are for lost packets. The links beyond the best eight are nearly always those of containers
+/// and virtual machines on this machine, which lose none.
+const MAX_REPEATED: usize = 8;
 
 /// The maximum time for which a lookup waits for a daemon if no interface can be queried. A daemon queries the network
 /// for names that it has not cached, and again after a second.
@@ -132,7 +138,7 @@ fn query(
             }
             Progress::NoResponse => {
                 while let Some(step) = schedule.take_due(now) {
-                    let result = querier.take(step, lookup, now);
+                    let result = querier.take(step, schedule.repeats, lookup, now);
                     any_sent |= result.is_ok() && step != Step::AskDaemon;
                     if let (Err(error), false) = (result, any_sent) {
                         failure = failure.or(Some(error));
@@ -264,11 +270,15 @@ impl<'a> Querier<'a> {
         }
     }
 
-    fn take(&mut self, step: Step, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
+    /// Takes a step. `repeats` is the number of repeats so far, including this step.
+    fn take(&mut self, step: Step, repeats: usize, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
         match step {
             Step::Ask(round) => {
                 self.questions.clear();
                 lookup.round(round, self.interfaces, &mut self.questions);
+                if round == Round::Repeat && repeats > 1 {
+                    keep_on_best(&mut self.questions);
+                }
                 self.send_all(lookup, now)
             }
             Step::AskDaemon => {
@@ -309,21 +319,52 @@ impl<'a> Querier<'a> {
         Ok(())
     }
 
+    /// Sends a question. One to an IPv4 group is sent once from each IPv4 prefix of the interface: repeats and follow-ups
+    /// too, because a host in one prefix may neither receive nor answer what comes from another. It still counts as one
+    /// question ([`Lookup::on_sent`] is called once), because each host can answer only one of these packets. Questions to
+    /// a single host are sent once: the routing table selects the source address in the host's prefix.
+    ///
+    /// # Errors
+    /// The last failure, if it could not be sent at all.
     fn send(&mut self, question: &Question, lookup: &dyn Lookup, now: Instant) -> Result<(), LookupError> {
+        if matches!(question.to, Destination::Neighbours(_) | Destination::OtherAddresses(..)) {
+            return self.send_to_neighbours(question, lookup, now);
+        }
+        let interfaces = self.interfaces;
+        let is_to_group_v4 =
+            matches!(question.to, Destination::Group(Family::V4) | Destination::GroupFromListener(Family::V4));
+        let mut sources = interfaces.sources(question.interface).filter(|_| is_to_group_v4).peekable();
+        if sources.peek().is_none() {
+            return self.send_from(None, question, lookup, now);
+        }
+        let mut result = Err(LookupError::NoInterface);
+        for source in sources {
+            result = result.or(self.send_from(Some(source), question, lookup, now));
+        }
+        result
+    }
+
+    /// Sends a question once, from this source address.
+    fn send_from(
+        &mut self,
+        source: Option<Ipv4Addr>,
+        question: &Question,
+        lookup: &dyn Lookup,
+        now: Instant,
+    ) -> Result<(), LookupError> {
         let Question { interface, to, rtype, unicast_response } = *question;
         let transport = to.transport();
         let mut query = Query { id: 0, name: lookup.name(), rtype, unicast_response };
         let to = match to {
             Destination::GroupFromListener(transport) => {
-                self.send_query(&query, SocketKind::MulticastListener, interface, group(transport))?;
+                self.send_query(&query, SocketKind::MulticastListener, interface, source, group(transport))?;
                 self.pending.expect_multicast(interface, transport);
                 return Ok(());
             }
             Destination::Group(transport) => group(transport),
             Destination::Host(ip) => ip,
-            Destination::Neighbours(_) | Destination::OtherAddresses(..) => {
-                return self.send_to_neighbours(question, lookup, now);
-            }
+            // `send` handles these.
+            Destination::Neighbours(_) | Destination::OtherAddresses(..) => return Err(LookupError::NoInterface),
         };
         // Each response must identify one query.
         let unused = |id: &u16| !self.pending.has_id(*id);
@@ -332,7 +373,7 @@ impl<'a> Querier<'a> {
         if !self.pending.add(sent, query.name) {
             return Err(LookupError::Exhausted);
         }
-        self.send_query(&query, SocketKind::Ephemeral, interface, to)
+        self.send_query(&query, SocketKind::Ephemeral, interface, source, to)
     }
 
     /// Sends a question with the destination [`Destination::Neighbours`] or [`Destination::OtherAddresses`] directly to
@@ -377,10 +418,17 @@ impl<'a> Querier<'a> {
         result
     }
 
-    fn send_query(&self, query: &Query<'_>, socket: SocketKind, interface: u32, to: IpAddr) -> Result<(), LookupError> {
+    fn send_query(
+        &self,
+        query: &Query<'_>,
+        socket: SocketKind,
+        interface: u32,
+        source: Option<Ipv4Addr>,
+        to: IpAddr,
+    ) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
-        self.sockets.send(packet, socket, interface, to).map_err(|error| LookupError::from_io(&error))
+        self.sockets.send(packet, socket, interface, source, to).map_err(|error| LookupError::from_io(&error))
     }
 
     /// Receives one packet; None if there is none, otherwise whether it was accepted.
@@ -415,6 +463,17 @@ impl<'a> Querier<'a> {
             }
         }
     }
+}
+
+/// Removes the questions on all interfaces but the first [`MAX_REPEATED`] of those that occur. A lookup asks on the best
+/// interfaces first.
+fn keep_on_best(questions: &mut Vec<Question>) {
+    // No interface has the index 0.
+    let mut kept = [0; MAX_REPEATED];
+    questions.retain(|question| {
+        let place = kept.iter_mut().find(|kept| **kept == question.interface || **kept == 0);
+        place.map(|place| *place = question.interface).is_some()
+    });
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A lookup from start to end: the cache; otherwise the interfaces, the querier, and the cache again.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::fault_injection::{self, Point};
 use crate::host_name::HostName;
 use crate::lock;
 use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
-use crate::lookup::host::{HostLookup, UNKNOWN_TTL, remove_ipv6_link_local};
+use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
 use crate::policy::{self, NameRange, NameSource, ReverseAddress};
@@ -28,6 +29,9 @@ use crate::wire::Name;
 
 /// How long a lookup of this machine's own name waits for a response.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// The index of the loopback interface, the same in every network namespace.
+const LOOPBACK: u32 = 1;
 
 /// A resolver with its cache and settings. All threads of a process share one.
 pub struct Resolver {
@@ -118,7 +122,8 @@ impl Resolver {
 
     /// The name of the host with the given address.
     ///
-    /// Waits for the network at most for [`Config::reverse_timeout`].
+    /// Waits for the network at most for [`Config::reverse_timeout`]. For an address of this machine it does not wait: the
+    /// answer is the machine's own name, unless [`Config::own_name`] is off.
     ///
     /// # Errors
     /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings, or on no link that
@@ -177,6 +182,7 @@ impl Resolver {
         let config = &*settings.config;
         // Without an interface, a daemon on this machine may know the name.
         let (interfaces, unavailable) = match Interfaces::read(config) {
+            Ok(interfaces) if interfaces.is_empty() => (interfaces, Some(LookupError::NoInterface)),
             Ok(interfaces) => (interfaces, None),
             Err(error) => (Interfaces::none(), Some(error)),
         };
@@ -192,7 +198,7 @@ impl Resolver {
         let is_proven = !lookup.has_only_daemon_addresses();
         let mut answer = match lookup.finish(name, &interfaces, now) {
             Some(answer) => answer,
-            None if is_own && unavailable.is_none() => own_answer(name, &interfaces, config, now),
+            None if is_own => own_answer(name, &interfaces, config, now),
             None => {
                 queried?;
                 return self.no_response(name, wanted, source, settings, now);
@@ -233,11 +239,42 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let interfaces = Interfaces::read(config)?;
+        if config.own_name && interfaces.is_local(ip) {
+            if let Some(own) = self.own_pointer(name, settings) {
+                return own;
+            }
+        }
+        if interfaces.is_empty() {
+            return Err(LookupError::NoInterface);
+        }
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
+        self.query_links(name, ip, &interfaces, settings)
+    }
+
+    /// This machine's own name, as the name of one of its addresses. None if it has none.
+    #[inline(never)]
+    fn own_pointer(&self, name: &Name, settings: &Settings) -> Option<Result<Pointer, LookupError>> {
+        // Cached for a second only, because the machine can be renamed.
+        let expires = expiry(Instant::now(), UNKNOWN_TTL, settings.config.ttl_max);
+        let pointer = Pointer { name: policy::own_name(sys::host_name(&mut [0; 65]))?, expires };
+        self.cache_pointer(name, &pointer, settings);
+        Some(Ok(pointer))
+    }
+
+    /// Queries the links on which `ip`, whose name in reverse notation is `name`, can be.
+    #[inline(never)]
+    fn query_links(
+        &self,
+        name: &Name,
+        ip: IpAddr,
+        interfaces: &Interfaces,
+        settings: &Settings,
+    ) -> Result<Pointer, LookupError> {
+        let config = &*settings.config;
         let mut lookup = ReverseLookup::new(name, ip, config);
-        let queried = querier::run(&mut lookup, &interfaces, config, config.reverse_timeout);
+        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout);
         let now = Instant::now();
         let Some(pointer) = lookup.finish(now) else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
@@ -352,15 +389,24 @@ fn timeout(config: &Config, is_own_name: bool) -> Duration {
     if is_own_name { config.timeout.min(OWN_NAME_TIMEOUT) } else { config.timeout }
 }
 
-/// This machine's own addresses, as the answer for its own name.
+/// This machine's own addresses, as the answer for its own name: those of the interfaces to query; without such an
+/// interface, those of all interfaces that are up; and without any, the loopback addresses.
 #[inline(never)]
 fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instant) -> Answer {
     let mut addresses = Vec::new();
-    for own in interfaces.local_addresses().filter(|own| is_host_address(own.ip)) {
-        try_alloc::push(&mut addresses, Address { ip: own.ip, interface: own.interface });
+    let is_usable = |own: &Address| is_host_address(own.ip) && (config.ipv6_link_local || !own.needs_scope());
+    for own in interfaces.queried_addresses().filter(is_usable) {
+        try_alloc::push(&mut addresses, own);
     }
-    if !config.ipv6_link_local {
-        remove_ipv6_link_local(&mut addresses);
+    if addresses.is_empty() {
+        for own in interfaces.addresses_up().filter(is_usable) {
+            try_alloc::push(&mut addresses, own);
+        }
+    }
+    if addresses.is_empty() {
+        for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            try_alloc::push(&mut addresses, Address { ip, interface: LOOPBACK });
+        }
     }
     let mut absent = Families::BOTH;
     for address in &addresses {
@@ -375,4 +421,40 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
 
 fn is_own_name(name: &Name) -> bool {
     policy::is_own_name(name, sys::host_name(&mut [0; 65]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::interfaces::tests::{link, own};
+    use crate::net::links::{Link, Tables};
+
+    /// The answer for the own name on a machine with these links and addresses.
+    fn answer(links: &[Link], addresses: &[(u32, &str)], config: &Config) -> Vec<String> {
+        let addresses = addresses.iter().map(|&(interface, text)| own(interface, text)).collect();
+        let interfaces = Interfaces::select(Tables { links: links.to_vec(), addresses, default_route: 0 }, config);
+        let name = Name::from_text(b"desk.local").unwrap();
+        let answer = own_answer(&name, &interfaces, config, Instant::now());
+        answer.addresses.iter().map(|address| address.ip.to_string()).collect()
+    }
+
+    #[test]
+    fn the_own_addresses_are_those_of_the_best_interfaces_there_are() {
+        const LOOPBACK: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_LOOPBACK;
+        const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
+        const TUNNEL: i32 = ETHERNET | libc::IFF_POINTOPOINT;
+        let addresses = [(1, "127.0.0.1/8"), (1, "::1/128"), (2, "fe80::2/64"), (2, "10.0.0.1/24"), (3, "10.8.0.1/32")];
+        let lo = link(1, LOOPBACK);
+        let config = Config::default();
+        let all = [lo, link(2, ETHERNET), link(3, TUNNEL)];
+        assert_eq!(answer(&all, &addresses, &config), ["10.0.0.1", "fe80::2"]);
+        // No interface can be queried.
+        let down = ETHERNET & !libc::IFF_UP;
+        assert_eq!(answer(&[lo, link(2, down), link(3, TUNNEL)], &addresses, &config), ["10.8.0.1"]);
+        assert_eq!(answer(&[lo, link(2, down), link(3, down)], &addresses, &config), ["127.0.0.1", "::1"]);
+        assert_eq!(answer(&[], &[], &config), ["127.0.0.1", "::1"]);
+        let config = Config { ipv6_link_local: false, ..config };
+        assert_eq!(answer(&all, &addresses, &config), ["10.0.0.1"]);
+        assert_eq!(answer(&[lo, link(2, ETHERNET)], &addresses[..3], &config), ["127.0.0.1", "::1"]);
+    }
 }

@@ -62,6 +62,39 @@ pub(crate) fn set_option(socket: &Socket, level: c_int, option: c_int, value: c_
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// The maximum number that [`is_descriptor_allowed`] compares with the limit. The list that it needs for this has 32 KiB.
+const MAX_COMPARED: usize = 4096;
+
+/// False if the process may not open this descriptor, because its number exceeds the soft limit `RLIMIT_NOFILE`. True for
+/// numbers of [`MAX_COMPARED`] and above, which are not compared.
+///
+/// `poll(2)` fails for a list that is longer than the limit. Unlike `getrlimit(2)`, it is a system call that every
+/// sandbox admits in which a lookup is possible.
+pub(crate) fn is_descriptor_allowed(number: RawFd) -> bool {
+    let Ok(length) = usize::try_from(number).map(|number| number + 1) else { return false };
+    let mut list: Vec<libc::pollfd> = Vec::new();
+    if length > MAX_COMPARED || list.try_reserve_exact(length).is_err() {
+        return true;
+    }
+    // The kernel ignores negative descriptors.
+    list.resize(length, libc::pollfd { fd: -1, events: 0, revents: 0 });
+    let is_too_long = |error: io::Error| error.raw_os_error() == Some(libc::EINVAL);
+    !poll(&mut list, Duration::ZERO).is_err_and(is_too_long)
+}
+
+/// Removes the interface that a UDP socket is bound to. Its address and port remain.
+///
+/// # Errors
+/// Those of `connect(2)`.
+pub(crate) fn unbind_interface(socket: &Socket) -> io::Result<()> {
+    const LENGTH: libc::socklen_t = 16;
+    // AF_UNSPEC is 0.
+    let unspecified = libc::sockaddr { sa_family: 0, sa_data: [0; 14] };
+    // SAFETY: the pointer and the length are those of `unspecified`.
+    let failed = unsafe { libc::connect(socket.as_raw_fd(), &raw const unspecified, LENGTH) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Moves a file to a descriptor above 2. A host process that has closed its standard streams may still write to the
 /// descriptors 0 to 2, or open them again.
 ///
@@ -233,12 +266,13 @@ pub(crate) fn file_id(file: &impl AsRawFd) -> io::Result<FileId> {
 /// The name of an interface, padded with NULs, as in an ifreq (`netdevice(7)`).
 pub(crate) type InterfaceName = [libc::c_char; libc::IFNAMSIZ];
 
-/// Passes the name and the address of each interface with an IPv4 address to `each` (`SIOCGIFCONF`). Reads at most 64.
+/// Passes the name and the address of each interface with an IPv4 address to `each` (`SIOCGIFCONF`), once for each
+/// address. Reads at most 256.
 ///
 /// # Errors
 /// Those of `ioctl(2)`.
 pub(crate) fn ipv4_interfaces(socket: &Socket, mut each: impl FnMut(InterfaceName, Ipv4Addr)) -> io::Result<()> {
-    const MAX_INTERFACES: usize = 64;
+    const MAX_INTERFACES: usize = 256;
     let mut requests: Vec<MaybeUninit<libc::ifreq>> = Vec::new();
     requests.try_reserve_exact(MAX_INTERFACES).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
     requests.resize_with(MAX_INTERFACES, MaybeUninit::zeroed);
@@ -266,11 +300,14 @@ pub(crate) enum InterfaceProperty {
     Index,
     /// `SIOCGIFFLAGS`.
     Flags,
-    /// `SIOCGIFNETMASK`.
-    Netmask,
+    /// `SIOCGIFNETMASK`, of this address of the interface.
+    Netmask(Ipv4Addr),
+    /// `SIOCGIFDSTADDR`, of this address of the interface: the address of the peer. If the address has no peer, it is the
+    /// address itself.
+    Destination(Ipv4Addr),
 }
 
-/// Reads one property of an interface as a number. A netmask is in host byte order.
+/// Reads one property of an interface as a number. A netmask and an address are in host byte order.
 ///
 /// # Errors
 /// Those of `ioctl(2)`.
@@ -282,12 +319,19 @@ pub(crate) fn interface_property(
     // SAFETY: all zeroes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     request.ifr_name = name;
-    let number: c_ulong = match property {
+    let number: c_ulong = match *property {
         InterfaceProperty::Index => libc::SIOCGIFINDEX as _,
         InterfaceProperty::Flags => libc::SIOCGIFFLAGS as _,
-        InterfaceProperty::Netmask => libc::SIOCGIFNETMASK as _,
+        InterfaceProperty::Netmask(ip) => {
+            set_ipv4(&mut request, ip);
+            libc::SIOCGIFNETMASK as _
+        }
+        InterfaceProperty::Destination(ip) => {
+            set_ipv4(&mut request, ip);
+            libc::SIOCGIFDSTADDR as _
+        }
     };
-    // SAFETY: these requests read the name in the ifreq, and write to the ifreq only.
+    // SAFETY: these requests read the name and the address in the ifreq, and write to the ifreq only.
     if unsafe { libc::ioctl(socket.as_raw_fd(), number as _, &raw mut request) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -296,8 +340,21 @@ pub(crate) fn interface_property(
         InterfaceProperty::Index => unsafe { request.ifr_ifru.ifru_ifindex },
         // SAFETY: SIOCGIFFLAGS filled this member of the union.
         InterfaceProperty::Flags => c_int::from(unsafe { request.ifr_ifru.ifru_flags }),
-        InterfaceProperty::Netmask => c_int::from_ne_bytes(ipv4_of(&request).to_bits().to_ne_bytes()),
+        InterfaceProperty::Netmask(_) | InterfaceProperty::Destination(_) => {
+            c_int::from_ne_bytes(ipv4_of(&request).to_bits().to_ne_bytes())
+        }
     })
+}
+
+/// Selects one of several addresses with the same label: without this, the kernel describes the first of them.
+fn set_ipv4(request: &mut libc::ifreq, ip: Ipv4Addr) {
+    let [a, b, c, d] = ip.octets().map(|octet| libc::c_char::from_ne_bytes([octet]));
+    let sa_family = libc::sa_family_t::try_from(libc::AF_INET).unwrap_or_default();
+    let mut address = libc::sockaddr { sa_family, sa_data: [0; 14] };
+    if let Some(place) = address.sa_data.get_mut(2..6) {
+        place.copy_from_slice(&[a, b, c, d]);
+    }
+    request.ifr_ifru.ifru_addr = address;
 }
 
 /// The IPv4 address in an ifreq that contains a socket address.
@@ -380,6 +437,18 @@ pub(crate) mod tests {
         assert_ne!(file_id(&one).unwrap(), file_id(&other).unwrap());
         let number = set_apart(&one).as_raw_fd();
         assert_eq!(file_id(&number).unwrap_err().raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    fn descriptors_are_compared_with_the_limit() {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the pointer is to a valid rlimit.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+        assert!(is_descriptor_allowed(0) && is_descriptor_allowed(3));
+        assert!(!is_descriptor_allowed(-1));
+        if let Some(limit) = RawFd::try_from(limit.rlim_cur).ok().filter(|&limit| limit < 4096) {
+            assert!(is_descriptor_allowed(limit - 1) && !is_descriptor_allowed(limit));
+        }
     }
 
     #[test]

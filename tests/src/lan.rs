@@ -181,17 +181,23 @@ impl Network {
     /// Connects a host to LANs.
     fn connect(&self, space: Space, name: &str, lans: &[&Lan]) -> Result<Host, String> {
         let mut host = Host { space, name: name.into(), interfaces: Vec::new() };
-        for (position, lan) in lans.iter().enumerate() {
-            let interface = format!("eth{position}");
-            let (port, pid, bridge) = (format!("port{}", unique()), host.space.inner_pid(), lan.bridge());
-            self.script(&format!(
-                "ip link add {port} type veth peer name {interface} netns {pid}
-                 ip link set {port} master {bridge} up"
-            ))?;
-            host.configure(&interface, port.clone(), lan)?;
-            self.wait_for_port(&port)?;
-        }
+        lans.iter().try_for_each(|lan| self.attach(&mut host, lan))?;
         Ok(host)
+    }
+
+    /// Connects a host to one more LAN.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn attach(&self, host: &mut Host, lan: &Lan) -> Result<(), String> {
+        let interface = format!("eth{}", host.interfaces.len());
+        let (port, pid, bridge) = (format!("port{}", unique()), host.space.inner_pid(), lan.bridge());
+        self.script(&format!(
+            "ip link add {port} type veth peer name {interface} netns {pid}
+             ip link set {port} master {bridge} up"
+        ))?;
+        host.configure(&interface, port.clone(), lan)?;
+        self.wait_for_port(&port)
     }
 
     /// Waits until a bridge forwards frames through a port. It starts to do so some time after both ends are up,
@@ -332,6 +338,39 @@ impl Host {
     pub fn firewall(&self, ruleset: &str) -> Result<(), String> {
         self.write("/run/host/ruleset", ruleset)?;
         self.script("nft -f /run/host/ruleset").map(|_| ())
+    }
+
+    /// Adds bridges with one container each: three links, and an address of a private network on the bridge. The names of the
+    /// links start with `br`, `port` and `con`.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn add_container_bridges(&self, count: usize) -> Result<(), String> {
+        let mut links = String::new();
+        for number in 0..count {
+            // The end of the veth pair that a container would have is in this namespace too.
+            let _ = writeln!(
+                links,
+                "link add port{number} type veth peer name con{number}
+                 link set port{number} master br{number} up
+                 link set con{number} up
+                 address add 172.{}.{}.1/24 dev br{number}
+                 link set br{number} up",
+                16 + number / 200,
+                number % 200
+            );
+        }
+        let bridges: String = (0..count).map(|number| format!("link add br{number} type bridge\n")).collect();
+        self.write("/run/host/bridges", &bridges)?;
+        self.write("/run/host/ports", &links)?;
+        self.script(&format!(
+            "ip -batch /run/host/bridges
+             echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+             ip -batch /run/host/ports
+             echo 0 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+             until [ \"$(ip -o link show type bridge | grep -c LOWER_UP)\" -ge {count} ]; do sleep 0.05; done"
+        ))
+        .map(drop)
     }
 
     /// The first interface.

@@ -3,6 +3,7 @@
 //! waits and what it concludes must follow from [`rule`](crate::rule).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use resolver_core::fuzzing::{self, Lookup, Question, Round, State, To};
@@ -179,7 +180,11 @@ fn check_addresses(answer: &Answer, owner: &Name, host: &Host, model: &Model) {
         let reported = host.from_daemon.iter().map(|address| (address.ip, address.interface));
         assert_eq!(found, reported.collect());
     } else if host.is_exact() {
-        assert_eq!(found, host.usable_addresses().collect());
+        // This machine's own addresses are another host's only if there are no others.
+        let usable: BTreeSet<_> = host.usable_addresses().collect();
+        let is_own = |&(ip, interface): &(IpAddr, u32)| model.topology.is_own_on(ip, interface);
+        let keeps_own = host.is_this_machine(|ip| model.topology.is_own(ip)) || usable.iter().all(is_own);
+        assert_eq!(found, usable.into_iter().filter(|address| keeps_own || !is_own(address)).collect());
     } else {
         // The lookup does not distinguish all of these sources, so it may ignore addresses.
         let responses = model.responses.iter();
@@ -203,10 +208,12 @@ fn check_conclusions(answer: &Answer, wanted: Families, host: &Host, model: &Mod
     assert_eq!(answer.unknown.asked_alone, !wanted.iter().any(|family| answer.has(family)));
 }
 
-/// Checks the order: addresses on the link first and, within both groups, link-local addresses last.
+/// Checks the order: addresses on the link, of these the link-local ones last; then those on no link; then those on the
+/// link of another interface.
 fn check_order(answer: &Answer, model: &Model) {
-    let key = |address: &Address| {
-        (!model.topology.is_on_link(address.ip, address.interface), script::is_link_local(address.ip))
+    let key = |address: &Address| match model.topology.is_on_link(address.ip, address.interface) {
+        true => (false, script::is_link_local(address.ip)),
+        false => (true, model.topology.is_within_any(address.ip)),
     };
     assert!(answer.addresses.is_sorted_by_key(key));
     for address in &answer.addresses {

@@ -99,8 +99,9 @@ fn address(body: &[u8]) -> Option<LocalAddress> {
         return None;
     }
     let ip = |value| ip(body[0], value);
-    let ip = last(2).and_then(ip).or_else(|| last(1).and_then(ip))?;
-    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix_length: body[1] })
+    let (own, prefix) = (last(2).and_then(ip), last(1).and_then(ip));
+    let ip = own.or(prefix)?;
+    Some(LocalAddress { interface: u32_at(body, 4)?, ip, prefix: prefix.unwrap_or(ip), prefix_length: body[1] })
 }
 
 fn neighbour(body: &[u8]) -> Option<(u32, IpAddr, Duration)> {

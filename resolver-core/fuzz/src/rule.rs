@@ -202,6 +202,11 @@ impl Host {
         self.providing(transport).map(|source| source.ip)
     }
 
+    /// True if an address of this machine is among the sources of the host's addresses.
+    pub fn is_this_machine(&self, is_own: impl Fn(IpAddr) -> bool) -> bool {
+        self.sources.iter().any(|source| !source.provided.is_empty() && is_own(source.ip))
+    }
+
     fn providing(&self, transport: Family) -> impl Iterator<Item = &Source> {
         let interface = self.first.map(|first| first.interface);
         self.sources.iter().filter(move |source| {

@@ -26,7 +26,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use resolver_core::fuzzing::{Lookup, Question, Round, State, To};
-use resolver_core::net::links::{Link, LinkName, LocalAddress, Tables};
+use resolver_core::net::links::{Link, LinkKind, LinkName, LocalAddress, Tables};
 use resolver_core::net::socket::{Datagram, Received, SocketKind};
 use resolver_core::wire::Name;
 use resolver_core::{Address, Family};
@@ -119,6 +119,7 @@ impl Topology {
             tables: Tables {
                 links: vec![link(2, FLAGS, false), link(3, FLAGS, false)],
                 addresses: addresses.iter().map(|&(interface, ip, length)| own(interface, parse(ip), length)).collect(),
+                default_route: 0,
             },
         };
         match input.u8() {
@@ -133,46 +134,57 @@ impl Topology {
         let links = (0..input.u8() % 4).map(|_| link((input.u8() % 5).into(), input.u16().into(), input.u8() > 127));
         let links = links.collect();
         let addresses = (0..input.u8() % 5).map(|_| own((input.u8() % 5).into(), address(input), input.u8()));
-        Self { tables: Tables { links, addresses: addresses.collect() } }
-    }
-
-    /// The addresses that count. A prefix of length 0 says nothing about a link.
-    fn usable(&self) -> impl Iterator<Item = &LocalAddress> {
-        self.tables.addresses.iter().filter(|own| own.prefix_length > 0)
+        Self { tables: Tables { links, addresses: addresses.collect(), default_route: 0 } }
     }
 
     /// True if `ip` is an address of this machine.
     pub fn is_own(&self, ip: IpAddr) -> bool {
-        self.usable().any(|own| own.ip == ip)
+        self.tables.addresses.iter().any(|own| own.ip == ip)
     }
 
-    /// True if `ip` is an address of this machine's interface.
-    fn is_own_on(&self, ip: IpAddr, interface: u32) -> bool {
-        self.usable().any(|own| (own.ip, own.interface) == (ip, interface))
+    /// True if `ip` is an address of this machine on this interface or, unless it needs a scope, on any.
+    pub fn is_own_on(&self, ip: IpAddr, interface: u32) -> bool {
+        let needs_scope = ip.is_ipv6() && is_link_local(ip);
+        self.tables.addresses.iter().any(|own| own.ip == ip && (!needs_scope || own.interface == interface))
+    }
+
+    /// The addresses of this interface.
+    fn of_interface(&self, interface: u32) -> impl Iterator<Item = &LocalAddress> {
+        self.tables.addresses.iter().filter(move |own| own.interface == interface)
     }
 
     /// True if the interface has an IPv6 address that is not link-local.
     pub fn has_routable_v6(&self, interface: u32) -> bool {
-        self.usable().any(|own| own.interface == interface && own.ip.is_ipv6() && !is_link_local(own.ip))
+        self.of_interface(interface).any(|own| own.ip.is_ipv6() && !is_link_local(own.ip))
     }
 
-    /// True if `ip` is link-local, or within a prefix of the interface.
+    /// True if `ip` is link-local, an address of the interface, or within a prefix of it.
     pub fn is_on_link(&self, ip: IpAddr, interface: u32) -> bool {
-        is_link_local(ip) || self.is_in_prefix(ip, interface)
+        is_link_local(ip) || self.of_interface(interface).any(|own| own.ip == ip || is_within(own, ip))
     }
 
     /// True if `ip` is within a prefix of the interface.
     fn is_in_prefix(&self, ip: IpAddr, interface: u32) -> bool {
-        self.usable().any(|own| own.interface == interface && share_bits(own.ip, ip, own.prefix_length.into()))
+        self.of_interface(interface).any(|own| is_within(own, ip))
+    }
+
+    /// True if `ip` is within a prefix of any interface.
+    pub fn is_within_any(&self, ip: IpAddr) -> bool {
+        self.tables.addresses.iter().any(|own| is_within(own, ip))
     }
 }
 
 fn link(index: u32, flags: i32, is_port: bool) -> Link {
-    Link { index, name: LinkName::default(), flags, is_port }
+    Link { index, name: LinkName::default(), flags, is_port, kind: LinkKind::Card, master: 0, parent: 0 }
+}
+
+/// True if `ip` is within the prefix of the address. A prefix of length 0 says nothing about a link.
+fn is_within(own: &LocalAddress, ip: IpAddr) -> bool {
+    own.prefix_length > 0 && share_bits(own.prefix, ip, own.prefix_length.into())
 }
 
 fn own(interface: u32, ip: IpAddr, prefix_length: u8) -> LocalAddress {
-    LocalAddress { interface, ip, prefix_length }
+    LocalAddress { interface, ip, prefix: ip, prefix_length }
 }
 
 /// A datagram that was accepted as a response.
@@ -365,7 +377,7 @@ impl Model {
                 let is_link_local_v6 = received.source.is_ipv6() && is_link_local(received.source);
                 !is_link_local_v6
                     && self.topology.is_in_prefix(received.source, interface)
-                    && self.topology.is_own_on(destination, interface)
+                    && self.topology.of_interface(interface).any(|own| own.ip == destination)
             };
             let is_accepted = is_from_the_link && is_about(&asked.name);
             return is_accepted.then_some((interface, Some(asked.question), Some(asked.at)));

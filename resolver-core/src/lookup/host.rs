@@ -22,7 +22,6 @@ use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
 use crate::lookup::host::follow_up::FOLLOW_UP_DISTANCE;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
 use crate::net::interfaces::{Interface, Interfaces};
-use crate::net::links::LocalAddress;
 use crate::try_alloc;
 use crate::validate::{Response, Source};
 use crate::wire::{Message, Name, RecordType};
@@ -116,9 +115,9 @@ impl HostLookup {
     pub(crate) fn new(name: &Name, wanted: Families, interfaces: &Interfaces, config: &Config) -> Self {
         let mut queried = Vec::new();
         interfaces.iter().all(|interface| try_alloc::push(&mut queried, *interface));
-        let is_routable = |own: &&LocalAddress| own.ip.is_ipv6() && !is_link_local(own.ip);
+        let is_routable = |own: &Address| own.ip.is_ipv6() && !is_link_local(own.ip);
         let mut with_routable_ipv6 = Vec::new();
-        for own in interfaces.local_addresses().filter(is_routable) {
+        for own in interfaces.queried_addresses().filter(is_routable) {
             try_alloc::push(&mut with_routable_ipv6, own.interface);
         }
         Self {
@@ -162,7 +161,8 @@ impl HostLookup {
     #[inline(never)]
     pub(crate) fn finish(&mut self, asked_name: &Name, interfaces: &Interfaces, now: Instant) -> Option<Answer> {
         let mut ttl = self.ttl;
-        if self.found.is_empty() {
+        let is_from_daemon = self.found.is_empty();
+        if is_from_daemon {
             // The daemon does not report how long its addresses are valid.
             self.found = std::mem::take(&mut self.from_daemon);
             ttl = UNKNOWN_TTL;
@@ -173,16 +173,23 @@ impl HostLookup {
         if self.found.is_empty() {
             return None;
         }
-        let missing = || Family::ALL.into_iter().filter(|&family| !self.has(family));
+        let missing = Family::ALL.into_iter().filter(|&family| !self.has(family));
         let absent: Families =
-            missing().filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
-        let unknown = missing().filter(|&family| self.wanted.contains(family) && !absent.contains(family)).collect();
+            missing.filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
+        if !is_from_daemon {
+            self.remove_own(interfaces);
+        }
+        let unknown = self.missing().iter().filter(|&family| !absent.contains(family)).collect();
         let asked_alone = self.missing() == self.wanted;
         // Addresses on the link where the response arrived can be reached. Others may be unreachable (for example those
-        // of the responder's containers), so they come last. Of the addresses on the link, link-local addresses come
-        // last. Otherwise the responder's order is kept.
+        // of the responder's containers), so they come last; and last of all those that lead to the link of another
+        // interface (for example that of this machine's containers). Of the addresses on the link, link-local addresses
+        // come last. Otherwise the responder's order is kept.
         sort_by_rank(&mut self.found, |address| {
-            2 * u8::from(!interfaces.is_on_link(address.ip, address.interface)) + u8::from(is_link_local(address.ip))
+            if interfaces.is_on_link(address.ip, address.interface) {
+                return u8::from(is_link_local(address.ip));
+            }
+            2 + u8::from(interfaces.is_on_any_link(address.ip))
         });
         Some(Answer {
             // The target of an alias may have spaces.
@@ -192,6 +199,22 @@ impl HostLookup {
             unknown: Unknown { families: unknown, asked_alone, expires: expiry(now, UNKNOWN_TTL, self.ttl_max) },
             expires: expiry(now, ttl, self.ttl_max),
         })
+    }
+
+    /// Removes this machine's own addresses from another host's answer, unless there are no others: the address of its
+    /// container bridge may be the same on both, and a program would connect to this machine instead.
+    fn remove_own(&mut self, interfaces: &Interfaces) {
+        let is_own = |address: &Address| interfaces.is_own(address);
+        if !self.found.iter().any(is_own) || self.found.iter().all(is_own) {
+            return;
+        }
+        let has_provided = |ip: IpAddr| {
+            let mut queried = self.queried.iter();
+            queried.any(|queried| self.evidence.has_provided(Source { ip, interface: queried.index }))
+        };
+        if !interfaces.local_addresses().any(has_provided) {
+            self.found.retain(|address| !is_own(address));
+        }
     }
 
     /// True if an address of `family` will be part of the answer.

@@ -1,5 +1,5 @@
-//! Control messages (`cmsg(3)`): the interface on which to send a datagram, and the interface, destination and hop
-//! limit of a received one. They are written and read without `CMSG_NXTHDR`, so no pointer arithmetic is needed.
+//! Control messages (`cmsg(3)`): the interface on which to send a datagram and its source address, and the interface,
+//! destination and hop limit of a received one. They are written and read without `CMSG_NXTHDR`, so no pointer arithmetic is needed.
 //!
 //! A control message is a header (length, level, type), its data, and padding to a multiple of the word size. The data:
 //!
@@ -45,8 +45,9 @@ impl Control {
     }
 
     /// Writes the control message that sends a datagram on the interface with this index, and returns it. Without one,
-    /// the routing table selects the interface.
-    pub(crate) fn write_interface(&mut self, interface: u32, transport: Family) -> &[u8] {
+    /// the routing table selects the interface. `source` is the source address of a datagram over IPv4; without it, the
+    /// kernel selects an address of the interface.
+    pub(crate) fn write_interface(&mut self, interface: u32, transport: Family, source: Option<Ipv4Addr>) -> &[u8] {
         let (level, message_type, length, index_at) = match transport {
             Family::V4 => (libc::IPPROTO_IP, libc::IP_PKTINFO, IN_PKTINFO, 0),
             Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, IN6_PKTINFO, 16),
@@ -58,7 +59,9 @@ impl Control {
             (WORD + 4, &message_type.to_ne_bytes()),
             (HEADER + index_at, &interface.to_ne_bytes()),
         ];
-        for (at, field) in fields {
+        let source = source.filter(|_| transport == Family::V4).map(|ip| ip.octets());
+        let source = source.as_ref().map(|octets| (HEADER + 4, &octets[..]));
+        for (at, field) in fields.into_iter().chain(source) {
             if let Some(place) = self.0.get_mut(at..at + field.len()) {
                 place.copy_from_slice(field);
             }
@@ -135,11 +138,21 @@ mod tests {
         for (transport, unspecified) in [(Family::V4, "0.0.0.0"), (Family::V6, "::")] {
             for interface in [1, 0x0102_0304, u32::MAX] {
                 let mut control = Control::new();
-                let length = control.write_interface(interface, transport).len();
+                let length = control.write_interface(interface, transport, None).len();
                 let expected = Message::PacketInfo { interface, destination: unspecified.parse().unwrap() };
                 assert_eq!(control.messages(length).collect::<Vec<_>>(), [expected]);
             }
         }
+    }
+
+    #[test]
+    fn the_source_address_is_written_for_ipv4() {
+        let source = Some(Ipv4Addr::new(10, 0, 0, 1));
+        let mut control = Control::new();
+        let message = control.write_interface(7, Family::V4, source);
+        assert_eq!(message[HEADER..HEADER + IN_PKTINFO], [&7u32.to_ne_bytes()[..], &[10, 0, 0, 1], &[0; 4]].concat());
+        let without = Control::new().write_interface(7, Family::V6, None).to_vec();
+        assert_eq!(Control::new().write_interface(7, Family::V6, source), without);
     }
 
     #[test]

@@ -5,11 +5,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::net::links::{Link, LocalAddress, Tables};
+use crate::net::links::{Link, LinkKind, LocalAddress, Tables};
 use crate::sys::{self, InterfaceName, InterfaceProperty};
 use crate::try_alloc;
 
@@ -21,16 +21,20 @@ const MAX_OCTETS: usize = 40 * 1024;
 /// # Errors
 /// Those of `socket(2)` and `fcntl(2)`, if neither an IPv4 nor an IPv6 socket is available.
 pub(crate) fn read(tables: &mut Tables) -> io::Result<()> {
-    let Tables { links, addresses } = tables;
+    let Tables { links, addresses, .. } = tables;
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)
         .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None))
         .and_then(sys::above_stdio)?;
     // If one family cannot be read, the other one is still useful.
     let _ = sys::ipv4_interfaces(&socket, |name, ip| {
         let Some(interface) = add_link(&socket, name, links) else { return };
-        let Ok(netmask) = sys::interface_property(&socket, name, &InterfaceProperty::Netmask) else { return };
+        let property = |property| sys::interface_property(&socket, name, &property);
+        let Ok(netmask) = property(InterfaceProperty::Netmask(ip)) else { return };
         let prefix_length = u8::try_from(netmask.leading_ones()).unwrap_or(32);
-        try_alloc::push(addresses, LocalAddress { interface, ip: ip.into(), prefix_length });
+        // The peer's address or, without a peer, the address itself.
+        let peer = property(InterfaceProperty::Destination(ip)).map(|peer| u32::from_ne_bytes(peer.to_ne_bytes()));
+        let prefix = peer.map_or(ip, Ipv4Addr::from).into();
+        try_alloc::push(addresses, LocalAddress { interface, ip: ip.into(), prefix, prefix_length });
     });
     let _ = read_ipv6(&socket, tables);
     Ok(())
@@ -43,7 +47,8 @@ fn add_link(socket: &Socket, name: InterfaceName, links: &mut Vec<Link>) -> Opti
         let flags = sys::interface_property(socket, name, &InterfaceProperty::Flags).ok()?;
         // Ports of a bond have this flag. Ports of a bridge do not: the few that have an address are queried.
         let is_port = flags & libc::IFF_SLAVE != 0;
-        try_alloc::push(links, Link { index, name: name.into(), flags, is_port });
+        let name = name.into();
+        try_alloc::push(links, Link { index, name, flags, is_port, kind: LinkKind::Card, master: 0, parent: 0 });
     }
     Some(index)
 }
@@ -61,7 +66,9 @@ fn read_ipv6(socket: &Socket, tables: &mut Tables) -> io::Result<()> {
     for line in table.get(..length).unwrap_or_default().split(|&octet| octet == b'\n') {
         if let Some((ip, prefix_length, name)) = std::str::from_utf8(line).ok().and_then(ipv6_line) {
             if let Some(interface) = add_link(socket, name, &mut tables.links) {
-                try_alloc::push(&mut tables.addresses, LocalAddress { interface, ip, prefix_length });
+                // The table does not have the addresses of peers.
+                let own = LocalAddress { interface, ip, prefix: ip, prefix_length };
+                try_alloc::push(&mut tables.addresses, own);
             }
         }
     }
@@ -94,7 +101,7 @@ mod tests {
     fn the_loopback_interface_is_described_as_by_netlink() {
         let (mut tables, mut expected_tables) = (Tables::default(), Tables::default());
         read(&mut tables).unwrap();
-        links_netlink::read(&mut expected_tables).unwrap();
+        links_netlink::read(&mut expected_tables, 32).unwrap();
         let of_loopback = |address: &LocalAddress| address.interface == 1;
         let found: Vec<_> = tables.addresses.into_iter().filter(of_loopback).collect();
         let expected: Vec<_> = expected_tables.addresses.into_iter().filter(of_loopback).collect();

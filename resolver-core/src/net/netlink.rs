@@ -18,8 +18,8 @@ const MAX_DATAGRAMS: usize = 256;
 /// The size of an nlmsghdr, in octets.
 const HEADER: usize = 16;
 
-/// The size of the longest request, in octets: that for the links.
-const MAX_REQUEST: usize = HEADER + 24;
+/// The size of the longest request, in octets: that for a route of IPv6.
+const MAX_REQUEST: usize = HEADER + 32;
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -45,16 +45,40 @@ impl Netlink {
     }
 
     /// Requests a dump with a message of the type `request`, and passes the type and the body of each message of the
-    /// response to `each`. `request` is also the sequence number, so a socket may request each type only once.
+    /// response to `each`. `request` is also the sequence number, so a socket may request a type again only after the response to the first
+    /// request was received completely.
     ///
     /// # Errors
     /// Those of `send(2)` and `read(2)`; `EPROTO` if the kernel's response is malformed, too long or an error message.
     pub(crate) fn dump(&mut self, request: u16, body: &[u8], each: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
+        self.send(request, NLM_F_REQUEST | NLM_F_DUMP, body)?;
+        for _ in 0..MAX_DATAGRAMS {
+            // No wait is needed: the kernel queues the first datagram of a dump during `send`, and each further one
+            // during the read of the one before.
+            if self.receive(request, each)? {
+                return Ok(());
+            }
+        }
+        Err(protocol_error())
+    }
+
+    /// Requests a single entry of a table with a message of the type `request`, and passes the type and the body of the
+    /// response to `each`.
+    ///
+    /// # Errors
+    /// Those of `send(2)` and `read(2)`; `EPROTO` if the kernel's response is malformed or an error message.
+    pub(crate) fn get(&mut self, request: u16, body: &[u8], each: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
+        self.send(request, NLM_F_REQUEST, body)?;
+        // No wait is needed here either.
+        self.receive(request, each).map(|_| ())
+    }
+
+    fn send(&self, request: u16, flags: u16, body: &[u8]) -> io::Result<()> {
         let sequence = u32::from(request);
         let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
         let header = [
             length.to_ne_bytes(),
-            pair(request, NLM_F_REQUEST | NLM_F_DUMP),
+            pair(request, flags),
             sequence.to_ne_bytes(),
             [0; 4], // the port of the sender, which the kernel fills in
         ];
@@ -63,17 +87,14 @@ impl Netlink {
             *place = *octet;
         }
         let message = message.get(..HEADER + body.len()).ok_or_else(protocol_error)?;
-        self.socket.send_with_flags(message, libc::MSG_NOSIGNAL)?;
-        for _ in 0..MAX_DATAGRAMS {
-            // No wait is needed: the kernel queues the first datagram of a dump during `send`, and each further one
-            // during the read of the one before.
-            let length = (&self.socket).read(&mut self.buffer)?;
-            let datagram = self.buffer.get(..length).filter(|_| length < BUFFER_SIZE).ok_or_else(protocol_error)?;
-            if messages(datagram, sequence, each)? {
-                return Ok(());
-            }
-        }
-        Err(protocol_error())
+        self.socket.send_with_flags(message, libc::MSG_NOSIGNAL).map(|_| ())
+    }
+
+    /// Receives a datagram. True if it ends the dump.
+    fn receive(&mut self, request: u16, each: &mut dyn FnMut(u16, &[u8])) -> io::Result<bool> {
+        let length = (&self.socket).read(&mut self.buffer)?;
+        let datagram = self.buffer.get(..length).filter(|_| length < BUFFER_SIZE).ok_or_else(protocol_error)?;
+        messages(datagram, request.into(), each)
     }
 }
 

@@ -5,10 +5,14 @@
 //! responses of responders that only multicast, and a firewall that admits only port 5353 admits their queries and the
 //! responses. Because they are bound to the group's address, they receive no unicast packet that is meant for a daemon
 //! on port 5353.
+//!
+//! A lookup has at most five sockets, however many interfaces there are: two on ephemeral ports, two multicast listeners
+//! for IPv4 and one for IPv6.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::iter::Peekable;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
 use socket2::{Domain, InterfaceIndexOrAddress, MsgHdr, Protocol, SockAddr, Socket, Type};
@@ -16,7 +20,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, MsgHdr, Protocol, SockAddr, Socke
 use crate::address::Family;
 use crate::error::LookupError;
 use crate::net::cmsg::{self, Control};
-use crate::net::interfaces::{Interface, Interfaces};
+use crate::net::interfaces::Interfaces;
 use crate::sys;
 use crate::try_alloc;
 use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT};
@@ -31,6 +35,15 @@ pub fn group(transport: Family) -> IpAddr {
 
 /// The maximum number of receive errors of one socket. After more of them it is no longer read.
 const MAX_ERRORS: u32 = 16;
+
+/// The maximum number of multicast listeners for IPv4. By default the kernel lets each be a member on twenty interfaces
+/// (`igmp_max_memberships`), and a lookup queries no more than twice as many.
+const MAX_LISTENERS_V4: usize = 2;
+
+/// How many descriptors must be left, within the soft limit, once the ephemeral sockets are open. If there are fewer, no
+/// multicast listener is opened, so that the host process can still open files during the lookup. The listeners take
+/// three of them, and a daemon and the neighbour table three more for a part of the lookup.
+const RESERVE: RawFd = 20;
 
 /// How a socket of a lookup is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +88,16 @@ struct Endpoint {
     socket: Option<Socket>,
     kind: SocketKind,
     family: Family,
-    // The index of the only interface that the socket is bound to, or 0.
-    interface: u32,
+    // The indexes of the interfaces on which a multicast listener is a member of the group.
+    joined: Vec<u32>,
     errors: u32,
+}
+
+impl Endpoint {
+    /// True if the socket can send on this interface, and receive what is sent there in response.
+    fn serves(&self, interface: u32) -> bool {
+        self.kind == SocketKind::Ephemeral || self.joined.contains(&interface)
+    }
 }
 
 /// The sockets of one lookup.
@@ -91,7 +111,7 @@ pub struct Sockets {
 
 impl Sockets {
     /// Opens an ephemeral socket for each family and, if `listener` is true, the multicast listeners. A listener that
-    /// cannot be opened is omitted.
+    /// cannot be opened is omitted; all are if the process has nearly reached its limit of descriptors.
     ///
     /// # Errors
     /// If there is no ephemeral socket: the reason why the last one could not be opened, or
@@ -105,7 +125,7 @@ impl Sockets {
                 continue;
             }
             match ephemeral(family) {
-                Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, 0),
+                Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, Vec::new()),
                 Err(error) => reason = LookupError::from_io(&error),
             }
         }
@@ -113,37 +133,49 @@ impl Sockets {
             return Err(reason);
         }
         // Opened last: a lookup needs the ephemeral sockets, so they get descriptors first.
-        if listener {
+        let last = sockets.ready.iter().map(|poll| poll.fd).max();
+        if listener && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
             sockets.open_listeners(interfaces);
         }
         Ok(sockets)
     }
 
-    /// True if there is a multicast listener.
-    pub fn has_listener(&self) -> bool {
-        self.endpoints.iter().any(|endpoint| endpoint.kind == SocketKind::MulticastListener)
+    /// The interfaces on which there is a multicast listener over this transport.
+    pub fn listened(&self, transport: Family) -> impl Iterator<Item = u32> {
+        self.endpoints
+            .iter()
+            .filter(move |endpoint| endpoint.family == transport)
+            .flat_map(|it| it.joined.iter().copied())
     }
 
     fn open_listeners(&mut self, interfaces: &Interfaces) {
-        let with = |family| interfaces.iter().filter(move |interface| interface.families.contains(family));
-        if with(Family::V4).next().is_some() {
-            if let Ok(socket) = listener_v4(with(Family::V4)) {
-                self.add(socket, SocketKind::MulticastListener, Family::V4, 0);
+        let with = |family| {
+            let with = interfaces.iter().filter(move |interface| interface.families.contains(family));
+            with.map(|interface| interface.index).peekable()
+        };
+        let mut rest = with(Family::V4);
+        for _ in 0..MAX_LISTENERS_V4 {
+            if rest.peek().is_some() {
+                self.add_listener(listener_v4(&mut rest), Family::V4);
             }
         }
-        for interface in with(Family::V6) {
-            if let Ok(socket) = listener_v6(interface.index) {
-                self.add(socket, SocketKind::MulticastListener, Family::V6, interface.index);
-            }
+        if with(Family::V6).peek().is_some() {
+            self.add_listener(listener_v6(with(Family::V6)), Family::V6);
         }
     }
 
-    fn add(&mut self, socket: Socket, kind: SocketKind, family: Family, interface: u32) -> bool {
+    fn add_listener(&mut self, listener: io::Result<(Socket, Vec<u32>)>, transport: Family) {
+        if let Some((socket, joined)) = listener.ok().filter(|(_, joined)| !joined.is_empty()) {
+            self.add(socket, SocketKind::MulticastListener, transport, joined);
+        }
+    }
+
+    fn add(&mut self, socket: Socket, kind: SocketKind, family: Family, joined: Vec<u32>) -> bool {
         let poll = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         if !try_alloc::push(&mut self.ready, poll) {
             return false;
         }
-        let endpoint = Endpoint { socket: Some(socket), kind, family, interface, errors: 0 };
+        let endpoint = Endpoint { socket: Some(socket), kind, family, joined, errors: 0 };
         let added = try_alloc::push(&mut self.endpoints, endpoint);
         if !added {
             self.ready.pop();
@@ -156,17 +188,26 @@ impl Sockets {
         self.endpoints.len()
     }
 
-    /// Sends `packet` to port 5353 of `to`, out of the interface with the index `interface`.
+    /// Sends `packet` to port 5353 of `to`, out of the interface with the index `interface`. `source` is its source address
+    /// over IPv4; without it, the kernel selects one.
     ///
     /// # Errors
-    /// `ENOTSOCK` if there is no such socket; otherwise those of `sendmsg(2)`.
-    pub fn send(&self, packet: &[u8], kind: SocketKind, interface: u32, to: IpAddr) -> io::Result<()> {
+    /// `ENOTSOCK` if there is no such socket, or if the multicast listener is not a member of the group on that interface;
+    /// otherwise those of `sendmsg(2)`.
+    pub fn send(
+        &self,
+        packet: &[u8],
+        kind: SocketKind,
+        interface: u32,
+        source: Option<Ipv4Addr>,
+        to: IpAddr,
+    ) -> io::Result<()> {
         let family = Family::of(to);
         let socket = self
             .endpoints
             .iter()
             .filter(|endpoint| endpoint.kind == kind && endpoint.family == family)
-            .find(|endpoint| endpoint.interface == 0 || endpoint.interface == interface)
+            .find(|endpoint| endpoint.serves(interface))
             .and_then(|endpoint| endpoint.socket.as_ref())
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOTSOCK))?;
         let mut control = Control::new();
@@ -175,7 +216,7 @@ impl Sockets {
             IpAddr::V6(ip) => SocketAddr::from(SocketAddrV6::new(ip, MDNS_PORT, 0, interface)).into(),
         };
         let parts = [IoSlice::new(packet)];
-        let control = control.write_interface(interface, family);
+        let control = control.write_interface(interface, family, source);
         let message = MsgHdr::new().with_addr(&address).with_buffers(&parts).with_control(control);
         socket.sendmsg(&message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT).map(|_| ())
     }
@@ -300,7 +341,12 @@ fn ephemeral(family: Family) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn listener_v4<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> io::Result<Socket> {
+/// A multicast listener for IPv4, and the interfaces on which it is a member. `interfaces` then has those that follow the
+/// last one on which the kernel lets this socket be a member.
+///
+/// # Errors
+/// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
+fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Result<(Socket, Vec<u32>)> {
     let socket = new(Family::V4)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
@@ -308,25 +354,51 @@ fn listener_v4<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> io::Resul
     // joined, and `validate` would have to reject these packets.
     let _ = socket.set_multicast_all_v4(false);
     socket.bind(&SocketAddr::from((GROUP_V4, MDNS_PORT)).into())?;
-    // By default the kernel lets one socket join on twenty interfaces (igmp_max_memberships). The others get no
-    // listener.
-    let mut joined = false;
-    for interface in interfaces {
-        joined |= socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface.index)).is_ok();
+    let mut joined = Vec::new();
+    while let Some(&interface) = interfaces.peek() {
+        match socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface)) {
+            // The socket has as many memberships as it can have.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => break,
+            Err(_) => {}
+            Ok(()) => {
+                try_alloc::push(&mut joined, interface);
+            }
+        }
+        interfaces.next();
     }
-    if joined { Ok(socket) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
+    Ok((socket, joined))
 }
 
-fn listener_v6(interface: u32) -> io::Result<Socket> {
+/// A multicast listener for IPv6, and the interfaces on which it is a member.
+///
+/// The kernel binds a socket to a link-local group only together with an interface, and lets nobody but root change that
+/// interface. Disconnecting the socket removes it, although the socket was not connected.
+///
+/// # Errors
+/// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
+fn listener_v6(mut interfaces: impl Iterator<Item = u32> + Clone) -> io::Result<(Socket, Vec<u32>)> {
+    let all = interfaces.clone();
+    let is_one = interfaces.clone().nth(1).is_none();
     let socket = new(Family::V6)?;
     socket.set_only_v6(true)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_hops_v6(255)?;
-    // This option exists since Linux 4.20. On older kernels, binding to one interface has the same effect.
+    // This option exists since Linux 4.20. On older kernels, the socket also receives on the interfaces that other programs
+    // have joined, and `validate` rejects these packets.
     let _ = socket.set_multicast_all_v6(false);
-    socket.bind(&SocketAddr::from(SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, interface)).into())?;
-    socket.join_multicast_v6(&GROUP_V6, interface)?;
-    Ok(socket)
+    let bind = |interface: &u32| {
+        let address = SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, *interface);
+        socket.bind(&SocketAddr::from(address).into()).is_ok()
+    };
+    let bound_to = interfaces.find(bind).ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRINUSE))?;
+    let is_unbound = !is_one && sys::unbind_interface(&socket).is_ok();
+    let mut joined = Vec::new();
+    for interface in all.filter(|interface| is_unbound || *interface == bound_to) {
+        if socket.join_multicast_v6(&GROUP_V6, interface).is_ok() {
+            try_alloc::push(&mut joined, interface);
+        }
+    }
+    Ok((socket, joined))
 }
 
 /// A non-blocking socket that reports the interface, destination and hop limit of each datagram.
@@ -354,7 +426,8 @@ mod tests {
 
     fn one_socket() -> (Sockets, i32) {
         let mut sockets = Sockets { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
-        assert!(sockets.add(set_apart(&new(Family::V4).unwrap()), SocketKind::Ephemeral, Family::V4, 0));
+        let socket = set_apart(&new(Family::V4).unwrap());
+        assert!(sockets.add(socket, SocketKind::Ephemeral, Family::V4, Vec::new()));
         let number = sockets.ready[0].fd;
         (sockets, number)
     }

@@ -50,3 +50,64 @@ fn if_nothing_can_be_sent_neighbours_and_the_daemon_are_asked_at_once() {
     assert_eq!(schedule.take_due(start), Some(Step::AskDaemon));
     assert!(!schedule.hurry(start), "nothing is left");
 }
+
+#[test]
+fn later_repeats_are_sent_on_the_best_interfaces_only() {
+    let question = |interface| Question {
+        interface,
+        to: Destination::Group(Family::V4),
+        rtype: crate::wire::RecordType::A,
+        unicast_response: false,
+    };
+    // The best first, whatever their indexes are; and twice, as in a reverse lookup.
+    let indexes = || (1..=20).rev().flat_map(|index| [index, index]);
+    let mut questions: Vec<_> = indexes().chain(indexes()).map(question).collect();
+    keep_on_best(&mut questions);
+    let best = || (13..=20).rev().flat_map(|index| [index, index]);
+    assert!(questions.iter().map(|question| question.interface).eq(best().chain(best())), "{questions:?}");
+}
+
+/// A lookup that asks for A over IPv4, and counts the questions that are reported to it.
+struct Counting {
+    name: crate::wire::Name,
+    reported: usize,
+}
+
+impl Lookup for Counting {
+    fn name(&self) -> &crate::wire::Name {
+        &self.name
+    }
+
+    fn round(&self, _round: Round, interfaces: &Interfaces, questions: &mut Vec<Question>) {
+        let rtype = crate::wire::RecordType::A;
+        let to = [Destination::Group(Family::V4), Destination::Host([10, 1, 0, 2].into())];
+        for interface in interfaces.iter() {
+            let question = |to| Question { interface: interface.index, to, rtype, unicast_response: false };
+            questions.extend(to.map(question));
+        }
+    }
+
+    fn on_sent(&mut self, _question: &Question, _result: Result<(), LookupError>, _now: Instant) {
+        self.reported += 1;
+    }
+
+    fn on_response(&mut self, _response: &crate::validate::Response<'_>, _now: Instant) {}
+
+    fn poll(&self, _now: Instant) -> Progress {
+        Progress::NoResponse
+    }
+}
+
+#[test]
+fn a_question_that_is_sent_from_several_prefixes_counts_once() {
+    // No machine has this interface, so nothing is really sent.
+    const INTERFACE: u32 = 0x7fff_fff0;
+    let addresses = [(INTERFACE, "10.0.0.1/24"), (INTERFACE, "10.1.0.1/24")];
+    let interfaces = crate::net::interfaces::tests::with(&addresses);
+    assert_eq!(interfaces.sources(INTERFACE).count(), 2);
+    let mut querier = Querier::new(Sockets::open(&interfaces, false).unwrap(), &interfaces);
+    let mut lookup = Counting { name: crate::wire::Name::from_text(b"printer.local").unwrap(), reported: 0 };
+    let result = querier.take(FIRST, 0, &mut lookup, Instant::now());
+    assert!(result.is_err(), "{result:?}");
+    assert_eq!(lookup.reported, 2, "one question to the group, and one to the host");
+}

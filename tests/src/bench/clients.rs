@@ -99,7 +99,11 @@ impl Client {
         Client::on(network.peer_client("client-baseline", &[lan], &files)?, Backend::Ours)
     }
 
-    fn on(host: Host, backend: Backend) -> Result<Client, String> {
+    /// A client on this host, which must have the modules of the backend.
+    ///
+    /// # Errors
+    /// What failed.
+    pub(super) fn on(host: Host, backend: Backend) -> Result<Client, String> {
         host.use_services(backend.services())?;
         let agent = Mutex::new(Agent::start(&host)?);
         let client = Client { backend, agent, daemon: Mutex::new(None), host };

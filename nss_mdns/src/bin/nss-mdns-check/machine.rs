@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use resolver_core::config::allow::{self, Suffixes};
 use resolver_core::config::resolv_conf::{self, LocalDomains};
 use resolver_core::config::{self, Config, reload};
-use resolver_core::net::interfaces::{Interface, Interfaces, SkipReason, classify_all, read_tables};
+use resolver_core::net::interfaces::{Interface, Interfaces, MAX_INTERFACES, SkipReason, classify_all, read_tables};
 use resolver_core::net::socket::{SocketKind, Sockets, group};
 use resolver_core::policy::NameRange;
 use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
@@ -91,32 +91,26 @@ pub(crate) struct InterfaceReport {
     result: Result<Interface, SkipReason>,
 }
 
-/// All interfaces of this machine, sorted by index.
+/// All interfaces of this machine, sorted by index; and those that a lookup queries.
 ///
 /// # Errors
 /// The error of the system call, if they cannot be read.
-pub(crate) fn interfaces(config: &Config) -> Result<Vec<InterfaceReport>, LookupError> {
+pub(crate) fn interfaces(config: &Config) -> Result<(Vec<InterfaceReport>, Interfaces), LookupError> {
     let tables = read_tables()?;
-    let reports = classify_all(&tables, config).map(|(link, result)| InterfaceReport {
+    let queried = Interfaces::select(tables.clone(), config);
+    let reports = classify_all(&tables, config, &queried).map(|(link, result)| InterfaceReport {
         name: String::from_utf8_lossy(link.name.octets()).into_owned(),
         index: link.index,
         result,
     });
-    Ok(reports.collect())
+    let reports = reports.collect();
+    Ok((reports, queried))
 }
 
 impl InterfaceReport {
-    /// For each family over which the interface is queried: true if a packet sent to the group arrives at port 5353 of
-    /// this machine, false if it does not, because a firewall drops it.
-    ///
-    /// # Errors
-    /// Each item is an error if this could not be tested; `EADDRINUSE` if there is no multicast listener.
-    pub(crate) fn loopback(&self) -> impl Iterator<Item = (Family, io::Result<bool>)> {
-        let interface = self.result.ok();
-        Family::ALL.into_iter().filter_map(move |family| {
-            let interface = interface.filter(|interface| interface.families.contains(family))?;
-            Some((family, receives_own_packet(interface, family)))
-        })
+    /// The families over which the interface is queried.
+    pub(crate) fn families(&self) -> impl Iterator<Item = Family> {
+        self.result.map_or(Families::NONE, |interface| interface.families).iter()
     }
 
     /// True if the module queries this interface.
@@ -141,36 +135,63 @@ impl fmt::Display for InterfaceReport {
             Err(SkipReason::NoAddress) => "not queried: it has no address",
             Err(SkipReason::Denied) => "not queried: deny-interfaces matches it",
             Err(SkipReason::NotAllowed) => "not queried: allow-interfaces does not match it",
-            Err(SkipReason::TooMany) => "not queried: there are too many interfaces",
+            Err(SkipReason::TooMany) => {
+                return write!(
+                    out,
+                    "not queried: other interfaces come first, and at most {MAX_INTERFACES} are queried (see CAVEATS in \
+                     nss-mdns(8))"
+                );
+            }
         })
     }
 }
 
-/// Sends a query to the group on this interface, and waits for it on the group's address and port 5353. The kernel
-/// loops multicast packets back to this machine, and a firewall filters the copy like a packet from the network.
-fn receives_own_packet(interface: Interface, family: Family) -> io::Result<bool> {
-    let one_family = Interface { families: Families::only(family), ..interface };
-    let mut sockets = Sockets::open(&Interfaces::only(one_family), true).map_err(io::Error::other)?;
-    if !sockets.has_listener() {
-        return Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
+/// The sockets of a lookup, with which it is tested whether a firewall drops multicast DNS.
+pub(crate) struct LoopbackTest {
+    sockets: Sockets,
+    buffer: Vec<u8>,
+}
+
+impl LoopbackTest {
+    /// Opens the sockets of a lookup on these interfaces.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::open`].
+    pub(crate) fn new(queried: &Interfaces) -> Result<Self, LookupError> {
+        Ok(Self { sockets: Sockets::open(queried, true)?, buffer: vec![0; MAX_MESSAGE] })
     }
-    let host = NameRange::Local.host_name(PROBE_NAME).map_err(io::Error::other)?;
-    let query = Query { id: Ids::new().next(), name: &host.name, rtype: RecordType::A, unicast_response: false };
-    let mut packet = [0; MAX_QUERY];
-    let packet = query.encode(&mut packet);
-    sockets.send(packet, SocketKind::Ephemeral, interface.index, group(family))?;
-    let deadline = Instant::now() + LOOPBACK_TIMEOUT;
-    let mut buffer = vec![0; MAX_MESSAGE];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
+
+    /// Sends a query to the group on this interface, and waits for it on the group's address and port 5353. The kernel
+    /// loops multicast packets back to this machine, and a firewall filters the copy like a packet from the network. True if
+    /// it arrives, false if it does not, because a firewall drops it.
+    ///
+    /// # Errors
+    /// If this could not be tested: `EADDRINUSE` if there is no multicast listener, `ENOBUFS` if there is one on other
+    /// interfaces only.
+    pub(crate) fn receives_own_packet(&mut self, interface: &InterfaceReport, family: Family) -> io::Result<bool> {
+        let Self { sockets, buffer } = self;
+        if !sockets.listened(family).any(|index| index == interface.index) {
+            let is_elsewhere = sockets.listened(family).next().is_some();
+            return Err(io::Error::from_raw_os_error(if is_elsewhere { libc::ENOBUFS } else { libc::EADDRINUSE }));
         }
-        sockets.wait(left).map_err(io::Error::other)?;
-        while let Some(datagram) = sockets.receive(&mut buffer) {
-            let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-            if datagram.socket == SocketKind::MulticastListener && octets == packet {
-                return Ok(true);
+        let host = NameRange::Local.host_name(PROBE_NAME).map_err(io::Error::other)?;
+        let query = Query { id: Ids::new().next(), name: &host.name, rtype: RecordType::A, unicast_response: false };
+        let mut packet = [0; MAX_QUERY];
+        let packet = query.encode(&mut packet);
+        sockets.send(packet, SocketKind::Ephemeral, interface.index, None, group(family))?;
+        let deadline = Instant::now() + LOOPBACK_TIMEOUT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            sockets.wait(left).map_err(io::Error::other)?;
+            while let Some(datagram) = sockets.receive(buffer) {
+                let octets = buffer.get(..datagram.received.length).unwrap_or_default();
+                let is_there = datagram.received.interface == interface.index;
+                if datagram.socket == SocketKind::MulticastListener && is_there && octets == packet {
+                    return Ok(true);
+                }
             }
         }
     }

@@ -21,10 +21,11 @@ use std::time::Instant;
 
 use resolver_core::config::Config;
 use resolver_core::config::resolv_conf::LocalDomains;
+use resolver_core::net::interfaces::Interfaces;
 use resolver_core::policy::{Labels, NameRange};
 use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
 
-use crate::machine::{FileReport, InterfaceReport};
+use crate::machine::{FileReport, InterfaceReport, LoopbackTest};
 
 const USAGE: &str = "\
 Usage: nss-mdns-check [NAME]...
@@ -82,16 +83,16 @@ impl<W: Write> Report<W> {
         }
         let (domains, resolv_conf) = machine::local_domains();
         self.local_domains(&domains, &resolv_conf, config.unicast_local)?;
-        let interfaces = match machine::interfaces(&config) {
+        let (interfaces, queried) = match machine::interfaces(&config) {
             Ok(interfaces) => interfaces,
             Err(error) => {
                 self.bad("interface", format_args!("the interfaces cannot be read: {error}"))?;
-                Vec::new()
+                Default::default()
             }
         };
         self.interfaces(&interfaces)?;
         if config.listener {
-            self.firewalls(&interfaces)?;
+            self.firewalls(&interfaces, &queried)?;
         } else {
             self.good("firewall", format_args!("not tested: the listener is off"))?;
         }
@@ -167,9 +168,17 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 
-    fn firewalls(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
+    fn firewalls(&mut self, interfaces: &[InterfaceReport], queried: &Interfaces) -> io::Result<()> {
+        if !interfaces.iter().any(InterfaceReport::is_queried) {
+            return Ok(());
+        }
+        let mut test = match LoopbackTest::new(queried) {
+            Ok(test) => test,
+            Err(error) => return self.bad("firewall", format_args!("not tested: {error}")),
+        };
         for interface in interfaces {
-            for (family, result) in interface.loopback() {
+            for family in interface.families() {
+                let result = test.receives_own_packet(interface, family);
                 self.firewall(&interface.name, family, &result)?;
             }
         }
@@ -197,6 +206,14 @@ impl<W: Write> Report<W> {
                     subject,
                     format_args!(
                         "over {family}, not tested: UDP port 5353 is in use by a program that does not share it"
+                    ),
+                ),
+                Some(libc::ENOBUFS) => self.bad(
+                    subject,
+                    format_args!(
+                        "over {family}, not tested: there is no multicast listener on this interface, so hosts there \
+                         that respond by multicast only are not found (see igmp_max_memberships in the kernel's \
+                         ip-sysctl documentation)"
                     ),
                 ),
                 Some(libc::EPERM) => self.bad(subject, format_args!("over {family}, queries cannot be sent: {error}")),

@@ -713,7 +713,8 @@ fn the_number_of_addresses_is_limited() {
     let mut scene = Scene::new(Families::BOTH);
     for block in 0..=255u8 {
         let mut many = response();
-        for host in 1..=20u8 {
+        // 10.0.0.1 is this machine's own.
+        for host in 2..=21u8 {
             many = many.address("printer.local", std::net::Ipv4Addr::new(10, 0, block, host));
         }
         scene.hear(1, V4_SOURCE, A, &many);
@@ -1038,4 +1039,49 @@ fn an_alias_of_a_name_with_spaces_is_followed_but_that_name_is_not_returned() {
             assert_eq!(scene.answer(1).canonical, Name::from_text(expected.as_bytes()).unwrap(), "{target}");
         }
     }
+}
+
+/// A response with these addresses.
+fn with(addresses: &[&str]) -> Packet {
+    addresses.iter().fold(response(), |response, ip| response.address("printer.local", *ip))
+}
+
+#[test]
+fn own_addresses_are_dropped_from_the_answer_of_another_host() {
+    let own = [(2, "10.0.0.1/24"), (2, "fe80::1/64"), (3, "172.17.0.1/16"), (3, "fe80::3/64"), (4, "5.5.5.5/0")];
+    for (from, addresses, expected) in [
+        (V4_SOURCE, &["172.17.0.1", "10.0.0.2"][..], &["10.0.0.2"][..]),
+        (V4_SOURCE, &["5.5.5.5", "10.0.0.2"], &["10.0.0.2"]),
+        (V4_SOURCE, &["10.0.0.1", "172.17.0.1"], &["10.0.0.1", "172.17.0.1"]),
+        (V4_SOURCE, &["172.17.0.1", "fd00::2"], &["fd00::2"]),
+        // A link-local address that is on another interface here may be another host's.
+        (V4_SOURCE, &["172.17.0.1", "fe80::3"], &["fe80::3"]),
+        (V4_SOURCE, &["fe80::1", "10.0.0.2"], &["10.0.0.2"]),
+        // The responder runs on this machine.
+        ("10.0.0.1", &["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.2"]),
+        ("172.17.0.1", &["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.2"]),
+    ] {
+        let mut scene = Scene::on(Families::BOTH, &own);
+        scene.hear(1, from, A, &with(addresses));
+        assert_eq!(scene.addresses(50), expected, "{addresses:?} from {from}");
+    }
+    // The remaining addresses decide what is known about a family.
+    let mut scene = Scene::on(Families::BOTH, &own);
+    scene.hear(1, V4_SOURCE, A, &with(&["172.17.0.1", "fd00::2"]));
+    let answer = scene.answer(50);
+    assert_eq!((answer.absent, answer.unknown.families), (Families::NONE, Families::only(Family::V4)));
+    // Without link-local addresses, only this machine's are left.
+    let config = Config { ipv6_link_local: false, ..Config::default() };
+    let mut scene = Scene::with(Families::BOTH, &own, &config);
+    scene.hear(1, V4_SOURCE, A, &with(&["172.17.0.1", "fe80::9"]));
+    assert_eq!(scene.addresses(50), ["172.17.0.1"]);
+}
+
+#[test]
+fn addresses_on_the_link_of_another_interface_come_last() {
+    let own = [(2, "10.0.0.1/24"), (3, "172.17.0.1/16"), (4, "10.0.0.3/24")];
+    let mut scene = Scene::on(Families::BOTH, &own);
+    scene.hear(1, V4_SOURCE, A, &with(&["172.17.0.5", "8.8.8.8", "169.254.1.1", "10.0.0.2"]));
+    // 10.0.0.2 is on the links of two interfaces.
+    assert_eq!(scene.addresses(50), ["10.0.0.2", "169.254.1.1", "8.8.8.8", "172.17.0.5"]);
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `first` | first lookups of a process |
 //! | `firewalls` | behind firewalls |
+//! | `interfaces` | with many interfaces |
 //! | `wifi` | on Wi-Fi |
 //! | `daemon` | with avahi-daemon on the client |
 //! | `process` | the module's cost to its process |
@@ -15,6 +16,7 @@ mod baseline;
 mod daemon;
 mod firewalls;
 mod first;
+mod interfaces;
 mod loss;
 mod packets;
 mod process;
@@ -55,6 +57,8 @@ were emptied before the lookup; *host pinged before*: then the client sent one p
 - *neighbours = off*: the same lookups with this setting, in turn.
 - *Log lines*: the lines that ufw writes for one lookup without its own limit of three a minute.
 - *Silent on ANY and AAAA*: a scripted responder with an IPv4 address that responds to no other question.
+- *Container bridges*: the client has so many bridges with one veth pair each, whose indexes are lower than that of its \
+interface to the LAN, and it is alone with the responder on that LAN.
 - *Packets*: the questions to the multicast groups and to single hosts, and membership reports. *Repeats*: questions to \
 the groups after the first three.
 - *64 threads, 64 bare queries*: each thread opens two sockets, sends the three packets of the module and waits for \
@@ -79,6 +83,7 @@ pub(super) fn all(bench: &mut Bench) -> Result<(), String> {
     first::rows(bench)?;
     firewalls::rows(bench)?;
     first::unreachable_dns(bench)?;
+    interfaces::rows(bench)?;
     process::repeated(bench)?;
     loss::rows(bench)?;
     wifi::rows(bench)?;
