@@ -13,7 +13,8 @@ use crate::buffer::{Buffer, Reserved};
 use crate::result_codes::Failure;
 
 /// Encodes the addresses of `families` as a list of tuples and returns its head. The first tuple goes to `first` unless
-/// that is null. If the canonical name is `queried`, it is returned as the caller has written it.
+/// that is null. If the canonical name is `queried`, it is returned as the caller wrote it, with
+/// its escapes decoded.
 ///
 /// # Errors
 /// [`Failure::ShortBuffer`], with nothing written.
@@ -59,13 +60,13 @@ pub(crate) unsafe fn addr_tuples(
     Ok(address_of(0, &tuples))
 }
 
-/// The canonical name. An answer in the cache has it as the caller wrote it who looked it up first.
+/// The canonical name. A cached answer has it as the first caller wrote it.
 fn canonical_name<'a>(queried: &'a Name, answer: &'a Answer) -> &'a Name {
     if *queried == answer.canonical { queried } else { &answer.canonical }
 }
 
-/// Encodes an answer as a host entry of one family. If the canonical name is `queried`, it is returned as the caller has
-/// written it.
+/// Encodes an answer as a host entry of one family. If the canonical name is `queried`, it is returned as the caller
+/// wrote it, with its escapes decoded.
 ///
 /// A host entry has no field for the scope id, without which an IPv6 link-local address cannot be used. These addresses
 /// are therefore included only if the host has no other IPv6 address.

@@ -43,11 +43,11 @@ struct ProcessState {
 /// A resolver, and the one that the process had before it forked.
 struct KeptResolver {
     resolver: Resolver,
-    older: AtomicPtr<KeptResolver>,
+    _older: *mut KeptResolver,
 }
 
-/// The newest resolver. LeakSanitizer and valgrind look for pointers to allocated memory in static variables, but not in
-/// the page. In the child of a fork, the older resolvers stay allocated, because their locks may be held for ever.
+/// The newest resolver. LeakSanitizer looks for pointers to allocated memory in static variables, but not in the page. In
+/// the child of a fork, the older resolvers stay allocated, because their locks may be held forever.
 static NEWEST: AtomicPtr<KeptResolver> = AtomicPtr::new(ptr::null_mut());
 
 /// Records that a thread is inside a call.
@@ -82,15 +82,15 @@ impl ProcessState {
         let mut resolver = self.resolver.load(Ordering::Acquire);
         if resolver.is_null() {
             silence_panics();
-            let new = Box::new(KeptResolver { resolver: Resolver::default(), older: AtomicPtr::new(ptr::null_mut()) });
+            let new = Box::new(KeptResolver { resolver: Resolver::default(), _older: NEWEST.load(Ordering::Acquire) });
             if allocator::is_in_reserve(&raw const *new) {
                 return None;
             }
             let new = Box::into_raw(new);
             match self.resolver.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+                // Only one thread gets here before the next fork.
                 Ok(_) => {
-                    // SAFETY: a resolver that has been stored is not freed while the process lives.
-                    unsafe { &*new }.older.store(NEWEST.swap(new, Ordering::AcqRel), Ordering::Release);
+                    NEWEST.store(new, Ordering::Release);
                     resolver = new;
                 }
                 Err(first) => {

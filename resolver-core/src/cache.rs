@@ -72,7 +72,7 @@ impl Cache {
     }
 
     /// The entry of `name`, if it has not expired at `now` and was found under this generation of the settings. Whether
-    /// it becomes the most recently used one of its shard is left to [`Cache::use_entry`].
+    /// it becomes the most recently used one of its shard is left to [`Cache::promote`].
     pub(crate) fn peek(&self, name: &Name, generation: u32, now: Instant) -> Option<&CacheEntry> {
         let is_current = self.generation == generation;
         let entry = self.shards.get(self.shard_index(name)?)?.peek(name);
@@ -83,6 +83,13 @@ impl Cache {
     pub(crate) fn is_order_needed(&self, name: &Name) -> bool {
         let shard = self.shard_index(name).and_then(|index| self.shards.get(index));
         shard.is_some_and(|shard| shard.len() > self.shard_size / 2)
+    }
+
+    /// Makes the entry of `name` the most recently used one of its shard.
+    pub(crate) fn promote(&mut self, name: &Name) {
+        if let Some(shard) = self.shard(name) {
+            shard.promote(name);
+        }
     }
 
     /// The entry of `name`, if it has not expired at `now`. It becomes the most recently used one of its shard.

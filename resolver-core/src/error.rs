@@ -30,7 +30,8 @@ impl fmt::Display for LookupError {
             Self::NotOurs => out.write_str("it is not handled by multicast DNS"),
             Self::Malformed => out.write_str("it is not a valid name"),
             Self::NoResponse => out.write_str("nobody responded"),
-            Self::LeftToDns => out.write_str("nobody responded, and the name is left to DNS: local is a search domain"),
+            Self::LeftToDns => out
+                .write_str("it is left to DNS, because local is a search domain and nobody on the link answers for it"),
             Self::NoData => out.write_str("the host has no address in that family"),
             Self::NoInterface => out.write_str("there is no interface that can be queried"),
             Self::Exhausted => out.write_str("out of descriptors or memory"),

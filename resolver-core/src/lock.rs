@@ -1,68 +1,124 @@
-//! Locks that are tried for a bounded time: if a thread leaves a lookup by `longjmp` while it holds one, nothing ever
+//! A lock that is tried for a bounded time: if a thread leaves a lookup by `longjmp` while it holds the lock, nothing ever
 //! releases it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use crate::sys;
 
-/// How often a lock is tried before the first wait. A thread holds a lock for about a microsecond, and meanwhile makes no
+/// How many times a lock is tried before each wait. A thread holds a lock for about a microsecond, and meanwhile makes no
 /// system call except to allocate memory.
 const TRIES: u32 = 100;
 
-/// How often a thread waits for [`WAIT`]: the holder may be a thread that does not run, because more threads are ready
-/// than there are processors.
+/// How many times a thread waits for [`WAIT`]: the holder may be a thread that does not run, because more threads are
+/// ready than there are processors.
 const MAX_WAITS: u32 = 20;
 
-/// How long each wait takes. A `futex(2)` would end as soon as the lock is free, but needs memory for each thread.
+/// How long each wait takes. The methods of the `parking_lot` crate that wait end as soon as the lock is free, but
+/// allocate memory for each thread.
 const WAIT: Duration = Duration::from_millis(1);
 
-/// Runs `work` on what `lock` guards, while other threads may do so too; None if the lock could not be taken.
-pub(crate) fn read<T, R>(lock: &RwLock<T>, work: impl FnOnce(&T) -> R) -> Option<R> {
-    take(|| lock.try_read()).map(|guarded| work(&guarded))
+/// A value that many threads may read at the same time, or one may change.
+pub(crate) struct Lock<T> {
+    value: RwLock<T>,
+    /// A writer waits, and readers let it pass. Otherwise one of many readers would hold the lock at any time.
+    writer_waits: AtomicBool,
+    /// The lock could not be taken when it was last tried, and is perhaps held for ever. Nobody waits for it until
+    /// somebody has taken it.
+    is_abandoned: AtomicBool,
 }
 
-/// Runs `work` on what `lock` guards, alone; None if the lock could not be taken.
-pub(crate) fn write<T, R>(lock: &RwLock<T>, work: impl FnOnce(&mut T) -> R) -> Option<R> {
-    take(|| lock.try_write()).map(|mut guarded| work(&mut guarded))
-}
+impl<T> Lock<T> {
+    /// A lock that nobody holds.
+    pub(crate) const fn new(value: T) -> Self {
+        Self { value: RwLock::new(value), writer_waits: AtomicBool::new(false), is_abandoned: AtomicBool::new(false) }
+    }
 
-fn take<Guard>(try_lock: impl Fn() -> Option<Guard>) -> Option<Guard> {
-    for waits in 0..=MAX_WAITS {
-        for _ in 0..TRIES {
-            if let Some(guard) = try_lock() {
-                return Some(guard);
-            }
-            std::hint::spin_loop();
-        }
-        if waits < MAX_WAITS {
+    /// Runs `work` with shared access; None if the lock could not be taken.
+    pub(crate) fn read<R>(&self, work: impl FnOnce(&T) -> R) -> Option<R> {
+        if self.writer_waits.load(Ordering::Relaxed) {
             let _ = sys::poll(&mut [], WAIT);
         }
+        self.take(|| self.value.try_read(), || {}).map(|value| work(&value))
     }
-    None
+
+    /// Runs `work` with exclusive access; None if the lock could not be taken.
+    pub(crate) fn write<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let taken = self.take(|| self.value.try_write(), || self.writer_waits.store(true, Ordering::Relaxed));
+        clear(&self.writer_waits);
+        taken.map(|mut value| work(&mut value))
+    }
+
+    /// Runs `work` with exclusive access, unless another thread holds the lock at this moment.
+    pub(crate) fn write_if_free(&self, work: impl FnOnce(&mut T)) {
+        if let Some(mut value) = self.value.try_write() {
+            work(&mut value);
+        }
+    }
+
+    fn take<Guard>(&self, try_lock: impl Fn() -> Option<Guard>, before_wait: impl Fn()) -> Option<Guard> {
+        let max_waits = if self.is_abandoned.load(Ordering::Relaxed) { 0 } else { MAX_WAITS };
+        for waits in 0..=max_waits {
+            for _ in 0..TRIES {
+                if let Some(guard) = try_lock() {
+                    clear(&self.is_abandoned);
+                    return Some(guard);
+                }
+                std::hint::spin_loop();
+            }
+            if waits < max_waits {
+                before_wait();
+                let _ = sys::poll(&mut [], WAIT);
+            }
+        }
+        self.is_abandoned.store(true, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Stores false, unless that is the value already: a store would slow down all threads that read the flag.
+fn clear(flag: &AtomicBool) {
+    if flag.load(Ordering::Relaxed) {
+        flag.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl<T> Lock<T> {
+    /// Holds the lock.
+    pub(crate) fn hold(&self) -> impl Drop {
+        self.value.write()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
-    fn a_lock_that_stays_held_is_given_up() {
-        let lock = RwLock::new(1);
-        assert_eq!(write(&lock, |number| *number + 1), Some(2));
-        let held = lock.write();
-        assert_eq!(read(&lock, |number| *number), None);
+    fn a_lock_that_stays_held_is_given_up_and_then_no_longer_waited_for() {
+        let lock = Lock::new(1);
+        assert_eq!(lock.write(|number| *number + 1), Some(2));
+        let held = lock.hold();
+        assert_eq!(lock.read(|number| *number), None);
+        let start = Instant::now();
+        (0..20).for_each(|_| assert_eq!((lock.read(|number| *number), lock.write(|number| *number)), (None, None)));
+        assert!(start.elapsed() < MAX_WAITS * WAIT, "{:?}", start.elapsed());
         drop(held);
-        assert_eq!(read(&lock, |number| *number), Some(1));
+        assert_eq!(lock.read(|number| *number), Some(1));
+        assert!(!lock.is_abandoned.load(Ordering::Relaxed));
     }
 
     #[test]
     fn a_lock_is_waited_for_while_its_holder_does_not_run() {
-        let lock = RwLock::new(1);
+        let lock = Lock::new(1);
         std::thread::scope(|scope| {
-            let held = lock.write();
-            let (reader, writer) = (scope.spawn(|| read(&lock, |_| ())), scope.spawn(|| write(&lock, |_| ())));
+            let held = lock.hold();
+            let (reader, writer) = (scope.spawn(|| lock.read(|_| ())), scope.spawn(|| lock.write(|_| ())));
             std::thread::sleep(Duration::from_millis(5));
             drop(held);
             assert_eq!((reader.join().unwrap(), writer.join().unwrap()), (Some(()), Some(())));
@@ -71,8 +127,8 @@ mod tests {
 
     #[test]
     fn readers_do_not_exclude_each_other() {
-        let lock = RwLock::new(1);
-        assert_eq!(read(&lock, |_| read(&lock, |number| *number)), Some(Some(1)));
-        assert_eq!(read(&lock, |_| write(&lock, |_| ())), Some(None));
+        let lock = Lock::new(1);
+        assert_eq!(lock.read(|_| lock.read(|number| *number)), Some(Some(1)));
+        assert_eq!(lock.read(|_| lock.write(|_| ())), Some(None));
     }
 }

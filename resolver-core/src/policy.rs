@@ -45,10 +45,11 @@ fn parse(text: &[u8], is_local: bool) -> Result<HostName, LookupError> {
     let error = if is_local { LookupError::Malformed } else { LookupError::NotOurs };
     let host = HostName::from_text(text).map_err(|_| error)?;
     // An escaped dot separates no labels.
-    if text.contains(&b'\\') && (host.name.labels().count() < 2 || is_local && !host.name.is_local()) {
-        return Err(LookupError::NotOurs);
-    }
-    Ok(host)
+    let has_range = if is_local { host.name.is_local() } else { host.name.labels().count() > 1 };
+    // Programs write a name with its escapes decoded, so what is looked up must be a name that they can write. A dot or a
+    // backslash within a label would make it another name.
+    let is_escaped = host.name.text_len() < text.strip_suffix(b".").unwrap_or(text).len();
+    if has_range && (!is_escaped || host.name.is_clean_with_spaces()) { Ok(host) } else { Err(LookupError::NotOurs) }
 }
 
 /// True if `text` has a dot before its last octet.
@@ -188,7 +189,11 @@ mod tests {
             ("a.local..", not_ours, not_ours),
             ("a\tb.local", malformed, malformed),
             ("b\\195\\188ro.local", ours, ours),
-            ("a\\.b.local", ours, ours),
+            ("a\\.b.local", not_ours, not_ours),
+            ("a\\\\b.local", not_ours, not_ours),
+            ("x\\255.local", not_ours, not_ours),
+            ("\\045a.local", not_ours, not_ours),
+            ("Johns\\032Mac.local", ours, ours),
             ("a\\009b.local", malformed, malformed),
             ("a\\.local", not_ours, not_ours),
             ("a.\\local", not_ours, ours),

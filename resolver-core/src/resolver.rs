@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
-
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::cache::{Cache, CacheEntry};
 use crate::config::allow::{self, Allowed, Suffixes};
@@ -16,7 +14,7 @@ use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::host_name::HostName;
-use crate::lock;
+use crate::lock::Lock;
 use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
 use crate::lookup::reverse::ReverseLookup;
@@ -40,7 +38,7 @@ pub struct Resolver {
     local_domains: ReloadedFile<LocalDomains>,
     /// Counts the changes of the settings and of the search domains under `.local`.
     generation: AtomicU32,
-    cache: RwLock<Cache>,
+    cache: Lock<Cache>,
 }
 
 /// The settings of one lookup.
@@ -58,7 +56,7 @@ impl Default for Resolver {
             allowed: ReloadedFile::new(allow::FILE),
             local_domains: ReloadedFile::new(resolv_conf::FILE),
             generation: AtomicU32::new(0),
-            cache: RwLock::new(Cache::default()),
+            cache: Lock::new(Cache::default()),
         }
     }
 }
@@ -80,14 +78,14 @@ impl Resolver {
         if wanted.is_empty() {
             return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        let is_queried = match self.cached_host(&host.name, wanted, Instant::now()) {
+        let must_query = match self.cached_host(&host.name, wanted, Instant::now()) {
             None => true,
             Some(Err(LookupError::NoResponse)) => false,
             // The link's answer is returned without access to a file.
             Some(cached) => return cached,
         };
         let source = self.source(host, range);
-        if source == NameSource::Dns || !is_queried {
+        if source == NameSource::Dns || !must_query {
             return Err(source.error_for(LookupError::NoResponse));
         }
         self.query_host(&host.name, wanted, source)
@@ -158,19 +156,17 @@ impl Resolver {
         })
     }
 
-    /// What `work` makes of the entry of `name`; None if there is none, or if the cache's lock could not be taken. Many
+    /// The result of `work` on the entry of `name`; None if there is none, or if the cache's lock could not be taken. Many
     /// threads may do this at the same time.
     fn read_cache<T>(&self, name: &Name, now: Instant, work: impl FnOnce(&CacheEntry) -> Option<T>) -> Option<T> {
         let generation = self.generation.load(Ordering::Relaxed);
-        let (found, is_order_needed) = lock::read(&self.cache, |cache| {
+        let (found, is_order_needed) = self.cache.read(|cache| {
             fault_injection::point(Point::Cache);
             (cache.peek(name, generation, now).and_then(work), cache.is_order_needed(name))
         })?;
         if found.is_some() && is_order_needed {
             // If another thread uses the cache at this moment, the order stays as it is.
-            if let Some(mut cache) = self.cache.try_write() {
-                cache.use_entry(name, now);
-            }
+            self.cache.write_if_free(|cache| cache.promote(name));
         }
         found
     }
@@ -367,18 +363,17 @@ impl Resolver {
     /// Runs `work` on the cache; None if the settings have changed meanwhile, or if the cache's lock could not be
     /// taken.
     fn with_cache_of<T>(&self, settings: &Settings, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        let is_current = settings.generation == self.generation.load(Ordering::Relaxed);
-        if is_current { self.with_cache(work) } else { None }
+        self.with_cache(|cache, generation| (settings.generation == generation).then(|| work(cache))).flatten()
     }
 
-    /// Runs `work` on the cache, which holds only entries that were found under the current settings and
-    /// search domains; None if the
-    /// cache's lock could not be taken.
-    fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> Option<T> {
-        lock::write(&self.cache, |cache| {
+    /// Runs `work` on the cache, which holds only entries that were found under the current settings and search domains,
+    /// and on their generation; None if the cache's lock could not be taken.
+    fn with_cache<T>(&self, work: impl FnOnce(&mut Cache, u32) -> T) -> Option<T> {
+        self.cache.write(|cache| {
             fault_injection::point(Point::Cache);
-            cache.set_generation(self.generation.load(Ordering::Relaxed));
-            work(cache)
+            let generation = self.generation.load(Ordering::Relaxed);
+            cache.set_generation(generation);
+            work(cache, generation)
         })
     }
 }

@@ -90,7 +90,7 @@ static const int allowed[] = {
     SYS_close,   SYS_mmap,  SYS_getrandom,  SYS_munmap,         SYS_madvise,       SYS_mprotect, SYS_brk,
     SYS_uname,   SYS_write, SYS_exit_group, SYS_rt_sigprocmask, SYS_clock_gettime, SYS_openat,  SYS_read,
     SYS_connect, SYS_fstat,
-/* Which of these exist depends on the architecture. glibc makes one of each group. */
+/* Which of these exist depends on the architecture. glibc calls one of each group. */
 #ifdef SYS_poll
     SYS_poll,
 #else
@@ -106,7 +106,10 @@ static const int allowed[] = {
     SYS_clock_gettime64,
 #endif
 #ifdef SYS_mmap2
-    SYS_mmap2,
+    SYS_mmap2, SYS_statx,
+#endif
+#ifdef SYS_socketcall
+    SYS_socketcall,
 #endif
 };
 

@@ -1,4 +1,4 @@
-/* Looks up names in each way that may leave something behind: found, remembered, missing, foreign, by address, in
+/* Looks up names in each way that may leave something behind: found, cached, missing, by address, in
  * several threads, and in a child. Built with the sanitizers of the compiler, which report at exit. */
 #include "guest.h"
 

@@ -287,7 +287,7 @@ fn if_unicast_local_is_off_the_link_alone_is_queried() -> Result<(), String> {
     Ok(())
 }
 
-/// Who wants a domain resolved by multicast although DNS serves it lists that domain.
+/// An administrator who wants a domain resolved by multicast although DNS serves it lists that domain.
 #[test]
 fn an_entry_of_mdns_allow_for_the_search_domain_takes_precedence() -> Result<(), String> {
     let site = Site::new()?;
@@ -440,7 +440,7 @@ fn the_check_says_why_a_name_is_left_to_dns() -> Result<(), String> {
     site.configure("search local\n")?;
     let (line, status) = lookup("intranet.local")?;
     assert!(
-        line.starts_with("problem: nobody responded, and the name is left to DNS: local is a search domain ("),
+        line.starts_with("problem: it is left to DNS, because local is a search domain and nobody on the link answers"),
         "{line}"
     );
     assert_eq!(status, Some(1));

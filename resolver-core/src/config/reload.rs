@@ -1,4 +1,4 @@
-//! A file that an administrator edits: it is read once, and again when `stat(2)` reports a change.
+//! A file that an administrator or a network manager edits: it is read once, and again when `stat(2)` reports a change.
 //!
 //! No descriptor stays open. A thread that cannot take the lock within 20 ms reads the file itself.
 
@@ -6,9 +6,7 @@ use std::ffi::CStr;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
-use crate::lock;
+use crate::lock::Lock;
 use crate::sys::{self, Stamp};
 use crate::try_alloc;
 
@@ -21,7 +19,7 @@ const MIN_BUFFER: usize = 4096;
 /// A file, and the value that was last made from its text, unless that value was not kept.
 pub(crate) struct ReloadedFile<T> {
     path: &'static CStr,
-    kept: RwLock<Option<Kept<T>>>,
+    kept: Lock<Option<Kept<T>>>,
 }
 
 struct Kept<T> {
@@ -33,7 +31,7 @@ struct Kept<T> {
 impl<T: PartialEq> ReloadedFile<T> {
     /// The file at `path`, which has not been read yet.
     pub(crate) const fn new(path: &'static CStr) -> Self {
-        Self { path, kept: RwLock::new(None) }
+        Self { path, kept: Lock::new(None) }
     }
 
     /// The value that `make` returns for the file's text, or for None if there is no readable file. The flag is true if
@@ -42,8 +40,7 @@ impl<T: PartialEq> ReloadedFile<T> {
     #[inline(never)]
     pub(crate) fn get(&self, make: impl FnOnce(Option<&[u8]>) -> T) -> (Arc<T>, bool) {
         let stamp = sys::stamp(self.path);
-        let kept =
-            lock::read(&self.kept, |kept| kept.as_ref().map(|kept| (Arc::clone(&kept.value), kept.stamp == stamp)));
+        let kept = self.kept.read(|kept| kept.as_ref().map(|kept| (Arc::clone(&kept.value), kept.stamp == stamp)));
         let older = match kept.flatten() {
             Some((value, true)) => return (value, false),
             older => older,
@@ -71,7 +68,7 @@ impl<T: PartialEq> ReloadedFile<T> {
     fn keep(&self, stamp: Option<Stamp>, value: &Arc<T>) -> bool {
         let new = Kept { stamp, value: Arc::clone(value) };
         // The old value is dropped here, after the lock is released.
-        let old = lock::write(&self.kept, |kept| kept.replace(new)).flatten();
+        let old = self.kept.write(|kept| kept.replace(new)).flatten();
         old.is_some_and(|old| old.value != *value)
     }
 }
@@ -178,7 +175,7 @@ mod tests {
         scratch.write("one");
         let (file, mut read) = (ReloadedFile::new(scratch.1), 0);
         text(&file, &mut read);
-        let held = file.kept.write();
+        let held = file.kept.hold();
         assert_eq!(text(&file, &mut read), (Some("one".into()), false));
         assert_eq!(read, 2);
         drop(held);

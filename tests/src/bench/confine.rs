@@ -17,7 +17,7 @@ pub(super) fn without_network() -> io::Result<()> {
         libc::SYS_recvmsg,
         libc::SYS_setsockopt,
         // Newer architectures have only the second one.
-        #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+        #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "loongarch64")))]
         libc::SYS_poll,
         libc::SYS_ppoll,
     ];
