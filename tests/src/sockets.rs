@@ -99,6 +99,7 @@ pub(crate) fn responder(transport: Transport, name: &str, index: u32) -> io::Res
 ///
 /// # Errors
 /// Those of `socket(2)` and `setsockopt(2)`.
+#[cfg(feature = "bench")]
 pub(crate) fn member(transport: Transport, index: u32) -> io::Result<UdpSocket> {
     let socket = transport.open(Type::DGRAM)?;
     join(&socket, transport, index)?;
