@@ -135,7 +135,7 @@ fn check_follow_up(question: &Question, host: &Host, model: &Model) {
 /// Checks that the follow-up questions so far are neither too many nor too few.
 fn check_follow_ups(questions: &[Question], host: &Host, model: &Model) {
     assert!(questions.len() <= MAX_FOLLOW_UP_QUESTIONS, "{} follow-up questions", questions.len());
-    let is_decided = host.is_exact() && host.follow_ups >= 6 && !host.has_left;
+    let is_decided = host.is_exact() && host.follow_ups >= 6 && !host.has_withdrawn;
     let Some(first) = host.first.filter(|_| is_decided) else { return };
     for transport in host.transports().iter() {
         for family in host.missing().iter().filter(|&family| !host.is_denied(family, transport)) {

@@ -74,8 +74,9 @@ pub struct Host {
     pub addresses: Vec<(IpAddr, u32)>,
     /// The families of which it has withdrawn the last address.
     withdrawn: Families,
-    /// It has withdrawn all addresses, once at least. The number of follow-up questions does not start again.
-    pub has_left: bool,
+    /// It has withdrawn the last address of a family, once at least. The number of follow-up questions does not start
+    /// again, so there may be none left for that family.
+    pub has_withdrawn: bool,
     sources: Vec<Source>,
     /// All sources, including those that said something about another name only.
     all_sources: Vec<(IpAddr, u32)>,
@@ -126,7 +127,7 @@ impl Host {
             questions_before: 0,
             addresses: Vec::new(),
             withdrawn: Families::NONE,
-            has_left: false,
+            has_withdrawn: false,
             sources: Vec::new(),
             all_sources: Vec::new(),
             first: None,
@@ -141,14 +142,10 @@ impl Host {
     pub fn learn(&mut self, event: Event<'_>, at: Duration) {
         match event {
             Event::Response(response) => self.hear(response, at),
-            Event::Round(_, asked) => {
-                let sent = asked.iter().find(|asked| asked.was_sent && !asked.is_to_others());
-                self.first_sent_at = self.first_sent_at.or(sent.map(|asked| asked.at));
-                self.questions += asked.len();
-            }
+            Event::Round(_, asked) => self.count(asked),
             Event::FollowUp(asked) => {
                 self.follow_ups += usize::from(self.follow_up_at().is_some_and(|due| due <= at));
-                self.questions += asked.len();
+                self.count(asked);
             }
             // A daemon may be in another network namespace, so the scope of a link-local address means nothing.
             Event::DaemonAddress(address) if !self.from_daemon.contains(&address) && !is_link_local_v6(address.ip) => {
@@ -159,6 +156,12 @@ impl Host {
             }
             Event::DaemonAddress(_) | Event::Nothing => {}
         }
+    }
+
+    fn count(&mut self, asked: &[Asked]) {
+        let sent = asked.iter().find(|asked| asked.was_sent && !asked.is_to_others());
+        self.first_sent_at = self.first_sent_at.or(sent.map(|asked| asked.at));
+        self.questions += asked.len();
     }
 
     /// False once there have been so many sources that the lookup may have ignored some.
@@ -440,11 +443,11 @@ impl Host {
                 self.addresses.retain(|&(ip, _)| ip != gone);
                 if !self.has(Family::of(gone)) {
                     self.withdrawn.insert(Family::of(gone));
+                    self.has_withdrawn = true;
                 }
             }
             if self.addresses.is_empty() && self.first.is_some() {
                 (self.first, self.answered, self.withdrawn) = (None, Families::NONE, Families::NONE);
-                self.has_left = true;
                 self.forget();
             }
         }

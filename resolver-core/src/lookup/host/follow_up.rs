@@ -61,7 +61,7 @@ impl HostLookup {
         let grace = self.grace(first);
         if let Some(&twentieths) = EARLY_FOLLOW_UPS.get(self.follow_ups) {
             // The responses to the other questions of the lookup's first round are on their way.
-            let is_of_first_round = self.sent_at.first().is_some_and(|&sent| first.at <= sent + first.delay);
+            let is_of_first_round = first.at.checked_sub(first.delay).as_ref() == self.sent_at.first();
             let number = self.follow_ups + usize::from(is_of_first_round);
             let least = FOLLOW_UP_DISTANCE * u32::try_from(number).unwrap_or(0);
             return Some(first.at + (grace * u32::from(twentieths) / 20).max(least));
