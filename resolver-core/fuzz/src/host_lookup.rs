@@ -142,12 +142,12 @@ fn check_follow_ups(questions: &[Question], host: &Host, model: &Model) {
             let asks = |question: &&Question| {
                 question.transport == transport && rule::families_of(question.rtype).contains(family)
             };
-            // A responder on this machine loses no packet, and one off the link cannot be asked directly. If both families
-            // are missing, because the settings exclude the host's addresses, direct questions ask for one or for ANY.
+            // A responder on this machine loses no packet, and one off the link cannot be asked directly. While both
+            // families are missing, because the settings exclude the host's addresses, direct questions ask for one or for ANY.
             let is_asked_directly = |ip| !model.topology.is_own(ip) && model.topology.is_on_link(ip, first.interface);
             let least = match host.providers(transport).all(is_asked_directly) {
                 false => 1,
-                true if host.missing() == Families::BOTH => 4,
+                true if !host.ipv6_link_local => 4,
                 true => 5,
             };
             let count = questions.iter().filter(asks).count();

@@ -57,7 +57,7 @@ const LAST_FOLLOW_UPS: [u64; 7] = [10, 40, 100, 230, 480, 980, 1480];
 pub struct Host {
     wanted: Families,
     /// The setting `ipv6-link-local`. If it is off, link-local IPv6 addresses are no addresses of the host.
-    ipv6_link_local: bool,
+    pub ipv6_link_local: bool,
     /// The interfaces that are queried, and the families in which they have an address.
     interfaces: Vec<(u32, Families)>,
     /// The name that is asked for, in wire form.
