@@ -143,7 +143,8 @@ fn check_follow_ups(questions: &[Question], host: &Host, model: &Model) {
                 question.transport == transport && rule::families_of(question.rtype).contains(family)
             };
             // A responder on this machine loses no packet, and one off the link cannot be asked directly. While both
-            // families are missing, because the settings exclude the host's addresses, direct questions ask for one or for ANY.
+            // families are missing, because the settings exclude the host's addresses, direct questions ask for one of
+            // them or for ANY.
             let is_asked_directly = |ip| !model.topology.is_own(ip) && model.topology.is_on_link(ip, first.interface);
             let least = match host.providers(transport).all(is_asked_directly) {
                 false => 1,
