@@ -239,42 +239,17 @@ mod tests {
         datagram
     }
 
+    /// A query for A that was sent just now.
+    fn sent(id: u16, interface: u32, transport: Family) -> SentQuery {
+        SentQuery { id, interface, transport, rtype: RecordType::A, unicast_response: false, at: Instant::now() }
+    }
+
     fn accepted(datagram: Datagram, octets: &[u8]) -> bool {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (2, "fd00::1/64"), (3, "10.3.0.1/24")]);
         let mut pending = PendingQueries::default();
-        pending.add(
-            SentQuery {
-                id: ID,
-                interface: 2,
-                transport: Family::V4,
-                rtype: RecordType::A,
-                unicast_response: false,
-                at: Instant::now(),
-            },
-            &name(),
-        );
-        pending.add(
-            SentQuery {
-                id: ID + 1,
-                interface: 3,
-                transport: Family::V4,
-                rtype: RecordType::A,
-                unicast_response: false,
-                at: Instant::now(),
-            },
-            &name(),
-        );
-        pending.add(
-            SentQuery {
-                id: ID + 2,
-                interface: 2,
-                transport: Family::V6,
-                rtype: RecordType::A,
-                unicast_response: false,
-                at: Instant::now(),
-            },
-            &name(),
-        );
+        pending.add(sent(ID, 2, Family::V4), &name());
+        pending.add(sent(ID + 1, 3, Family::V4), &name());
+        pending.add(sent(ID + 2, 2, Family::V6), &name());
         validate(&datagram, octets, &pending, &interfaces).is_some()
     }
 
@@ -368,14 +343,7 @@ mod tests {
     fn a_response_on_another_interface_belongs_to_the_queried_one() {
         let interfaces = interfaces::tests::with(&[(2, "fd00::1/64"), (2, "fe80::1/64"), (3, "fe80::3/64")]);
         let mut pending = PendingQueries::default();
-        let query = SentQuery {
-            id: ID,
-            interface: 2,
-            transport: Family::V6,
-            rtype: RecordType::AAAA,
-            unicast_response: false,
-            at: Instant::now(),
-        };
+        let query = SentQuery { rtype: RecordType::AAAA, ..sent(ID, 2, Family::V6) };
         assert!(pending.add(query, &name()));
         let response = Packet::new(ID);
         let mut datagram = Datagram { transport: Family::V6, ..unicast() };
@@ -397,14 +365,7 @@ mod tests {
     fn a_response_without_an_id_is_accepted_after_a_repeat_if_no_router_can_have_forwarded_it() {
         let interfaces = interfaces::tests::with(&[(2, "10.0.0.1/24"), (3, "10.3.0.1/24")]);
         let mut pending = PendingQueries::default();
-        let query = SentQuery {
-            id: ID,
-            interface: 2,
-            transport: Family::V4,
-            rtype: RecordType::A,
-            unicast_response: false,
-            at: Instant::now(),
-        };
+        let query = sent(ID, 2, Family::V4);
         assert!(pending.add(query, &name()));
         let direct = with(unicast(), |r| r.hop_limit = Some(255));
         let accepted = |datagram: Datagram, response: &Packet, pending: &PendingQueries| {
