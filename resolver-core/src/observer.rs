@@ -75,6 +75,8 @@ pub enum Event<'a> {
     },
     /// The addresses of these families in the last datagram were added to the answer. Some of them may have been known.
     Provided(Families),
+    /// The name of the address was taken from the last datagram.
+    Pointer,
     /// The last datagram has addresses of the name, but comes from another host than the answers before. They are
     /// ignored.
     AnotherHost,

@@ -323,7 +323,7 @@ impl Resolver {
         observer: impl Observer,
     ) -> Result<Pointer, LookupError> {
         let config = &*settings.config;
-        let mut lookup = ReverseLookup::new(name, ip, config);
+        let mut lookup = ReverseLookup::observed(name, ip, config, observer);
         let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout, observer);
         let now = Instant::now();
         let Some(pointer) = lookup.finish(now) else {
