@@ -245,10 +245,13 @@ impl<'a> Judge<'a> {
     /// The services that are asked for a `.local` name that none of them has.
     fn way_of_a_local_name(&self) -> Option<String> {
         self.first?;
-        let end = self.services.iter().position(|service| service.ends(Status::NotFound));
-        let asked = self.services.get(..=end?).unwrap_or(&self.services);
-        let names: Vec<_> = asked.iter().map(|service| service.name.as_str()).collect();
-        Some(format!("a .local name that nobody has is asked of {}, and ends there", names.join(", ")))
+        let is_installed = |service: &Asked| (self.system.is_installed)(&service.name);
+        let status = |service: &Asked| if is_installed(service) { Status::NotFound } else { Status::Unavail };
+        let end = self.services.iter().position(|service| service.ends(status(service)));
+        let asked = end.and_then(|end| self.services.get(..=end)).unwrap_or(&self.services);
+        let names: Vec<_> =
+            asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
+        Some(format!("a .local name that nobody has is asked of {}, and then not found", names.join(", ")))
     }
 
     /// What this line cannot do, whether or not that is intended.
