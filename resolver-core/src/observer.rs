@@ -10,7 +10,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::{Address, Families, Family};
 use crate::error::LookupError;
-use crate::lookup::answer::{Answer, Pointer};
 use crate::net::interfaces::Interfaces;
 use crate::net::socket::{Datagram, SocketKind};
 use crate::wire::{Name, Query};
@@ -39,10 +38,8 @@ pub enum Event<'a> {
     Excluded(Exclusion),
     /// Who serves the name.
     Source(NameSource),
-    /// The cache has an answer for the name. With [`LookupError::NoResponse`], nobody responded a short time ago.
-    CachedHost(&'a Result<Answer, LookupError>),
-    /// The cache has an answer for the address.
-    CachedPointer(&'a Result<Pointer, LookupError>),
+    /// The cache has an answer, or this error: with [`LookupError::NoResponse`], nobody responded a short time ago.
+    Cached(Option<LookupError>),
     /// The interfaces were read, or why not.
     Interfaces(Result<&'a Interfaces, LookupError>),
     /// The name or address is this machine's own.

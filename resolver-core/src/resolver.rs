@@ -94,13 +94,17 @@ impl Resolver {
         if wanted.is_empty() {
             return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        let cached = self.cached_host(&host.name, wanted, Instant::now());
-        cached.iter().for_each(|cached| observer.report(Event::CachedHost(cached)));
-        let must_query = match cached {
+        let must_query = match self.cached_host(&host.name, wanted, Instant::now()) {
             None => true,
-            Some(Err(LookupError::NoResponse)) => false,
+            Some(Err(LookupError::NoResponse)) => {
+                observer.report(Event::Cached(Some(LookupError::NoResponse)));
+                false
+            }
             // The link's answer is returned without access to a file.
-            Some(cached) => return cached,
+            Some(cached) => {
+                observer.report(Event::Cached(cached.as_ref().err().copied()));
+                return cached;
+            }
         };
         let source = self.source(host, range);
         observer.report(Event::Source(source));
@@ -160,7 +164,7 @@ impl Resolver {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
             Some(cached) => {
-                observer.report(Event::CachedPointer(&cached));
+                observer.report(Event::Cached(cached.as_ref().err().copied()));
                 cached
             }
             None => self.query_pointer(&name, address, observer),

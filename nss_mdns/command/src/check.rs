@@ -59,10 +59,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
 fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     report.good("versions", versions())?;
     let services = hosts_line::tell(report)?;
-    let ours: Vec<_> = ["mdns_minimal", "mdns4_minimal", "mdns6_minimal", "mdns", "mdns4", "mdns6"]
-        .into_iter()
-        .filter(|ours| services.iter().any(|it| it == ours))
-        .collect();
+    let ours: Vec<_> =
+        crate::nsswitch::SERVICES.into_iter().filter(|ours| services.iter().any(|it| it == ours)).collect();
     files::tell(&services, &ours, report)?;
     let (config, settings) = machine::settings();
     tell_file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold", report)?;

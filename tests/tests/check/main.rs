@@ -1,36 +1,75 @@
-//! `nss-mdns check NAME` tells the story of a lookup.
+//! `nss-mdns check`: what it says about this machine, and the story of each lookup.
 
-use tests::lan::{Families, Host};
-use tests::scenario::{Scenario, with_avahi, with_scripted};
+mod lookups;
+mod machine;
+mod names;
+
+use tests::lan::Host;
 
 type Tested = Result<(), String>;
 
-/// What `nss-mdns check` prints, and its exit status.
-fn check(host: &Host, arguments: &[&str]) -> Result<(String, Option<i32>), String> {
-    let program = tests::module::path()?.with_file_name("nss-mdns");
-    let outcome = host.run(&[&[&*program.to_string_lossy(), "check"], arguments].concat());
-    assert_eq!(outcome.stderr, "", "{outcome:?}");
-    Ok((outcome.stdout, outcome.code))
+/// What `nss-mdns check` printed.
+#[derive(Debug)]
+struct Output {
+    text: String,
+    status: Option<i32>,
 }
 
-#[test]
-fn look() -> Tested {
-    let lan = with_avahi()?;
-    println!(
-        "{}",
-        check(&lan.client, &["printer.local", "printer.local", "nobody.local", "a.b.local", "client.local"])?.0
-    );
-    println!("{}", check(&lan.client, &["--json", "printer.local"])?.0);
-    let v4 = lan.client.eth0().v4.unwrap().to_string();
-    println!("{}", check(&lan.client, &[&v4, "10.77.1.1", "printer", "www.example.org", "a..local"])?.0);
-    let lan = Scenario::with(Families::Both, |host| tests::responders::avahi_v4(host, "printer"))?;
-    println!("{}", check(&lan.client, &["printer.local"])?.0);
-    let lan = Scenario::with(Families::Both, |host| tests::responders::zeroconf_v4(host, "printer"))?;
-    println!("{}", check(&lan.client, &["printer.local"])?.0);
-    let lan = with_avahi()?;
-    tests::firewalls::ufw(&lan.client)?;
-    println!("{}", check(&lan.client, &["printer.local"])?.0);
-    let lan = with_scripted("printer.local", &["--like", "android"])?;
-    println!("{}", check(&lan.client, &["printer.local"])?.0);
-    Ok(())
+/// The path of the program, which is built together with the module.
+fn program() -> Result<String, String> {
+    Ok(tests::module::path()?.with_file_name("nss-mdns").display().to_string())
+}
+
+/// Runs `nss-mdns check` on a host.
+fn check(host: &Host, arguments: &[&str]) -> Result<Output, String> {
+    check_by(host, &[], arguments)
+}
+
+/// Runs `nss-mdns check` by a program with these words.
+fn check_by(host: &Host, by: &[&str], arguments: &[&str]) -> Result<Output, String> {
+    let outcome = host.run(&[by, &[&program()?, "check"], arguments].concat());
+    assert_eq!(outcome.stderr, "", "{outcome:?}");
+    Ok(Output { text: outcome.stdout, status: outcome.code })
+}
+
+impl Output {
+    /// The findings, and the lines of stories without their times.
+    fn lines(&self) -> Vec<&str> {
+        self.text.lines().map(without_time).collect()
+    }
+
+    /// Checks that each of these is a line.
+    #[track_caller]
+    fn has(&self, expected: &[impl AsRef<str>]) {
+        for expected in expected {
+            let expected = expected.as_ref();
+            assert!(self.lines().contains(&expected), "{expected:?} is not in\n{}", self.text);
+        }
+    }
+
+    /// Checks that no line contains this.
+    #[track_caller]
+    fn has_no(&self, text: &str) {
+        assert!(!self.text.contains(text), "{text:?} is in\n{}", self.text);
+    }
+
+    /// The first line that begins with this, without it.
+    #[track_caller]
+    fn after(&self, beginning: &str) -> &str {
+        let found = self.lines().into_iter().find_map(|line| line.strip_prefix(beginning));
+        found.unwrap_or_else(|| panic!("no line begins with {beginning:?} in\n{}", self.text))
+    }
+
+    #[track_caller]
+    fn has_status(&self, status: i32) {
+        assert_eq!(self.status, Some(status), "\n{}", self.text);
+    }
+}
+
+/// A line of a story without its time.
+fn without_time(line: &str) -> &str {
+    match line.split_once(" ms  ") {
+        Some((time, text)) if time.trim().parse::<f64>().is_ok() => text,
+        _ => line.trim(),
+    }
 }

@@ -14,7 +14,7 @@ use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Re
 use super::json::Value;
 use super::recorder::{Recorded, Recorder, Use, What, printable, text_of};
 use super::report::{Level, Report};
-use super::story::{self, InterfaceNames, enumerate, family_name};
+use super::story::{self, InterfaceNames, Line, enumerate, family_name};
 
 /// What the lookups of names need.
 pub(crate) struct Lookups {
@@ -145,7 +145,11 @@ impl Lookups {
             Err(error) => report.bad(subject, format!("{error} ({time}{suffix})"))?,
         }
         let answer = told.result.as_ref().ok().map(|answer| self.answer_json(answer));
-        report.story(&story::lines(&name, &told.events, &self.interfaces), self.json(text, answer.into(), &told))?;
+        let mut lines = story::lines(&name, &told.events, &self.interfaces);
+        if !lines.is_empty() && matches!(told.result, Err(LookupError::NoResponse | LookupError::LeftToDns)) {
+            lines.push(Line { at: Some(told.took), text: "gave up".into() });
+        }
+        report.story(&lines, self.json(text, answer.into(), &told))?;
         if told.result.is_ok() && is_answered_late(&told.events) {
             let text = "the first questions got no response that arrived here: a firewall on this machine or on the host \
                         drops it, or packets are lost";

@@ -148,8 +148,7 @@ impl Observer for &Recorder {
             Event::Interfaces(Err(error)) => What::NoInterfaces(error),
             Event::Excluded(exclusion) => What::Excluded(exclusion),
             Event::Source(source) => What::Source(source),
-            Event::CachedHost(result) => What::Cached(result.as_ref().err().copied()),
-            Event::CachedPointer(result) => What::Cached(result.as_ref().err().copied()),
+            Event::Cached(error) => What::Cached(error),
             Event::Own => What::Own,
             Event::OwnAnswer => What::OwnAnswer,
             Event::NoSocket { kind, transport, interface, error } => {

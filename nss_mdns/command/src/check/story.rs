@@ -340,7 +340,7 @@ impl Teller<'_> {
     fn sum_up(&mut self) {
         for (what, count) in std::mem::take(&mut self.ignored) {
             let packets = if count == 1 { "packet" } else { "packets" };
-            self.add_detail(format!("ignored {count} more {packets}: {what}"));
+            self.add_detail(format!("and ignored {count} {packets}: {what}"));
         }
     }
 }
@@ -640,8 +640,8 @@ mod tests {
                 ),
                 format!("response {way}: TXT (TTL 120 s)"),
                 "ignored: it has nothing that the lookup can use".into(),
-                "ignored 1 more packet: queries, by this machine or by other hosts".into(),
-                "ignored 1 more packet: multicast responses about other names".into(),
+                "and ignored 1 packet: queries, by this machine or by other hosts".into(),
+                "and ignored 1 packet: multicast responses about other names".into(),
             ]
         );
     }
@@ -651,6 +651,6 @@ mod tests {
         let events: Vec<_> = (0..25).map(|_| packet(Some(Rejection::UnknownId), &[], &[])).collect();
         let told = told(&events);
         assert_eq!(told.len(), MAX_IGNORED + 1);
-        assert_eq!(told[MAX_IGNORED], "ignored 15 more packets: its id is not that of a query of this lookup");
+        assert_eq!(told[MAX_IGNORED], "and ignored 15 packets: its id is not that of a query of this lookup");
     }
 }
