@@ -17,7 +17,7 @@ mod daemons;
 mod files;
 mod hosts_line;
 mod json;
-mod loader;
+pub(crate) mod loader;
 mod lookups;
 mod machine;
 mod recorder;
@@ -84,6 +84,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     let names_of_interfaces = interfaces.iter().map(|interface| (interface.index, interface.name.clone()));
     let lookups = Lookups {
         resolver: Resolver::default(),
+        unicast_local: config.unicast_local,
         domains,
         interfaces: InterfaceNames(names_of_interfaces.collect()),
         services: Services::among(ours),
@@ -94,7 +95,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
 /// The versions of this program and of the system.
 fn versions() -> String {
     let (major, minor) = loader::glibc_version();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_else(|_| "of unknown version".into());
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("an unknown system");
     format!(

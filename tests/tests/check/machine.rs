@@ -7,11 +7,13 @@ use tests::scenario::{Scenario, with_scripted};
 
 use super::{Tested, check, check_by, program};
 
-const MODULE: &str = "libnss_mdns.so.2";
+/// The file that the links of the other services lead to.
+const MODULE: &str = "libnss_mdns_minimal.so.2";
 
 /// A client whose module is changed by a python expression on its octets, `octets`.
 fn with_changed_module(change: &str) -> Result<(Scenario, String), String> {
     let lan = Scenario::silent(Families::V4)?;
+    lan.client.use_services("files mdns4_minimal [NOTFOUND=return] dns")?;
     let folder = tests::module::library_folder()?.display().to_string();
     let script = "import sys
 path = sys.argv[1]
@@ -39,7 +41,7 @@ fn the_file_that_glibc_loads_is_named_with_its_version() -> Tested {
     let version = env!("CARGO_PKG_VERSION");
     let (lines, status) = files(&lan.client, &folder)?;
     let line = format!(
-        "glibc loads LIBDIR/libnss_mdns_minimal.so.2 -> LIBDIR/libnss_mdns.so.2 for mdns_minimal: this module, version {version}"
+        "glibc loads LIBDIR/libnss_mdns4_minimal.so.2 -> LIBDIR/libnss_mdns_minimal.so.2 for mdns4_minimal: this module, version {version}"
     );
     assert_eq!((lines, status), (vec![line], Some(0)));
     Ok(())
@@ -48,22 +50,22 @@ fn the_file_that_glibc_loads_is_named_with_its_version() -> Tested {
 #[test]
 fn another_version_another_module_and_a_damaged_one_are_problems() -> Tested {
     let version = env!("CARGO_PKG_VERSION");
-    let link = "LIBDIR/libnss_mdns_minimal.so.2 -> LIBDIR/libnss_mdns.so.2";
+    let link = "LIBDIR/libnss_mdns4_minimal.so.2 -> LIBDIR/libnss_mdns_minimal.so.2";
     for (change, problem) in [
         (
-            format!("octets.replace(b'nss-mdns\\0\\0\\0\\0{version}\\0', b'nss-mdns\\0\\0\\0\\0' + b'9.9.9\\0')"),
+            format!("octets.replace(b'nss-mdns\\x00\\x00\\x00\\x00{version}\\x00', b'nss-mdns\\x00\\x00\\x00\\x00' + b'9.9.9\\x00')"),
             format!(
-                "problem: glibc loads {link} for mdns_minimal: this module, but version 9.9.9, and this program is {version}: \
+                "problem: glibc loads {link} for mdns4_minimal: this module, but version 9.9.9, and this program is {version}: \
                  what it says here may not be what the module does"
             ),
         ),
         (
-            "octets.replace(b'nss-mdns\\0\\0\\0\\0', b'NSS-MDNS\\0\\0\\0\\0')".into(),
-            format!("problem: glibc loads {link} for mdns_minimal, and it is not this module (of no package)"),
+            "octets.replace(b'nss-mdns\\x00\\x00\\x00\\x00', b'NSS-MDNS\\x00\\x00\\x00\\x00')".into(),
+            format!("problem: glibc loads {link} for mdns4_minimal, and it is not this module (of no package)"),
         ),
         (
             "octets[:8192]".into(),
-            "problem: glibc cannot load the module for mdns_minimal, so programs that look up any host crash: the process that \
+            "problem: glibc cannot load the module for mdns4_minimal, so programs that look up any host crash: the process that \
              loads its file ends with signal 7"
                 .into(),
         ),
@@ -152,7 +154,7 @@ fn a_setting_without_a_value_is_a_problem_and_the_default_holds() -> Tested {
         "settings: /etc/nss-mdns.conf has: allow-interfaces =; retries =",
         "interface eth0: queried over IPv4 and IPv6",
     ]);
-    told.after("lookup printer.local: 10.");
+    assert!(told.after("lookup printer.local: ").contains("10.77.1.1"), "{}", told.text);
     Ok(())
 }
 
@@ -167,10 +169,11 @@ listener.bind(sys.argv[1])
 listener.listen(16)
 print('ready', flush=True)
 time.sleep(60)";
-    let _nscd = python_daemon(&lan.client, listener, &["/run/nscd/socket"])?;
     let _resolved = python_daemon(&lan.client, listener, &["/run/systemd/resolve/io.systemd.Resolve"])?;
     lan.daemons.push(avahi(&lan.client, "client")?);
     lan.client.write("/etc/nss-mdns.conf", "daemon = off\n")?;
+    // Programs that look up a user now wait for it.
+    let _nscd = python_daemon(&lan.client, listener, &["/run/nscd/socket"])?;
     check(&lan.client, &[])?.has(&[
         "daemons: note: nscd answers the programs' lookups: it caches answers, asks the services with the hosts line and the \
          module that it loaded when it started, and drops the interface of link-local addresses",
@@ -222,7 +225,7 @@ fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
     let outcome = lan.client.run(&["chroot", "/run/host/root", "/nss-mdns", "check", "printer.local"]);
     assert_eq!((outcome.code, &*outcome.stderr), (Some(1), ""), "{outcome:?}");
     assert!(outcome.stdout.contains("hosts: problem: /etc/nsswitch.conf cannot be read"), "{outcome:?}");
-    assert!(outcome.stdout.contains("lookup printer.local: 10."), "{outcome:?}");
+    assert!(outcome.stdout.contains("lookup printer.local: ") && outcome.stdout.contains("10.77.1.1"), "{outcome:?}");
     Ok(())
 }
 

@@ -46,10 +46,12 @@ fn names_of_search_domains_are_explained() -> Tested {
     let lan = Scenario::silent(Families::V4)?;
     lan.client.write("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch corp.local\n")?;
     let told = check(&lan.client, &["host.corp.local", "corp.local"])?;
-    for name in ["host.corp.local", "corp.local"] {
+    for (name, settings) in
+        [("host.corp.local", "labels = any and unicast-local = off"), ("corp.local", "unicast-local = off")]
+    {
         told.has(&[format!(
             "lookup {name}: left to DNS, and not asked for on the link: corp.local is a search domain in /etc/resolv.conf; \
-             unicast-local = off in /etc/nss-mdns.conf would change that"
+             {settings} in /etc/nss-mdns.conf would change that"
         )]);
     }
     told.has_status(0);

@@ -32,6 +32,10 @@ const FUNCTIONS: [&str; 5] =
 /// # Errors
 /// If no process could be started.
 pub(crate) fn load(service: &str) -> io::Result<Loaded> {
+    // glibc would follow the path. This program may be asked about anybody's file, so it does not.
+    if service.contains('/') {
+        return Ok(Loaded::Fails("its name is a path".into()));
+    }
     let (mut reader, writer) = pipe()?;
     // SAFETY: this process has no other thread, so the child may do anything.
     match unsafe { libc::fork() } {
@@ -133,6 +137,7 @@ mod tests {
     fn glibc_reports_the_file_or_why_there_is_none() {
         let Ok(Loaded::Fails(why)) = load("no-such-service") else { panic!("there is such a service") };
         assert!(why.contains("libnss_no-such-service.so.2"), "{why}");
+        assert_eq!(load("a/b").unwrap(), Loaded::Fails("its name is a path".into()));
         assert!(glibc_version() >= (2, 17));
     }
 

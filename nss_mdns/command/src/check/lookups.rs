@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use resolver_core::config::resolv_conf::LocalDomains;
-use resolver_core::observer::{Exclusion, NameSource, Round};
+use resolver_core::observer::{Exclusion, Round};
 use resolver_core::policy::{NameRange, ReverseRange};
 use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Resolver};
 
@@ -20,6 +20,8 @@ use super::story::{self, InterfaceNames, Line, enumerate, family_name};
 pub(crate) struct Lookups {
     /// The resolver. All lookups share its cache, as those of one process do.
     pub(crate) resolver: Resolver,
+    /// The setting `unicast-local`.
+    pub(crate) unicast_local: bool,
     /// The search domains under `.local`.
     pub(crate) domains: LocalDomains,
     /// The names of the interfaces.
@@ -89,10 +91,6 @@ impl<T> Told<T> {
             _ => None,
         })
     }
-
-    fn is_left_to_dns(&self) -> bool {
-        self.events.iter().any(|event| matches!(event.what, What::Source(NameSource::Dns)))
-    }
 }
 
 impl Lookups {
@@ -129,9 +127,6 @@ impl Lookups {
             Ok(answer) => {
                 let addresses: Vec<_> = self.addresses(answer);
                 report.good(subject, format!("{} ({time}{suffix})", addresses.join(", ")))?;
-            }
-            Err(LookupError::LeftToDns) => {
-                report.note(subject, format!("{} ({time}{suffix})", LookupError::LeftToDns))?
             }
             Err(LookupError::NoResponse) => {
                 let asked = enumerate(self.asked_on(&told.events).into_iter());
@@ -217,19 +212,18 @@ impl Lookups {
         full: &Told<Answer>,
     ) -> (Level, String, Option<String>) {
         let host = NameRange::Local.host_name(text);
+        let has_labels = minimal.exclusion() == Some(Exclusion::Labels);
         let domain = host.as_ref().ok().and_then(|host| self.domains.domain_of(&host.name));
-        if let (true, Some(domain)) = (minimal.is_left_to_dns() || full.is_left_to_dns(), domain) {
+        if let Some(domain) = domain.filter(|_| self.unicast_local) {
             let domain = printable(domain);
+            let labels = if has_labels { "labels = any and " } else { "" };
             let text = format!(
                 "left to DNS, and not asked for on the link: {domain} is a search domain in /etc/resolv.conf; \
-                 unicast-local = off in /etc/nss-mdns.conf would change that"
+                 {labels}unicast-local = off in /etc/nss-mdns.conf would change that"
             );
             return (Level::Good, text, None);
         }
-        let labels = match minimal.exclusion() {
-            Some(Exclusion::Labels) => host.map_or(0, |host: HostName| host.name.labels().count()),
-            _ => 0,
-        };
+        let labels = if has_labels { host.map_or(0, |host: HostName| host.name.labels().count()) } else { 0 };
         if labels > 0 {
             let name = HostName::from_text(text).map(|host| text_of(&host.name)).unwrap_or_default();
             let domain = name.split_once('.').map_or("", |(_, domain)| domain);
