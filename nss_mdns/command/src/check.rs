@@ -251,8 +251,7 @@ fn tell_firewall<W: Write>(
                 "over {family}, packets to the group and UDP port 5353 are dropped, unless the rule drops only packets \
                  from this machine's own addresses: admit them"
             );
-            let remedy =
-                "sudo ufw allow mdns || sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload";
+            let remedy = "sudo ufw allow mdns || { sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload; }";
             report.finding(subject, Level::Problem, text, Some(remedy.into()))
         }
         Admission::NotSent(errno @ libc::EPERM) => {
