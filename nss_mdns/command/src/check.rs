@@ -289,3 +289,40 @@ fn tell_firewall<W: Write>(
         Admission::Failed(errno) => report.bad(subject, format!("over {family}, not tested: {}", error(errno))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(admission: Admission) -> String {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, false);
+        tell_firewall("eth0", Family::V4, admission, &mut report).unwrap();
+        assert_eq!(report.found_problem(), admission != Admission::Admitted);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_failure_of_the_listener_is_told_with_its_real_cause() {
+        let told = told(Admission::NoListener(libc::ENODEV));
+        let cause = "not found: No such device (os error 19)\n";
+        assert!(told.starts_with("firewall eth0: problem: over IPv4, not tested: ") && told.ends_with(cause), "{told}");
+        assert!(!told.contains("in use"), "{told}");
+    }
+
+    #[test]
+    fn each_result_of_the_test_has_a_sentence() {
+        for (admission, expected) in [
+            (Admission::Admitted, "firewall eth0: over IPv4, multicast DNS is admitted\n"),
+            (Admission::Dropped, "UDP port 5353 are dropped"),
+            (Admission::NotSent(libc::EPERM), "a firewall on this machine drops the queries: Operation not permitted"),
+            (Admission::NotSent(libc::ENETUNREACH), "queries cannot be sent: Network is unreachable"),
+            (Admission::NoListener(libc::EADDRINUSE), "UDP port 5353 is in use by a program that does not share it"),
+            (Admission::TooManyMemberships, "net.ipv4.igmp_max_memberships"),
+            (Admission::Failed(libc::EIO), "not tested: Input/output error"),
+        ] {
+            let told = told(admission);
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+}

@@ -245,7 +245,7 @@ assert kinds[:3] == ['source', 'round', 'sent'] and 'received' in kinds, kinds
 received = [event for event in lookup['events'] if event['event'] == 'received' and 'ignored_because' not in event]
 assert received[0]['records'][0]['owner'] == 'printer.local' and received[0]['hop_limit'] == 255
 assert all(earlier['ms'] <= later['ms'] for earlier, later in zip(lookup['events'], lookup['events'][1:]))
-assert other['events'][0]['reason'] == 'Labels'";
+assert other['events'][0]['reason'] == 'labels'";
 
 #[test]
 fn json_has_the_same_content() -> Tested {

@@ -322,7 +322,7 @@ impl Lookups {
             ("name", printable(name).into()),
             ("ms", Value::Milliseconds(told.took.as_secs_f64() * 1000.0)),
             ("answer", answer),
-            ("error", told.result.as_ref().err().map(|error| format!("{error:?}")).into()),
+            ("error", told.result.as_ref().err().map(ToString::to_string).into()),
             ("events", story::to_json(&told.events, &self.interfaces)),
         ])
     }

@@ -5,15 +5,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use resolver_core::net::socket::SocketKind;
-use resolver_core::observer::{Conclusion, NameSource, Rejection, Round};
+use resolver_core::observer::{Conclusion, Exclusion, NameSource, Rejection, Round};
 use resolver_core::wire::RecordType;
-use resolver_core::{Families, Family};
+use resolver_core::{Families, Family, LookupError};
 
 use super::json::Value;
 use super::recorder::{Packet, RecordText, Recorded, SentQuery, Use, What, type_name};
 
 /// The maximum number of ignored packets that are told in full. Of the others, the number is told.
 const MAX_IGNORED: usize = 10;
+
+const OWN_NAME: &str =
+    "this is the machine's own name: if nobody answers within 250 ms, the answer is the machine's own addresses";
+
+const NO_DAEMON: &str = "avahi-daemon on this machine cannot be asked (it does not run, or does not take this name)";
 
 /// Queries that are sent within this time are told together.
 const BURST: Duration = Duration::from_micros(900);
@@ -126,15 +131,18 @@ impl Teller<'_> {
         match &event.what {
             What::Cached(None) => self.add(at, "answered from the cache of this process".into()),
             What::Cached(Some(error)) => self.add(at, format!("answered from the cache of this process: {error}")),
-            What::NoInterfaces(error) => self.add(at, format!("no interface can be asked on: {error}")),
+            What::NoInterfaces(LookupError::NoInterface) => self.add(at, "no interface can be queried".into()),
+            What::NoInterfaces(error) => self.add(at, format!("the interfaces cannot be read: {error}")),
             What::Source(NameSource::LinkThenDns) => self.add(
                 at,
                 "local is a search domain in /etc/resolv.conf: if nobody on the link answers, the name is left to DNS"
                     .into(),
             ),
-            What::Own => {
-                self.add(at, "this is the machine's own name or address, which needs no other host to answer".into())
+            // A lookup of an own address asks nobody, so it has no name.
+            What::Own if self.name.is_empty() => {
+                self.add(at, "this is the machine's own address: the answer is its own name".into())
             }
+            What::Own => self.add(at, OWN_NAME.into()),
             What::OwnAnswer => self.add(at, "nobody answered: the answer is the machine's own addresses".into()),
             What::NoSocket { kind, transport, interface, error } => {
                 let text = self.no_socket(*kind, *transport, *interface, error);
@@ -143,7 +151,7 @@ impl Teller<'_> {
             What::Round(round) => self.begin_round(at, *round, next),
             What::Received(packet) => self.received(at, packet),
             What::DaemonAsked(true) => self.add(at, "asked avahi-daemon on this machine".into()),
-            What::DaemonAsked(false) => self.add(at, "no avahi-daemon on this machine can be asked".into()),
+            What::DaemonAsked(false) => self.add(at, NO_DAEMON.into()),
             What::DaemonAddress(address) => {
                 self.add(at, format!("avahi-daemon on this machine knows {}", address.ip));
             }
@@ -450,8 +458,8 @@ fn event_json(event: &Recorded, interfaces: &InterfaceNames) -> Value {
 fn members(what: &What, interfaces: &InterfaceNames) -> (&'static str, Vec<(&'static str, Value)>) {
     let text = |text: String| Value::Text(text);
     match what {
-        What::Excluded(exclusion) => ("excluded", vec![("reason", text(format!("{exclusion:?}")))]),
-        What::Source(source) => ("source", vec![("served_by", text(format!("{source:?}")))]),
+        What::Excluded(exclusion) => ("excluded", vec![("reason", exclusion_name(*exclusion).into())]),
+        What::Source(source) => ("source", vec![("served_by", source_name(*source).into())]),
         What::Cached(error) => ("cached", vec![("error", error.map(|error| error.to_string()).into())]),
         What::NoInterfaces(error) => ("no_interfaces", vec![("error", text(error.to_string()))]),
         What::Own => ("own", vec![]),
@@ -472,14 +480,34 @@ fn members(what: &What, interfaces: &InterfaceNames) -> (&'static str, Vec<(&'st
         What::DaemonAddress(address) => ("daemon_address", vec![("address", text(address.ip.to_string()))]),
         What::Missing { family, conclusion } => (
             "missing",
-            vec![
-                ("family", family_name(*family).into()),
-                ("is_absent", (*conclusion == Some(Conclusion::Absent)).into()),
-                ("conclusion", text(format!("{conclusion:?}"))),
-            ],
+            vec![("family", family_name(*family).into()), ("conclusion", conclusion.map(conclusion_name).into())],
         ),
         What::OwnAddressRemoved(ip) => ("own_address_removed", vec![("address", text(ip.to_string()))]),
         What::LinkLocalRemoved => ("link_local_removed", vec![]),
+    }
+}
+
+fn exclusion_name(exclusion: Exclusion) -> &'static str {
+    match exclusion {
+        Exclusion::NotLocal => "not_local",
+        Exclusion::Labels => "labels",
+        Exclusion::NotListed => "not_listed",
+    }
+}
+
+fn source_name(source: NameSource) -> &'static str {
+    match source {
+        NameSource::Link => "link",
+        NameSource::LinkThenDns => "link_then_dns",
+        NameSource::Dns => "dns",
+    }
+}
+
+fn conclusion_name(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Absent => "absent",
+        Conclusion::Unanswered => "unanswered",
+        Conclusion::Open(_) => "open",
     }
 }
 
