@@ -16,7 +16,7 @@
 //! | after the name of the database | exactly one octet is skipped, so that `hosts : files` has the service `:` | all white space and colons are skipped |
 //! | a last line without a newline | is read | is ignored |
 //! | a mistake in an action | ends the list before that service | makes every lookup in every database fail |
-//! | `hosts:` without services | the default holds | no service is asked |
+//! | `hosts:` without services | the default holds | no service is asked, and `getaddrinfo` crashes many programs |
 //! | no hosts line | `dns [!UNAVAIL=return] files` | the same, and `files dns` since 2.35 |
 //!
 //! In both, the colon is optional, the last line for a database takes effect, a NUL ends the line, the names of
@@ -74,7 +74,8 @@ pub enum Action {
     Return,
     /// The next service is asked.
     Continue,
-    /// The next service is asked. Only the group database merges the answers.
+    /// The hosts database does not support it. `getaddrinfo` asked the next service until glibc 2.35; since then the
+    /// lookup fails.
     Merge,
 }
 
@@ -103,9 +104,9 @@ impl Actions {
         }
     }
 
-    /// Whether the search ends after this status.
+    /// Whether the next service is not asked after this status, at least by the current glibc.
     pub fn ends(&self, status: Status) -> bool {
-        self.after(status) == Action::Return
+        self.after(status) != Action::Continue
     }
 
     /// `STATUS=action`, or `!STATUS=action`, which sets all statuses but this one.
