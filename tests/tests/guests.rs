@@ -2,7 +2,7 @@
 //! Each is a C program in `tests/guests`, called a guest here.
 
 use tests::deps::unpacked;
-use tests::guest::{Kind, ProgramLan, compile, module_that_panics};
+use tests::guest::{Compiler, Kind, ProgramLan, compile, module_that_panics};
 use tests::helpers::capture;
 use tests::lan::{Families, Host};
 use tests::responders::scripted;
@@ -251,11 +251,22 @@ fn a_cached_name_causes_no_packet_however_many_threads_look_it_up() -> Tested {
     Ok(())
 }
 
+/// The module itself is not instrumented. Therefore MemorySanitizer, which needs all code to be, is not among them.
 #[test]
 fn programs_with_sanitizers_end_without_a_report() -> Tested {
     let lan = ProgramLan::new()?;
-    for sanitizer in ["address", "leak", "thread", "undefined"] {
-        lan.run_program_as(Kind::Sanitized(sanitizer), &[], "sanitized", &[])?;
+    for compiler in [Compiler::System, Compiler::Clang] {
+        for sanitizer in ["address", "leak", "thread", "undefined"] {
+            lan.run_program_as(Kind::Sanitized(compiler, sanitizer), &[], "sanitized", &[])?;
+        }
     }
     Ok(())
+}
+
+/// Memory that is possibly lost is no error: the cache's hash table keeps a pointer to the middle of its memory.
+#[test]
+fn memcheck_reports_no_error_and_no_leak_in_a_threaded_program_and_its_child() -> Tested {
+    let leaks =
+        ["--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"];
+    under_valgrind(&ProgramLan::new()?, &leaks, "sanitized", &[])
 }
