@@ -270,3 +270,39 @@ fn memcheck_reports_no_error_and_no_leak_in_a_threaded_program_and_its_child() -
         ["--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"];
     under_valgrind(&ProgramLan::new()?, &leaks, "sanitized", &[])
 }
+
+/// The module in a static program uses a second glibc, which is loaded together with it. It does not call functions that
+/// the program defines, so the programs that replace such functions are not among these.
+#[test]
+fn a_static_program_may_cancel_fork_and_jump() -> Tested {
+    let lan = ProgramLan::new()?;
+    for (guest, arguments) in [("cancel", &[][..]), ("forks", &["4", "200"]), ("longjmp", &[]), ("storm", &[])] {
+        lan.run_program_as(Kind::Static, &[], guest, arguments)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn copies_of_glibc_in_namespaces_of_their_own_find_names() -> Tested {
+    ProgramLan::new()?.run_program("namespaces", &[]).map(drop)
+}
+
+#[test]
+fn completions_of_io_uring_do_not_disturb_a_lookup() -> Tested {
+    ProgramLan::new()?.run_program("uring", &[]).map(drop)
+}
+
+#[test]
+fn the_module_reads_only_monotonic_clocks() -> Tested {
+    ProgramLan::new()?.run_program("clock", &[]).map(drop)
+}
+
+#[test]
+fn a_process_may_be_stopped_during_a_lookup() -> Tested {
+    ProgramLan::new()?.run_program("stopped", &["5"]).map(drop)
+}
+
+#[test]
+fn faults_that_a_handler_repairs_do_not_end_the_process() -> Tested {
+    ProgramLan::new()?.run_program("faults", &[]).map(drop)
+}
