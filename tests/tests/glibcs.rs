@@ -122,7 +122,7 @@ fn the_module_of_this_machine_works_with_newer_versions_of_glibc() -> Tested {
     let number = |version: &str| version.rsplit('.').next().and_then(|minor| minor.parse::<u32>().ok()).unwrap_or(0);
     for release in releases()? {
         let lan = ProgramLan::new()?;
-        mount_root(&lan, &release, &module::path()?)?;
+        mount_root(&lan, &release, module::path()?)?;
         let own = lan.client.script("ldd --version")?;
         let own = own.lines().next().and_then(|line| line.split(' ').next_back()).unwrap_or_default();
         let version = version(&lan)?;
