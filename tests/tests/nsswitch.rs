@@ -24,21 +24,26 @@ struct Case {
     statuses: [Status; 3],
 }
 
-/// The minor version of this system's glibc 2.
-fn minor_version() -> u32 {
+/// The minor version in a text such as "2.36".
+fn minor_version(version: &str) -> u32 {
+    let minor = version.trim().split('.').nth(1).and_then(|minor| minor.parse().ok());
+    minor.unwrap_or_else(|| panic!("{version:?} is no version of glibc"))
+}
+
+/// The minor version of this system's glibc.
+fn own_version() -> u32 {
     // SAFETY: it returns a string that exists as long as the process.
     let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
-    let minor = version.to_str().ok().and_then(|version| version.split('.').nth(1)?.parse().ok());
-    minor.expect("a version such as 2.36")
+    minor_version(&version.to_string_lossy())
 }
 
-fn glibc() -> Glibc {
-    if minor_version() < 33 { Glibc::V2_31 } else { Glibc::V2_33 }
+fn parser(minor_version: u32) -> Glibc {
+    if minor_version < 33 { Glibc::V2_31 } else { Glibc::V2_33 }
 }
 
-/// The calls that glibc makes according to `nss-mdns`, in the notation of `tests/guests/hosts_line.c`.
-fn expected(case: &Case) -> String {
-    let line = match read(&case.file, glibc()) {
+/// The calls that a version of glibc makes according to `nss-mdns`, in the notation of `tests/guests/hosts_line.c`.
+fn expected(case: &Case, minor_version: u32) -> String {
+    let line = match read(&case.file, parser(minor_version)) {
         Reading::Line(line) => line,
         Reading::Default => return String::new(),
         Reading::Broken(_) => return "!".into(),
@@ -56,7 +61,7 @@ fn expected(case: &Case) -> String {
         match service.actions.after(status) {
             Action::Continue => {}
             // getaddrinfo went on until 2.35.
-            Action::Merge if minor_version() < 36 => {}
+            Action::Merge if minor_version < 36 => {}
             Action::Merge | Action::Return => break,
         }
     }
@@ -89,13 +94,8 @@ fn recorders() -> PathBuf {
     folder
 }
 
-/// The calls that the real glibc makes for each case.
-fn calls(cases: &[Case]) -> Vec<String> {
-    let program = guest::compile("hosts_line", Kind::Program).expect("a C compiler");
-    let folder = recorders();
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let input = folder.join(format!("cases-{}-{number}", std::process::id()));
+/// The input of `tests/guests/hosts_line.c`.
+fn records(cases: &[Case]) -> Vec<u8> {
     let mut octets = Vec::new();
     for case in cases {
         let statuses: String = case.statuses.map(letter).iter().collect();
@@ -103,28 +103,43 @@ fn calls(cases: &[Case]) -> Vec<String> {
         octets.extend(&case.file);
         octets.push(b'\n');
     }
-    std::fs::write(&input, octets).expect("the cases can be written");
-    let mut root = Root::new();
-    // Without a server, so that the default line does not wait for DNS.
-    root.ok("rm -f /etc/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf");
-    let (program, folder, path) = (program.display(), folder.display(), input.display());
-    let output = root.ok(&format!("LD_LIBRARY_PATH='{folder}' '{program}' <'{path}'"));
+    octets
+}
+
+/// The calls that the real glibc makes for each case. `command` runs `tests/guests/hosts_line.c` in the root.
+fn calls(root: &mut Root, cases: &[Case], command: &str) -> Vec<String> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let input = module::target().join(format!("guests/cases-{}-{number}", std::process::id()));
+    std::fs::write(&input, records(cases)).expect("the cases can be written");
+    let output = root.ok(&format!("{command} <'{}'", input.display()));
     std::fs::remove_file(&input).expect("the cases can be removed");
     let calls: Vec<_> = output.lines().map(str::to_owned).collect();
     assert_eq!(calls.len(), cases.len(), "{output}");
     calls
 }
 
+/// The calls that this system's glibc makes.
+fn own_calls(cases: &[Case]) -> Vec<String> {
+    let program = guest::compile("hosts_line", Kind::Program).expect("a C compiler");
+    let folder = recorders();
+    let mut root = Root::new();
+    root.ok(&format!("{NO_SERVER} >/etc/resolv.conf"));
+    calls(&mut root, cases, &format!("LD_LIBRARY_PATH='{}' '{}'", folder.display(), program.display()))
+}
+
+/// So that the default line does not wait for DNS.
+const NO_SERVER: &str = "rm -f /etc/resolv.conf; echo nameserver 127.0.0.1";
+
 /// With an empty list, `getaddrinfo` reads memory that it has not set, and often crashes.
 fn is_as_expected(calls: &str, expected: &str) -> bool {
     calls == expected || (expected == "X" && calls.is_empty())
 }
 
-fn compare(cases: &[Case]) {
+fn compare(cases: &[Case], calls: &[String], minor_version: u32) {
     let mut differences = String::new();
-    let calls = calls(cases);
-    for (case, calls) in cases.iter().zip(&calls) {
-        let expected = expected(case);
+    for (case, calls) in cases.iter().zip(calls) {
+        let expected = expected(case, minor_version);
         if !is_as_expected(calls, &expected) {
             let file = case.file.escape_ascii();
             writeln!(differences, "\"{file}\", {:?}: glibc {calls:?}, nss-mdns {expected:?}", case.statuses)
@@ -155,7 +170,7 @@ const ODDITIES: &[(&str, &str, &str)] = &[
     ("#hosts: beta\nhosts: alpha\n # hosts: beta\n", "a", "a"),
     ("hosts: alpha # beta\n", "a", "ab"),
     ("hosts: alpha #beta\n", "a", "a"),
-    ("hosts: alpha# beta\n", "", "b"),
+    ("hosts: alpha# beta\n", "a", "b"),
     // White space of all kinds, and none.
     ("hosts:\x0b\x0c\talpha \r\n", "a", "a"),
     ("hosts:alpha[NOTFOUND=continue]beta\n", "ab", "ab"),
@@ -202,22 +217,28 @@ const ODDITIES: &[(&str, &str, &str)] = &[
     ("passwd: files\n", "", ""),
 ];
 
+fn oddities() -> Vec<Case> {
+    ODDITIES.iter().map(|(file, ..)| Case { file: (*file).into(), statuses: [Status::NotFound; 3] }).collect()
+}
+
+fn check_oddities(calls: &[String], minor_version: u32) {
+    for (((file, old, new), case), calls) in ODDITIES.iter().zip(oddities()).zip(calls) {
+        let documented = if parser(minor_version) == Glibc::V2_31 { old } else { new };
+        assert_eq!(expected(&case, minor_version), *documented, "{file:?}");
+        assert!(is_as_expected(calls, documented), "{file:?}: {calls:?}, not {documented:?}");
+    }
+}
+
 #[test]
 fn known_oddities_are_read_as_glibc_reads_them() {
-    let case = |file: &str| Case { file: file.into(), statuses: [Status::NotFound; 3] };
-    let cases: Vec<_> = ODDITIES.iter().map(|(file, ..)| case(file)).collect();
-    for (((file, old, new), case), calls) in ODDITIES.iter().zip(&cases).zip(calls(&cases)) {
-        let documented = if glibc() == Glibc::V2_31 { old } else { new };
-        assert_eq!(expected(case), *documented, "{file:?}");
-        assert!(is_as_expected(&calls, documented), "{file:?}: {calls:?}, not {documented:?}");
-    }
+    check_oddities(&own_calls(&oddities()), own_version());
 }
 
 #[test]
 fn a_line_of_a_megabyte_is_read_to_its_end() {
     let filler = "omega ".repeat(200_000);
-    let file = format!("hosts: {filler}alpha\n").into_bytes();
-    compare(&[Case { file, statuses: [Status::NotFound; 3] }]);
+    let cases = [Case { file: format!("hosts: {filler}alpha\n").into(), statuses: [Status::NotFound; 3] }];
+    compare(&cases, &own_calls(&cases), own_version());
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): enough for tests, and the same on every machine.
@@ -306,17 +327,44 @@ fn damage(random: &mut Random, file: &mut Vec<u8>) {
 }
 
 /// `NSSWITCH_SEED=<number>` repeats a run.
-#[test]
-fn random_lines_are_read_as_glibc_reads_them() {
+fn random_cases() -> Vec<Case> {
     let seed = std::env::var("NSSWITCH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
         u64::from(time.subsec_nanos()) ^ time.as_secs()
     });
     println!("NSSWITCH_SEED={seed}");
     let mut random = Random(seed);
-    let cases: Vec<_> = (0..RANDOM_FILES).map(|_| random_case_of(&mut random)).collect();
-    let lengths = cases.iter().map(|case| expected(case).len());
+    (0..RANDOM_FILES).map(|_| random_case_of(&mut random)).collect()
+}
+
+#[test]
+fn random_lines_are_read_as_glibc_reads_them() {
+    let cases = random_cases();
+    let lengths = cases.iter().map(|case| expected(case, own_version()).len());
     let called_several = lengths.filter(|length| *length >= 2).count();
     assert!(called_several > RANDOM_FILES / 20, "only {called_several} files make glibc call several services");
-    compare(&cases);
+    compare(&cases, &own_calls(&cases), own_version());
+}
+
+#[test]
+#[ignore = "needs roots of other releases; tests/glibcs runs it"]
+fn other_versions_of_glibc_read_the_lines_alike() {
+    let folder = module::target().join("glibcs");
+    let cases = random_cases();
+    for release in std::env::var("RELEASES").expect("run tests/glibcs").split(' ') {
+        let mut root = Root::new();
+        root.ok(&format!(
+            "mkdir /mnt/root /mnt/changes /mnt/scratch
+             mount -t overlay -o lowerdir='{}',upperdir=/mnt/changes,workdir=/mnt/scratch overlay /mnt/root
+             cp -r '{}' /mnt/root/programs; cd /mnt/root/etc; {NO_SERVER} >resolv.conf; echo root:x:0:0::/:/bin/sh >passwd",
+            folder.join(release).display(),
+            folder.join("programs").display(),
+        ));
+        let version = root.ok("chroot /mnt/root ldd --version | sed -n '1s/.* //p'");
+        println!("{release}: glibc {version}");
+        let version = minor_version(&version);
+        let command = "LD_LIBRARY_PATH=/programs chroot /mnt/root /programs/hosts_line";
+        check_oddities(&calls(&mut root, &oddities(), command), version);
+        compare(&cases, &calls(&mut root, &cases, command), version);
+    }
 }
