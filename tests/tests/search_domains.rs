@@ -442,7 +442,9 @@ fn the_check_says_why_a_name_is_left_to_dns() -> Result<(), String> {
     }
     let (line, status) = lookup("a.other.local")?;
     assert!(
-        line.starts_with("problem: not asked for: it has 3 labels, and the setting labels is 2, because"),
+        line.starts_with(
+            "problem: not asked for: it has 3 labels, and only names of 2 are asked for (the setting labels)"
+        ),
         "{line}"
     );
     assert_eq!(status, Some(1));

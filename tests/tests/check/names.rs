@@ -11,9 +11,9 @@ fn a_name_of_three_labels_is_explained() -> Tested {
     let told = check(&lan.client, &["printer.site.local"])?;
     told.has_status(1);
     told.has(&[
-        "lookup printer.site.local: problem: not asked for: it has 3 labels, and the setting labels is 2, because such \
-         names usually belong to sites that serve .local by DNS; what would change that: labels = any in \
-         /etc/nss-mdns.conf; or a line .site.local in /etc/mdns.allow, for the services mdns, mdns4 and mdns6",
+        "lookup printer.site.local: problem: not asked for: it has 3 labels, and only names of 2 are asked for (the setting labels), because \
+         others usually belong to sites that serve .local by DNS; to change that, set labels = any in /etc/nss-mdns.conf, or \
+         add .site.local to /etc/mdns.allow for the services mdns, mdns4 and mdns6",
         "lookup printer.site.local: remedy: echo 'labels = any' | sudo tee -a /etc/nss-mdns.conf",
     ]);
     told.has_no("asked on");
@@ -34,9 +34,9 @@ fn a_name_of_three_labels_is_explained() -> Tested {
     check(&lan.client, &["printer.site.local"])?.has_status(0);
     lan.client.write("/etc/mdns.allow", ".other\n")?;
     check(&lan.client, &["printer.site.local"])?.after(
-        "lookup printer.site.local: problem: not asked for: it has 3 labels, and the setting labels is 2, because such names \
-         usually belong to sites that serve .local by DNS; what would change that: labels = any in /etc/nss-mdns.conf; or \
-         .site.local in /etc/mdns.allow, which lists no suffix of it",
+        "lookup printer.site.local: problem: not asked for: it has 3 labels, and only names of 2 are asked for (the setting labels), because \
+         others usually belong to sites that serve .local by DNS; to change that, set labels = any in /etc/nss-mdns.conf, or \
+         add .site.local to /etc/mdns.allow for the services mdns, mdns4 and mdns6",
     );
     Ok(())
 }

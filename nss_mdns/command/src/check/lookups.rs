@@ -227,13 +227,10 @@ impl Lookups {
         if labels > 0 {
             let name = HostName::from_text(text).map(|host| text_of(&host.name)).unwrap_or_default();
             let domain = name.split_once('.').map_or("", |(_, domain)| domain);
-            let instead = match full.exclusion() {
-                Some(Exclusion::NotListed) => format!("; or .{domain} in /etc/mdns.allow, which lists no suffix of it"),
-                _ => format!("; or a line .{domain} in /etc/mdns.allow, for the services mdns, mdns4 and mdns6"),
-            };
             let text = format!(
-                "not asked for: it has {labels} labels, and the setting labels is 2, because such names usually belong \
-                 to sites that serve .local by DNS; what would change that: labels = any in /etc/nss-mdns.conf{instead}"
+                "not asked for: it has {labels} labels, and only names of 2 are asked for (the setting labels), because \
+                 others usually belong to sites that serve .local by DNS; to change that, set labels = any in \
+                 /etc/nss-mdns.conf, or add .{domain} to /etc/mdns.allow for the services mdns, mdns4 and mdns6"
             );
             return (Level::Problem, text, Some("echo 'labels = any' | sudo tee -a /etc/nss-mdns.conf".into()));
         }
