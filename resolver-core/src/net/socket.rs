@@ -465,7 +465,9 @@ mod tests {
         assert_eq!(joined, []);
         let error = listener_v6([NO_INTERFACE].into_iter(), &events).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
-        for (event, transport) in events.take().iter().zip(["V4", "V6"]) {
+        let events = events.take();
+        assert_eq!(events.len(), 2);
+        for (event, transport) in events.iter().zip(["V4", "V6"]) {
             let expected = format!("transport: {transport}, interface: Some({NO_INTERFACE}), error: Os {{ code: 19,");
             assert!(event.contains(&expected), "{event}");
         }
