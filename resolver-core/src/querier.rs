@@ -17,6 +17,7 @@ use crate::net::daemon::Daemon;
 use crate::net::interfaces::Interfaces;
 use crate::net::neighbours::{self, Neighbour};
 use crate::net::socket::{SocketKind, Sockets, group};
+use crate::observer::{Event, Observer, Sent};
 use crate::sys;
 use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
@@ -62,18 +63,27 @@ pub(crate) fn run(
     interfaces: &Interfaces,
     config: &Config,
     timeout: Duration,
+    observer: impl Observer,
 ) -> Result<(), LookupError> {
-    match Sockets::open(interfaces, config.listener) {
-        Ok(sockets) => query(lookup, sockets, interfaces, config, timeout),
-        Err(error) if config.daemon => ask_only_daemon(lookup, timeout.min(DAEMON_TIMEOUT)).unwrap_or(Err(error)),
+    match Sockets::open(interfaces, config.listener, observer) {
+        Ok(sockets) => query(lookup, sockets, interfaces, config, timeout, observer),
+        Err(error) if config.daemon => {
+            ask_only_daemon(lookup, timeout.min(DAEMON_TIMEOUT), observer).unwrap_or(Err(error))
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Asks a daemon on this machine, and nobody else. None if there is none, or if it cannot tell.
 #[inline(never)]
-fn ask_only_daemon(lookup: &mut dyn Lookup, timeout: Duration) -> Option<Result<(), LookupError>> {
-    let mut daemon = Daemon::ask(lookup.name(), lookup.daemon_families())?;
+fn ask_only_daemon(
+    lookup: &mut dyn Lookup,
+    timeout: Duration,
+    observer: impl Observer,
+) -> Option<Result<(), LookupError>> {
+    let daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+    observer.report(Event::DaemonAsked(daemon.is_some()));
+    let mut daemon = daemon?;
     let deadline = Instant::now() + timeout;
     loop {
         let now = Instant::now();
@@ -99,9 +109,10 @@ fn query(
     interfaces: &Interfaces,
     config: &Config,
     timeout: Duration,
+    observer: impl Observer,
 ) -> Result<(), LookupError> {
     let mut buffer = try_alloc::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
-    let mut querier = Querier::new(sockets, interfaces);
+    let mut querier = Querier::new(sockets, interfaces, observer);
     fault_injection::point(Point::Sockets);
     let start = Instant::now();
     let deadline = start + timeout;
@@ -241,7 +252,8 @@ impl Schedule {
     }
 }
 
-struct Querier<'a> {
+struct Querier<'a, O> {
+    observer: O,
     sockets: Sockets,
     daemon: Option<Daemon>,
     interfaces: &'a Interfaces,
@@ -255,10 +267,11 @@ struct Querier<'a> {
     neighbours: Option<Vec<Neighbour>>,
 }
 
-impl<'a> Querier<'a> {
-    fn new(sockets: Sockets, interfaces: &'a Interfaces) -> Self {
+impl<'a, O: Observer> Querier<'a, O> {
+    fn new(sockets: Sockets, interfaces: &'a Interfaces, observer: O) -> Self {
         let (pending, ids) = (PendingQueries::default(), Ids::new());
         Self {
+            observer,
             sockets,
             daemon: None,
             interfaces,
@@ -274,6 +287,7 @@ impl<'a> Querier<'a> {
     fn take(&mut self, step: Step, repeats: usize, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
         match step {
             Step::Ask(round) => {
+                self.observer.report(Event::Round(round));
                 self.questions.clear();
                 lookup.round(round, self.interfaces, &mut self.questions);
                 if round == Round::Repeat && repeats > 1 {
@@ -283,6 +297,7 @@ impl<'a> Querier<'a> {
             }
             Step::AskDaemon => {
                 self.daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+                self.observer.report(Event::DaemonAsked(self.daemon.is_some()));
                 self.daemon.as_ref().map(|_| ()).ok_or(LookupError::NoInterface)
             }
         }
@@ -428,7 +443,9 @@ impl<'a> Querier<'a> {
     ) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
-        self.sockets.send(packet, socket, interface, source, to).map_err(|error| LookupError::from_io(&error))
+        let result = self.sockets.send(packet, socket, interface, source, to);
+        self.observer.report(Event::Sent(Sent { query, socket, interface, source, to, result: &result }));
+        result.map_err(|error| LookupError::from_io(&error))
     }
 
     /// Receives one packet; None if there is none, otherwise whether it was accepted.
@@ -437,8 +454,13 @@ impl<'a> Querier<'a> {
         fault_injection::point(Point::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
         let response = validate(&datagram, octets, &self.pending, self.interfaces);
-        let is_accepted = response.is_some();
-        if let Some(response) = response {
+        self.observer.report(Event::Received {
+            datagram: &datagram,
+            octets,
+            rejection: response.as_ref().err().copied(),
+        });
+        let is_accepted = response.is_ok();
+        if let Ok(response) = response {
             fault_injection::point(Point::Accepted);
             lookup.on_response(&response, now);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::cache::{Cache, CacheEntry};
-use crate::config::allow::{self, Allowed, Suffixes};
+use crate::config::allow::{self, Allowed, Exclusion, Suffixes};
 use crate::config::reload::ReloadedFile;
 use crate::config::resolv_conf::{self, LocalDomains};
 use crate::config::{self, Config};
@@ -19,6 +19,7 @@ use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
+use crate::observer::{Event, Observer};
 use crate::policy::{self, NameRange, NameSource, ReverseAddress};
 use crate::querier;
 use crate::sys;
@@ -72,23 +73,41 @@ impl Resolver {
     /// has no address in the wanted families, and the reason why the network could not be queried. If no family is
     /// wanted, [`LookupError::NoData`] or [`LookupError::LeftToDns`], and nobody is queried.
     pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
-        if !self.is_in_range(host, range) {
+        self.observed_lookup(host, range, wanted, ())
+    }
+
+    /// As [`Resolver::lookup`], and reports to `observer` what it does.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::lookup`].
+    pub fn observed_lookup(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        observer: impl Observer,
+    ) -> Result<Answer, LookupError> {
+        if let Err(exclusion) = self.check_range(host, range) {
+            observer.report(Event::Excluded(exclusion));
             return Err(LookupError::NotOurs);
         }
         if wanted.is_empty() {
             return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        let must_query = match self.cached_host(&host.name, wanted, Instant::now()) {
+        let cached = self.cached_host(&host.name, wanted, Instant::now());
+        cached.iter().for_each(|cached| observer.report(Event::CachedHost(cached)));
+        let must_query = match cached {
             None => true,
             Some(Err(LookupError::NoResponse)) => false,
             // The link's answer is returned without access to a file.
             Some(cached) => return cached,
         };
         let source = self.source(host, range);
+        observer.report(Event::Source(source));
         if source == NameSource::Dns || !must_query {
             return Err(source.error_for(LookupError::NoResponse));
         }
-        self.query_host(&host.name, wanted, source)
+        self.query_host(&host.name, wanted, source, observer)
     }
 
     /// Who serves `host`. Checks `/etc/resolv.conf` if the name is under `.local`, and the other files only if
@@ -105,17 +124,20 @@ impl Resolver {
         domains.source_of(&host.name, || range == NameRange::Allowed && self.allowed().overrides(&domains, host))
     }
 
-    /// Whether `host` is within `range`.
+    /// Checks that `host` is within `range`.
     ///
     /// Reads a file only if the result depends on it: never for [`NameRange::Local`] and a name of two labels.
+    ///
+    /// # Errors
+    /// Why it is not.
     #[inline(never)]
-    fn is_in_range(&self, host: &HostName, range: NameRange) -> bool {
+    fn check_range(&self, host: &HostName, range: NameRange) -> Result<(), Exclusion> {
         let allowed = match range {
             NameRange::Local => None,
             NameRange::Allowed => Some(self.allowed()),
         };
         let labels = || self.settings().config.labels;
-        allowed.as_deref().unwrap_or(&Allowed::Local).contains(range, host, labels)
+        allowed.as_deref().unwrap_or(&Allowed::Local).check(range, host, labels)
     }
 
     /// The name of the host with the given address.
@@ -127,10 +149,21 @@ impl Resolver {
     /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings, or on no link that
     /// can be queried; otherwise as [`Resolver::lookup`].
     pub fn reverse(&self, address: ReverseAddress) -> Result<Pointer, LookupError> {
+        self.observed_reverse(address, ())
+    }
+
+    /// As [`Resolver::reverse`], and reports to `observer` what it does.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::reverse`].
+    pub fn observed_reverse(&self, address: ReverseAddress, observer: impl Observer) -> Result<Pointer, LookupError> {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
-            Some(cached) => cached,
-            None => self.query_pointer(&name, address),
+            Some(cached) => {
+                observer.report(Event::CachedPointer(&cached));
+                cached
+            }
+            None => self.query_pointer(&name, address, observer),
         }
     }
 
@@ -172,7 +205,13 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_host(&self, name: &Name, wanted: Families, source: NameSource) -> Result<Answer, LookupError> {
+    fn query_host(
+        &self,
+        name: &Name,
+        wanted: Families,
+        source: NameSource,
+        observer: impl Observer,
+    ) -> Result<Answer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
@@ -182,19 +221,26 @@ impl Resolver {
             Ok(interfaces) => (interfaces, None),
             Err(error) => (Interfaces::none(), Some(error)),
         };
+        observer.report(Event::Interfaces(unavailable.map_or(Ok(&interfaces), Err)));
         let is_own = config.own_name && is_own_name(name);
-        let mut lookup = HostLookup::new(name, wanted, &interfaces, config);
+        if is_own {
+            observer.report(Event::Own);
+        }
+        let mut lookup = HostLookup::observed(name, wanted, &interfaces, config, observer);
         if is_own && unavailable.is_none() {
             // The daemon would report only one of this machine's addresses in each family.
             lookup.exclude_daemon();
         }
-        let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
+        let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own), observer);
         let queried = queried.map_err(|error| unavailable.unwrap_or(error));
         let now = Instant::now();
         let is_proven = !lookup.has_only_daemon_addresses();
         let mut answer = match lookup.finish(name, &interfaces, now) {
             Some(answer) => answer,
-            None if is_own => own_answer(name, &interfaces, config, now),
+            None if is_own => {
+                observer.report(Event::OwnAnswer);
+                own_answer(name, &interfaces, config, now)
+            }
             None => {
                 queried?;
                 return self.no_response(name, wanted, source, settings, now);
@@ -226,7 +272,12 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_pointer(&self, name: &Name, address: ReverseAddress) -> Result<Pointer, LookupError> {
+    fn query_pointer(
+        &self,
+        name: &Name,
+        address: ReverseAddress,
+        observer: impl Observer,
+    ) -> Result<Pointer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
@@ -235,8 +286,10 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let interfaces = Interfaces::read(config)?;
+        observer.report(Event::Interfaces(Ok(&interfaces)));
         if config.own_name && interfaces.is_local(ip) {
             if let Some(own) = self.own_pointer(name, settings) {
+                observer.report(Event::Own);
                 return own;
             }
         }
@@ -246,7 +299,7 @@ impl Resolver {
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
-        self.query_links(name, ip, &interfaces, settings)
+        self.query_links(name, ip, &interfaces, settings, observer)
     }
 
     /// This machine's own name, as the name of one of its addresses. None if it has none.
@@ -267,10 +320,11 @@ impl Resolver {
         ip: IpAddr,
         interfaces: &Interfaces,
         settings: &Settings,
+        observer: impl Observer,
     ) -> Result<Pointer, LookupError> {
         let config = &*settings.config;
         let mut lookup = ReverseLookup::new(name, ip, config);
-        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout);
+        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout, observer);
         let now = Instant::now();
         let Some(pointer) = lookup.finish(now) else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));

@@ -21,6 +21,7 @@ use crate::address::Family;
 use crate::error::LookupError;
 use crate::net::cmsg::{self, Control};
 use crate::net::interfaces::Interfaces;
+use crate::observer::{Event, Observer};
 use crate::sys;
 use crate::try_alloc;
 use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT};
@@ -116,7 +117,7 @@ impl Sockets {
     /// # Errors
     /// If there is no ephemeral socket: the reason why the last one could not be opened, or
     /// [`LookupError::NoInterface`].
-    pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
+    pub fn open(interfaces: &Interfaces, listener: bool, observer: impl Observer) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut reason = LookupError::NoInterface;
         let mut any = false;
@@ -126,7 +127,10 @@ impl Sockets {
             }
             match ephemeral(family) {
                 Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, Vec::new()),
-                Err(error) => reason = LookupError::from_io(&error),
+                Err(error) => {
+                    observer.report(no_socket(SocketKind::Ephemeral, family, None, &error));
+                    reason = LookupError::from_io(&error);
+                }
             }
         }
         if !any {
@@ -135,7 +139,7 @@ impl Sockets {
         // Opened last: a lookup needs the ephemeral sockets, so they get descriptors first.
         let last = sockets.ready.iter().map(|poll| poll.fd).max();
         if listener && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
-            sockets.open_listeners(interfaces);
+            sockets.open_listeners(interfaces, observer);
         }
         Ok(sockets)
     }
@@ -148,7 +152,7 @@ impl Sockets {
             .flat_map(|it| it.joined.iter().copied())
     }
 
-    fn open_listeners(&mut self, interfaces: &Interfaces) {
+    fn open_listeners(&mut self, interfaces: &Interfaces, observer: impl Observer) {
         let with = |family| {
             let with = interfaces.iter().filter(move |interface| interface.families.contains(family));
             with.map(|interface| interface.index).peekable()
@@ -156,17 +160,21 @@ impl Sockets {
         let mut rest = with(Family::V4);
         for _ in 0..MAX_LISTENERS_V4 {
             if rest.peek().is_some() {
-                self.add_listener(listener_v4(&mut rest), Family::V4);
+                self.add_listener(listener_v4(&mut rest, observer), Family::V4, observer);
             }
         }
         if with(Family::V6).peek().is_some() {
-            self.add_listener(listener_v6(with(Family::V6)), Family::V6);
+            self.add_listener(listener_v6(with(Family::V6), observer), Family::V6, observer);
         }
     }
 
-    fn add_listener(&mut self, listener: io::Result<(Socket, Vec<u32>)>, transport: Family) {
-        if let Some((socket, joined)) = listener.ok().filter(|(_, joined)| !joined.is_empty()) {
-            self.add(socket, SocketKind::MulticastListener, transport, joined);
+    fn add_listener(&mut self, listener: io::Result<(Socket, Vec<u32>)>, transport: Family, observer: impl Observer) {
+        match listener {
+            Ok((socket, joined)) if !joined.is_empty() => {
+                self.add(socket, SocketKind::MulticastListener, transport, joined);
+            }
+            Ok(_) => {}
+            Err(error) => observer.report(no_socket(SocketKind::MulticastListener, transport, None, &error)),
         }
     }
 
@@ -294,6 +302,11 @@ impl Sockets {
     }
 }
 
+/// The event that there is no such socket, or that a multicast listener is no member of the group on an interface.
+fn no_socket(kind: SocketKind, transport: Family, interface: Option<u32>, error: &io::Error) -> Event<'_> {
+    Event::NoSocket { kind, transport, interface, error }
+}
+
 /// Receives a datagram, if one has arrived, and reads its control messages.
 ///
 /// # Errors
@@ -346,7 +359,10 @@ fn ephemeral(family: Family) -> io::Result<Socket> {
 ///
 /// # Errors
 /// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
-fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Result<(Socket, Vec<u32>)> {
+fn listener_v4(
+    interfaces: &mut Peekable<impl Iterator<Item = u32>>,
+    observer: impl Observer,
+) -> io::Result<(Socket, Vec<u32>)> {
     let socket = new(Family::V4)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
@@ -359,7 +375,9 @@ fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Resu
         match socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface)) {
             // The socket has as many memberships as it can have.
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => break,
-            Err(_) => {}
+            Err(error) => {
+                observer.report(no_socket(SocketKind::MulticastListener, Family::V4, Some(interface), &error));
+            }
             Ok(()) => {
                 try_alloc::push(&mut joined, interface);
             }
@@ -376,7 +394,10 @@ fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Resu
 ///
 /// # Errors
 /// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
-fn listener_v6(mut interfaces: impl Iterator<Item = u32> + Clone) -> io::Result<(Socket, Vec<u32>)> {
+fn listener_v6(
+    mut interfaces: impl Iterator<Item = u32> + Clone,
+    observer: impl Observer,
+) -> io::Result<(Socket, Vec<u32>)> {
     let all = interfaces.clone();
     let is_one = interfaces.clone().nth(1).is_none();
     let socket = new(Family::V6)?;
@@ -388,14 +409,24 @@ fn listener_v6(mut interfaces: impl Iterator<Item = u32> + Clone) -> io::Result<
     let _ = socket.set_multicast_all_v6(false);
     let bind = |interface: &u32| {
         let address = SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, *interface);
-        socket.bind(&SocketAddr::from(address).into()).is_ok()
+        let result = socket.bind(&SocketAddr::from(address).into());
+        result.inspect_err(|error| {
+            observer.report(no_socket(SocketKind::MulticastListener, Family::V6, Some(*interface), error));
+        })
     };
-    let bound_to = interfaces.find(bind).ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRINUSE))?;
+    let mut failure = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    let bound_to = interfaces.find(|interface| bind(interface).map_err(|error| failure = error).is_ok());
+    let Some(bound_to) = bound_to else { return Err(failure) };
     let is_unbound = !is_one && sys::unbind_interface(&socket).is_ok();
     let mut joined = Vec::new();
     for interface in all.filter(|interface| is_unbound || *interface == bound_to) {
-        if socket.join_multicast_v6(&GROUP_V6, interface).is_ok() {
-            try_alloc::push(&mut joined, interface);
+        match socket.join_multicast_v6(&GROUP_V6, interface) {
+            Ok(()) => {
+                try_alloc::push(&mut joined, interface);
+            }
+            Err(error) => {
+                observer.report(no_socket(SocketKind::MulticastListener, Family::V6, Some(interface), &error));
+            }
         }
     }
     Ok((socket, joined))

@@ -1,0 +1,221 @@
+//! `nss-mdns hosts`: explains the hosts line of `nsswitch.conf` and edits it.
+
+use std::ffi::{CStr, CString};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use lexopt::prelude::*;
+
+use crate::edit::Locked;
+use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, Refusal, System};
+use crate::{Error, Outcome, USAGE, print};
+
+/// What glibc reads.
+const FILE: &str = "/etc/nsswitch.conf";
+
+/// What to do with the hosts line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Explain,
+    Add,
+    Remove,
+}
+
+/// The arguments that follow `hosts`.
+#[derive(Debug, PartialEq, Eq)]
+struct Arguments {
+    action: Action,
+    service: Option<String>,
+    file: PathBuf,
+    dry_run: bool,
+}
+
+/// Runs `nss-mdns hosts` with the arguments that follow its name.
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<Outcome, Error> {
+    let Some(arguments) = parse(arguments)? else { return print(USAGE) };
+    match arguments.action {
+        Action::Explain => print_findings(&arguments.file),
+        Action::Add | Action::Remove => change(&arguments),
+    }
+}
+
+/// Parses the arguments; None if they ask for help.
+fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
+    let mut arguments = Arguments { action: Action::Explain, service: None, file: FILE.into(), dry_run: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("service") => arguments.service = Some(parser.value()?.string()?),
+            Long("file") => arguments.file = parser.value()?.into(),
+            Long("dry-run") => arguments.dry_run = true,
+            Value(value) if arguments.action == Action::Explain && value == "add" => arguments.action = Action::Add,
+            Value(value) if arguments.action == Action::Explain && value == "remove" => {
+                arguments.action = Action::Remove;
+            }
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    let edits = arguments.action != Action::Explain;
+    if !edits && (arguments.service.is_some() || arguments.dry_run) {
+        return Err(Error::Usage("--service and --dry-run need add or remove".into()));
+    }
+    if let Some(service) = arguments.service.as_ref().filter(|name| !nsswitch::SERVICES.contains(&name.as_str())) {
+        return Err(Error::Usage(Refusal::NotOurs(service.clone()).to_string().into()));
+    }
+    Ok(Some(arguments))
+}
+
+/// Adds the service to the hosts line, or removes it.
+fn change(arguments: &Arguments) -> Result<Outcome, Error> {
+    let path = arguments.file.display();
+    let removes = arguments.action == Action::Remove;
+    if removes && fs::exists(&arguments.file).is_ok_and(|exists| !exists) {
+        return print(&format!("nothing to do: {path} does not exist\n"));
+    }
+    let file = Locked::open(&arguments.file).map_err(Error::Failed)?;
+    let Some(edit) = edit_of(&file, arguments)? else {
+        if removes && !arguments.dry_run {
+            file.remove_backup().map_err(Error::Failed)?;
+        }
+        let state = if removes { "does not name it" } else { "names the module already" };
+        return print(&format!("nothing to do: the hosts line of {path} {state}\n"));
+    };
+    if is_authselects(file.path(), file.content()) {
+        let verb = if removes { "disable" } else { "enable" };
+        return Err(Error::Failed(format!(
+            "{path}: belongs to authselect and was left alone; run\n    authselect {verb}-feature with-mdns4\n    \
+             authselect {verb}-feature with-mdns6"
+        )));
+    }
+    if !arguments.dry_run {
+        let content = edit.apply(file.content());
+        let result = if removes { file.replace(&content) } else { file.replace_and_keep(&content) };
+        result.map_err(Error::Failed)?;
+    }
+    print(&description(&file, &edit, arguments))
+}
+
+fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {
+    let service = arguments.service.as_deref();
+    let edit = match arguments.action {
+        Action::Remove => nsswitch::remove(file.content(), service),
+        _ => nsswitch::insert(file.content(), service),
+    };
+    edit.map_err(|refusal| {
+        let usual = "hosts: files mdns_minimal [NOTFOUND=return] dns";
+        Error::Failed(format!(
+            "{}: {refusal}. The file was left alone; a usual line is: {usual}",
+            arguments.file.display()
+        ))
+    })
+}
+
+/// What is changed, as a diff shows it.
+fn description(file: &Locked, edit: &Edit, arguments: &Arguments) -> String {
+    let would = if arguments.dry_run { "would " } else { "" };
+    let path = file.path().display();
+    let mut text = format!("{would}change line {} of {path}", edit.line);
+    if arguments.action == Action::Add {
+        let _ = write!(text, ", with the old file kept as {}", file.backup().display());
+    }
+    let line = |content: &[u8]| {
+        let line = content.split(|octet| *octet == b'\n').nth(edit.line.saturating_sub(1)).unwrap_or_default();
+        String::from_utf8_lossy(line).trim_end().to_owned()
+    };
+    let _ = write!(text, ":\n- {}\n+ {}\n", line(file.content()), line(&edit.apply(file.content())));
+    text
+}
+
+/// authselect writes the file anew at will, from its own profile and features.
+fn is_authselects(path: &Path, content: &[u8]) -> bool {
+    path.starts_with("/etc/authselect")
+        || content.split(|octet| *octet == b'\n').any(|line| line.starts_with(b"# Generated by authselect"))
+}
+
+fn print_findings(path: &Path) -> Result<Outcome, Error> {
+    let findings = findings(path);
+    let mut out = io::stdout().lock();
+    for finding in &findings {
+        writeln!(out, "hosts: {}", line(finding))?;
+    }
+    let has_problem = findings.iter().any(|finding| finding.kind == Kind::Problem);
+    Ok(if has_problem { Outcome::Problem } else { Outcome::Good })
+}
+
+/// A finding as a line of output, without its subject.
+fn line(finding: &Finding) -> String {
+    let prefix = match finding.kind {
+        Kind::Information => "",
+        Kind::Note => "note: ",
+        Kind::Problem => "problem: ",
+    };
+    format!("{prefix}{}", finding.text)
+}
+
+/// Explains the hosts line of a file, as the glibc of this program reads it.
+pub(crate) fn findings(path: &Path) -> Vec<Finding> {
+    let problem = |text| Finding { kind: Kind::Problem, text };
+    let shown = path.display().to_string();
+    let content = match fs::read(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return vec![problem(format!(
+                "{shown} cannot be read by this user, whose programs then do without it: chmod 644 {shown}"
+            ))];
+        }
+        Err(error) => {
+            return vec![problem(format!(
+                "{shown} cannot be read ({error}), so glibc asks {}; nsswitch.conf.example is such a file",
+                nsswitch::DEFAULT
+            ))];
+        }
+    };
+    let mut findings: Vec<_> = unreadable_by_others(path).map(problem).into_iter().collect();
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    findings.extend(nsswitch::explain(
+        &content,
+        &System {
+            glibc: running_glibc(),
+            path: &shown,
+            is_authselects: is_authselects(&target, &content),
+            is_installed: &is_installed,
+        },
+    ));
+    findings
+}
+
+fn unreadable_by_others(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let path = path.display();
+    (mode & 0o004 == 0).then(|| {
+        format!("{path} can be read by some users only, and the others' programs do without it: chmod 644 {path}")
+    })
+}
+
+/// The parser of the glibc that this program runs with.
+fn running_glibc() -> Glibc {
+    // SAFETY: it returns a string that exists as long as the process.
+    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+    match version.to_bytes() {
+        b"2.31" | b"2.32" => Glibc::V2_31,
+        _ => Glibc::V2_33,
+    }
+}
+
+/// Whether glibc can load the library of a service. Since 2.34, `files` and `dns` are in glibc itself.
+fn is_installed(service: &str) -> bool {
+    if matches!(service, "files" | "dns") {
+        return true;
+    }
+    // A name with a slash is a path. glibc follows it, but this program may be asked about anybody's file.
+    if service.contains('/') {
+        return false;
+    }
+    let Ok(library) = CString::new(format!("libnss_{service}.so.2")) else { return false };
+    // SAFETY: the name ends with a NUL. Loading the library runs its constructors, as every lookup does.
+    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
+    !handle.is_null()
+}
