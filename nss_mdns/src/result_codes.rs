@@ -47,7 +47,9 @@ impl Failure {
     /// The codes for this failure. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc interprets them as a
     /// request for a larger buffer.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
-        use LookupError::{Exhausted, LeftToDns, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
+        use LookupError::{
+            Exhausted, Interrupted, LeftToDns, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused,
+        };
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
         let (status, errno, h_errno) = match self {
             Self::Lookup(NotOurs) => (Status::Unavail, 0, HOST_NOT_FOUND),
@@ -58,6 +60,8 @@ impl Failure {
             Self::Lookup(NoData) => (Status::NotFound, libc::ENOENT, NO_DATA),
             Self::Lookup(NoInterface) => (Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             Self::Lookup(Exhausted) => (Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
+            // `guard::call` goes on with the lookup instead.
+            Self::Lookup(Interrupted) => (Status::TryAgain, libc::EINTR, TRY_AGAIN),
             Self::Lookup(Refused(libc::ERANGE)) => (Status::Unavail, libc::EIO, NO_RECOVERY),
             Self::Lookup(Refused(errno)) => (Status::Unavail, errno, NO_RECOVERY),
             Self::ShortBuffer => (Status::TryAgain, libc::ERANGE, NETDB_INTERNAL),
@@ -99,6 +103,7 @@ mod tests {
             (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
             (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
+            (Failure::Lookup(Interrupted), Status::TryAgain, libc::EINTR, TRY_AGAIN),
             (Failure::Lookup(Refused(libc::EPERM)), Status::Unavail, libc::EPERM, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::EAFNOSUPPORT)), Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::ERANGE)), Status::Unavail, libc::EIO, NO_RECOVERY),
@@ -111,7 +116,9 @@ mod tests {
             assert_eq!(failure.outcome(Direction::Forward), Outcome { status, errno, h_errno }, "{failure:?}");
             let reverse = match failure {
                 Failure::ShortBuffer => Outcome { status, errno, h_errno },
-                Failure::Lookup(Exhausted) => Outcome { status: Status::Unavail, errno, h_errno: HOST_NOT_FOUND },
+                Failure::Lookup(Exhausted | Interrupted) => {
+                    Outcome { status: Status::Unavail, errno, h_errno: HOST_NOT_FOUND }
+                }
                 _ => Outcome { status, errno, h_errno: HOST_NOT_FOUND },
             };
             assert_eq!(failure.outcome(Direction::Reverse), reverse, "{failure:?}");

@@ -14,13 +14,13 @@ use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::host_name::HostName;
+use crate::interruption::{Interruption, NetworkLookup};
 use crate::lock::Lock;
 use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
 use crate::policy::{self, NameRange, NameSource, ReverseAddress};
-use crate::querier;
 use crate::sys;
 use crate::try_alloc;
 use crate::wire::Name;
@@ -72,6 +72,20 @@ impl Resolver {
     /// has no address in the wanted families, and the reason why the network could not be queried. If no family is
     /// wanted, [`LookupError::NoData`] or [`LookupError::LeftToDns`], and nobody is queried.
     pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
+        self.lookup_interruptibly(host, range, wanted, &mut Interruption::none())
+    }
+
+    /// As [`Resolver::lookup`], but a signal can interrupt it.
+    ///
+    /// # Errors
+    /// As [`Resolver::lookup`]; [`LookupError::Interrupted`].
+    pub fn lookup_interruptibly(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Answer, LookupError> {
         if !self.is_in_range(host, range) {
             return Err(LookupError::NotOurs);
         }
@@ -88,7 +102,7 @@ impl Resolver {
         if source == NameSource::Dns || !must_query {
             return Err(source.error_for(LookupError::NoResponse));
         }
-        self.query_host(&host.name, wanted, source)
+        self.query_host(&host.name, wanted, source, interruption)
     }
 
     /// Who serves `host`. Checks `/etc/resolv.conf` if the name is under `.local`, and the other files only if
@@ -127,10 +141,22 @@ impl Resolver {
     /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings, or on no link that
     /// can be queried; otherwise as [`Resolver::lookup`].
     pub fn reverse(&self, address: ReverseAddress) -> Result<Pointer, LookupError> {
+        self.reverse_interruptibly(address, &mut Interruption::none())
+    }
+
+    /// As [`Resolver::reverse`], but a signal can interrupt it.
+    ///
+    /// # Errors
+    /// As [`Resolver::reverse`]; [`LookupError::Interrupted`].
+    pub fn reverse_interruptibly(
+        &self,
+        address: ReverseAddress,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Pointer, LookupError> {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
             Some(cached) => cached,
-            None => self.query_pointer(&name, address),
+            None => self.query_pointer(&name, address, interruption),
         }
     }
 
@@ -172,29 +198,45 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_host(&self, name: &Name, wanted: Families, source: NameSource) -> Result<Answer, LookupError> {
+    fn query_host(
+        &self,
+        name: &Name,
+        wanted: Families,
+        source: NameSource,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Answer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
-        // Without an interface, a daemon on this machine may know the name.
-        let (interfaces, unavailable) = match Interfaces::read(config) {
-            Ok(interfaces) if interfaces.is_empty() => (interfaces, Some(LookupError::NoInterface)),
-            Ok(interfaces) => (interfaces, None),
-            Err(error) => (Interfaces::none(), Some(error)),
-        };
         let is_own = config.own_name && is_own_name(name);
-        let mut lookup = HostLookup::new(name, wanted, &interfaces, config);
-        if is_own && unavailable.is_none() {
-            // The daemon would report only one of this machine's addresses in each family.
-            lookup.exclude_daemon();
-        }
-        let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own));
-        let queried = queried.map_err(|error| unavailable.unwrap_or(error));
-        let now = Instant::now();
+        let mut network = match interruption.take_host() {
+            Some(interrupted) => interrupted,
+            None => {
+                // Without an interface, a daemon on this machine may know the name.
+                let (interfaces, unavailable) = match Interfaces::read(config) {
+                    Ok(interfaces) if interfaces.is_empty() => (interfaces, Some(LookupError::NoInterface)),
+                    Ok(interfaces) => (interfaces, None),
+                    Err(error) => (Interfaces::none(), Some(error)),
+                };
+                let mut network = begin(name, wanted, interfaces, config, interruption.limit(timeout(config, is_own)));
+                network.unavailable = unavailable;
+                if is_own && unavailable.is_none() {
+                    // The daemon would report only one of this machine's addresses in each family.
+                    network.lookup.exclude_daemon();
+                }
+                network
+            }
+        };
+        let queried = match network.run(config, interruption) {
+            Err(LookupError::Interrupted) => return Err(interruption.keep_host(network)),
+            queried => queried.map_err(|error| network.unavailable.unwrap_or(error)),
+        };
+        let now = network.now();
+        let NetworkLookup { lookup, interfaces, .. } = &mut *network;
         let is_proven = !lookup.has_only_daemon_addresses();
-        let mut answer = match lookup.finish(name, &interfaces, now) {
+        let mut answer = match lookup.finish(name, interfaces, now) {
             Some(answer) => answer,
-            None if is_own => own_answer(name, &interfaces, config, now),
+            None if is_own => own_answer(name, interfaces, config, now),
             None => {
                 queried?;
                 return self.no_response(name, wanted, source, settings, now);
@@ -226,9 +268,17 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_pointer(&self, name: &Name, address: ReverseAddress) -> Result<Pointer, LookupError> {
+    fn query_pointer(
+        &self,
+        name: &Name,
+        address: ReverseAddress,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Pointer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
+        if let Some(interrupted) = interruption.take_pointer() {
+            return self.query_links(name, interrupted, settings, interruption);
+        }
         let config = &*settings.config;
         let ReverseAddress { ip, range } = address;
         if !range.min(config.reverse).may_contain(ip) {
@@ -246,7 +296,8 @@ impl Resolver {
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
-        self.query_links(name, ip, &interfaces, settings)
+        let network = begin_reverse(name, ip, interfaces, config, interruption.limit(config.reverse_timeout));
+        self.query_links(name, network, settings, interruption)
     }
 
     /// This machine's own name, as the name of one of its addresses. None if it has none.
@@ -259,20 +310,21 @@ impl Resolver {
         Some(Ok(pointer))
     }
 
-    /// Queries the links on which `ip`, whose name in reverse notation is `name`, can be.
+    /// Queries the links on which the address with this name, in reverse notation, can be.
     #[inline(never)]
     fn query_links(
         &self,
         name: &Name,
-        ip: IpAddr,
-        interfaces: &Interfaces,
+        mut network: Box<NetworkLookup<ReverseLookup>>,
         settings: &Settings,
+        interruption: &mut Interruption<'_>,
     ) -> Result<Pointer, LookupError> {
-        let config = &*settings.config;
-        let mut lookup = ReverseLookup::new(name, ip, config);
-        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout);
-        let now = Instant::now();
-        let Some(pointer) = lookup.finish(now) else {
+        let queried = network.run(&settings.config, interruption);
+        if queried == Err(LookupError::Interrupted) {
+            return Err(interruption.keep_pointer(network));
+        }
+        let now = network.now();
+        let Some(pointer) = network.lookup.finish(now) else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
         };
         self.cache_pointer(name, &pointer, settings);
@@ -382,6 +434,31 @@ impl Resolver {
 /// the machine's own addresses, and any responder for the name normally answers within that time.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
     if is_own_name { config.timeout.min(OWN_NAME_TIMEOUT) } else { config.timeout }
+}
+
+/// A lookup of the addresses of `name`. A function of its own, because it copies much on the stack.
+#[inline(never)]
+fn begin(
+    name: &Name,
+    wanted: Families,
+    interfaces: Interfaces,
+    config: &Config,
+    timeout: Duration,
+) -> Box<NetworkLookup<HostLookup>> {
+    let lookup = HostLookup::new(name, wanted, &interfaces, config);
+    Box::new(NetworkLookup::new(lookup, interfaces, config, timeout))
+}
+
+/// A lookup of the name of an address; as [`begin`].
+#[inline(never)]
+fn begin_reverse(
+    name: &Name,
+    ip: IpAddr,
+    interfaces: Interfaces,
+    config: &Config,
+    timeout: Duration,
+) -> Box<NetworkLookup<ReverseLookup>> {
+    Box::new(NetworkLookup::new(ReverseLookup::new(name, ip, config), interfaces, config, timeout))
 }
 
 /// This machine's own addresses, as the answer for its own name: those of the interfaces to query; without such an

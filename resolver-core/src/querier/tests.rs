@@ -105,9 +105,11 @@ fn a_question_that_is_sent_from_several_prefixes_counts_once() {
     let addresses = [(INTERFACE, "10.0.0.1/24"), (INTERFACE, "10.1.0.1/24")];
     let interfaces = crate::net::interfaces::tests::with(&addresses);
     assert_eq!(interfaces.sources(INTERFACE).count(), 2);
-    let mut querier = Querier::new(Sockets::open(&interfaces, false).unwrap(), &interfaces);
+    let config = Config::default();
+    let mut exchange = Exchange::new(&config, config.timeout);
+    let mut querier = Querier::new(Sockets::open(&interfaces, false).unwrap(), &interfaces, &mut exchange);
     let mut lookup = Counting { name: crate::wire::Name::from_text(b"printer.local").unwrap(), reported: 0 };
-    let result = querier.take(FIRST, 0, &mut lookup, Instant::now());
+    let result = querier.take(FIRST, &mut lookup, &config, Instant::now());
     assert!(result.is_err(), "{result:?}");
     assert_eq!(lookup.reported, 2, "one question to the group, and one to the host");
 }
