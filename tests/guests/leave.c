@@ -106,9 +106,12 @@ static void cancel_thread(int signal)
     pthread_testcancel();
 }
 
+static volatile bool started;
+
 static void *look_up_until_ended(void *round)
 {
     pthread_cleanup_push(note_unwinding, NULL);
+    started = true;
     /* One thread in eight looks up the name through glibc. */
     look_up_missing_name((intptr_t)round % 8 == 7);
     sleep_ms(200);
@@ -123,9 +126,12 @@ static void end_thread(int signal, int round, void *expected)
     double ms = round % 8 == 7 ? 40 + round / 8 : delay(round);
     pthread_t thread;
     void *result;
-    double start = now_ms();
+    started = false;
     pthread_create(&thread, NULL, look_up_until_ended, (void *)(intptr_t)round);
-    sleep_ms(ms + 0.1);
+    while (!started)
+        usleep(10);
+    double start = now_ms();
+    sleep_ms(ms);
     pthread_kill(thread, signal);
     pthread_join(thread, &result);
     if (result != expected)
