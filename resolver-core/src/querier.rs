@@ -57,8 +57,15 @@ const DAEMON_TIMEOUT: Duration = Duration::from_millis(1200);
 /// each repeat. Each time, the machine may leave the groups and join them again, which it reports to the link.
 const MAX_REOPENED: u32 = 16;
 
+/// The time that a lookup still has after an interruption, if it had that much before: a host could not respond meanwhile.
+const MIN_LEFT: Duration = Duration::from_millis(400);
+
+/// If a lookup is interrupted for at least this long, it repeats its questions at once: responses have probably been lost.
+const LONG_INTERRUPTION: Duration = Duration::from_millis(20);
+
 /// The exchange of packets of one lookup: what must outlive the sockets if the lookup is interrupted. Its times are those
-/// of a clock that stands still while the lookup is interrupted.
+/// of a clock that stands still while the lookup is interrupted, because nothing may be concluded from the absence of
+/// responses in that time.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     start: Instant,
@@ -121,10 +128,14 @@ impl Exchange {
 
     /// Lets the clock go on. True if the multicast listeners may be opened, and a daemon asked again.
     fn resume(&mut self) -> bool {
-        let Some(interrupted_at) = self.interrupted_at.take() else { return true };
-        self.interrupted_for += interrupted_at.elapsed();
+        let Some(interrupted_at) = self.interrupted_at else { return true };
+        let (now, left, interrupted_for) = (self.now(), self.time_left(), interrupted_at.elapsed());
+        self.deadline = now + left.saturating_sub(interrupted_for).max(left.min(MIN_LEFT));
+        self.interrupted_at = None;
+        self.interrupted_for += interrupted_for;
         let may_reopen = self.reopenings_left > 0;
         self.reopenings_left = self.reopenings_left.saturating_sub(1);
+        self.schedule.is_repeat_due |= may_reopen && interrupted_for >= LONG_INTERRUPTION;
         may_reopen
     }
 }
@@ -288,6 +299,8 @@ struct Schedule {
     /// The optional steps, and when they are due after the start.
     optional: [Option<(Duration, Step)>; 2],
     is_first_due: bool,
+    /// A repeat is due that is not in the settings.
+    is_repeat_due: bool,
     /// How many repeats have been sent.
     repeats: usize,
 }
@@ -299,7 +312,7 @@ impl Schedule {
             config.neighbours.then_some((NEIGHBOURS_AFTER, Step::Ask(Round::Neighbours))),
             config.daemon.then_some((daemon_after, Step::AskDaemon)),
         ];
-        Self { start, retries: config.retries, optional, is_first_due: true, repeats: 0 }
+        Self { start, retries: config.retries, optional, is_first_due: true, is_repeat_due: false, repeats: 0 }
     }
 
     /// Starts again, for another name: the groups and then the repeats. The optional steps are taken once in a lookup.
@@ -312,6 +325,9 @@ impl Schedule {
         if self.is_first_due {
             return Some((self.start, Step::Ask(Round::First)));
         }
+        if self.is_repeat_due {
+            return Some((self.start, Step::Ask(Round::Repeat)));
+        }
         let repeat = self.retries.get(self.repeats).map(|time| (time, Step::Ask(Round::Repeat)));
         let next = self.optional.into_iter().flatten().chain(repeat).min_by_key(|(after, _)| *after)?;
         Some((self.start + next.0, next.1))
@@ -322,6 +338,7 @@ impl Schedule {
         let (_, step) = self.next().filter(|(at, _)| *at <= now)?;
         match step {
             Step::Ask(Round::First) => self.is_first_due = false,
+            Step::Ask(Round::Repeat) if self.is_repeat_due => self.is_repeat_due = false,
             Step::Ask(Round::Repeat) => self.repeats += 1,
             _ => self
                 .optional

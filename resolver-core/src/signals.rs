@@ -13,7 +13,12 @@ use crate::sys::{self, FileId, SignalMask};
 /// How long a lookup may hold signals back before it looks for pending ones. Most lookups end before that, and need no
 /// descriptor for it. It is also the least time between two interruptions: without one, a flood of signals would keep
 /// the lookup from receiving anything.
-const MAX_HELD: Duration = Duration::from_millis(5);
+const MAX_HELD: Duration = Duration::from_millis(4);
+
+/// How long a signal must stay pending before it interrupts a lookup. One that was sent to the process is meanwhile taken
+/// by another thread that does not block it: the main thread of some programs would not learn of a signal whose handler
+/// ran in another one.
+const OTHERS_FIRST: Duration = Duration::from_millis(2);
 
 /// The signals of this thread that [`BlockedSignals::block`] has blocked.
 #[derive(Debug)]
@@ -39,8 +44,10 @@ impl BlockedSignals {
 #[derive(Debug)]
 pub(crate) struct PendingSignals<'a> {
     blocked: Option<&'a BlockedSignals>,
-    /// When to look for the first time.
-    from: Instant,
+    /// When to look next.
+    look_at: Instant,
+    /// One was pending when this looked last.
+    is_seen: bool,
     /// Is readable while a signal is pending. Never read.
     descriptor: Option<(OwnedFd, FileId)>,
 }
@@ -53,27 +60,41 @@ impl<'a> PendingSignals<'a> {
 
     /// Looks for those that were just `blocked`, and not blocked before.
     pub(crate) fn of(blocked: Option<&'a BlockedSignals>) -> Self {
-        Self { blocked, from: Instant::now() + MAX_HELD, descriptor: None }
+        Self { blocked, look_at: Instant::now() + MAX_HELD, is_seen: false, descriptor: None }
     }
 
     /// How long the thread may wait at most, and what it must poll meanwhile. The descriptor in it is -1 for none.
     pub(crate) fn before_wait(&mut self) -> (Duration, libc::pollfd) {
-        let wait = self.from.saturating_duration_since(Instant::now());
-        if self.blocked.is_some() && self.descriptor.is_none() && wait.is_zero() {
-            self.open();
+        let mut polled = libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 };
+        if self.blocked.is_some() {
+            let wait = self.look_at.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                return (wait, polled);
+            }
+            if self.descriptor.is_none() {
+                self.open();
+            }
+            polled.fd = self.descriptor.as_ref().map_or(-1, |(descriptor, _)| descriptor.as_raw_fd());
         }
-        let fd = self.descriptor.as_ref().map_or(-1, |(descriptor, _)| descriptor.as_raw_fd());
-        let wait = if self.blocked.is_none() || fd >= 0 { Duration::MAX } else { wait };
-        (wait, libc::pollfd { fd, events: libc::POLLIN, revents: 0 })
+        (Duration::MAX, polled)
     }
 
-    /// True if a signal is pending. `polled` is from [`PendingSignals::before_wait`].
+    /// True if a signal is pending that no other thread takes. `polled` is from [`PendingSignals::before_wait`].
     pub(crate) fn after_wait(&mut self, polled: libc::pollfd) -> bool {
         if polled.revents & libc::POLLNVAL != 0 {
             // The host process closed it. It must not be closed again.
             let _ = self.descriptor.take().map(|(descriptor, _)| descriptor.into_raw_fd());
         }
-        polled.revents & libc::POLLIN != 0
+        if polled.fd < 0 {
+            return false;
+        }
+        let is_pending = polled.revents & libc::POLLIN != 0;
+        let is_left = is_pending && self.is_seen;
+        if is_pending && !is_left {
+            self.look_at = Instant::now() + OTHERS_FIRST;
+        }
+        self.is_seen = is_pending;
+        is_left
     }
 
     /// Without a descriptor, because a sandbox forbids it or the process has none left, only those signals stay blocked
