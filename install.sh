@@ -2,7 +2,7 @@
 # Installs the NSS module of this checkout (or release archive) into the running system, takes it away again, or
 # explains what is there; `./install.sh --help` lists the options.
 #
-# In a release archive libnss_mdns.so and nss-mdns-check lie beside this script, and docs/ is as in the checkout.
+# In a release archive libnss_mdns.so and nss-mdns lie beside this script, and docs/ is as in the checkout.
 #
 # Everything is checked before anything is changed. Every file is written elsewhere on its file system and renamed
 # into place: a process may load the module, or read nsswitch.conf, at any moment. Beside the module stand two folders:
@@ -25,13 +25,13 @@ Usage: sudo ./install.sh             build the module, install it, add it to nss
 
 Options:
   --dry-run          print what would be changed, change nothing (needs no root)
-  --prefix DIR       the folder for bin/nss-mdns-check, the manual pages in share/man and the example of
+  --prefix DIR       the folder for bin/nss-mdns, the manual pages in share/man and the example of
                      /etc/nss-mdns.conf in share/doc/nss-mdns; otherwise /usr/local, and with --destdir /usr
   --destdir DIR      only put the files below DIR, for packagers (needs no root; without the example)
   --libdir DIR       the folder for the module; otherwise the one that holds the system's libc.so.6
                      (a folder without a libc.so.6 has to be named to --uninstall and --check too)
   --module FILE      install this built module (for a second architecture, say) instead of building one;
-                     nss-mdns-check is taken from the same folder, if the module is for this system's own programs
+                     nss-mdns is taken from the same folder, if the module is for this system's own programs
   --check-name NAME  the .local name to resolve at the end; otherwise this machine's own
   --no-check         do not resolve a name at the end
   --help             print this
@@ -390,7 +390,7 @@ find_module_source() {
             echo "use $module, as built before: cargo is not here to build it anew" && return 0
         fi
         fail "cargo is not here to build the module, and no built one is either: install Rust (https://rustup.rs), \
-or run 'cargo build --release --locked -p nss_mdns' as a user who has it"
+or run 'cargo build --release --locked -p nss_mdns -p nss-mdns-command' as a user who has it"
     fi
 }
 
@@ -422,11 +422,11 @@ as_builder() {
 build_module() {
     [ -n "$build" ] || return 0
     if [ -n "$dry_run" ]; then
-        echo "would build $built and nss-mdns-check${builder:+ as $builder}"
+        echo "would build $built and nss-mdns${builder:+ as $builder}"
         return 0
     fi
-    echo "build $built and nss-mdns-check${builder:+ as $builder}"
-    build_with_cargo libnss_mdns.so -p nss_mdns || fail "cargo could not build the module"
+    echo "build $built and nss-mdns${builder:+ as $builder}"
+    build_with_cargo libnss_mdns.so -p nss_mdns -p nss-mdns-command || fail "cargo could not build the module"
     module=$built_file
     [ -f "$module" ] || fail "cargo built no $built"
 }
@@ -588,8 +588,8 @@ bring_back() {
 
 # What is installed besides the module, one a line: mode, name, place.
 all_extras() {
-    printf '%s\n' "755 nss-mdns-check $prefix/bin/nss-mdns-check" \
-        "644 nss-mdns-check.1 $prefix/share/man/man1/nss-mdns-check.1" \
+    printf '%s\n' "755 nss-mdns $prefix/bin/nss-mdns" \
+        "644 nss-mdns.1 $prefix/share/man/man1/nss-mdns.1" \
         "644 nss-mdns.8 $prefix/share/man/man8/nss-mdns.8" \
         "644 nss-mdns.conf.5 $prefix/share/man/man5/nss-mdns.conf.5"
     # The folder below share/doc is named after the package: a packager knows it.
@@ -600,7 +600,7 @@ all_extras() {
 # Where the file NAME comes from; of a program that a dry run does not build, nowhere.
 source_of() {
     case $1 in
-    nss-mdns-check) [ -z "$module" ] || printf '%s\n' "${module%/*}/$1" ;;
+    nss-mdns) [ -z "$module" ] || printf '%s\n' "${module%/*}/$1" ;;
     *.[158]) printf '%s\n' "$PWD/docs/man/$1" ;;
     *) printf '%s\n' "$PWD/docs/$1" ;;
     esac
@@ -612,7 +612,7 @@ choose_extras() {
     if [ -n "$module" ] && [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ]; then return 0; fi
     extras=$(all_extras)
     need_sources
-    program=$(source_of nss-mdns-check)
+    program=$(source_of nss-mdns)
     kind=$(elf_kind "$program")
     [ -z "$kind" ] || [ "$kind" = "$(elf_kind "$module")" ] ||
         fail "$program is built for another architecture than $module"
@@ -1430,10 +1430,10 @@ explain_other_folders() {
 explain_the_rest() {
     program=$(program_to_ask)
     if [ -z "$program" ]; then
-        mend settings "nss-mdns-check is not installed, so settings, interfaces and firewall were not looked at"
+        mend settings "nss-mdns is not installed, so settings, interfaces and firewall were not looked at"
         return
     fi
-    "$program"
+    "$program" check
     status=$?
     case $status in
     0) ;;
@@ -1445,9 +1445,9 @@ explain_the_rest() {
 # The one that was installed with the module, or one that this system or this folder has.
 program_to_ask() {
     {
-        noted_down file | cut -d' ' -f3- | grep '/nss-mdns-check$'
-        command -v nss-mdns-check
-        printf '%s\n' "$PWD/nss-mdns-check" "${PWD}/${built%/*}/nss-mdns-check"
+        noted_down file | cut -d' ' -f3- | grep '/nss-mdns$'
+        command -v nss-mdns
+        printf '%s\n' "$PWD/nss-mdns" "${PWD}/${built%/*}/nss-mdns"
     } | while IFS= read -r candidate; do
         [ -x "$candidate" ] || continue
         printf '%s\n' "$candidate"

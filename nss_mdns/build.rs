@@ -1,9 +1,22 @@
 //! Sets the linker options of the module. Every process that resolves a name loads the module, so these keep it small
 //! and free of code that runs at load time.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
+
+/// Runs the linker without the option for a SONAME. `LINKER` is replaced.
+const LINKER_SCRIPT: &str = r#"#!/bin/sh
+for argument do
+    shift
+    case $argument in
+    -soname=* | --soname=*) ;;
+    *) set -- "$@" "$argument" ;;
+    esac
+done
+exec LINKER "$@"
+"#;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -22,7 +35,21 @@ fn main() -> io::Result<()> {
         println!("cargo::rustc-cdylib-link-arg={argument}");
     }
     leave_out_constructors(&folder)?;
+    leave_out_soname(&folder)?;
     link_unwinder_statically(&folder)
+}
+
+/// Keeps rustc from giving the module a SONAME, as Debian's rustc does to every cdylib. ldconfig would put a file with a
+/// SONAME into the loader's cache under that name only, and glibc would not find the other five services. No option
+/// takes a SONAME back: GNU's linker ignores an empty one. So the compiler finds this script before the linker itself.
+/// The script has no effect with another linker or another rustc.
+fn leave_out_soname(folder: &Path) -> io::Result<()> {
+    let Some(linker) = ask_compiler("-print-prog-name=ld") else { return Ok(()) };
+    let script = folder.join("ld");
+    fs::write(&script, LINKER_SCRIPT.replace("LINKER", &format!("'{linker}'")))?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    println!("cargo::rustc-cdylib-link-arg=-B{}", folder.display());
+    Ok(())
 }
 
 /// Removes constructors and destructors: no code may run when a process loads or unloads the module. They have two
@@ -50,18 +77,9 @@ fn leave_out_constructors(folder: &Path) -> io::Result<()> {
 /// always links with `-lgcc_s`, so a linker script of that name refers to gcc's static archives instead. Without those
 /// archives the module is linked to the shared library as usual, and only loads more slowly.
 fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
-    println!("cargo::rerun-if-env-changed=CC");
-    // Ask the compiler that cargo uses as the linker, if it is configured, because that one finds the archives.
-    let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
-    let mut words = compiler.split_whitespace();
-    let program = words.next().unwrap_or("cc");
-    let words: Vec<_> = words.collect();
     let has = |archive: &str| {
-        let question = format!("-print-file-name={archive}");
-        Command::new(program).args(&words).arg(question).output().is_ok_and(|output| {
-            let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            Path::new(&path).is_absolute() && Path::new(&path).exists()
-        })
+        let path = ask_compiler(&format!("-print-file-name={archive}")).unwrap_or_default();
+        Path::new(&path).is_absolute() && Path::new(&path).exists()
     };
     if has("libgcc_eh.a") && has("libgcc.a") {
         fs::write(folder.join("libgcc_s.so"), "GROUP(libgcc_eh.a libgcc.a)\n")?;
@@ -70,4 +88,14 @@ fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
         println!("cargo::warning=libgcc_eh.a or libgcc.a is missing: the module will load libgcc_s.so.1");
     }
     Ok(())
+}
+
+/// What the compiler that cargo links with prints for this option; nothing if it cannot be run.
+fn ask_compiler(option: &str) -> Option<String> {
+    println!("cargo::rerun-if-env-changed=CC");
+    let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
+    let mut words = compiler.split_whitespace();
+    let output = Command::new(words.next()?).args(words).arg(option).output().ok()?;
+    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(printed).filter(|printed| output.status.success() && !printed.is_empty())
 }

@@ -224,10 +224,10 @@ impl Lookup {
     pub fn on_datagram(&mut self, datagram: &Datagram, octets: &[u8], at: Duration) -> bool {
         let at = self.start + at;
         let response = validate::validate(datagram, octets, &self.pending, &self.interfaces);
-        if let Some(response) = &response {
+        if let Ok(response) = &response {
             self.lookup.get_mut().on_response(response, at);
         }
-        response.is_some()
+        response.is_ok()
     }
 
     /// How far the lookup has come.

@@ -8,6 +8,7 @@ use crate::lookup::Lookup;
 use crate::lookup::host::HostLookup;
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
+use crate::observer::Observer;
 use crate::querier::{self, Exchange};
 use crate::signals::{BlockedSignals, PendingSignals};
 
@@ -16,23 +17,23 @@ use crate::signals::{BlockedSignals, PendingSignals};
 /// If the lookup ends with [`LookupError::Interrupted`], the caller takes what [`Interruption::take`] returns, lets the
 /// handlers run ([`BlockedSignals::restore`]), and passes both to the same lookup again.
 #[derive(Debug)]
-pub struct Interruption<'a> {
+pub struct Interruption<'a, O = ()> {
     signals: PendingSignals<'a>,
-    interrupted: Option<InterruptedLookup>,
+    interrupted: Option<InterruptedLookup<O>>,
     time_left: Option<Duration>,
 }
 
 /// A lookup that was interrupted.
 #[derive(Debug)]
-pub struct InterruptedLookup(Direction);
+pub struct InterruptedLookup<O = ()>(Direction<O>);
 
 #[derive(Debug)]
-enum Direction {
-    Forward(Box<NetworkLookup<HostLookup>>),
+enum Direction<O> {
+    Forward(Box<NetworkLookup<HostLookup<O>>>),
     Reverse(Box<NetworkLookup<ReverseLookup>>),
 }
 
-impl<'a> Interruption<'a> {
+impl<'a, O: Observer> Interruption<'a, O> {
     /// Nothing interrupts the lookup.
     pub fn none() -> Self {
         Self { signals: PendingSignals::ignored(), interrupted: None, time_left: None }
@@ -42,19 +43,19 @@ impl<'a> Interruption<'a> {
     /// an [`InterruptedLookup`], because that was lost meanwhile, it begins again, but ends in the time that was left.
     pub fn by(
         blocked: Option<&'a BlockedSignals>,
-        interrupted: Option<InterruptedLookup>,
+        interrupted: Option<InterruptedLookup<O>>,
         time_left: Option<Duration>,
     ) -> Self {
         Self { signals: PendingSignals::of(blocked), interrupted, time_left }
     }
 
     /// The lookup that was interrupted, and the time that is left for it.
-    pub fn take(self) -> (Option<InterruptedLookup>, Option<Duration>) {
+    pub fn take(self) -> (Option<InterruptedLookup<O>>, Option<Duration>) {
         (self.interrupted, self.time_left)
     }
 
     /// The lookup of a host that was interrupted, if one was.
-    pub(crate) fn take_host(&mut self) -> Option<Box<NetworkLookup<HostLookup>>> {
+    pub(crate) fn take_host(&mut self) -> Option<Box<NetworkLookup<HostLookup<O>>>> {
         match self.interrupted.take() {
             Some(InterruptedLookup(Direction::Forward(lookup))) => Some(lookup),
             _ => None,
@@ -70,7 +71,7 @@ impl<'a> Interruption<'a> {
     }
 
     /// Keeps a lookup of a host that was interrupted.
-    pub(crate) fn keep_host(&mut self, lookup: Box<NetworkLookup<HostLookup>>) -> LookupError {
+    pub(crate) fn keep_host(&mut self, lookup: Box<NetworkLookup<HostLookup<O>>>) -> LookupError {
         self.keep(lookup.exchange.time_left(), Direction::Forward(lookup))
     }
 
@@ -79,7 +80,7 @@ impl<'a> Interruption<'a> {
         self.keep(lookup.exchange.time_left(), Direction::Reverse(lookup))
     }
 
-    fn keep(&mut self, time_left: Duration, lookup: Direction) -> LookupError {
+    fn keep(&mut self, time_left: Duration, lookup: Direction<O>) -> LookupError {
         (self.time_left, self.interrupted) = (Some(time_left), Some(InterruptedLookup(lookup)));
         LookupError::Interrupted
     }
@@ -110,8 +111,14 @@ impl<L: Lookup> NetworkLookup<L> {
     ///
     /// # Errors
     /// Those of [`querier::run`].
-    pub(crate) fn run(&mut self, config: &Config, interruption: &mut Interruption<'_>) -> Result<(), LookupError> {
-        querier::run(&mut self.lookup, &mut self.exchange, &self.interfaces, config, &mut interruption.signals)
+    pub(crate) fn run<O: Observer>(
+        &mut self,
+        config: &Config,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
+    ) -> Result<(), LookupError> {
+        let signals = &mut interruption.signals;
+        querier::run(&mut self.lookup, &mut self.exchange, &self.interfaces, config, signals, observer)
     }
 
     /// The time on the lookup's clock, which stands still while it is interrupted.

@@ -18,6 +18,7 @@
 //! | `querier` | the only loop that waits: when to send, when to repeat, when to stop |
 //! | `cache` | answers by name, each with its expiry |
 //! | `lookup` | the state of a lookup, without I/O: what to ask, what the responses said, when it is done |
+//! | [`observer`] | what a lookup reports while it runs, for a program that explains it |
 //! | `validate` | which packets are accepted |
 //! | [`net`] | interfaces, neighbours, sockets, and avahi-daemon |
 //! | [`config`] | the settings, `/etc/mdns.allow`, search domains under `.local`, and how files are re-read when they change |
@@ -48,6 +49,7 @@ mod lock;
 mod lookup;
 mod message_ids;
 pub mod net;
+pub mod observer;
 pub mod policy;
 mod querier;
 pub mod resolver;
@@ -65,5 +67,6 @@ pub use host_name::HostName;
 pub use interruption::{InterruptedLookup, Interruption};
 pub use lookup::answer::{Answer, Pointer, Unknown};
 pub use message_ids::Ids;
+pub use observer::Observer;
 pub use resolver::Resolver;
 pub use signals::BlockedSignals;

@@ -59,7 +59,7 @@ fn has_inner_dot(text: &[u8]) -> bool {
 
 /// Who serves a name under `.local`, according to the search domains in `/etc/resolv.conf`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NameSource {
+pub enum NameSource {
     /// The hosts on the link.
     Link,
     /// The hosts on the link, or DNS if none of them responds: `local` is a search domain.

@@ -18,6 +18,7 @@ use crate::net::daemon::Daemon;
 use crate::net::interfaces::Interfaces;
 use crate::net::neighbours::{self, Neighbour};
 use crate::net::socket::{Ports, SocketKind, Sockets, group};
+use crate::observer::{Event, Observer, Sent};
 use crate::signals::PendingSignals;
 use crate::sys;
 use crate::try_alloc;
@@ -153,11 +154,15 @@ pub(crate) fn run(
     interfaces: &Interfaces,
     config: &Config,
     signals: &mut PendingSignals<'_>,
+    observer: impl Observer,
 ) -> Result<(), LookupError> {
     let may_reopen = exchange.resume();
-    match Sockets::open_again(interfaces, config.listener && may_reopen, exchange.ports) {
-        Ok(sockets) => query(lookup, Querier::new(sockets, interfaces, exchange), config, may_reopen, signals),
-        Err(error) if config.daemon => ask_only_daemon(lookup, exchange, signals).unwrap_or(Err(error)),
+    match Sockets::open_again(interfaces, config.listener && may_reopen, exchange.ports, observer) {
+        Ok(sockets) => {
+            let querier = Querier::new(sockets, interfaces, exchange, observer);
+            query(lookup, querier, config, may_reopen, signals)
+        }
+        Err(error) if config.daemon => ask_only_daemon(lookup, exchange, signals, observer).unwrap_or(Err(error)),
         Err(error) => Err(error),
     }
 }
@@ -168,8 +173,11 @@ fn ask_only_daemon(
     lookup: &mut dyn Lookup,
     exchange: &mut Exchange,
     signals: &mut PendingSignals<'_>,
+    observer: impl Observer,
 ) -> Option<Result<(), LookupError>> {
-    let mut daemon = Daemon::ask(lookup.name(), lookup.daemon_families())?;
+    let daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+    observer.report(Event::DaemonAsked(daemon.is_some()));
+    let mut daemon = daemon?;
     let deadline = exchange.deadline.min(exchange.start + DAEMON_TIMEOUT);
     loop {
         let now = exchange.now();
@@ -200,7 +208,7 @@ fn ask_only_daemon(
 
 fn query(
     lookup: &mut dyn Lookup,
-    mut querier: Querier<'_>,
+    mut querier: Querier<'_, impl Observer>,
     config: &Config,
     may_reopen: bool,
     signals: &mut PendingSignals<'_>,
@@ -356,7 +364,8 @@ impl Schedule {
     }
 }
 
-struct Querier<'a> {
+struct Querier<'a, O> {
+    observer: O,
     sockets: Sockets,
     daemon: Option<Daemon>,
     interfaces: &'a Interfaces,
@@ -367,15 +376,16 @@ struct Querier<'a> {
     neighbours: Option<Vec<Neighbour>>,
 }
 
-impl<'a> Querier<'a> {
-    fn new(sockets: Sockets, interfaces: &'a Interfaces, exchange: &'a mut Exchange) -> Self {
-        Self { sockets, daemon: None, interfaces, exchange, questions: Vec::new(), neighbours: None }
+impl<'a, O: Observer> Querier<'a, O> {
+    fn new(sockets: Sockets, interfaces: &'a Interfaces, exchange: &'a mut Exchange, observer: O) -> Self {
+        Self { observer, sockets, daemon: None, interfaces, exchange, questions: Vec::new(), neighbours: None }
     }
 
     /// Takes a step.
     fn take(&mut self, step: Step, lookup: &mut dyn Lookup, config: &Config, now: Instant) -> Result<(), LookupError> {
         match step {
             Step::Ask(round) => {
+                self.observer.report(Event::Round(round));
                 self.questions.clear();
                 lookup.round(round, self.interfaces, &mut self.questions);
                 if round == Round::Repeat {
@@ -383,7 +393,7 @@ impl<'a> Querier<'a> {
                         keep_on_best(&mut self.questions);
                     }
                     if config.listener {
-                        self.sockets.open_missing_listeners(self.interfaces);
+                        self.sockets.open_missing_listeners(self.interfaces, self.observer);
                     }
                 }
                 self.send_all(lookup, now)
@@ -391,6 +401,7 @@ impl<'a> Querier<'a> {
             Step::AskDaemon => {
                 self.exchange.has_asked_daemon = true;
                 self.daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+                self.observer.report(Event::DaemonAsked(self.daemon.is_some()));
                 self.daemon.as_ref().map(|_| ()).ok_or(LookupError::NoInterface)
             }
         }
@@ -554,7 +565,9 @@ impl<'a> Querier<'a> {
     ) -> Result<(), LookupError> {
         let mut buffer = [0; MAX_QUERY];
         let packet = query.encode(&mut buffer);
-        self.sockets.send(packet, socket, interface, source, to).map_err(|error| LookupError::from_io(&error))
+        let result = self.sockets.send(packet, socket, interface, source, to);
+        self.observer.report(Event::Sent(Sent { query, socket, interface, source, to, result: &result }));
+        result.map_err(|error| LookupError::from_io(&error))
     }
 
     /// Receives one packet; None if there is none, otherwise whether it was accepted.
@@ -563,8 +576,13 @@ impl<'a> Querier<'a> {
         fault_injection::point(Point::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
         let response = validate(&datagram, octets, &self.exchange.pending, self.interfaces);
-        let is_accepted = response.is_some();
-        if let Some(response) = response {
+        self.observer.report(Event::Received {
+            datagram: &datagram,
+            octets,
+            rejection: response.as_ref().err().copied(),
+        });
+        let is_accepted = response.is_ok();
+        if let Ok(response) = response {
             fault_injection::point(Point::Accepted);
             lookup.on_response(&response, now);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Families, Family, is_host_address, is_link_local};
 use crate::cache::{Cache, CacheEntry};
-use crate::config::allow::{self, Allowed, Suffixes};
+use crate::config::allow::{self, Allowed, Exclusion, Suffixes};
 use crate::config::reload::ReloadedFile;
 use crate::config::resolv_conf::{self, LocalDomains};
 use crate::config::{self, Config};
@@ -20,6 +20,7 @@ use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
 use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
+use crate::observer::{Event, Observer};
 use crate::policy::{self, NameRange, NameSource, ReverseAddress};
 use crate::sys;
 use crate::try_alloc;
@@ -72,7 +73,7 @@ impl Resolver {
     /// has no address in the wanted families, and the reason why the network could not be queried. If no family is
     /// wanted, [`LookupError::NoData`] or [`LookupError::LeftToDns`], and nobody is queried.
     pub fn lookup(&self, host: &HostName, range: NameRange, wanted: Families) -> Result<Answer, LookupError> {
-        self.lookup_interruptibly(host, range, wanted, &mut Interruption::none())
+        self.observed_lookup(host, range, wanted, ())
     }
 
     /// As [`Resolver::lookup`], but a signal can interrupt it.
@@ -86,23 +87,52 @@ impl Resolver {
         wanted: Families,
         interruption: &mut Interruption<'_>,
     ) -> Result<Answer, LookupError> {
-        if !self.is_in_range(host, range) {
+        self.look_up(host, range, wanted, interruption, ())
+    }
+
+    /// As [`Resolver::lookup`], and reports to `observer` what it does.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::lookup`].
+    pub fn observed_lookup(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        observer: impl Observer,
+    ) -> Result<Answer, LookupError> {
+        self.look_up(host, range, wanted, &mut Interruption::none(), observer)
+    }
+
+    fn look_up<O: Observer>(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
+    ) -> Result<Answer, LookupError> {
+        if let Err(exclusion) = self.check_range(host, range) {
+            observer.report(Event::Excluded(exclusion));
             return Err(LookupError::NotOurs);
         }
         if wanted.is_empty() {
             return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        let must_query = match self.cached_host(&host.name, wanted, Instant::now()) {
+        let cached = self.cached_host(&host.name, wanted, Instant::now());
+        cached.iter().for_each(|cached| observer.report(Event::CachedHost(cached)));
+        let must_query = match cached {
             None => true,
             Some(Err(LookupError::NoResponse)) => false,
             // The link's answer is returned without access to a file.
             Some(cached) => return cached,
         };
         let source = self.source(host, range);
+        observer.report(Event::Source(source));
         if source == NameSource::Dns || !must_query {
             return Err(source.error_for(LookupError::NoResponse));
         }
-        self.query_host(&host.name, wanted, source, interruption)
+        self.query_host(&host.name, wanted, source, interruption, observer)
     }
 
     /// Who serves `host`. Checks `/etc/resolv.conf` if the name is under `.local`, and the other files only if
@@ -119,17 +149,20 @@ impl Resolver {
         domains.source_of(&host.name, || range == NameRange::Allowed && self.allowed().overrides(&domains, host))
     }
 
-    /// Whether `host` is within `range`.
+    /// Checks that `host` is within `range`.
     ///
     /// Reads a file only if the result depends on it: never for [`NameRange::Local`] and a name of two labels.
+    ///
+    /// # Errors
+    /// Why it is not.
     #[inline(never)]
-    fn is_in_range(&self, host: &HostName, range: NameRange) -> bool {
+    fn check_range(&self, host: &HostName, range: NameRange) -> Result<(), Exclusion> {
         let allowed = match range {
             NameRange::Local => None,
             NameRange::Allowed => Some(self.allowed()),
         };
         let labels = || self.settings().config.labels;
-        allowed.as_deref().unwrap_or(&Allowed::Local).contains(range, host, labels)
+        allowed.as_deref().unwrap_or(&Allowed::Local).check(range, host, labels)
     }
 
     /// The name of the host with the given address.
@@ -141,7 +174,7 @@ impl Resolver {
     /// [`LookupError::NotOurs`] for an address outside the range of the service or of the settings, or on no link that
     /// can be queried; otherwise as [`Resolver::lookup`].
     pub fn reverse(&self, address: ReverseAddress) -> Result<Pointer, LookupError> {
-        self.reverse_interruptibly(address, &mut Interruption::none())
+        self.observed_reverse(address, ())
     }
 
     /// As [`Resolver::reverse`], but a signal can interrupt it.
@@ -153,10 +186,30 @@ impl Resolver {
         address: ReverseAddress,
         interruption: &mut Interruption<'_>,
     ) -> Result<Pointer, LookupError> {
+        self.look_up_pointer(address, interruption, ())
+    }
+
+    /// As [`Resolver::reverse`], and reports to `observer` what it does.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::reverse`].
+    pub fn observed_reverse(&self, address: ReverseAddress, observer: impl Observer) -> Result<Pointer, LookupError> {
+        self.look_up_pointer(address, &mut Interruption::none(), observer)
+    }
+
+    fn look_up_pointer<O: Observer>(
+        &self,
+        address: ReverseAddress,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
+    ) -> Result<Pointer, LookupError> {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
-            Some(cached) => cached,
-            None => self.query_pointer(&name, address, interruption),
+            Some(cached) => {
+                observer.report(Event::CachedPointer(&cached));
+                cached
+            }
+            None => self.query_pointer(&name, address, interruption, observer),
         }
     }
 
@@ -198,17 +251,21 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_host(
+    fn query_host<O: Observer>(
         &self,
         name: &Name,
         wanted: Families,
         source: NameSource,
-        interruption: &mut Interruption<'_>,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Answer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
         let is_own = config.own_name && is_own_name(name);
+        if is_own {
+            observer.report(Event::Own);
+        }
         let mut network = match interruption.take_host() {
             Some(interrupted) => interrupted,
             None => {
@@ -218,7 +275,9 @@ impl Resolver {
                     Ok(interfaces) => (interfaces, None),
                     Err(error) => (Interfaces::none(), Some(error)),
                 };
-                let mut network = begin(name, wanted, interfaces, config, interruption.limit(timeout(config, is_own)));
+                observer.report(Event::Interfaces(unavailable.map_or(Ok(&interfaces), Err)));
+                let timeout = interruption.limit(timeout(config, is_own));
+                let mut network = begin(name, wanted, interfaces, config, timeout, observer);
                 network.unavailable = unavailable;
                 if is_own && unavailable.is_none() {
                     // The daemon would report only one of this machine's addresses in each family.
@@ -227,7 +286,7 @@ impl Resolver {
                 network
             }
         };
-        let queried = match network.run(config, interruption) {
+        let queried = match network.run(config, interruption, observer) {
             Err(LookupError::Interrupted) => return Err(interruption.keep_host(network)),
             queried => queried.map_err(|error| network.unavailable.unwrap_or(error)),
         };
@@ -236,7 +295,10 @@ impl Resolver {
         let is_proven = !lookup.has_only_daemon_addresses();
         let mut answer = match lookup.finish(name, interfaces, now) {
             Some(answer) => answer,
-            None if is_own => own_answer(name, interfaces, config, now),
+            None if is_own => {
+                observer.report(Event::OwnAnswer);
+                own_answer(name, interfaces, config, now)
+            }
             None => {
                 queried?;
                 return self.no_response(name, wanted, source, settings, now);
@@ -268,16 +330,17 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_pointer(
+    fn query_pointer<O: Observer>(
         &self,
         name: &Name,
         address: ReverseAddress,
-        interruption: &mut Interruption<'_>,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Pointer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         if let Some(interrupted) = interruption.take_pointer() {
-            return self.query_links(name, interrupted, settings, interruption);
+            return self.query_links(name, interrupted, settings, interruption, observer);
         }
         let config = &*settings.config;
         let ReverseAddress { ip, range } = address;
@@ -285,8 +348,10 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let interfaces = Interfaces::read(config)?;
+        observer.report(Event::Interfaces(Ok(&interfaces)));
         if config.own_name && interfaces.is_local(ip) {
             if let Some(own) = self.own_pointer(name, settings) {
+                observer.report(Event::Own);
                 return own;
             }
         }
@@ -297,7 +362,7 @@ impl Resolver {
             return Err(LookupError::NotOurs);
         }
         let network = begin_reverse(name, ip, interfaces, config, interruption.limit(config.reverse_timeout));
-        self.query_links(name, network, settings, interruption)
+        self.query_links(name, network, settings, interruption, observer)
     }
 
     /// This machine's own name, as the name of one of its addresses. None if it has none.
@@ -312,14 +377,15 @@ impl Resolver {
 
     /// Queries the links on which the address with this name, in reverse notation, can be.
     #[inline(never)]
-    fn query_links(
+    fn query_links<O: Observer>(
         &self,
         name: &Name,
         mut network: Box<NetworkLookup<ReverseLookup>>,
         settings: &Settings,
-        interruption: &mut Interruption<'_>,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Pointer, LookupError> {
-        let queried = network.run(&settings.config, interruption);
+        let queried = network.run(&settings.config, interruption, observer);
         if queried == Err(LookupError::Interrupted) {
             return Err(interruption.keep_pointer(network));
         }
@@ -438,14 +504,15 @@ fn timeout(config: &Config, is_own_name: bool) -> Duration {
 
 /// A lookup of the addresses of `name`. A function of its own, because it copies much on the stack.
 #[inline(never)]
-fn begin(
+fn begin<O: Observer>(
     name: &Name,
     wanted: Families,
     interfaces: Interfaces,
     config: &Config,
     timeout: Duration,
-) -> Box<NetworkLookup<HostLookup>> {
-    let lookup = HostLookup::new(name, wanted, &interfaces, config);
+    observer: O,
+) -> Box<NetworkLookup<HostLookup<O>>> {
+    let lookup = HostLookup::observed(name, wanted, &interfaces, config, observer);
     Box::new(NetworkLookup::new(lookup, interfaces, config, timeout))
 }
 

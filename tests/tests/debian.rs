@@ -84,7 +84,7 @@ fn newer(root: &mut Root) -> String {
         root,
         package(),
         "newer",
-        "sed -i 's/^Version: .*/Version: 999-1/' it/DEBIAN/control; printf newer >>it/usr/bin/nss-mdns-check",
+        "sed -i 's/^Version: .*/Version: 999-1/' it/DEBIAN/control; printf newer >>it/usr/bin/nss-mdns",
     )
 }
 
@@ -126,7 +126,7 @@ fn the_package_contains_the_files_of_every_package() {
     let mut expected = tests::packages::expected(&spelling, &format!("/usr/share/doc/{NAME}"));
     expected.retain(|path| !path.ends_with("/CHANGELOG.md"));
     expected.extend([
-        format!("/usr/lib/{multiarch}/nss-mdns-check"),
+        format!("/usr/lib/{multiarch}/nss-mdns"),
         format!("/usr/share/doc/{NAME}/changelog"),
         format!("/usr/share/doc/{NAME}/changelog.Debian"),
         format!("/usr/share/doc/{NAME}/copyright"),
@@ -157,8 +157,8 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
         assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
         assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
-        root.run("nss-mdns-check");
-        assert_ne!(root.run("nss-mdns-check --help").status, 127);
+        root.run("nss-mdns check");
+        assert_ne!(root.run("nss-mdns --help").status, 127);
         assert!(root.ok("ldconfig -p").contains("libnss_mdns4_minimal.so.2 "));
         let newer = newer(&mut root);
         root.ok(&format!("dpkg --install {newer} && rm -r /mnt/it {newer}"));
@@ -403,7 +403,7 @@ fn install_sh_can_install_over_the_package_and_uninstall_again() {
     install(&mut root);
     let names = "find /mnt/upper -name '*mdns*' ! -path '*/dpkg/*' | sort";
     let before = root.ok(names);
-    root.ok("cp $MODULE /mnt/other.so && printf newer >>/mnt/other.so && cp \"${MODULE%/*}/nss-mdns-check\" /mnt/");
+    root.ok("cp $MODULE /mnt/other.so && printf newer >>/mnt/other.so && cp \"${MODULE%/*}/nss-mdns\" /mnt/");
     root.ok("sh $CHECKOUT/install.sh --module /mnt/other.so --no-check && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2");
     // The package can be upgraded in this state.
     root.ok(&format!("dpkg --install {} && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2", package()));
@@ -455,8 +455,8 @@ fn the_service_and_the_command_stay_until_the_last_architecture_is_purged() {
     let native = root.ok("dpkg --print-architecture");
     root.ok(&format!("dpkg --purge {NAME}:{native}"));
     assert_eq!(root.read(CONF), AFTER, "the other architecture still needs the service");
-    assert_ne!(root.run("nss-mdns-check --help").status, 127);
+    assert_ne!(root.run("nss-mdns --help").status, 127);
     root.ok(&format!("dpkg --purge {NAME}:i386"));
     assert_eq!(root.read(CONF), BEFORE);
-    assert_eq!(root.run("nss-mdns-check").status, 127);
+    assert_eq!(root.run("nss-mdns check").status, 127);
 }

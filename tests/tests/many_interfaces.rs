@@ -190,8 +190,8 @@ fn the_check_tests_the_listeners_that_a_lookup_has() -> Tested {
         client.script("echo 2 >/proc/sys/net/ipv4/igmp_max_memberships")?;
         client.add_container_bridges(5)
     })?;
-    let program = path()?.with_file_name("nss-mdns-check");
-    let outcome = lans.client.run(&[&program.to_string_lossy()]);
+    let program = path()?.with_file_name("nss-mdns");
+    let outcome = lans.client.run(&[&program.to_string_lossy(), "check"]);
     let over_v4 =
         |text: &str| outcome.stdout.lines().filter(|line| line.contains("over IPv4, ") && line.contains(text)).count();
     // Two listeners are members on two interfaces each.

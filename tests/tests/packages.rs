@@ -75,11 +75,23 @@ fn notice<'a>(notices: &'a str, name: &str) -> Option<&'a str> {
 fn every_crate_in_the_binaries_is_listed_with_one_of_its_licences() {
     let notices = std::fs::read_to_string(workspace().join("LICENSE-crates")).expect("LICENSE-crates");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = ["tree", "--locked", "--package", "nss_mdns", "--edges", "normal", "--prefix", "none", "--no-dedupe"];
+    let tree = [
+        "tree",
+        "--locked",
+        "--package",
+        "nss_mdns",
+        "--package",
+        "nss-mdns-command",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+    ];
     let tree = Command::new(cargo).args(tree).args(["--format", "{p}|{l}"]).current_dir(workspace()).output();
     let tree = String::from_utf8(tree.expect("cargo tree").stdout).expect("text");
     // cargo prints the folder of the project's own crates after their names.
-    let foreign: BTreeSet<_> = tree.lines().filter(|line| !line.contains(" (/")).collect();
+    let foreign: BTreeSet<_> = tree.lines().filter(|line| !line.is_empty() && !line.contains(" (/")).collect();
     assert!(foreign.len() >= 5, "{tree}");
     for line in foreign {
         let (name, offered) = line.split_once('|').expect("a licence");
@@ -205,7 +217,7 @@ fn the_release_archive_installs_without_cargo_and_is_removed_without_residue() {
     assert_eq!(done.status, 0, "{done:?}");
     assert!(done.out.contains(": workbench.local is "), "{done:?}");
     assert_eq!(root.read(CONF), AFTER);
-    root.ok("cmp $MODULE $LIBDIR/libnss_mdns4.so.2 && cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+    root.ok("cmp $MODULE $LIBDIR/libnss_mdns4.so.2 && cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
     root.ok("cmp /mnt/archive/docs/man/nss-mdns.8 /usr/local/share/man/man8/nss-mdns.8");
     assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
     root.ok("sh /mnt/archive/install.sh --uninstall");

@@ -374,10 +374,10 @@ fn the_file_is_accessed_only_if_the_lookup_depends_on_it() -> Result<(), String>
     Ok(())
 }
 
-/// The lines that `nss-mdns-check` prints with this subject, and its exit status.
+/// The lines that `nss-mdns check` prints with this subject, and its exit status.
 fn check(client: &Host, subject: &str, names: &[&str]) -> Result<(Vec<String>, Option<i32>), String> {
-    let program = tests::module::path()?.with_file_name("nss-mdns-check");
-    let outcome = client.run(&[&[&*program.to_string_lossy()], names].concat());
+    let program = tests::module::path()?.with_file_name("nss-mdns");
+    let outcome = client.run(&[&[&*program.to_string_lossy(), "check"], names].concat());
     let lines = outcome.stdout.lines().filter_map(|line| line.strip_prefix(subject)?.strip_prefix(": "));
     Ok((lines.map(str::to_owned).collect(), outcome.code))
 }

@@ -1,5 +1,5 @@
 //! Configuration: the effect on real lookups of every setting of `/etc/nss-mdns.conf` and of the list in
-//! `/etc/mdns.allow`; when these files are read; and what `nss-mdns-check` reports.
+//! `/etc/mdns.allow`; when these files are read; and what `nss-mdns check` reports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -433,15 +433,15 @@ fn a_name_outside_local_is_found_if_mdns_allow_lists_it() -> Result<(), String> 
     Ok(())
 }
 
-/// The path of `nss-mdns-check`, which is built together with the module.
+/// The path of `nss-mdns`, which is built together with the module.
 fn check_program() -> Result<PathBuf, String> {
-    Ok(tests::module::path()?.with_file_name("nss-mdns-check"))
+    Ok(tests::module::path()?.with_file_name("nss-mdns"))
 }
 
-/// Runs `nss-mdns-check`. Returns the lines that it prints, and its exit status.
+/// Runs `nss-mdns check`. Returns the lines that it prints, and its exit status.
 fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i32>), String> {
     let program = check_program()?;
-    let outcome = host.run(&[&[&*program.to_string_lossy()], arguments].concat());
+    let outcome = host.run(&[&[&*program.to_string_lossy(), "check"], arguments].concat());
     assert_eq!(outcome.stderr, "", "{outcome:?}");
     Ok((outcome.stdout.lines().map(str::to_owned).collect(), outcome.code))
 }
@@ -601,20 +601,28 @@ fn the_check_says_why_an_interface_is_not_queried() -> Result<(), String> {
 }
 
 #[test]
-fn the_check_rejects_unknown_options() -> Result<(), String> {
+fn the_program_rejects_unknown_options() -> Result<(), String> {
     let program = check_program()?;
-    let run = |argument: &str| {
+    let run = |arguments: &str| {
         let mut command = std::process::Command::new(&program);
-        command.arg(argument);
+        command.args(arguments.split_whitespace());
         tests::run::run(command, std::time::Duration::from_secs(10))
     };
     let help = run("--help")?;
-    assert!(help.success() && help.stdout.starts_with("Usage: nss-mdns-check [NAME]...\n"), "{help:?}");
+    assert!(help.success() && help.stdout.starts_with("Usage: nss-mdns check [NAME]...\n"), "{help:?}");
+    assert_eq!(run("check --help")?.stdout, help.stdout);
     let version = run("--version")?;
-    assert!(version.success() && version.stdout.starts_with("nss-mdns-check "), "{version:?}");
-    let wrong = run("--wrong")?;
-    assert_eq!(wrong.code, Some(2), "{wrong:?}");
-    assert_eq!(wrong.stderr, "nss-mdns-check: unknown option --wrong; see nss-mdns-check --help\n");
+    assert!(version.success() && version.stdout.starts_with("nss-mdns "), "{version:?}");
+    for (arguments, complaint) in [
+        ("", "a command is missing"),
+        ("--wrong", "invalid option '--wrong'"),
+        ("wrong", "unknown command \"wrong\""),
+        ("check --wrong", "invalid option '--wrong'"),
+    ] {
+        let wrong = run(arguments)?;
+        assert_eq!(wrong.code, Some(2), "{wrong:?}");
+        assert_eq!(wrong.stderr, format!("nss-mdns: {complaint}; see nss-mdns --help\n"));
+    }
     Ok(())
 }
 

@@ -19,7 +19,7 @@ fn shellcheck_reports_nothing() {
         "packaging/build-rpm",
         "packaging/cargo",
         "packaging/stage",
-        "packaging/debian/nss-mdns-check",
+        "packaging/debian/nss-mdns",
         "packaging/debian/preinst.in",
         "packaging/debian/postinst.in",
         "packaging/debian/prerm.in",

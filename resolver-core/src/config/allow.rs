@@ -34,12 +34,23 @@ pub enum Allowed {
 }
 
 impl Allowed {
-    /// True if a service with this range looks up `host`. `labels` returns the setting, and is called only if the
+    /// Checks that a service with this range looks up `host`. `labels` returns the setting, and is called only if the
     /// result depends on it.
-    pub(crate) fn contains(&self, range: NameRange, host: &HostName, labels: impl FnOnce() -> Labels) -> bool {
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn check(
+        &self,
+        range: NameRange,
+        host: &HostName,
+        labels: impl FnOnce() -> Labels,
+    ) -> Result<(), Exclusion> {
         match (range, self) {
-            (NameRange::Allowed, Self::Listed(suffixes)) => suffixes.contain(host),
-            _ => Labels::allow(labels, &host.name),
+            (NameRange::Allowed, Self::Listed(suffixes)) if suffixes.contain(host) => Ok(()),
+            (NameRange::Allowed, Self::Listed(_)) => Err(Exclusion::NotListed),
+            _ if Labels::allow(labels, &host.name) => Ok(()),
+            _ if host.name.is_local() => Err(Exclusion::Labels),
+            _ => Err(Exclusion::NotLocal),
         }
     }
 
@@ -51,6 +62,17 @@ impl Allowed {
             Self::Listed(list) => list.matching(host).any(|suffix| domains.contain_suffix(suffix)),
         }
     }
+}
+
+/// Why a service does not look up a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// It is not under `.local`, and there is no list.
+    NotLocal,
+    /// It has more labels than the setting `labels` allows.
+    Labels,
+    /// It ends in none of the suffixes on the list.
+    NotListed,
 }
 
 /// The entries of a list.
@@ -210,23 +232,23 @@ mod tests {
         let listed = |text: &str| Allowed::Listed(Suffixes::parse(text.as_bytes(), &mut |_| {}));
         let (none, empty, example, all) = (Allowed::Local, listed(""), listed(".example"), listed("*"));
         for (text, range, labels, allowed, expected) in [
-            ("printer.local", NameRange::Local, Labels::Two, &none, true),
-            ("a.b.local", NameRange::Local, Labels::Two, &none, false),
-            ("a.b.local", NameRange::Local, Labels::Any, &none, true),
-            ("printer.local", NameRange::Local, Labels::Two, &empty, true),
-            ("printer.local", NameRange::Allowed, Labels::Two, &none, true),
-            ("a.b.local", NameRange::Allowed, Labels::Two, &none, false),
-            ("a.b.local", NameRange::Allowed, Labels::Any, &none, true),
-            ("printer.example", NameRange::Allowed, Labels::Any, &none, false),
-            ("printer.local", NameRange::Allowed, Labels::Two, &empty, false),
-            ("printer.local", NameRange::Allowed, Labels::Any, &example, false),
-            ("printer.example", NameRange::Allowed, Labels::Two, &example, true),
-            ("a.b.example", NameRange::Allowed, Labels::Two, &example, true),
-            ("a.b.local", NameRange::Allowed, Labels::Two, &all, true),
-            ("www.example.org.", NameRange::Allowed, Labels::Two, &all, true),
+            ("printer.local", NameRange::Local, Labels::Two, &none, Ok(())),
+            ("a.b.local", NameRange::Local, Labels::Two, &none, Err(Exclusion::Labels)),
+            ("a.b.local", NameRange::Local, Labels::Any, &none, Ok(())),
+            ("printer.local", NameRange::Local, Labels::Two, &empty, Ok(())),
+            ("printer.local", NameRange::Allowed, Labels::Two, &none, Ok(())),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &none, Err(Exclusion::Labels)),
+            ("a.b.local", NameRange::Allowed, Labels::Any, &none, Ok(())),
+            ("printer.example", NameRange::Allowed, Labels::Any, &none, Err(Exclusion::NotLocal)),
+            ("printer.local", NameRange::Allowed, Labels::Two, &empty, Err(Exclusion::NotListed)),
+            ("printer.local", NameRange::Allowed, Labels::Any, &example, Err(Exclusion::NotListed)),
+            ("printer.example", NameRange::Allowed, Labels::Two, &example, Ok(())),
+            ("a.b.example", NameRange::Allowed, Labels::Two, &example, Ok(())),
+            ("a.b.local", NameRange::Allowed, Labels::Two, &all, Ok(())),
+            ("www.example.org.", NameRange::Allowed, Labels::Two, &all, Ok(())),
         ] {
             let host = range.host_name(text.as_bytes()).unwrap();
-            assert_eq!(allowed.contains(range, &host, || labels), expected, "{text} {range:?} {labels:?} {allowed:?}");
+            assert_eq!(allowed.check(range, &host, || labels), expected, "{text} {range:?} {labels:?} {allowed:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The settings file, `nss-mdns.conf(5)`: lines of `key = value`, and comments that begin with `#`.
 //!
 //! An invalid line is ignored, and the other lines still apply: a typo must never break name resolution. Each problem
-//! is passed to the caller's `report`; `nss-mdns-check` prints them.
+//! is passed to the caller's `report`; `nss-mdns check` prints them.
 
 use std::fmt;
 

@@ -46,7 +46,7 @@ const MIN_ANSWER_TIME: Duration = Duration::from_millis(5);
 
 /// What may be concluded about a family that has no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Conclusion {
+pub enum Conclusion {
     /// The host has no address of this family. May be cached like an address.
     Absent,
     /// It was asked for often enough without a response. The caller may receive what else is known, but whether the
@@ -137,18 +137,20 @@ impl Evidence {
         }
     }
 
-    /// Records what an NSEC record of the host, whose name is `name`, denies.
-    pub(crate) fn on_nsec(&mut self, source: Source, nsec: &Nsec<'_>, name: &Name) {
-        if !nsec.leads_to(name) {
-            return;
-        }
+    /// Records what an NSEC record of the host, whose name is `name`, denies. Returns the family that it denies, if it
+    /// denies one.
+    pub(crate) fn on_nsec(&mut self, source: Source, nsec: &Nsec<'_>, name: &Name) -> Option<Family> {
         // A bitmap denies a family only if it lists the other one: some responders list only the type that was asked
         // for.
-        match (nsec.has_a, nsec.has_aaaa) {
-            (true, false) => self.on_denied(source, Family::V6),
-            (false, true) => self.on_denied(source, Family::V4),
-            _ => {}
-        }
+        let denied = match (nsec.has_a, nsec.has_aaaa) {
+            (true, false) => Family::V6,
+            (false, true) => Family::V4,
+            _ => return None,
+        };
+        nsec.leads_to(name).then(|| {
+            self.on_denied(source, denied);
+            denied
+        })
     }
 
     /// Records that `source` denies `family` expressly: by an NSEC record, or because its response to a question for

@@ -22,6 +22,7 @@ use crate::lookup::evidence::{Conclusion, Evidence, HostContext};
 use crate::lookup::host::follow_up::FOLLOW_UP_DISTANCE;
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
 use crate::net::interfaces::{Interface, Interfaces};
+use crate::observer::{Denial, Event, Observer};
 use crate::try_alloc;
 use crate::validate::{Response, Source};
 use crate::wire::{Message, Name, RecordType};
@@ -59,7 +60,8 @@ pub(crate) const UNKNOWN_TTL: Duration = Duration::from_secs(1);
 
 /// A lookup of the addresses of one host.
 #[derive(Debug)]
-pub(crate) struct HostLookup {
+pub(crate) struct HostLookup<O = ()> {
+    observer: O,
     /// The current name: the one that was looked up, or the target of the last alias that was followed.
     name: Name,
     /// How many aliases have been followed.
@@ -110,9 +112,23 @@ struct FirstResponse {
     interface: u32,
 }
 
+#[cfg(any(test, fuzzing))]
 impl HostLookup {
-    /// A lookup of the addresses of `name` on these interfaces. It waits only for those of the `wanted` families.
+    /// A lookup without an observer.
     pub(crate) fn new(name: &Name, wanted: Families, interfaces: &Interfaces, config: &Config) -> Self {
+        Self::observed(name, wanted, interfaces, config, ())
+    }
+}
+
+impl<O: Observer> HostLookup<O> {
+    /// A lookup of the addresses of `name` on these interfaces. It waits only for those of the `wanted` families.
+    pub(crate) fn observed(
+        name: &Name,
+        wanted: Families,
+        interfaces: &Interfaces,
+        config: &Config,
+        observer: O,
+    ) -> Self {
         let mut queried = Vec::new();
         interfaces.iter().all(|interface| try_alloc::push(&mut queried, *interface));
         let is_routable = |own: &Address| own.ip.is_ipv6() && !is_link_local(own.ip);
@@ -121,6 +137,7 @@ impl HostLookup {
             try_alloc::push(&mut with_routable_ipv6, own.interface);
         }
         Self {
+            observer,
             name: name.clone(),
             aliases: 0,
             named_at: None,
@@ -168,14 +185,18 @@ impl HostLookup {
             ttl = UNKNOWN_TTL;
         }
         if !self.ipv6_link_local {
-            remove_ipv6_link_local(&mut self.found);
+            remove_ipv6_link_local(&mut self.found, self.observer);
         }
         if self.found.is_empty() {
             return None;
         }
         let missing = Family::ALL.into_iter().filter(|&family| !self.has(family));
-        let absent: Families =
-            missing.filter(|&family| self.conclude(family, now) == Some(Conclusion::Absent)).collect();
+        let is_absent = |&family: &Family| {
+            let conclusion = self.conclude(family, now);
+            self.observer.report(Event::Missing { family, conclusion });
+            conclusion == Some(Conclusion::Absent)
+        };
+        let absent: Families = missing.filter(is_absent).collect();
         if !is_from_daemon {
             self.remove_own(interfaces);
         }
@@ -213,6 +234,8 @@ impl HostLookup {
             queried.any(|queried| self.evidence.has_provided(Source { ip, interface: queried.index }))
         };
         if !interfaces.local_addresses().any(has_provided) {
+            let own = self.found.iter().filter(|address| is_own(address));
+            own.for_each(|own| self.observer.report(Event::OwnAddressRemoved(own.ip)));
             self.found.retain(|address| !is_own(address));
         }
     }
@@ -344,6 +367,7 @@ impl HostLookup {
                 // What was asked and said was about another name.
                 self.evidence = Evidence::default();
                 self.named_at = Some(now);
+                self.observer.report(Event::Alias(&self.name));
                 return true;
             }
         }
@@ -373,7 +397,9 @@ impl HostLookup {
         let is_replaced = withdrawn.iter().any(|family| families.contains(family));
         if !withdrawn.is_empty() && (is_replaced || self.evidence.has_provided(source)) {
             self.withdraw_addresses(message);
+            self.observer.report(Event::Withdrawn);
         } else if self.is_another_host(families, source) {
+            self.observer.report(Event::AnotherHost);
             return Families::NONE;
         }
         if families.is_empty() {
@@ -385,6 +411,7 @@ impl HostLookup {
             }
         }
         self.evidence.on_provided(source, families);
+        self.observer.report(Event::Provided(families));
         self.ttl = ttl;
         families
     }
@@ -443,15 +470,21 @@ impl HostLookup {
         for record in message.records() {
             let Some(nsec) = record.nsec().filter(|_| record.is_internet() && record.ttl > 0) else { continue };
             if record.is_of(&self.name) {
-                self.evidence.on_nsec(source, &nsec, &self.name);
+                if let Some(family) = self.evidence.on_nsec(source, &nsec, &self.name) {
+                    self.observer.report(Event::Denied { family, denial: Denial::Nsec });
+                }
             }
         }
     }
 }
 
 /// Removes the addresses in fe80::/10, for settings that exclude them.
-pub(crate) fn remove_ipv6_link_local(addresses: &mut Vec<Address>) {
+fn remove_ipv6_link_local(addresses: &mut Vec<Address>, observer: impl Observer) {
+    let count = addresses.len();
     addresses.retain(|address| !address.needs_scope());
+    if addresses.len() < count {
+        observer.report(Event::LinkLocalRemoved);
+    }
 }
 
 /// The record type of a family's addresses.
@@ -472,7 +505,7 @@ fn families_of(rtype: RecordType) -> Families {
     }
 }
 
-impl Lookup for HostLookup {
+impl<O: Observer> Lookup for HostLookup<O> {
     fn name(&self) -> &Name {
         &self.name
     }
@@ -552,14 +585,18 @@ impl Lookup for HostLookup {
             if provided.contains(family) && !self.has_only_excluded(family) {
                 continue;
             }
-            match (query.rtype, family) {
+            let denial = match query.rtype {
                 // Some responders answer ANY with one record only, so such a response never denies an IPv4 address.
-                (RecordType::ANY, Family::V4) => {}
+                RecordType::ANY if family == Family::V4 => continue,
+                RecordType::ANY => Denial::OmittedInAny,
                 // A responder that sends an excluded address may send others a little later.
-                _ if query.rtype == RecordType::ANY || provided.contains(family) => {
-                    self.evidence.on_omitted(source, family);
-                }
-                _ => self.evidence.on_denied(source, family),
+                _ if provided.contains(family) => Denial::OnlyExcluded,
+                _ => Denial::Omitted,
+            };
+            self.observer.report(Event::Denied { family, denial });
+            match denial {
+                Denial::OmittedInAny | Denial::OnlyExcluded => self.evidence.on_omitted(source, family),
+                Denial::Omitted | Denial::Nsec => self.evidence.on_denied(source, family),
             }
         }
     }
@@ -576,6 +613,7 @@ impl Lookup for HostLookup {
             && !self.from_daemon.contains(&address)
             && try_alloc::push(&mut self.from_daemon, address)
         {
+            self.observer.report(Event::DaemonAddress(address));
             let is_wanted = self.wanted.contains(Family::of(address.ip));
             self.daemon_at = self.daemon_at.or(is_wanted.then_some(now));
         }
@@ -613,7 +651,7 @@ impl Lookup for HostLookup {
     }
 }
 
-impl HostLookup {
+impl<O: Observer> HostLookup<O> {
     /// The addresses from a daemon are used only if no host responds within `grace-min` after the first of them. The
     /// daemon answers for each family separately, with only one address of each. If no interface can be queried, the
     /// lookup is done once there is one of each wanted family.

@@ -72,7 +72,7 @@ impl Destination {
 
 /// A round of questions of a lookup that has no response yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Round {
+pub enum Round {
     /// At its start: to the groups, from ephemeral ports.
     First,
     /// A short time later: to the neighbours.

@@ -11,7 +11,7 @@
 //! | [`socket`] | opens, waits on and closes the sockets |
 //! | `daemon` | asks avahi-daemon on this machine |
 //!
-//! The public items are those that `nss-mdns-check` uses to report what lookups do on this machine.
+//! The public items are those that `nss-mdns check` uses to report what lookups do on this machine.
 
 pub(crate) mod cmsg;
 pub(crate) mod daemon;

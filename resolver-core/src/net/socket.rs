@@ -22,6 +22,7 @@ use crate::address::Family;
 use crate::error::LookupError;
 use crate::net::cmsg::{self, Control};
 use crate::net::interfaces::Interfaces;
+use crate::observer::{Event, Observer};
 use crate::sys;
 use crate::try_alloc;
 use crate::wire::{GROUP_V4, GROUP_V6, MDNS_PORT};
@@ -121,8 +122,8 @@ impl Sockets {
     /// # Errors
     /// If there is no ephemeral socket: the reason why the last one could not be opened, or
     /// [`LookupError::NoInterface`].
-    pub fn open(interfaces: &Interfaces, listener: bool) -> Result<Self, LookupError> {
-        Self::open_again(interfaces, listener, Ports::default())
+    pub fn open(interfaces: &Interfaces, listener: bool, observer: impl Observer) -> Result<Self, LookupError> {
+        Self::open_again(interfaces, listener, Ports::default(), observer)
     }
 
     /// As [`Sockets::open`], on ports that a lookup has used before, to receive what is sent to them. If another program
@@ -130,7 +131,12 @@ impl Sockets {
     ///
     /// # Errors
     /// As [`Sockets::open`].
-    pub(crate) fn open_again(interfaces: &Interfaces, listener: bool, ports: Ports) -> Result<Self, LookupError> {
+    pub(crate) fn open_again(
+        interfaces: &Interfaces,
+        listener: bool,
+        ports: Ports,
+        observer: impl Observer,
+    ) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut reason = LookupError::NoInterface;
         let mut any = false;
@@ -140,7 +146,10 @@ impl Sockets {
             }
             match ephemeral(family, port) {
                 Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, Vec::new()),
-                Err(error) => reason = LookupError::from_io(&error),
+                Err(error) => {
+                    observer.report(no_socket(SocketKind::Ephemeral, family, None, &error));
+                    reason = LookupError::from_io(&error);
+                }
             }
         }
         if !any {
@@ -148,17 +157,17 @@ impl Sockets {
         }
         // Opened last: a lookup needs the ephemeral sockets, so they get descriptors first.
         if listener {
-            sockets.open_missing_listeners(interfaces);
+            sockets.open_missing_listeners(interfaces, observer);
         }
         Ok(sockets)
     }
 
     /// Opens the multicast listeners, unless there are some or the process has nearly reached its limit of descriptors.
-    pub(crate) fn open_missing_listeners(&mut self, interfaces: &Interfaces) {
+    pub(crate) fn open_missing_listeners(&mut self, interfaces: &Interfaces, observer: impl Observer) {
         let is_missing = self.endpoints.iter().all(|endpoint| endpoint.kind == SocketKind::Ephemeral);
         let last = self.ready.iter().map(|poll| poll.fd).max();
         if is_missing && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
-            self.open_listeners(interfaces);
+            self.open_listeners(interfaces, observer);
         }
     }
 
@@ -179,7 +188,7 @@ impl Sockets {
             .flat_map(|it| it.joined.iter().copied())
     }
 
-    fn open_listeners(&mut self, interfaces: &Interfaces) {
+    fn open_listeners(&mut self, interfaces: &Interfaces, observer: impl Observer) {
         let with = |family| {
             let with = interfaces.iter().filter(move |interface| interface.families.contains(family));
             with.map(|interface| interface.index).peekable()
@@ -187,17 +196,21 @@ impl Sockets {
         let mut rest = with(Family::V4);
         for _ in 0..MAX_LISTENERS_V4 {
             if rest.peek().is_some() {
-                self.add_listener(listener_v4(&mut rest), Family::V4);
+                self.add_listener(listener_v4(&mut rest, observer), Family::V4, observer);
             }
         }
         if with(Family::V6).peek().is_some() {
-            self.add_listener(listener_v6(with(Family::V6)), Family::V6);
+            self.add_listener(listener_v6(with(Family::V6), observer), Family::V6, observer);
         }
     }
 
-    fn add_listener(&mut self, listener: io::Result<(Socket, Vec<u32>)>, transport: Family) {
-        if let Some((socket, joined)) = listener.ok().filter(|(_, joined)| !joined.is_empty()) {
-            self.add(socket, SocketKind::MulticastListener, transport, joined);
+    fn add_listener(&mut self, listener: io::Result<(Socket, Vec<u32>)>, transport: Family, observer: impl Observer) {
+        match listener {
+            Ok((socket, joined)) if !joined.is_empty() => {
+                self.add(socket, SocketKind::MulticastListener, transport, joined);
+            }
+            Ok(_) => {}
+            Err(error) => observer.report(no_socket(SocketKind::MulticastListener, transport, None, &error)),
         }
     }
 
@@ -326,6 +339,11 @@ impl Sockets {
     }
 }
 
+/// The event that there is no such socket, or that a multicast listener is no member of the group on an interface.
+fn no_socket(kind: SocketKind, transport: Family, interface: Option<u32>, error: &io::Error) -> Event<'_> {
+    Event::NoSocket { kind, transport, interface, error }
+}
+
 /// Receives a datagram, if one has arrived, and reads its control messages.
 ///
 /// # Errors
@@ -389,7 +407,10 @@ fn ephemeral(family: Family, port: Option<NonZeroU16>) -> io::Result<Socket> {
 ///
 /// # Errors
 /// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
-fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Result<(Socket, Vec<u32>)> {
+fn listener_v4(
+    interfaces: &mut Peekable<impl Iterator<Item = u32>>,
+    observer: impl Observer,
+) -> io::Result<(Socket, Vec<u32>)> {
     let socket = new(Family::V4)?;
     socket.set_reuse_address(true)?;
     socket.set_multicast_ttl_v4(255)?;
@@ -402,7 +423,9 @@ fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Resu
         match socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(interface)) {
             // The socket has as many memberships as it can have.
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => break,
-            Err(_) => {}
+            Err(error) => {
+                observer.report(no_socket(SocketKind::MulticastListener, Family::V4, Some(interface), &error));
+            }
             Ok(()) => {
                 try_alloc::push(&mut joined, interface);
             }
@@ -419,7 +442,10 @@ fn listener_v4(interfaces: &mut Peekable<impl Iterator<Item = u32>>) -> io::Resu
 ///
 /// # Errors
 /// Those of `socket(2)`, `setsockopt(2)` and `bind(2)`.
-fn listener_v6(mut interfaces: impl Iterator<Item = u32> + Clone) -> io::Result<(Socket, Vec<u32>)> {
+fn listener_v6(
+    mut interfaces: impl Iterator<Item = u32> + Clone,
+    observer: impl Observer,
+) -> io::Result<(Socket, Vec<u32>)> {
     let all = interfaces.clone();
     let is_one = interfaces.clone().nth(1).is_none();
     let socket = new(Family::V6)?;
@@ -431,14 +457,24 @@ fn listener_v6(mut interfaces: impl Iterator<Item = u32> + Clone) -> io::Result<
     let _ = socket.set_multicast_all_v6(false);
     let bind = |interface: &u32| {
         let address = SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, *interface);
-        socket.bind(&SocketAddr::from(address).into()).is_ok()
+        let result = socket.bind(&SocketAddr::from(address).into());
+        result.inspect_err(|error| {
+            observer.report(no_socket(SocketKind::MulticastListener, Family::V6, Some(*interface), error));
+        })
     };
-    let bound_to = interfaces.find(bind).ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRINUSE))?;
+    let mut failure = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    let bound_to = interfaces.find(|interface| bind(interface).map_err(|error| failure = error).is_ok());
+    let Some(bound_to) = bound_to else { return Err(failure) };
     let is_unbound = !is_one && sys::unbind_interface(&socket).is_ok();
     let mut joined = Vec::new();
     for interface in all.filter(|interface| is_unbound || *interface == bound_to) {
-        if socket.join_multicast_v6(&GROUP_V6, interface).is_ok() {
-            try_alloc::push(&mut joined, interface);
+        match socket.join_multicast_v6(&GROUP_V6, interface) {
+            Ok(()) => {
+                try_alloc::push(&mut joined, interface);
+            }
+            Err(error) => {
+                observer.report(no_socket(SocketKind::MulticastListener, Family::V6, Some(interface), &error));
+            }
         }
     }
     Ok((socket, joined))

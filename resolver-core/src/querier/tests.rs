@@ -107,7 +107,7 @@ fn a_question_that_is_sent_from_several_prefixes_counts_once() {
     assert_eq!(interfaces.sources(INTERFACE).count(), 2);
     let config = Config::default();
     let mut exchange = Exchange::new(&config, config.timeout);
-    let mut querier = Querier::new(Sockets::open(&interfaces, false).unwrap(), &interfaces, &mut exchange);
+    let mut querier = Querier::new(Sockets::open(&interfaces, false, ()).unwrap(), &interfaces, &mut exchange, ());
     let mut lookup = Counting { name: crate::wire::Name::from_text(b"printer.local").unwrap(), reported: 0 };
     let result = querier.take(FIRST, &mut lookup, &config, Instant::now());
     assert!(result.is_err(), "{result:?}");

@@ -51,6 +51,16 @@ impl<'a> Message<'a> {
         self.flags & (QR | OPCODE | RCODE) == QR
     }
 
+    /// True for a query (QR clear).
+    pub fn is_query(&self) -> bool {
+        self.flags & 0x8000 == 0
+    }
+
+    /// True if the opcode is not 0: it is not about a standard query.
+    pub fn has_opcode(&self) -> bool {
+        self.flags & 0x7800 != 0
+    }
+
     /// The questions, up to the first that does not parse.
     pub fn questions(&self) -> impl Iterator<Item = Question> + use<'a> {
         let mut reader = self.body;

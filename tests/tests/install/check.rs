@@ -156,9 +156,9 @@ const FILES: &[(&str, &str)] = &[
     ("mkdir $LIBDIR/nss-mdns-staged", "files: problem: LIBDIR/nss-mdns-staged is left of a run that was ended: install or --uninstall again"),
     ("dpkg-divert --quiet --local --no-rename --remove $LIBDIR/libnss_mdns6.so.2", "files: problem: dpkg diverts only 11 of the module's names: install it again"),
     ("rm /usr/local/share/man/man8/nss-mdns.8", "files: problem: /usr/local/share/man/man8/nss-mdns.8 is not there: install the module again"),
-    ("rm /usr/local/bin/nss-mdns-check", "files: problem: /usr/local/bin/nss-mdns-check is not there: install the module again"),
-    ("rm /usr/local/bin/nss-mdns-check /mnt/archive/nss-mdns-check", "settings: problem: nss-mdns-check is not installed, so settings, interfaces and firewall were not looked at"),
-    ("printf '#!/bin/sh\nexit 101\n' >/usr/local/bin/nss-mdns-check", "settings: problem: /usr/local/bin/nss-mdns-check ended with status 101"),
+    ("rm /usr/local/bin/nss-mdns", "files: problem: /usr/local/bin/nss-mdns is not there: install the module again"),
+    ("rm /usr/local/bin/nss-mdns /mnt/archive/nss-mdns", "settings: problem: nss-mdns is not installed, so settings, interfaces and firewall were not looked at"),
+    ("printf '#!/bin/sh\nexit 101\n' >/usr/local/bin/nss-mdns", "settings: problem: /usr/local/bin/nss-mdns ended with status 101"),
 ];
 
 #[test]

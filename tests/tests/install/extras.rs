@@ -1,4 +1,4 @@
-//! The program `nss-mdns-check`, the manual pages and the example: where they are installed, and that files of other
+//! The program `nss-mdns`, the manual pages and the example: where they are installed, and that files of other
 //! origin are not overwritten.
 
 use super::*;
@@ -13,7 +13,7 @@ fn the_program_the_pages_and_the_example_are_installed_and_removed_without_resid
         root.ok(&format!("cmp /mnt/archive/{file} {place}"));
         assert_eq!(root.ok(&format!("stat -c '%F %a %u %g' {place}")), format!("regular file {mode} 0 0\n"));
     }
-    root.ok("/usr/local/bin/nss-mdns-check --version");
+    root.ok("/usr/local/bin/nss-mdns --version");
     assert_eq!(root.ok("find /usr/local -name '*nss-mdns-new'; ls -d /etc/nss-mdns.conf 2>/dev/null; true"), "");
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
@@ -23,7 +23,7 @@ fn the_program_the_pages_and_the_example_are_installed_and_removed_without_resid
 fn the_installed_pages_are_found_and_readable() {
     let mut root = Root::new();
     root.installed();
-    for (section, page) in [("1", "nss-mdns-check"), ("5", "nss-mdns.conf"), ("8", "nss-mdns")] {
+    for (section, page) in [("1", "nss-mdns"), ("5", "nss-mdns.conf"), ("8", "nss-mdns")] {
         let place = format!("/usr/local/share/man/man{section}/{page}.{section}");
         assert_eq!(root.ok(&format!("man -w {section} {page}")).trim(), place);
         // As a user who does not own the file.
@@ -45,7 +45,7 @@ fn the_administrators_settings_are_never_changed() {
 #[test]
 fn existing_files_of_other_origin_are_left_alone() {
     let mut root = Root::new();
-    root.ok("echo theirs >/usr/local/bin/nss-mdns-check; mkdir -p /usr/local/share/man/man8 /usr/local/share/man/man5
+    root.ok("echo theirs >/usr/local/bin/nss-mdns; mkdir -p /usr/local/share/man/man8 /usr/local/share/man/man5
          ln -s /mnt/elsewhere /usr/local/share/man/man8/nss-mdns.8; mkdir /usr/local/share/man/man5/nss-mdns.conf.5");
     let before = root.snapshot();
     let done = root.installed();
@@ -79,16 +79,16 @@ fn newer_files_replace_older_ones_by_rename() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
-    root.ok("mkdir /mnt/in-use; for file in bin/nss-mdns-check share/man/man8/nss-mdns.8; do
+    root.ok("mkdir /mnt/in-use; for file in bin/nss-mdns share/man/man8/nss-mdns.8; do
              ln /usr/local/$file /usr/local/in-use-${file##*/}; done
-         printf newer >>/mnt/archive/nss-mdns-check; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
+         printf newer >>/mnt/archive/nss-mdns; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
     let done = root.installed();
     assert_eq!(done.out.lines().filter(|line| line.starts_with("install ")).count(), 2, "{done:?}");
-    root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
-    root.ok("cmp ${MODULE%/*}/nss-mdns-check /usr/local/in-use-nss-mdns-check && rm /usr/local/in-use-*");
+    root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
+    root.ok("cmp ${MODULE%/*}/nss-mdns /usr/local/in-use-nss-mdns && rm /usr/local/in-use-*");
     let noted = "sed -n '/^file/s/.* //p' $LIBDIR/nss-mdns-kept/files | LC_ALL=C sort | uniq -c | sort -rn | head -1";
     for version in 0..3 {
-        root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns-check"));
+        root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns"));
         root.installed();
         assert!(root.ok(noted).trim().starts_with("2 "), "the list must not grow: {}", root.ok(noted));
     }
@@ -104,7 +104,7 @@ fn another_prefix_replaces_the_first_one() {
     let prefix = "'/mnt/opt/my site'";
     let done = root.install(&format!("--no-check --prefix={prefix}"));
     assert_eq!(done.status, 0, "{done:?}");
-    root.ok(&format!("cmp /mnt/archive/nss-mdns-check {prefix}/bin/nss-mdns-check"));
+    root.ok(&format!("cmp /mnt/archive/nss-mdns {prefix}/bin/nss-mdns"));
     for (_, _, place) in EXTRAS {
         assert!(done.out.contains(&format!("remove {place}\n")), "{done:?}");
         root.ok(&format!("[ ! -e {place} ]"));
@@ -150,7 +150,7 @@ fn another_spelling_of_a_path_in_the_list_is_the_same_file() {
         let done = root.installed();
         assert!(!done.out.contains("remove ") && !done.out.contains("leave "), "{what}: {done:?}");
         assert_all_there(&mut root, what);
-        root.ok("printf newer >>/mnt/archive/nss-mdns-check; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
+        root.ok("printf newer >>/mnt/archive/nss-mdns; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
     }
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
@@ -161,10 +161,10 @@ fn an_installation_by_an_older_script_without_these_files_gets_them() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
-    root.ok("rm $LIBDIR/nss-mdns-kept/files /usr/local/bin/nss-mdns-check; rm -r /usr/local/share/man/man? \
+    root.ok("rm $LIBDIR/nss-mdns-kept/files /usr/local/bin/nss-mdns; rm -r /usr/local/share/man/man? \
          /usr/local/share/doc");
     root.installed();
-    root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+    root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
@@ -184,8 +184,8 @@ fn a_missing_program_or_page_is_refused_before_anything_is_changed() {
         assert_same(&before, &root.traces(), file);
         root.ok(&format!("[ ! -e /mnt/stage ]; mv /mnt/away /mnt/archive/{file}"));
     }
-    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/archive/nss-mdns-check");
-    assert_refused(&root.install("--no-check"), "nss-mdns-check is built for another architecture");
+    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/archive/nss-mdns");
+    assert_refused(&root.install("--no-check"), "nss-mdns is built for another architecture");
 }
 
 #[test]
@@ -204,8 +204,7 @@ fn read_only_and_full_prefixes_are_refused_without_changes() {
     assert_same(&before, &root.traces(), "after the refused installation");
     root.ok("umount /usr/local");
 
-    let program =
-        std::fs::metadata(module().with_file_name("nss-mdns-check")).expect("the program").len().div_ceil(4096);
+    let program = std::fs::metadata(module().with_file_name("nss-mdns")).expect("the program").len().div_ceil(4096);
     let choices = [0, 1, program / 2, program, program + 1, program + 3, program + 6, program + 9, program + 40];
     let mut refused = 0;
     for pages in choices {
@@ -234,17 +233,17 @@ fn an_upgrade_without_disk_space_keeps_the_older_files() {
     let mut root = Root::new();
     root.ok("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt");
     assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
-    root.ok("echo newer >>/mnt/archive/docs/man/nss-mdns.8; echo newer >>/mnt/archive/nss-mdns-check
+    root.ok("echo newer >>/mnt/archive/docs/man/nss-mdns.8; echo newer >>/mnt/archive/nss-mdns
          head -c 16384 /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room");
     let files = "cd /mnt/opt; find . -type f -exec cksum {} + | LC_ALL=C sort";
     let before = root.ok(files);
     let done = root.install("--no-check --prefix /mnt/opt");
     assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.err.contains("/mnt/opt/bin/nss-mdns-check cannot be written (is the disk full?)"), "{done:?}");
+    assert!(done.err.contains("/mnt/opt/bin/nss-mdns cannot be written (is the disk full?)"), "{done:?}");
     assert_same(&before, &root.ok(files), "after the refusal");
     root.ok("rm /mnt/opt/filling");
     assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
-    root.ok("cmp /mnt/archive/nss-mdns-check /mnt/opt/bin/nss-mdns-check");
+    root.ok("cmp /mnt/archive/nss-mdns /mnt/opt/bin/nss-mdns");
     root.uninstalled();
     assert_eq!(root.ok("ls -A /mnt/opt"), "");
 }
@@ -255,5 +254,5 @@ fn a_second_architecture_installs_no_second_program() {
     root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/other");
     let done = root.install("--no-check --module /mnt/other --libdir /usr/lib64");
     assert_eq!(done.status, 0, "{done:?}");
-    assert_eq!(root.ok("ls /usr/local/bin/nss-mdns-check 2>/dev/null; true"), "");
+    assert_eq!(root.ok("ls /usr/local/bin/nss-mdns 2>/dev/null; true"), "");
 }

@@ -169,7 +169,7 @@ fn a_kill_at_any_moment_of_the_removal_leaves_a_consistent_system() {
 fn a_kill_at_any_moment_of_an_upgrade_leaves_each_file_old_or_new() {
     let mut root = Root::new();
     root.ok("mount --bind /dev/null /var/lib/dpkg/status; cp -r /mnt/archive /mnt/newer; cd /mnt/newer
-         for file in libnss_mdns.so nss-mdns-check docs/man/nss-mdns.8; do echo newer >>$file; done");
+         for file in libnss_mdns.so nss-mdns docs/man/nss-mdns.8; do echo newer >>$file; done");
     root.ok(KILLER);
     let before = root.snapshot();
     let exchange = "mv /mnt/archive /mnt/other; mv /mnt/newer /mnt/archive; mv /mnt/other /mnt/newer";
@@ -186,7 +186,7 @@ fn a_kill_at_any_moment_of_an_upgrade_leaves_each_file_old_or_new() {
         }
         if moments % 4 == 0 {
             root.installed();
-            root.ok("cmp /mnt/archive/nss-mdns-check /usr/local/bin/nss-mdns-check");
+            root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
         }
         root.ok(exchange);
         root.uninstalled();

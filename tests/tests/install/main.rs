@@ -37,8 +37,8 @@ const NAMES: [&str; 6] = [
 /// The files that are installed besides the module: their mode, their path in the archive, and where they are
 /// installed.
 const EXTRAS: [(&str, &str, &str); 5] = [
-    ("755", "nss-mdns-check", "/usr/local/bin/nss-mdns-check"),
-    ("644", "docs/man/nss-mdns-check.1", "/usr/local/share/man/man1/nss-mdns-check.1"),
+    ("755", "nss-mdns", "/usr/local/bin/nss-mdns"),
+    ("644", "docs/man/nss-mdns.1", "/usr/local/share/man/man1/nss-mdns.1"),
     ("644", "docs/man/nss-mdns.8", "/usr/local/share/man/man8/nss-mdns.8"),
     ("644", "docs/man/nss-mdns.conf.5", "/usr/local/share/man/man5/nss-mdns.conf.5"),
     ("644", "docs/nss-mdns.conf.example", "/usr/local/share/doc/nss-mdns/nss-mdns.conf.example"),
@@ -80,7 +80,7 @@ impl Root {
     fn new() -> Root {
         let mut root = tests::private_root::Root::new();
         root.ok("mkdir -p /mnt/archive/docs && cd \"$CHECKOUT\" &&
-             cp install.sh \"$MODULE\" \"${MODULE%/*}/nss-mdns-check\" /mnt/archive/ &&
+             cp install.sh \"$MODULE\" \"${MODULE%/*}/nss-mdns\" /mnt/archive/ &&
              cp -r docs/man docs/nss-mdns.conf.example /mnt/archive/docs/");
         root.write(CONF, NSSWITCH);
         Root(root)

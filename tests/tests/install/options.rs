@@ -18,12 +18,12 @@ fn destdir_receives_the_files_for_a_package_and_the_system_is_unchanged() {
     assert_eq!(found.lines().collect::<Vec<_>>(), wanted);
     assert_eq!(root.ok("find /mnt/stage -type d | wc -l"), "9\n");
     root.ok("cmp $MODULE /mnt/stage/usr/lib64/libnss_mdns.so.2");
-    root.ok("cmp /mnt/archive/nss-mdns-check /mnt/stage/usr/bin/nss-mdns-check");
+    root.ok("cmp /mnt/archive/nss-mdns /mnt/stage/usr/bin/nss-mdns");
     // Again over the existing files: a newer program, another prefix, and a module for another architecture.
     root.ok(&format!(
-        "{{ printf '\\177ELF\\001'; tail -c +6 $MODULE; }} >/mnt/libnss_mdns.so; echo newer >/mnt/nss-mdns-check
+        "{{ printf '\\177ELF\\001'; tail -c +6 $MODULE; }} >/mnt/libnss_mdns.so; echo newer >/mnt/nss-mdns
          sh {INSTALL} --destdir /mnt/stage --libdir /usr/lib64 --prefix /opt --module /mnt/libnss_mdns.so
-         cmp /mnt/libnss_mdns.so /mnt/stage/usr/lib64/libnss_mdns.so.2 && cmp /mnt/nss-mdns-check /mnt/stage/opt/bin/nss-mdns-check"
+         cmp /mnt/libnss_mdns.so /mnt/stage/usr/lib64/libnss_mdns.so.2 && cmp /mnt/nss-mdns /mnt/stage/opt/bin/nss-mdns"
     ));
     assert_same(&before, &root.traces(), "after staging");
 }
@@ -97,7 +97,7 @@ fn the_files_that_cargo_reports_as_built_are_installed() {
     let mut root = Root::new();
     root.source_tree("/mnt/archive");
     root.ok("mkdir -p /mnt/bin /mnt/archive/target/release /mnt/archive/target/host/release; cd /mnt/archive
-         for file in libnss_mdns.so nss-mdns-check; do
+         for file in libnss_mdns.so nss-mdns; do
              mv $file target/host/release/; { cat target/host/release/$file; echo older; } >target/release/$file
          done");
     root.ok(r#"cat >/mnt/bin/cargo <<'END'
@@ -107,9 +107,7 @@ echo '{"reason":"compiler-artifact","filenames":["/mnt/archive/target/host/relea
 END
 chmod 755 /mnt/bin/cargo"#);
     root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
-    root.ok(
-        "cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns-check\" /usr/local/bin/nss-mdns-check",
-    );
+    root.ok("cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns\" /usr/local/bin/nss-mdns");
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn a_failing_build_changes_nothing() {
 fn under_sudo_the_build_runs_as_the_calling_user() {
     let mut root = Root::new();
     root.ok("mkdir -p /mnt/bin /mnt/tree; cp -r /mnt/archive/* /mnt/tree/
-         printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so nss-mdns-check target/release/\n' >/mnt/bin/cargo
+         printf '#!/bin/sh\nmkdir -p target/release && cp libnss_mdns.so nss-mdns target/release/\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     root.source_tree("/mnt/tree");
     let run = "PATH=/mnt/bin:$PATH SUDO_USER=nobody sh /mnt/tree/install.sh --no-check";
@@ -145,12 +143,12 @@ fn under_sudo_the_build_runs_as_the_calling_user() {
         // An unprivileged user's namespace has only one user, so a fake runuser records how it is called.
         root.ok("printf '#!/bin/sh\necho \"$@\" >>/mnt/watched; shift 3; exec \"$@\"\n' >/mnt/bin/runuser
              chmod 755 /mnt/bin/runuser");
-        assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns-check as nobody\n"));
+        assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns as nobody\n"));
         assert!(root.read("/mnt/watched").contains("-u nobody -- env HOME="));
         return;
     }
     root.ok("chown -R nobody /mnt/tree");
-    assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns-check as nobody\n"));
+    assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns as nobody\n"));
     assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "nobody\n");
     root.ok("rm -r /mnt/tree/target; chown -R root /mnt/tree");
     root.ok(run);

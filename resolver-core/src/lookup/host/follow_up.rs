@@ -10,6 +10,7 @@ use crate::address::Family;
 use crate::lookup::host::{FirstResponse, HostLookup, type_of};
 use crate::lookup::{Destination, Question, ask};
 use crate::net::interfaces::Interfaces;
+use crate::observer::Observer;
 use crate::validate::Source;
 use crate::wire::RecordType;
 
@@ -23,7 +24,7 @@ const LATE_FOLLOW_UPS: [u16; 7] = [10, 40, 100, 230, 480, 980, 1480];
 /// The shortest time between two follow-ups, whatever the settings are and however late the process wakes up.
 pub(super) const FOLLOW_UP_DISTANCE: Duration = Duration::from_millis(1);
 
-impl HostLookup {
+impl<O: Observer> HostLookup<O> {
     /// Adds the follow-up questions that are due at `now`.
     pub(super) fn ask_for_missing(&mut self, interfaces: &Interfaces, now: Instant, questions: &mut Vec<Question>) {
         let Some(first) = self.first.filter(|_| self.follow_up_at().is_some_and(|at| at <= now)) else { return };

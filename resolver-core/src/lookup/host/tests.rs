@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::net::interfaces;
+use crate::observer::tests::Recorder;
 use crate::validate::SentQuery;
 use test_packet::{Packet, Section, types, wire};
 
@@ -11,7 +12,8 @@ const V6_SOURCE: &str = "fe80::2";
 
 /// A lookup of printer.local on interface 2. Times are in milliseconds since its start.
 struct Scene {
-    lookup: HostLookup,
+    lookup: HostLookup<&'static Recorder>,
+    events: &'static Recorder,
     interfaces: Interfaces,
     start: Instant,
     query_at: Instant,
@@ -34,9 +36,10 @@ impl Scene {
     fn with(wanted: Families, addresses: &[(u32, &str)], config: &Config) -> Self {
         let name = Name::from_text(b"printer.local").unwrap();
         let interfaces = interfaces::tests::with(addresses);
-        let lookup = HostLookup::new(&name, wanted, &interfaces, config);
+        let events: &Recorder = Box::leak(Box::default());
+        let lookup = HostLookup::observed(&name, wanted, &interfaces, config, events);
         let start = Instant::now();
-        let mut scene = Self { lookup, interfaces, start, query_at: start, unicast_response: false };
+        let mut scene = Self { lookup, events, interfaces, start, query_at: start, unicast_response: false };
         scene.send_round(Round::First, 0);
         scene
     }
@@ -1084,4 +1087,72 @@ fn addresses_on_the_link_of_another_interface_come_last() {
     scene.hear(1, V4_SOURCE, A, &with(&["172.17.0.5", "8.8.8.8", "169.254.1.1", "10.0.0.2"]));
     // 10.0.0.2 is on the links of two interfaces.
     assert_eq!(scene.addresses(50), ["10.0.0.2", "169.254.1.1", "8.8.8.8", "172.17.0.5"]);
+}
+
+#[test]
+fn what_a_response_leads_to_is_reported() {
+    const PROVIDED: &str = "Provided(Families { v4: true, v6: false })";
+    let alias = || response().name_record("printer.local", types::CNAME, "host.local");
+    let goodbye = || response().address_with("printer.local", 1, 0, "10.0.0.2").address("printer.local", "10.0.0.9");
+    for (what, response, asked_for, from, expected) in [
+        ("another address", response().address("printer.local", "10.0.0.3"), A, V4_SOURCE, vec![PROVIDED]),
+        ("another host", response().address("printer.local", "10.0.0.3"), None, "10.0.0.9", vec!["AnotherHost"]),
+        ("another name", response().address("scanner.local", "10.0.0.3"), A, V4_SOURCE, vec![]),
+        ("an alias of a known host", alias(), A, V4_SOURCE, vec![]),
+        ("a goodbye", goodbye(), None, V4_SOURCE, vec!["Withdrawn", PROVIDED]),
+        (
+            "an NSEC record",
+            response().nsec("printer.local", &[types::A]),
+            AAAA,
+            V4_SOURCE,
+            vec!["Denied { family: V6, denial: Nsec }"],
+        ),
+        (
+            "an answer without the family",
+            only_v4(),
+            AAAA,
+            V4_SOURCE,
+            vec![PROVIDED, "Denied { family: V6, denial: Omitted }"],
+        ),
+        (
+            "an answer to ANY",
+            only_v4(),
+            Some(RecordType::ANY),
+            V4_SOURCE,
+            vec![PROVIDED, "Denied { family: V6, denial: OmittedInAny }"],
+        ),
+    ] {
+        let mut scene = Scene::new(Families::BOTH);
+        scene.hear(1, V4_SOURCE, A, &only_v4());
+        scene.events.take();
+        scene.hear(2, from, asked_for, &response);
+        assert_eq!(scene.events.take(), expected, "{what}");
+    }
+    let mut scene = Scene::new(Families::BOTH);
+    scene.hear(1, V4_SOURCE, A, &alias());
+    assert!(scene.events.take()[0].starts_with("Alias("));
+}
+
+#[test]
+fn what_the_answer_lacks_is_reported_with_its_reason() {
+    let denial = response().nsec("printer.local", &[types::A]);
+    let mut scene = Scene::without_ipv6(Families::BOTH);
+    scene.hear(1, V4_SOURCE, A, &only_v4());
+    scene.hear(2, V4_SOURCE, AAAA, &denial);
+    let events = scene.events;
+    events.take();
+    scene.answer(3);
+    assert_eq!(events.take(), ["Missing { family: V6, conclusion: Some(Absent) }"]);
+    // This machine has the address too, on another interface.
+    let mut scene = Scene::on(Families::BOTH, &[(2, "10.0.0.1/24"), (3, "172.17.0.1/16")]);
+    scene.hear(1, V4_SOURCE, A, &only_v4().address("printer.local", "172.17.0.1"));
+    let events = scene.events;
+    assert_eq!(scene.addresses(2), ["10.0.0.2"]);
+    assert!(events.take().contains(&"OwnAddressRemoved(172.17.0.1)".to_owned()));
+    let config = Config { ipv6_link_local: false, ..Config::default() };
+    let mut scene = Scene::with(Families::BOTH, &[(2, "10.0.0.1/24"), (2, "fd00::1/64")], &config);
+    scene.hear(1, V4_SOURCE, A, &only_v4().address("printer.local", "fe80::2"));
+    let events = scene.events;
+    assert_eq!(scene.addresses(2), ["10.0.0.2"]);
+    assert!(events.take().contains(&"LinkLocalRemoved".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! `nss-mdns-check`: reports what affects the module's lookups on this machine, using the module's own code.
+//! `nss-mdns check`: reports what affects the module's lookups on this machine, using the module's own code.
 //! Administrators run it, and so does `install.sh --check`.
 //!
 //! ```text
@@ -16,54 +16,31 @@ mod machine;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 use std::time::Instant;
 
+use lexopt::prelude::*;
 use resolver_core::config::Config;
 use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::net::interfaces::Interfaces;
 use resolver_core::policy::{Labels, NameRange};
 use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
 
-use crate::machine::{FileReport, InterfaceReport, LoopbackTest};
+use self::machine::{FileReport, InterfaceReport, LoopbackTest};
+use crate::{Error, Outcome, USAGE, print};
 
-const USAGE: &str = "\
-Usage: nss-mdns-check [NAME]...
-Reports problems in the module's settings, which names it leaves to DNS, the interfaces that it queries, whether a
-firewall drops multicast DNS (by sending one query on each interface), and the addresses of each NAME.
-
-Exit status: 0 no problem was found; 1 at least one line reports a problem; 2 wrong usage.
-";
-
-fn main() -> ExitCode {
-    let names: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match names.iter().find(|name| name.as_bytes().starts_with(b"-")) {
-        Some(option) if option == "--help" || option == "-h" => return print_and_exit(USAGE),
-        Some(option) if option == "--version" => {
-            return print_and_exit(concat!("nss-mdns-check ", env!("CARGO_PKG_VERSION"), "\n"));
+/// Runs `nss-mdns check` with the arguments that follow its name.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
+    let mut names = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(name) => names.push(name),
+            Long("help") | Short('h') => return print(USAGE),
+            _ => return Err(argument.unexpected().into()),
         }
-        Some(option) => {
-            eprintln!("nss-mdns-check: unknown option {}; see nss-mdns-check --help", option.to_string_lossy());
-            return ExitCode::from(2);
-        }
-        None => {}
     }
     let mut report = Report { out: io::stdout().lock(), found_problem: false };
-    match report.all(&names) {
-        Ok(()) if report.found_problem => ExitCode::FAILURE,
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("nss-mdns-check: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn print_and_exit(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    report.all(&names)?;
+    Ok(if report.found_problem { Outcome::Problem } else { Outcome::Good })
 }
 
 /// The output, and whether it reports a problem.

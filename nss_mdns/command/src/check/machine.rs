@@ -158,7 +158,7 @@ impl LoopbackTest {
     /// # Errors
     /// Those of [`Sockets::open`].
     pub(crate) fn new(queried: &Interfaces) -> Result<Self, LookupError> {
-        Ok(Self { sockets: Sockets::open(queried, true)?, buffer: vec![0; MAX_MESSAGE] })
+        Ok(Self { sockets: Sockets::open(queried, true, ())?, buffer: vec![0; MAX_MESSAGE] })
     }
 
     /// Sends a query to the group on this interface, and waits for it on the group's address and port 5353. The kernel

@@ -1,0 +1,102 @@
+//! The program `nss-mdns`: explains what affects the module's lookups on this machine, and edits the hosts line of
+//! `nsswitch.conf`. Administrators run it, and so do `install.sh` and the packages' scripts.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `check` | `nss-mdns check`: settings, interfaces, firewall, and the lookup of names, by the module's own code |
+//! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod check;
+mod hosts;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+const USAGE: &str = "\
+Usage: nss-mdns check [NAME]...
+       nss-mdns hosts [--file FILE]
+       nss-mdns hosts add|remove [--service NAME] [--file FILE] [--dry-run]
+
+check   Reports problems in the module's settings, which names it leaves to DNS, the interfaces that it queries, whether
+        a firewall drops multicast DNS (by sending one query on each interface), and the addresses of each NAME.
+hosts   Explains the hosts line of /etc/nsswitch.conf, service by service, as glibc reads it.
+hosts add, hosts remove
+        Adds a service to that line or removes it: mdns_minimal, or NAME. The old file is kept as a backup.
+        --file FILE  instead of /etc/nsswitch.conf
+        --dry-run    shows the change and writes nothing
+
+Exit status: 0 all is well; 1 there is a problem; 2 wrong usage.
+";
+
+/// What ended the program early.
+#[derive(Debug)]
+enum Error {
+    /// The arguments are wrong. Exit status 2.
+    Usage(lexopt::Error),
+    /// It could not be done. Exit status 1.
+    Failed(String),
+}
+
+impl From<lexopt::Error> for Error {
+    fn from(error: lexopt::Error) -> Error {
+        Error::Usage(error)
+    }
+}
+
+/// An error of writing to standard output.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Failed(format!("standard output: {error}"))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(error) => write!(formatter, "{error}; see nss-mdns --help"),
+            Error::Failed(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+/// Whether a subcommand has found a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    Problem,
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    match run(lexopt::Parser::from_env()) {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Problem) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("nss-mdns: {error}");
+            ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Each subcommand parses the arguments that follow its name.
+fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
+    match arguments.next()? {
+        Some(Long("help") | Short('h')) => print(USAGE),
+        Some(Long("version")) => print(concat!("nss-mdns ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(Value(name)) if name == "check" => check::run(arguments),
+        Some(Value(name)) if name == "hosts" => hosts::run(arguments),
+        Some(Value(name)) => Err(Error::Usage(format!("unknown command {name:?}").into())),
+        Some(option) => Err(option.unexpected().into()),
+        None => Err(Error::Usage("a command is missing".into())),
+    }
+}
+
+fn print(text: &str) -> Result<Outcome, Error> {
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(Outcome::Good)
+}
