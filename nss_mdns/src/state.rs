@@ -56,7 +56,7 @@ struct ProcessState {
 /// What all threads of a process share.
 pub(crate) struct Shared {
     pub(crate) resolver: Resolver,
-    pub(crate) interrupted: InterruptedLookups,
+    pub(crate) interrupted: InterruptedLookups<InterruptedLookup>,
     /// What the process had before it forked.
     _older: *mut Shared,
 }

@@ -129,8 +129,11 @@ impl Exchange {
 
     /// Lets the clock go on. True if the multicast listeners may be opened, and a daemon asked again.
     fn resume(&mut self) -> bool {
-        let Some(interrupted_at) = self.interrupted_at else { return true };
-        let (now, left, interrupted_for) = (self.now(), self.time_left(), interrupted_at.elapsed());
+        self.interrupted_at.is_none_or(|interrupted_at| self.resume_after(interrupted_at.elapsed()))
+    }
+
+    fn resume_after(&mut self, interrupted_for: Duration) -> bool {
+        let (now, left) = (self.now(), self.time_left());
         self.deadline = now + left.saturating_sub(interrupted_for).max(left.min(MIN_LEFT));
         self.interrupted_at = None;
         self.interrupted_for += interrupted_for;

@@ -16,11 +16,6 @@ fn cancelled_threads_leak_nothing() -> Tested {
 }
 
 #[test]
-fn a_signal_handler_may_leave_a_lookup_by_longjmp() -> Tested {
-    ProgramLan::new()?.run_program("longjmp", &[]).map(drop)
-}
-
-#[test]
 fn a_flood_of_signals_does_not_move_the_deadline() -> Tested {
     ProgramLan::new()?.run_program("storm", &[]).map(drop)
 }
