@@ -66,6 +66,7 @@ impl Report {
 
 /// Runs `body` with every protection in place, and reports its result. `body` must write its outputs last. It runs again
 /// after each signal that interrupts it.
+#[inline(never)]
 pub(crate) fn call(
     report: Report,
     body: impl Fn(&Resolver, &mut Interruption<'_>) -> Result<(), Failure> + Copy,

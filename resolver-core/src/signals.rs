@@ -44,8 +44,8 @@ impl BlockedSignals {
 #[derive(Debug)]
 pub(crate) struct PendingSignals<'a> {
     blocked: Option<&'a BlockedSignals>,
-    /// When to look next.
-    look_at: Instant,
+    /// When to look next. None before the first wait, so that a cached answer costs no system call for the time.
+    look_at: Option<Instant>,
     /// One was pending when this looked last.
     is_seen: bool,
     /// Is readable while a signal is pending. Never read.
@@ -60,14 +60,15 @@ impl<'a> PendingSignals<'a> {
 
     /// Looks for those that were just `blocked`, and not blocked before.
     pub(crate) fn of(blocked: Option<&'a BlockedSignals>) -> Self {
-        Self { blocked, look_at: Instant::now() + MAX_HELD, is_seen: false, descriptor: None }
+        Self { blocked, look_at: None, is_seen: false, descriptor: None }
     }
 
     /// How long the thread may wait at most, and what it must poll meanwhile. The descriptor in it is -1 for none.
     pub(crate) fn before_wait(&mut self) -> (Duration, libc::pollfd) {
         let mut polled = libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 };
         if self.blocked.is_some() {
-            let wait = self.look_at.saturating_duration_since(Instant::now());
+            let now = Instant::now();
+            let wait = self.look_at.get_or_insert(now + MAX_HELD).saturating_duration_since(now);
             if !wait.is_zero() {
                 return (wait, polled);
             }
@@ -91,7 +92,7 @@ impl<'a> PendingSignals<'a> {
         let is_pending = polled.revents & libc::POLLIN != 0;
         let is_left = is_pending && self.is_seen;
         if is_pending && !is_left {
-            self.look_at = Instant::now() + OTHERS_FIRST;
+            self.look_at = Some(Instant::now() + OTHERS_FIRST);
         }
         self.is_seen = is_pending;
         is_left
