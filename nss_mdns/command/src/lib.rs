@@ -5,11 +5,15 @@
 //! |---|---|
 //! | `check` | `nss-mdns check`: settings, interfaces, firewall, and the lookup of names, by the module's own code |
 //! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
+//! | `edit` | replaces a file that programs may read at any moment |
+//! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod check;
+mod edit;
 mod hosts;
+pub mod nsswitch;
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,0 +1,200 @@
+//! Replaces a configuration file that programs may read at any moment: they see the old file or the new one, complete,
+//! wherever this program is killed or the disk is full.
+//!
+//! 1. Follow symbolic links (authselect, NixOS): the file at their end is the one that is replaced.
+//! 2. Lock it, so that two edits do not overwrite each other. The lock is on the file itself, hence the check that the
+//!    path still leads to it.
+//! 3. Write the new content to `FILE.nss-mdns-new` with the attributes of the old file, and flush it to disk.
+//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute.
+//! 5. Check that nobody has changed the file meanwhile, rename the new one into place, and flush the folder.
+//!
+//! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces.
+
+mod attributes;
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long to wait for another edit.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An error, with the file and what failed.
+pub(crate) type Error = String;
+
+fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
+    let path = path.display().to_string();
+    move |error| format!("{path}: {what}: {error}")
+}
+
+/// A configuration file that is locked against other edits until this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    /// Without symbolic links.
+    path: PathBuf,
+    file: File,
+    content: Vec<u8>,
+}
+
+impl Locked {
+    /// Opens and locks a file, and reads it.
+    pub(crate) fn open(path: &Path) -> Result<Locked, Error> {
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            let target = fs::canonicalize(path).map_err(failed(path, "cannot be found"))?;
+            let mut file = open_regular(&target)?;
+            lock(&file, &target, deadline)?;
+            if !is_at(&file, &target) {
+                continue;
+            }
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).map_err(failed(&target, "cannot be read"))?;
+            return Ok(Locked { path: target, file, content });
+        }
+    }
+
+    /// The path of the file, without symbolic links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// The second name that the old file gets.
+    pub(crate) fn backup(&self) -> PathBuf {
+        with_suffix(&self.path, ".before-nss-mdns")
+    }
+
+    /// Replaces the file, and keeps the old one as [`Locked::backup`].
+    pub(crate) fn replace_and_keep(&self, content: &[u8]) -> Result<(), Error> {
+        let new = self.write_new(content)?;
+        let backup = self.backup();
+        let result = self.keep_old(&backup).and_then(|()| {
+            let renamed = self.rename(&new);
+            if renamed.is_err() {
+                let _ = fs::remove_file(&backup);
+            }
+            renamed
+        });
+        discard_on_error(&new, result)
+    }
+
+    /// Replaces the file, and removes a backup that is there.
+    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
+        let new = self.write_new(content)?;
+        discard_on_error(&new, self.rename(&new))?;
+        self.remove_backup()
+    }
+
+    /// Removes the backup of an earlier run, if there is one.
+    pub(crate) fn remove_backup(&self) -> Result<(), Error> {
+        let backup = self.backup();
+        match fs::remove_file(&backup) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&backup, "cannot be removed")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the new file beside the old one.
+    fn write_new(&self, content: &[u8]) -> Result<PathBuf, Error> {
+        let new = with_suffix(&self.path, ".nss-mdns-new");
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&new, "cannot be removed")(error));
+            }
+            _ => {}
+        }
+        let result = self.write(&new, content);
+        discard_on_error(&new, result.map_err(failed(&new, "cannot be written")))?;
+        Ok(new)
+    }
+
+    fn write(&self, new: &Path, content: &[u8]) -> io::Result<()> {
+        // Nobody else may read it before it has the attributes of the old file.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+        file.write_all(content)?;
+        attributes::copy(&self.file, &file)?;
+        file.sync_all()
+    }
+
+    /// A backup that is there is replaced in one step.
+    fn keep_old(&self, backup: &Path) -> Result<(), Error> {
+        let link = with_suffix(backup, ".nss-mdns-new");
+        let _ = fs::remove_file(&link);
+        let result = fs::hard_link(&self.path, &link).and_then(|()| fs::rename(&link, backup));
+        discard_on_error(&link, result.map_err(failed(backup, "cannot be made")))
+    }
+
+    fn rename(&self, new: &Path) -> Result<(), Error> {
+        if !self.is_unchanged() {
+            return Err(format!("{}: was changed by another program meanwhile: try again", self.path.display()));
+        }
+        fs::rename(new, &self.path).map_err(failed(&self.path, "cannot be replaced"))?;
+        // Without this, a power failure may bring the old file back, which is complete too.
+        if let Some(folder) = self.path.parent() {
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+
+    /// The lock does not keep editors away.
+    fn is_unchanged(&self) -> bool {
+        is_at(&self.file, &self.path) && fs::read(&self.path).is_ok_and(|content| content == self.content)
+    }
+}
+
+fn open_regular(path: &Path) -> Result<File, Error> {
+    let is_regular = fs::metadata(path).map_err(failed(path, "cannot be read"))?.is_file();
+    if !is_regular {
+        return Err(format!("{}: expected a regular file", path.display()));
+    }
+    File::open(path).map_err(failed(path, "cannot be read"))
+}
+
+/// Takes the lock, or waits for it. `File::lock` needs a newer compiler than this project.
+fn lock(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
+    loop {
+        // SAFETY: flock has no memory-safety requirements.
+        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EWOULDBLOCK) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
+            Some(libc::EWOULDBLOCK) => return Err(format!("{}: is locked by another program", path.display())),
+            // File systems without locks, such as some network file systems: go on without it.
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Whether the path leads to this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(file), Ok(there)) => identity(file) == identity(there),
+        _ => false,
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Removes a file that is of no use after an error.
+fn discard_on_error<T>(path: &Path, result: Result<T, Error>) -> Result<T, Error> {
+    if result.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    result
+}
