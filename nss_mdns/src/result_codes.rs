@@ -60,13 +60,12 @@ impl Failure {
             Self::Lookup(NoData) => (Status::NotFound, libc::ENOENT, NO_DATA),
             Self::Lookup(NoInterface) => (Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             Self::Lookup(Exhausted) => (Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
-            // `guard::call` goes on with the lookup instead.
-            Self::Lookup(Interrupted) => (Status::TryAgain, libc::EINTR, TRY_AGAIN),
             Self::Lookup(Refused(libc::ERANGE)) => (Status::Unavail, libc::EIO, NO_RECOVERY),
             Self::Lookup(Refused(errno)) => (Status::Unavail, errno, NO_RECOVERY),
             Self::ShortBuffer => (Status::TryAgain, libc::ERANGE, NETDB_INTERNAL),
             Self::BadFamily => (Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
-            Self::Panicked => (Status::Unavail, libc::EIO, NO_RECOVERY),
+            // After an interruption `guard::call` goes on with the lookup, so this one is a bug too.
+            Self::Panicked | Self::Lookup(Interrupted) => (Status::Unavail, libc::EIO, NO_RECOVERY),
             Self::Reentered => (Status::Unavail, libc::EDEADLK, NO_RECOVERY),
         };
         let outcome = Outcome { status, errno, h_errno };
@@ -103,7 +102,7 @@ mod tests {
             (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
             (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
-            (Failure::Lookup(Interrupted), Status::TryAgain, libc::EINTR, TRY_AGAIN),
+            (Failure::Lookup(Interrupted), Status::Unavail, libc::EIO, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::EPERM)), Status::Unavail, libc::EPERM, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::EAFNOSUPPORT)), Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::ERANGE)), Status::Unavail, libc::EIO, NO_RECOVERY),
@@ -116,9 +115,7 @@ mod tests {
             assert_eq!(failure.outcome(Direction::Forward), Outcome { status, errno, h_errno }, "{failure:?}");
             let reverse = match failure {
                 Failure::ShortBuffer => Outcome { status, errno, h_errno },
-                Failure::Lookup(Exhausted | Interrupted) => {
-                    Outcome { status: Status::Unavail, errno, h_errno: HOST_NOT_FOUND }
-                }
+                Failure::Lookup(Exhausted) => Outcome { status: Status::Unavail, errno, h_errno: HOST_NOT_FOUND },
                 _ => Outcome { status, errno, h_errno: HOST_NOT_FOUND },
             };
             assert_eq!(failure.outcome(Direction::Reverse), reverse, "{failure:?}");

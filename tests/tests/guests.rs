@@ -272,7 +272,7 @@ fn memcheck_reports_no_error_and_no_leak_in_a_threaded_program_and_its_child() -
 #[test]
 fn a_static_program_may_cancel_fork_and_jump() -> Tested {
     let lan = ProgramLan::new()?;
-    for (guest, arguments) in [("cancel", &[][..]), ("forks", &["4", "200"]), ("longjmp", &[]), ("storm", &[])] {
+    for (guest, arguments) in [("cancel", &[][..]), ("forks", &["4", "200"]), ("leave", &["jump"]), ("storm", &[])] {
         lan.run_program_as(Kind::Static, &[], guest, arguments)?;
     }
     Ok(())
