@@ -12,6 +12,7 @@ fn shellcheck_reports_nothing() {
         "tests/bench",
         "tests/fuzz",
         "tests/soak",
+        "tests/arches",
         "tests/glibcs",
         ".ci/run",
         "packaging/archive",
