@@ -22,9 +22,15 @@ const _: () = assert!(env!("CARGO_PKG_VERSION").len() <= SIZE);
 static NOTE: Note =
     Note { name_size: 9, description_size: 16, kind: 1, name: *b"nss-mdns\0\0\0\0", description: version() };
 
+// Evaluated by the compiler, for which an index out of range is an error.
+#[allow(clippy::indexing_slicing)]
 const fn version() -> [u8; SIZE] {
     let text = env!("CARGO_PKG_VERSION").as_bytes();
     let mut padded = [0; SIZE];
-    padded.split_at_mut(text.len()).0.copy_from_slice(text);
+    let mut index = 0;
+    while index < text.len() {
+        padded[index] = text[index];
+        index += 1;
+    }
     padded
 }
