@@ -53,6 +53,14 @@ impl Output {
         assert!(!self.text.contains(text), "{text:?} is in\n{}", self.text);
     }
 
+    /// Runs the command of the line that begins with this and has a remedy, without sudo, as an administrator would paste
+    /// it.
+    fn apply_remedy(&self, host: &Host, subject: &str) -> Tested {
+        let command =
+            self.after(&format!("{subject}: remedy: ")).replace("sudo nss-mdns ", &format!("{} ", program()?));
+        host.script(&command.replace("sudo ", "")).map(drop)
+    }
+
     /// The first line that begins with this, without it.
     #[track_caller]
     fn after(&self, beginning: &str) -> &str {

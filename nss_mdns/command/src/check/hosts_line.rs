@@ -38,8 +38,12 @@ fn remedy(content: &[u8], problem: &str) -> Option<String> {
     if problem.contains("authselect") {
         return Some("sudo authselect enable-feature with-mdns4 && sudo authselect enable-feature with-mdns6".into());
     }
-    let can_insert = matches!(nsswitch::insert(content, None), Ok(Some(_)));
-    can_insert.then(|| "sudo nss-mdns hosts add".into())
+    if matches!(nsswitch::insert(content, None), Ok(Some(_))) {
+        return Some("sudo nss-mdns hosts add".into());
+    }
+    let (_, line) = problem.rsplit_once(": write: hosts: ")?;
+    let is_plain = !line.contains(['/', '&', '\\', '\'', '\n']);
+    is_plain.then(|| format!("sudo sed -i 's/^hosts:.*/hosts: {line}/' {FILE}"))
 }
 
 fn services(content: &[u8]) -> Vec<String> {
@@ -65,6 +69,9 @@ mod tests {
         let add = Some("sudo nss-mdns hosts add".to_owned());
         assert_eq!(remedy(b"hosts: files dns\n", "none of the services"), add);
         assert_eq!(remedy(b"hosts: files mdns_minimal dns\n", "any"), None);
+        let edit = Some("sudo sed -i 's/^hosts:.*/hosts: files mdns dns/' /etc/nsswitch.conf".to_owned());
+        assert_eq!(remedy(b"hosts: dns mdns\n", "wrong: write: hosts: files mdns dns"), edit);
+        assert_eq!(remedy(b"hosts: dns mdns\n", "wrong: write: hosts: a/b 'c'"), None);
         assert!(remedy(b"hosts: files dns\n", "authselect writes it").is_some_and(|it| it.contains("enable-feature")));
     }
 }

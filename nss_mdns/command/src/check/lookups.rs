@@ -184,7 +184,12 @@ impl Lookups {
         }
         if suffix.contains("minimal") && !services.has_minimal {
             let text = "the hosts line has only full services, which do not look it up: programs do not find it";
-            return report.finding(subject, Level::Problem, text.into(), Some("sudo nss-mdns hosts add".into()));
+            return report.finding(
+                subject,
+                Level::Problem,
+                text.into(),
+                Some("sudo nss-mdns hosts add --service mdns_minimal".into()),
+            );
         }
         let Ok(answer) = &told.result else { return Ok(()) };
         let found: Vec<_> = Family::ALL.into_iter().filter(|&family| answer.has(family)).collect();
@@ -198,7 +203,7 @@ impl Lookups {
                 subject,
                 Level::Problem,
                 text,
-                Some("sudo nss-mdns hosts add --service mdns_minimal".into()),
+                Some("sudo sed -i '/^hosts/s/mdns[46]/mdns/g' /etc/nsswitch.conf".into()),
             );
         }
         Ok(())
