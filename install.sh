@@ -57,18 +57,32 @@ parse_options() {
         --check) action=check_system ;;
         --dry-run) dry_run=yes ;;
         --no-check) check='' ;;
-        --destdir | --prefix | --libdir | --module)
-            [ -n "${2:-}" ] || wrong_usage "$1 needs a value"
-            eval "${1#--}=\$(readlink -m -- \"\$2\")" && shift
-            ;;
+        --destdir) destdir=$(path "$@") && shift || exit 2 ;;
+        --prefix) prefix=$(path "$@") && shift || exit 2 ;;
+        --libdir) libdir=$(path "$@") && shift || exit 2 ;;
+        --module) module=$(path "$@") && shift || exit 2 ;;
         *) wrong_usage "unknown argument $1" ;;
         esac
         shift
     done
     : "${prefix:=${destdir:+/usr}}" "${prefix:=/usr/local}"
-    [ -n "$destdir" ] || return 0
-    [ "$action" = install_module ] || wrong_usage "--destdir is only for installing"
-    action=stage_package
+    if [ -n "$destdir" ]; then
+        [ "$action" = install_module ] || wrong_usage "--destdir is only for installing"
+        action=stage_package
+    else
+        # The same folder is to be spelled the same in every run.
+        prefix=$(readlink -m -- "$prefix")
+        [ -z "$libdir" ] || libdir=$(readlink -m -- "$libdir")
+    fi
+}
+
+# The value of the first argument, which is an option.
+path() {
+    case ${2:-} in
+    '') wrong_usage "$1 needs a value" ;;
+    /*) printf '%s\n' "$2" ;;
+    *) printf '%s\n' "$PWD/$2" ;;
+    esac
 }
 
 wrong_usage() {

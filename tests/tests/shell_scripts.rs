@@ -12,17 +12,19 @@ fn shellcheck_reports_nothing() {
         "tests/bench",
         "tests/fuzz",
         "tests/soak",
+        "tests/try",
         ".ci/run",
         "packaging/archive",
+        "packaging/build",
         "packaging/build-arch",
         "packaging/build-deb",
         "packaging/build-rpm",
         "packaging/cargo",
         "packaging/stage",
         "packaging/debian/nss-mdns",
-        "packaging/debian/preinst.in",
-        "packaging/debian/postinst.in",
-        "packaging/debian/prerm.in",
+        "packaging/debian/libnss-mdns-nodaemon.preinst.in",
+        "packaging/debian/libnss-mdns-nodaemon.postinst",
+        "packaging/debian/libnss-mdns-nodaemon.prerm",
     ];
     // Other scripts source these. They name their shell in a directive for shellcheck.
     let sourced = ["packaging/common", "packaging/arch/PKGBUILD", "packaging/arch/nss-mdns-nodaemon.install"];
