@@ -111,6 +111,9 @@ static const int allowed[] = {
 #ifdef SYS_socketcall
     SYS_socketcall,
 #endif
+#if !__GLIBC_PREREQ(2, 33) && defined SYS_stat
+    SYS_stat,
+#endif
 };
 
 static int child_on_the_list(void)

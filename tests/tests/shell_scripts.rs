@@ -13,6 +13,7 @@ fn shellcheck_reports_nothing() {
         "tests/fuzz",
         "tests/soak",
         "tests/try",
+        "tests/glibcs",
         ".ci/run",
         "packaging/archive",
         "packaging/build",

@@ -5,6 +5,7 @@
 
 pub mod wildcard;
 
+use crate::deps::{library_path, unpacked};
 use crate::helpers::binary;
 use crate::lan::{Families, Host, Network};
 use crate::module::{self, cargo, file_name, target, workspace};
@@ -25,11 +26,34 @@ pub enum Kind {
     Static,
     /// A library for `LD_PRELOAD`.
     Preload,
-    /// A program that is built with one of the compiler's sanitizers: `address`, `leak`, `thread` or `undefined`.
-    Sanitized(&'static str),
+    /// A program that this compiler builds with one of its sanitizers: `address`, `leak`, `thread` or `undefined`.
+    Sanitized(Compiler, &'static str),
     /// A program that contains the runtime of ThreadSanitizer, for a module that is instrumented for it. The program
     /// itself is not instrumented.
     ThreadSanitizer,
+}
+
+/// A compiler, whose sanitizers have a runtime of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiler {
+    /// The system's compiler, usually GCC.
+    System,
+    /// LLVM's, which `tests/deps` unpacks.
+    Clang,
+}
+
+impl Compiler {
+    fn command(self) -> Command {
+        match self {
+            Compiler::System => Command::new("cc"),
+            // Where clang is installed on the machine, its dependencies are not unpacked.
+            Compiler::Clang => {
+                let mut command = Command::new(unpacked("usr/bin/clang").unwrap_or_else(|_| "clang".into()));
+                command.env("LD_LIBRARY_PATH", library_path());
+                command
+            }
+        }
+    }
 }
 
 /// Compiles `tests/guests/<name>.c`.
@@ -42,13 +66,15 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
         Kind::Program => String::new(),
         Kind::Static => ".static".into(),
         Kind::Preload => ".so".into(),
-        Kind::Sanitized(sanitizer) => format!(".{sanitizer}"),
+        Kind::Sanitized(Compiler::System, sanitizer) => format!(".{sanitizer}"),
+        Kind::Sanitized(Compiler::Clang, sanitizer) => format!(".clang.{sanitizer}"),
         Kind::ThreadSanitizer => ".threads".into(),
     };
     let runtime = if kind == Kind::ThreadSanitizer { Some(thread_sanitizer()?) } else { None };
+    let compiler = if let Kind::Sanitized(compiler, _) = kind { compiler } else { Compiler::System };
     let program = target().join("guests").join(format!("{name}{ending}"));
     module::compile(&program, |output| {
-        let mut command = Command::new("cc");
+        let mut command = compiler.command();
         command.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]).arg(&source);
         command.arg("-o").arg(output);
         match kind {
@@ -58,7 +84,7 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
             // The linker warns that the program needs glibc's shared libraries at run time. This is intended.
             Kind::Static => command.args(["-static", "-Wl,--no-warnings"]).arg("-Wno-error"),
             Kind::Preload => command.args(["-shared", "-fPIC"]),
-            Kind::Sanitized(sanitizer) => command.arg(format!("-fsanitize={sanitizer}")).arg("-ldl"),
+            Kind::Sanitized(_, sanitizer) => command.arg(format!("-fsanitize={sanitizer}")).arg("-ldl"),
             Kind::ThreadSanitizer => command.args(["-rdynamic", "-Wl,--whole-archive"]).args(&runtime).args([
                 "-Wl,--no-whole-archive",
                 "-lm",
