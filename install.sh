@@ -32,13 +32,15 @@ END
 }
 
 readonly object=libnss_mdns.so.2
-readonly aliases='mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal'
 readonly apparmor=/etc/apparmor.d/abstractions
 readonly note=/var/lib/nss-mdns.hosts-line
 
 main() {
     umask 022
     PATH=$PATH:/usr/sbin:/sbin
+    # Lists of paths have one a line.
+    IFS='
+'
     action=install_module dry_run='' check=yes destdir='' prefix='' libdir='' module='' to_build='' changed='' undo='' new=''
     parse_options "$@"
     here=$(dirname -- "$(readlink -f -- "$0")") && cd -P -- "$here" || exit 1
@@ -57,7 +59,7 @@ parse_options() {
         --check) action=check_system ;;
         --dry-run) dry_run=yes ;;
         --no-check) check='' ;;
-        --destdir) destdir=$(path "$@") && shift || exit 2 ;;
+        --destdir) destdir=$(path "$@") && action=stage_package && shift || exit 2 ;;
         --prefix) prefix=$(path "$@") && shift || exit 2 ;;
         --libdir) libdir=$(path "$@") && shift || exit 2 ;;
         --module) module=$(path "$@") && shift || exit 2 ;;
@@ -65,15 +67,11 @@ parse_options() {
         esac
         shift
     done
+    [ -z "$destdir" ] || [ "$action" = stage_package ] || wrong_usage "--destdir is only for installing"
     : "${prefix:=${destdir:+/usr}}" "${prefix:=/usr/local}"
-    if [ -n "$destdir" ]; then
-        [ "$action" = install_module ] || wrong_usage "--destdir is only for installing"
-        action=stage_package
-    else
-        # The same folder is to be spelled the same in every run.
-        prefix=$(readlink -m -- "$prefix")
-        [ -z "$libdir" ] || libdir=$(readlink -m -- "$libdir")
-    fi
+    [ -z "$destdir" ] || return 0
+    # The same folder is to be spelled the same in every run.
+    prefix=$(readlink -m -- "$prefix") libdir=${libdir:+$(readlink -m -- "$libdir")}
 }
 
 # The value of the first argument, which is an option.
@@ -116,7 +114,7 @@ install_module() {
     put_in_place
     each_file make_link
     remove_links outdated
-    need_cache
+    refresh_loader_cache
     add_to_hosts_line
     undo=''
     [ -n "$changed" ] || echo "nothing to do: the module is installed and up to date"
@@ -127,30 +125,24 @@ install_module() {
 
 uninstall_module() {
     need_root
-    chosen=${libdir:-$(libc_folders)}
-    while IFS= read -r libdir; do
-        name_folder
-        need_removable
-    done <<END
-$chosen
-END
+    folders=${libdir:-$(libc_folders)}
+    for libdir in $folders; do
+        name_folder && need_removable
+    done
     begin
-    if ! is_needed_elsewhere; then remove_from_hosts_line; fi
-    while IFS= read -r libdir; do
+    # Another architecture's module that stays needs the hosts line.
+    if ! libc_folders | grep -v -x -F "$folders" | has_module; then remove_from_hosts_line; fi
+    for libdir in $folders; do
         name_folder
         [ ! -f "$folder/outside" ] || remove_folder
         [ -n "$dry_run" ] || rm -rf "$new" || fail "$new cannot be removed"
-    done <<END
-$chosen
-END
+    done
     [ -n "$changed" ] || echo "nothing to do: the module is not installed"
 }
 
-# By a second architecture's module that stays.
-is_needed_elsewhere() {
-    libc_folders | grep -v -x -F "$chosen" | while IFS= read -r other; do
-        [ ! -f "$other/nss-mdns/outside" ] || echo "$other"
-    done | grep -q .
+has_module() {
+    while IFS= read -r folder; do [ ! -f "$folder/nss-mdns/outside" ] || return 0; done
+    return 1
 }
 
 # A package has its files in the usual places, since it replaces the packages that have others there.
@@ -167,8 +159,7 @@ stage_package() {
 
 copy_for_package() {
     place=$destdir${4:-$libdir/$1}
-    { mkdir -p "${place%/*}" && cp "$3" "$place" && chmod "$2" "$place"; } ||
-        fail "$place cannot be written (is the disk full?)"
+    { mkdir -p "${place%/*}" && cp "$3" "$place" && chmod "$2" "$place"; } || fail_on_write "$place"
 }
 
 check_system() {
@@ -195,11 +186,12 @@ name_folder() {
 
 # Beside the C library of the programs that can load the module.
 choose_folder() {
-    kind=$(elf_kind "${module:-$(command -v getent)}")
-    is_native=$([ "$kind" != "$(elf_kind "$(command -v getent)")" ] || echo yes)
-    [ -n "$libdir" ] || libdir=$(libc_folders | while IFS= read -r libdir; do
-        [ "$(elf_kind "$libdir/libc.so.6")" != "$kind" ] || { echo "$libdir" && break; }
-    done)
+    native=$(elf_kind "$(command -v getent)")
+    kind=$([ -n "$module" ] && elf_kind "$module" || echo "$native")
+    is_native=$([ "$kind" != "$native" ] || echo yes)
+    [ -n "$libdir" ] || for libdir in $(libc_folders) ''; do
+        [ "$(elf_kind "$libdir/libc.so.6")" != "$kind" ] || break
+    done
     [ -n "$libdir" ] || fail "no folder has a libc.so.6 of the module's architecture: name one with --libdir DIR"
     name_folder
     [ -z "$destdir" ] || return 0
@@ -237,18 +229,28 @@ need_fitting_module() {
     [ -z "$problem" ] || fail "$module cannot be loaded: ${problem#*shared libraries: }"
 }
 
-need_writable() {
-    place=$1
-    while [ ! -d "${place:-/}" ]; do place=${place%/*}; done
-    [ -n "$dry_run" ] || [ -w "${place:-/}" ] || fail "${place:-/} cannot be written to (is it mounted read-only?)"
+need_file() {
+    [ -f "$3" ] || [ -n "$dry_run$to_build" ] || fail "$3, which belongs beside the module, is not here"
+    [ -n "$destdir" ] || [ -z "$4" ] || need_writable "$4"
 }
 
 need_removable() {
     [ -f "$folder/outside" ] || return 0
-    need_writable "$libdir"
+    need_writable "$folder"
     while IFS= read -r place; do
-        [ ! -L "$place" ] || need_writable "${place%/*}"
+        [ ! -L "$place" ] || need_writable "$place"
     done <"$folder/outside"
+}
+
+# Whether the file FILE can be made or removed.
+need_writable() {
+    place=${1%/*}
+    while [ ! -d "${place:-/}" ]; do place=${place%/*}; done
+    [ -n "$dry_run" ] || [ -w "${place:-/}" ] || fail "${place:-/} cannot be written to (is it mounted read-only?)"
+}
+
+fail_on_write() {
+    fail "$1 cannot be written (is the disk full?)"
 }
 
 # --- The module and the program: built here, or shipped with this script -----------------------------
@@ -267,7 +269,7 @@ find_module() {
         module=$PWD/target/release/libnss_mdns.so
         echo "use $module, as built before: cargo is not here to build it anew"
     else
-        fail "cargo is not here to build the module, and no built one is either: install ${builder:-Rust}"
+        fail "the module is not built, and cannot be built here; this is missing: ${builder:-the source tree}"
     fi
 }
 
@@ -276,6 +278,14 @@ build() {
     step "build the module and nss-mdns$builder"
     changed='' module=$PWD/target/release/libnss_mdns.so
     [ -n "$dry_run" ] || module=$(packaging/build libnss_mdns.so -p nss_mdns -p nss-mdns-command) || exit 1
+}
+
+# The program of this system's own architecture.
+find_program() {
+    for program in "${module:+${module%/*}/nss-mdns}" "$(command -v nss-mdns)" ./nss-mdns target/release/nss-mdns; do
+        "$program" --version >/dev/null 2>&1 && return 0
+    done
+    return 1
 }
 
 # --- The folder and the links into it ----------------------------------------------------------------
@@ -297,30 +307,23 @@ each_file() {
     fi
 }
 
-need_file() {
-    [ -f "$3" ] || { [ -n "$dry_run" ] && [ -n "$to_build" ]; } || fail "$3, which belongs beside the module, is not here"
-    [ -n "$destdir" ] || [ -z "$4" ] || need_writable "$4"
-}
-
 # Everything is written before anything is renamed into place.
 stage_files() {
     [ -n "$dry_run" ] || { rm -rf "$new" && mkdir "$new"; } || fail "$libdir cannot be written to"
     each_file stage_file
     if [ -n "$dry_run" ]; then return 0; fi
-    { echo "$folder" >"$new/ld.so.conf" && list_outside >"$new/outside" && sync; } 2>/dev/null ||
-        fail "$folder cannot be written (is the disk full?)"
+    { echo "$folder" >"$new/ld.so.conf" && list_outside >"$new/outside" && sync; } 2>/dev/null || fail_on_write "$folder"
 }
 
 stage_file() {
     if cmp -s "$3" "$folder/$1"; then return 0; fi
     step "install $folder/$1"
-    [ -n "$dry_run" ] || { cp "$3" "$new/$1" && chmod "$2" "$new/$1"; } ||
-        fail "$folder/$1 cannot be written (is the disk full?)"
+    [ -n "$dry_run" ] || { cp "$3" "$new/$1" && chmod "$2" "$new/$1"; } || fail_on_write "$folder/$1"
 }
 
 make_aliases() {
-    for service in $aliases; do
-        [ -L "$1/libnss_$service.so.2" ] || ln -s "$object" "$1/libnss_$service.so.2" || fail "$1 cannot be written to"
+    for service in mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do
+        [ -L "$1/libnss_$service.so.2" ] || ln -s "$object" "$1/libnss_$service.so.2" || fail_on_write "$1"
     done
 }
 
@@ -335,9 +338,9 @@ list_outside() {
 
 list_link() {
     [ -n "$4" ] || return 0
-    printf '%s\n' "$4"
+    echo "$4"
     place=${4%/*}
-    while [ ! -d "${place:-/}" ]; do printf '%s/\n' "$place" && place=${place%/*}; done
+    while [ ! -d "${place:-/}" ]; do echo "$place/" && place=${place%/*}; done
 }
 
 # In an older folder each file is replaced in one rename. Running programs keep the file that they have loaded.
@@ -372,42 +375,42 @@ is_ours() {
 remove_links() {
     [ -f "$folder/outside" ] || return 0
     wanted=$([ "$1" = all ] || { echo "$conf" && each_file list_link; })
-    LC_ALL=C sort -r "$folder/outside" | while IFS= read -r place; do
-        case $place in
-        */) [ -n "$dry_run" ] || rmdir "$place" 2>/dev/null && continue ;;
-        esac
-        is_ours "$place" && ! printf '%s\n' "$wanted" | grep -q -x -F "$place" || continue
-        step "remove $place"
-        [ -n "$dry_run" ] || rm -f "$place" || fail "$place cannot be removed"
-    done || exit 1
+    outside=$(LC_ALL=C sort -r "$folder/outside")
+    for place in $outside; do
+        if [ "$place" != "${place%/}" ]; then
+            [ -n "$dry_run" ] || rmdir "$place" 2>/dev/null
+        elif is_ours "$place" && ! echo "$wanted" | grep -q -x -F "$place"; then
+            step "remove $place"
+            [ -n "$dry_run" ] || rm -f "$place" || fail "$place cannot be removed"
+        fi
+    done
 }
 
 remove_folder() {
     remove_links all
     step "remove $folder"
-    ! ldconfig -p | grep -q -F "=> $folder/" || refresh_loader_cache
+    ! ldconfig -p | grep -q -F "=> $folder/" || run_ldconfig
     [ -n "$dry_run" ] || { rm -rf "$new" && mv "$folder" "$new"; } || fail "$folder cannot be removed"
 }
 
 # glibc finds the module only by this cache. ldconfig lists a file that bears a SONAME under that name alone.
+refresh_loader_cache() {
+    is_cached || run_ldconfig
+    [ -n "$dry_run" ] || is_cached || fail "the loader does not look into $folder (see /etc/ld.so.conf)"
+}
+
 is_cached() {
     [ "$(ldconfig -p | grep -c -F "=> $folder/libnss_mdns")" = 6 ]
 }
 
-refresh_loader_cache() {
+run_ldconfig() {
     step "run ldconfig"
     [ -n "$dry_run" ] || ldconfig || fail "ldconfig failed (is the disk full?)"
 }
 
-# Fails where ld.so.conf includes no ld.so.conf.d, for example.
-need_cache() {
-    is_cached || refresh_loader_cache
-    [ -n "$dry_run" ] || is_cached || fail "the loader does not look into $folder (see /etc/ld.so.conf)"
-}
-
 # Programs of another architecture have a glibc of their own.
 note_other_architectures() {
-    libc_folders | sort -u | while IFS= read -r other; do
+    for other in $(libc_folders); do
         if [ "$(elf_kind "$other/libc.so.6")" = "$kind" ] || [ -d "$other/nss-mdns" ]; then continue; fi
         echo "note: programs that use $other/libc.so.6 have no module yet; docs/32-bit.md says how to build one for them"
     done
@@ -415,20 +418,10 @@ note_other_architectures() {
 
 # --- The hosts line ----------------------------------------------------------------------------------
 
-find_program() {
-    for program in "${module:+${module%/*}/nss-mdns}" "$(command -v nss-mdns)" ./nss-mdns target/release/nss-mdns; do
-        "$program" --version >/dev/null 2>&1 && return 0
-    done
-    return 1
-}
-
 # Fails before anything is changed if the program does not edit this line.
 read_hosts_line() {
     plan=''
-    if ! find_program; then
-        [ -n "$dry_run" ] || fail "no nss-mdns that runs here is beside the module or installed"
-        return 0
-    fi
+    find_program || { [ -n "$dry_run" ] && return 0; } || fail "no nss-mdns that runs here is beside the module or installed"
     plan=$("$program" hosts add --dry-run 2>&1) && return 0
     case $plan in
     *'belongs to authselect'*) ;;
@@ -440,12 +433,10 @@ read_hosts_line() {
 add_to_hosts_line() {
     case $plan in
     'nothing to do'*) return 0 ;;
-    'would change'*) ;;
-    *) printf '%s\n' "$plan" && return 0 ;;
+    'would change'*) changed=yes ;;
     esac
-    changed=yes
-    if [ -n "$dry_run" ]; then printf '%s\n' "$plan" && return 0; fi
-    { : >"$note"; } 2>/dev/null || fail "$note cannot be written (is the disk full?)"
+    if [ -n "$dry_run" ] || [ -z "${plan##*authselect*}" ]; then echo "$plan" && return 0; fi
+    { : >"$note"; } 2>/dev/null || fail_on_write "$note"
     "$program" hosts add || exit 1
 }
 
@@ -456,10 +447,8 @@ remove_from_hosts_line() {
     backup=$(readlink -f /etc/nsswitch.conf).before-nss-mdns
     if [ ! -e /etc/nsswitch.conf ]; then
         echo "leave $backup: /etc/nsswitch.conf, as it was before the installation, is not there any more"
-    elif "$program" hosts remove --dry-run >/dev/null; then
-        "$program" hosts remove ${dry_run:+--dry-run} || exit 1
-    elif [ -z "$dry_run" ]; then
-        rm -f "$backup"
+    else
+        "$program" hosts remove ${dry_run:+--dry-run}
     fi
     [ -n "$dry_run" ] || rm -f "$note"
 }

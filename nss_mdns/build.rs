@@ -18,6 +18,11 @@ done
 exec LINKER "$@"
 "#;
 
+/// A linker script. GNU's linker matches input sections with its statements before those of its own script.
+const NOT_CALLED: &str = "\
+SECTIONS { .not_called : { *(.init_array .init_array.* .fini_array .fini_array.*) } } INSERT AFTER .data.rel.ro;
+";
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -52,14 +57,15 @@ fn leave_out_soname(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes constructors and destructors: no code may run when a process loads or unloads the module. They have two
+/// Removes constructors and destructors: no code may run when a process loads or unloads the module. They have three
 /// sources. gcc's start files have some for transactional memory and C++ destructors; the module uses neither.
-/// The standard library has one that stores the arguments for `std::env::args`, which the module does not call: a
-/// linker script moves its entry into a section that the loader does not read.
+/// The standard library has one that stores the arguments for `std::env::args`, which the module does not call. libgcc
+/// has a destructor for frames that were registered by hand, of which there are none, and on arm64 constructors that
+/// choose newer atomic instructions, without which it uses the older ones. A linker script moves the entries of the
+/// latter two into a section that the loader does not read.
 fn leave_out_constructors(folder: &Path) -> io::Result<()> {
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
-    // Linkers other than GNU's and LLVM's do not support INSERT. With them the constructor stays; it only stores two
-    // words.
+    // Linkers other than GNU's and LLVM's do not support INSERT. With them the entries stay, which does no harm.
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     // Paths in the flags of packaging/cargo may contain these names too.
@@ -68,7 +74,7 @@ fn leave_out_constructors(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     let script = folder.join("no-constructors.ld");
-    fs::write(&script, "SECTIONS { .not_called : { *(.init_array.00099) } } INSERT AFTER .data.rel.ro;\n")?;
+    fs::write(&script, NOT_CALLED)?;
     println!("cargo::rustc-cdylib-link-arg=-Wl,-T,{}", script.display());
     Ok(())
 }

@@ -3,6 +3,18 @@
 //!
 //! The standard library walks the stack with `_Unwind_Backtrace`, whose callback leads to all that code. Because this
 //! `_Unwind_Backtrace` never calls back, the code is unreachable, and link-time optimisation drops it.
+//!
+//! The symbol must be hidden, which takes `global_asm!`. Rust 1.85 has it for the architectures below. On others, such as
+//! ppc64el, the code for backtraces stays in the module, and is never called.
+#![cfg(any(
+    target_arch = "x86_64",
+    target_arch = "x86",
+    target_arch = "aarch64",
+    target_arch = "arm",
+    target_arch = "riscv64",
+    target_arch = "loongarch64",
+    target_arch = "s390x",
+))]
 
 use libc::{c_int, c_void};
 

@@ -117,47 +117,28 @@ pub(crate) fn above_stdio<T: AsRawFd + From<OwnedFd>>(file: T) -> io::Result<T> 
 /// Identifies a version of a file by its metadata. (Two changes that keep the size can have the same stamp if the file
 /// system gives both the same time.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    device: libc::dev_t,
-    inode: libc::ino64_t,
-    mode: libc::mode_t,
-    size: libc::off64_t,
-    modified: (libc::time_t, libc::c_long),
-    changed: (libc::time_t, libc::c_long),
-}
+pub struct Stamp(Status);
 
 impl Stamp {
     /// None for anything but a regular file.
-    fn of(status: &libc::stat64) -> Option<Self> {
-        (status.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self {
-            device: status.st_dev,
-            inode: status.st_ino,
-            mode: status.st_mode,
-            size: status.st_size,
-            modified: (status.st_mtime, status.st_mtime_nsec),
-            changed: (status.st_ctime, status.st_ctime_nsec),
-        })
+    fn of(status: Status) -> Option<Self> {
+        (status.mode & libc::S_IFMT == libc::S_IFREG).then_some(Self(status))
     }
 
     /// True if every user may read the file.
     pub fn is_world_readable(&self) -> bool {
-        self.mode & libc::S_IROTH != 0
+        self.0.mode & libc::S_IROTH != 0
     }
 
     /// The file's size, in octets.
     pub fn size(&self) -> usize {
-        usize::try_from(self.size).unwrap_or(0)
+        usize::try_from(self.0.size).unwrap_or(0)
     }
 }
 
 /// The stamp of the regular file at `path`; None if there is none.
 pub(crate) fn stamp(path: &CStr) -> Option<Stamp> {
-    let mut status = MaybeUninit::uninit();
-    // SAFETY: the path ends in NUL, and `status` is large enough. It is only read if it was filled.
-    unsafe {
-        let failed = libc::stat64(path.as_ptr(), status.as_mut_ptr()) != 0;
-        if failed { None } else { Stamp::of(&status.assume_init()) }
-    }
+    Status::of_path(path).ok().and_then(Stamp::of)
 }
 
 /// Opens a regular file for reading, and returns its stamp too. Never blocks, whatever type of file is at `path`.
@@ -173,16 +154,98 @@ pub(crate) fn open(path: &CStr) -> io::Result<(File, Stamp)> {
     }
     // SAFETY: the descriptor is new, and nothing else owns it.
     let file = above_stdio(unsafe { File::from_raw_fd(descriptor) })?;
-    let mut status = MaybeUninit::uninit();
-    // SAFETY: `status` is large enough, and only read if it was filled.
-    let status = unsafe {
-        if libc::fstat64(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
+    let stamp = Stamp::of(Status::of_file(&file)?).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    Ok((file, stamp))
+}
+
+/// The metadata of a file. The times are in seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Status {
+    device: u64,
+    inode: u64,
+    mode: libc::mode_t,
+    size: i64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+#[cfg(target_pointer_width = "64")]
+impl Status {
+    /// The status of the file at `path`, after symbolic links have been followed.
+    ///
+    /// # Errors
+    /// Those of `stat(2)`.
+    fn of_path(path: &CStr) -> io::Result<Self> {
+        // SAFETY: the path ends in NUL.
+        Self::fill(|status| unsafe { libc::stat64(path.as_ptr(), status) })
+    }
+
+    /// The status of an open file.
+    ///
+    /// # Errors
+    /// Those of `fstat(2)`.
+    fn of_file(file: &impl AsRawFd) -> io::Result<Self> {
+        // SAFETY: fstat64 only writes the status.
+        Self::fill(|status| unsafe { libc::fstat64(file.as_raw_fd(), status) })
+    }
+
+    fn fill(call: impl FnOnce(*mut libc::stat64) -> c_int) -> io::Result<Self> {
+        let mut status = MaybeUninit::uninit();
+        if call(status.as_mut_ptr()) != 0 {
             return Err(io::Error::last_os_error());
         }
-        status.assume_init()
-    };
-    let stamp = Stamp::of(&status).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-    Ok((file, stamp))
+        // SAFETY: the call succeeded, so it filled the status.
+        let status = unsafe { status.assume_init() };
+        Ok(Self {
+            device: status.st_dev,
+            inode: status.st_ino,
+            mode: status.st_mode,
+            size: status.st_size,
+            modified: (status.st_mtime, status.st_mtime_nsec),
+            changed: (status.st_ctime, status.st_ctime_nsec),
+        })
+    }
+}
+
+/// On 32-bit architectures, `stat64` has 32-bit times, and fails with `EOVERFLOW` for files that are dated after January
+/// 2038. `statx` has 64-bit times everywhere. glibc's `stat64` makes the same system call there.
+#[cfg(target_pointer_width = "32")]
+impl Status {
+    /// The status of the file at `path`, after symbolic links have been followed.
+    ///
+    /// # Errors
+    /// Those of `statx(2)`.
+    fn of_path(path: &CStr) -> io::Result<Self> {
+        Self::statx(libc::AT_FDCWD, path, 0)
+    }
+
+    /// The status of an open file.
+    ///
+    /// # Errors
+    /// Those of `statx(2)`.
+    fn of_file(file: &impl AsRawFd) -> io::Result<Self> {
+        Self::statx(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+    }
+
+    fn statx(directory: RawFd, path: &CStr, flags: c_int) -> io::Result<Self> {
+        let mut status = MaybeUninit::<libc::statx>::uninit();
+        // SAFETY: the path ends in NUL, and `status` is large enough. It is only read if it was filled.
+        let status = unsafe {
+            if libc::statx(directory, path.as_ptr(), flags, libc::STATX_BASIC_STATS, status.as_mut_ptr()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            status.assume_init()
+        };
+        let time = |time: libc::statx_timestamp| (time.tv_sec, i64::from(time.tv_nsec));
+        Ok(Self {
+            device: u64::from(status.stx_dev_major) << 32 | u64::from(status.stx_dev_minor),
+            inode: status.stx_ino,
+            mode: status.stx_mode.into(),
+            size: i64::try_from(status.stx_size).unwrap_or(i64::MAX),
+            modified: time(status.stx_mtime),
+            changed: time(status.stx_ctime),
+        })
+    }
 }
 
 /// What `recvmsg(2)` returned for one datagram.
@@ -243,8 +306,8 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
 /// Identifies an open file. It tells apart two files that had the same descriptor, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
-    device: libc::dev_t,
-    inode: libc::ino64_t,
+    device: u64,
+    inode: u64,
 }
 
 /// The id of the file that this descriptor refers to now.
@@ -252,15 +315,8 @@ pub(crate) struct FileId {
 /// # Errors
 /// Those of `fstat(2)`; `EBADF` if it refers to none.
 pub(crate) fn file_id(file: &impl AsRawFd) -> io::Result<FileId> {
-    let mut status = MaybeUninit::<libc::stat64>::uninit();
-    // SAFETY: `status` is large enough, and only read if it was filled.
-    let status = unsafe {
-        if libc::fstat64(file.as_raw_fd(), status.as_mut_ptr()) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        status.assume_init()
-    };
-    Ok(FileId { device: status.st_dev, inode: status.st_ino })
+    let status = Status::of_file(file)?;
+    Ok(FileId { device: status.device, inode: status.inode })
 }
 
 /// The name of an interface, padded with NULs, as in an ifreq (`netdevice(7)`).
@@ -437,6 +493,22 @@ pub(crate) mod tests {
         assert_ne!(file_id(&one).unwrap(), file_id(&other).unwrap());
         let number = set_apart(&one).as_raw_fd();
         assert_eq!(file_id(&number).unwrap_err().raw_os_error(), Some(libc::EBADF));
+    }
+
+    /// 32-bit times end in January 2038.
+    #[test]
+    fn files_of_any_date_have_stamps() {
+        let path = std::env::temp_dir().join(format!("nss-mdns-date-{}", std::process::id()));
+        let text = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        let file = File::create(&path).unwrap();
+        for seconds in [0, 1 << 30, i32::MAX.unsigned_abs().into(), 1 << 31, 4_000_000_000] {
+            file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+            let stamp = stamp(&text).unwrap();
+            assert_eq!(stamp.0.modified, (i64::try_from(seconds).unwrap(), 0));
+            assert_eq!(open(&text).unwrap().1, stamp);
+            assert!(file_id(&file).is_ok());
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

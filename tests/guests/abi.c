@@ -11,6 +11,9 @@ typedef enum nss_status by_address2(const void *, socklen_t, int, struct hostent
 
 enum { MARGIN = 64, LARGEST = 1 << 16, CANARY = 0xa5, STALE = 1234567 };
 
+/* The size and the alignment of a pointer; the size of a tuple, which is two pointers and six words. */
+enum { POINTER = sizeof(char *), TUPLE = 2 * POINTER + 6 * 4 };
+
 static unsigned char arena[LARGEST + 2 * MARGIN] __attribute__((aligned(8)));
 static unsigned char untouched[sizeof arena];
 static uint32_t interface;
@@ -143,9 +146,14 @@ static void address_of(int family, bool local, int number, unsigned char octets[
     octets[end - 1] = (unsigned char)last;
 }
 
+static bool is_aligned(const void *pointer)
+{
+    return (uintptr_t)pointer % POINTER == 0;
+}
+
 static size_t padding(const unsigned char *start)
 {
-    return -(uintptr_t)start % 8;
+    return -(uintptr_t)start % POINTER;
 }
 
 /* Checks a host entry. For a reverse lookup, `ip` is the address that was looked up, the only one in the entry.
@@ -158,9 +166,9 @@ static void check_entry(const char *what, const struct hostent *host, const char
         fail("%s: address family %d, length %d", what, host->h_addrtype, host->h_length);
     if (!inside(host->h_name, strlen(name) + 1, start, length) || strcmp(host->h_name, name) != 0)
         fail("%s: wrong name", what);
-    if (!inside(host->h_aliases, sizeof(char *), start, length) || (uintptr_t)host->h_aliases % 8 || *host->h_aliases)
+    if (!inside(host->h_aliases, POINTER, start, length) || !is_aligned(host->h_aliases) || *host->h_aliases)
         fail("%s: wrong aliases", what);
-    if (!inside(host->h_addr_list, sizeof(char *) * (count + 1), start, length) || (uintptr_t)host->h_addr_list % 8)
+    if (!inside(host->h_addr_list, POINTER * (count + 1), start, length) || !is_aligned(host->h_addr_list))
         fail("%s: the address list is misplaced", what);
     for (int index = 0; index < count; index++) {
         unsigned char expected[16];
@@ -182,7 +190,7 @@ static void check_tuples(const char *what, const struct service *service, const 
 {
     int v4 = 0, v6 = 0, numbers[3] = {0};
     for (; tuple; tuple = tuple->next) {
-        if (tuple != own && (!inside(tuple, sizeof *tuple, start, length) || (uintptr_t)tuple % 8))
+        if (tuple != own && (!inside(tuple, sizeof *tuple, start, length) || !is_aligned(tuple)))
             fail("%s: a tuple is outside the buffer", what);
         if (!inside(tuple->name, strlen(name) + 1, start, length) || strcmp(tuple->name, name) != 0)
             fail("%s: wrong name", what);
@@ -217,7 +225,8 @@ static void entries(const struct service *service, int which, int family, const 
     count = entry_count(count, family);
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
-        size_t enough = padding(start) + 8 * (1 + count + 1) + (family == AF_INET ? 4 : 16) * count + strlen(name) + 1;
+        size_t address = family == AF_INET ? 4 : 16;
+        size_t enough = padding(start) + POINTER * (1 + count + 1) + address * count + strlen(name) + 1;
         for (size_t length = 0; length <= enough + 8; length++) {
             int status;
             struct hostent host, before;
@@ -262,7 +271,7 @@ static void tuples(const struct service *service, const char *name, int count, b
     int all = (service->v4 ? v4_count(count) : 0) + (service->v6 ? v6_count(count) : 0);
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
-        size_t enough = padding(start) + 40 * (all - pass_first) + strlen(name) + 1;
+        size_t enough = padding(start) + TUPLE * (all - pass_first) + strlen(name) + 1;
         for (size_t length = 0; length <= enough + 8; length++) {
             struct codes codes;
             struct gaih_addrtuple_ own, before, *first = pass_first ? &own : NULL;
@@ -299,7 +308,7 @@ static void reverse(const struct service *service, bool with_ttl)
     inet_pton(AF_INET6, "fe80::abc", &ip);
     for (int alignment = 0; alignment < 8; alignment++) {
         unsigned char *start = arena + MARGIN + alignment;
-        size_t enough = padding(start) + 8 * 3 + 16 + sizeof name;
+        size_t enough = padding(start) + POINTER * 3 + 16 + sizeof name;
         for (size_t length = 0; length <= enough + 8; length++) {
             int status;
             struct codes codes;

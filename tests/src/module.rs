@@ -56,7 +56,7 @@ pub fn cargo() -> Command {
 ///
 /// # Errors
 /// The compiler's messages.
-pub(crate) fn compile(program: &Path, command: impl FnOnce(&Path) -> Command) -> Result<(), String> {
+pub fn compile(program: &Path, command: impl FnOnce(&Path) -> Command) -> Result<(), String> {
     let folder = program.parent().unwrap_or(program);
     std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let unfinished = format!("{}.{}.{}", program.display(), std::process::id(), unique());

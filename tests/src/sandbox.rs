@@ -40,7 +40,9 @@ impl Space {
         }
         command.args(["--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         Space::keep(command, SANDBOX_SETUP, &[]).map_err(|why| {
-            if unprivileged() {
+            if !root_is_mount_point() {
+                PLAIN_CHROOT.into()
+            } else if unprivileged() {
                 format!("an ordinary user needs user namespaces, which this system does not allow ({why})")
             } else {
                 format!("cannot create namespaces ({why})")
@@ -98,6 +100,17 @@ impl Drop for Space {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Why there are no mount namespaces in a plain chroot.
+const PLAIN_CHROOT: &str = "cannot create namespaces in a chroot whose root folder is not a mount point; outside of it, \
+    run `mount --bind ROOT ROOT`, then `chroot ROOT` again";
+
+/// Whether this process's root folder is a mount point. True if that is unknown.
+fn root_is_mount_point() -> bool {
+    // ID, parent, device, root, mount point: only mounts below the root folder of this process are listed.
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return true };
+    mounts.lines().any(|mount| mount.split(' ').nth(4) == Some("/"))
 }
 
 /// Sets up the sandbox. An empty `/run` hides the machine's daemons (nscd, D-Bus, Avahi) from programs inside. Without

@@ -13,6 +13,7 @@ fn shellcheck_reports_nothing() {
         "tests/fuzz",
         "tests/soak",
         "tests/try",
+        "tests/arches",
         "tests/glibcs",
         ".ci/run",
         "packaging/archive",

@@ -142,10 +142,20 @@ impl Locked {
 
     /// A backup that is there is replaced in one step.
     fn keep_old(&self, backup: &Path) -> Result<(), Error> {
+        // A run that was killed has made it already. rename() does nothing if both names lead to one file.
+        if is_at(&self.file, backup) {
+            return Ok(());
+        }
         let link = with_suffix(backup, ".nss-mdns-new");
         let _ = fs::remove_file(&link);
         let result = fs::hard_link(&self.path, &link).and_then(|()| fs::rename(&link, backup));
-        discard_on_error(&link, result.map_err(failed(backup, "cannot be made")))
+        let result = result.map_err(|error| match error.kind() {
+            io::ErrorKind::CrossesDevices => {
+                format!("{}: is a mount point and cannot be replaced", self.path.display())
+            }
+            _ => failed(backup, "cannot be made")(error),
+        });
+        discard_on_error(&link, result)
     }
 
     fn rename(&self, new: &Path) -> Result<(), Error> {

@@ -11,6 +11,12 @@ use super::*;
 
 const CANARY: u8 = 0xa5;
 
+/// The size and the alignment of a pointer, in octets.
+const POINTER: usize = size_of::<*mut c_char>();
+
+/// The size of a `gaih_addrtuple`, in octets: two pointers, and six words, without padding.
+const TUPLE: usize = 2 * POINTER + 6 * 4;
+
 /// The number of octets before and after the buffer that must stay unchanged.
 const MARGIN: usize = 64;
 
@@ -105,7 +111,7 @@ fn mixed(count: u16) -> impl Iterator<Item = IpAddr> {
 
 /// The number of octets before the first aligned pointer, in a buffer whose address is `alignment` modulo 8.
 fn padding(alignment: usize) -> usize {
-    (8 - alignment) % 8
+    alignment.next_multiple_of(POINTER) - alignment
 }
 
 const UNTOUCHED: GaihAddrTuple = GaihAddrTuple {
@@ -119,7 +125,7 @@ const UNTOUCHED: GaihAddrTuple = GaihAddrTuple {
 fn tuples_of_every_length(canonical: &str, count: u16, with_first: bool) {
     let answer = answer(canonical, mixed(count));
     let tuples = usize::from(count) - usize::from(with_first);
-    let size = |alignment| padding(alignment) + 40 * tuples + canonical.len() + 1;
+    let size = |alignment| padding(alignment) + TUPLE * tuples + canonical.len() + 1;
     let mut arena = Arena::new(size(1) + 8);
     for alignment in 0..8 {
         let start = arena.start(alignment);
@@ -232,7 +238,7 @@ fn host_entry_of_every_length(queried: &str, answer: &Answer, family: Family, ex
     let (number, length_of_address) = if family == Family::V4 { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
     let pointers = usize::from(alias.is_some()) + 1 + expected.len() + 1;
     let texts = canonical.len() + 1 + alias.map_or(0, |alias| alias.len() + 1);
-    let size = |alignment| padding(alignment) + 8 * pointers + length_of_address * expected.len() + texts;
+    let size = |alignment| padding(alignment) + POINTER * pointers + length_of_address * expected.len() + texts;
     let mut arena = Arena::new(size(1) + 8);
     for alignment in 0..8 {
         let start = arena.start(alignment);

@@ -4,7 +4,7 @@ mod firewalls;
 mod wifi;
 
 use std::time::Duration;
-use tests::helpers::{capture, query};
+use tests::helpers::{binary, capture, query};
 use tests::lan::{Families, Network};
 use tests::responders::{avahi, scripted, zeroconf};
 
@@ -67,6 +67,32 @@ fn a_capture_contains_a_query_and_its_response() -> Result<(), String> {
     query(&client, "printer.local", "a");
     assert_eq!(capture.to_group().len(), 1, "{:?}", capture.packets());
     assert_eq!(capture.packets().len(), 2, "{:?}", capture.packets());
+    Ok(())
+}
+
+/// Makes a folder with everything of the root folder in it, and runs a program with it as its root folder.
+const IN_PLAIN_CHROOT: &str = "
+    mount -t tmpfs tmpfs /mnt
+    mkdir /mnt/root
+    for entry in /*; do
+        [ $entry != /mnt ] || continue
+        if [ -L $entry ]; then cp -P $entry /mnt/root; elif [ -d $entry ]; then
+            mkdir /mnt/root$entry
+            mount --rbind $entry /mnt/root$entry
+        fi
+    done
+    exec chroot /mnt/root \"$@\"";
+
+#[test]
+fn the_demonstration_reports_a_plain_chroot() -> Result<(), String> {
+    let mut command = std::process::Command::new("unshare");
+    if tests::sandbox::unprivileged() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--mount", "sh", "-euc", IN_PLAIN_CHROOT, "sh"]).arg(binary("try_it")?);
+    command.env("PATH", tests::sandbox::path()).env("NSS_MDNS_MODULE", tests::module::path()?);
+    let outcome = tests::run::run(command, Duration::from_secs(20))?;
+    assert!(outcome.stderr.contains("in a chroot whose root folder is not a mount point"), "{outcome:?}");
     Ok(())
 }
 

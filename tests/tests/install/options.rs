@@ -87,8 +87,8 @@ fn without_cargo_and_without_a_built_module_the_script_refuses_to_run() {
     let mut root = Root::new();
     root.ok("rm /mnt/archive/libnss_mdns.so; touch /mnt/archive/Cargo.toml");
     let before = root.traces();
-    assert_refused(&root.install(""), "cargo is not here to build the module");
-    assert_refused(&root.install("--destdir /mnt/stage"), "cargo is not here to build the module");
+    assert_refused(&root.install(""), "the module is not built, and cannot be built here");
+    assert_refused(&root.install("--destdir /mnt/stage"), "the module is not built, and cannot be built here");
     assert_refused(&root.install("--try"), "--try needs the source tree");
     assert_same(&before, &root.traces(), "after the refusals");
 }

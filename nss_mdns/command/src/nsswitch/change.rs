@@ -115,12 +115,14 @@ pub fn insert(file: &[u8], service: Option<&str>) -> Result<Option<Edit>, Refusa
     let full = |service: &&Service| line.ours(file, service).is_some();
     let place = line.services.iter().find(|service| asks_dns(service) || full(service));
     let is_second = there.iter().any(|other| is_minimal(other));
-    let edit = |at: usize, text: String| Some(Edit { line: line.number, span: at..at, text });
-    Ok(match place.filter(|_| !is_second) {
-        Some(place) => edit(place.name.start, format!("{name} [NOTFOUND=return] ")),
-        None if is_second => edit(line.end(), format!(" {name}")),
-        None => edit(line.end(), format!(" {name} [NOTFOUND=return]")),
-    })
+    let edit = |at: usize, text: String| Ok(Some(Edit { line: line.number, span: at..at, text }));
+    if let Some(place) = place.filter(|_| !is_second) {
+        return edit(place.name.start, format!("{name} [NOTFOUND=return] "));
+    }
+    if let Some(word) = line.word_with_comment(file) {
+        return Err(Refusal::OddService(line.number, word));
+    }
+    edit(line.end(), if is_second { format!(" {name}") } else { format!(" {name} [NOTFOUND=return]") })
 }
 
 /// The change that removes a service, `mdns_minimal` if None, with its actions; no change if it is not there.
@@ -141,7 +143,11 @@ pub fn remove(file: &[u8], service: Option<&str>) -> Result<Option<Edit>, Refusa
     let (before, rest) = line.services.split_at(index);
     let span = match (rest, before.last()) {
         ([service, next, ..], _) => service.span().start..next.name.start,
-        ([service], Some(previous)) => previous.span().end..service.span().end,
+        ([service], Some(previous)) if line.word_with_comment(file).is_none() => {
+            previous.span().end..service.span().end
+        }
+        // White space stays before a comment that would become part of the previous service.
+        ([service], Some(_)) => service.span(),
         ([service], None) => service.span(),
         ([], _) => return Ok(None),
     };
@@ -171,6 +177,14 @@ impl EditableLine {
         SERVICES.into_iter().find(|ours| ours.as_bytes() == name)
     }
 
+    /// The last service and the beginning of the comment, if no white space separates them: glibc 2.33 and later take
+    /// both together for the name of a service.
+    fn word_with_comment(&self, file: &[u8]) -> Option<String> {
+        let span = self.services.last()?.span();
+        let is_comment = file.get(span.end) == Some(&b'#');
+        is_comment.then(|| text(file, &(span.start..span.end + 1)))
+    }
+
     /// Behind the last service.
     fn end(&self) -> usize {
         self.services.last().map_or(0, |service| service.span().end)
@@ -196,6 +210,9 @@ fn editable_line(file: &[u8]) -> Result<EditableLine, Refusal> {
     }
     if list.services.is_empty() {
         return Err(Refusal::NoService(line.number));
+    }
+    if let Some(word) = word_with_colon(file, &line, &entry) {
+        return Err(Refusal::OddService(line.number, word));
     }
     if let Reading::Broken(mistake) = read(file, Glibc::V2_33) {
         let found = text(file, &mistake.found);
@@ -231,6 +248,14 @@ fn only_hosts_line(file: &[u8]) -> Result<(Line, Entry), Refusal> {
     }
 }
 
+/// The colons before the first service that glibc 2.31 and 2.32 take for a part of its name.
+fn word_with_colon(file: &[u8], line: &Line, entry: &Entry) -> Option<String> {
+    let start = line.entry(file, Glibc::V2_31)?.services.start;
+    let skipped = text(file, &(start..entry.services.start));
+    let word = skipped.rsplit(|character: char| character.is_ascii_whitespace()).next()?;
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
 /// Whether a library may have this name: the characters of names that services have.
 fn is_plain(file: &[u8], name: &Range<usize>) -> bool {
     let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"_.+-".contains(octet);
@@ -250,11 +275,14 @@ mod tests {
         ("hosts: files dns\nrpc: db", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\nrpc: db")),
         ("hosts:\tfiles\tdns\t\n", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\n")),
         (" \thosts : files   dns  \n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] dns  \n")),
+        ("hosts::dns\n", Err("line 1: \":\" on its hosts line is neither a service nor an action")),
+        ("hosts :dns\n", Err("line 1: \":\" on its hosts line is neither a service nor an action")),
         ("hosts:dns\n", Ok("hosts:mdns_minimal [NOTFOUND=return] dns\n")),
         ("hosts: files[SUCCESS=return]dns\n", Ok("hosts: files[SUCCESS=return]mdns_minimal [NOTFOUND=return] dns\n")),
         ("# hosts: old\r\nhosts: files dns\r\nrpc: db\r\n", Ok("# hosts: old\r\nhosts: files mdns_minimal [NOTFOUND=return] dns\r\nrpc: db\r\n")),
         ("hosts: files\r\n", Ok("hosts: files mdns_minimal [NOTFOUND=return]\r\n")),
         ("hosts: files # not dns, nor mdns4\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] # not dns, nor mdns4\n")),
+        ("hosts: files#x\n", Err("line 1: \"files#\" on its hosts line is neither a service nor an action")),
         ("hosts: files dns#x\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns#x\n")),
         ("rpc: dns\nhosts: my resolve [!UNAVAIL=return] files dns\n", Ok("rpc: dns\nhosts: my mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] files dns\n")),
         ("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis\n", Ok("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis mdns_minimal [NOTFOUND=return]\n")),
@@ -333,6 +361,7 @@ mod tests {
             (None, "files mdns_minimal [NOTFOUND=return] dns", "files dns"),
             (None, "files mdns_minimal dns # unicast .local", "files dns # unicast .local"),
             (None, "dns mdns_minimal [NOTFOUND=return] # last", "dns # last"),
+            (None, "dns mdns_minimal [NOTFOUND=return]#last", "dns #last"),
             (None, "mdns_minimal", ""),
             (None, "files mdns4_minimal dns", "files mdns4_minimal dns"),
             (Some("mdns4_minimal"), "files\tmdns4_minimal[NOTFOUND=return]dns", "files\tdns"),

@@ -2,7 +2,10 @@
 //! names from resolving, with the line to write instead.
 
 use super::change::{Refusal, hosts_lines};
-use super::{DEFAULT, Glibc, HostsLine, Reading, SERVICES, Status, read, text};
+use super::{Action, DEFAULT, Glibc, HostsLine, Reading, SERVICES, Status, read, text};
+
+/// The services of a line that suits most machines.
+const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
 
 /// How important a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
         }
         None => format!("{path} has no hosts line"),
     };
-    let text = format!("{why}, and asks {DEFAULT}; write one line: hosts: files mdns_minimal [NOTFOUND=return] dns");
+    let text = format!("{why}, and asks {DEFAULT}; write one line: hosts: {USUAL}");
     Finding { kind: Kind::Problem, text }
 }
 
@@ -102,15 +105,15 @@ fn other_reading(file: &[u8], line: &HostsLine, glibc: Glibc) -> Option<Finding>
     let there = match read(file, other) {
         Reading::Line(other) => services(&other),
         Reading::Default => DEFAULT.into(),
-        Reading::Broken(_) => "a mistake that makes every lookup fail".into(),
+        Reading::Broken(_) => "nothing, because a mistake makes every lookup fail".into(),
     };
-    if there == services(line) {
+    if line.services.is_empty() || there == services(line) {
         return None;
     }
     let text = if file.get(line.span.clone()).is_some_and(|line| line.contains(&b'#')) {
         "glibc from 2.33 on takes # and what follows for services too: put the remark on a line of its own".into()
     } else {
-        format!("glibc {versions} reads this differently: {there}")
+        format!("glibc {versions} would ask: {there}")
     };
     Some(Finding { kind: Kind::Note, text })
 }
@@ -222,6 +225,7 @@ impl<'a> Judge<'a> {
         findings.extend(self.way_of_a_local_name().map(information));
         findings.extend(self.limits().into_iter().map(information));
         findings.extend(self.missing_libraries());
+        findings.extend(self.merge());
         findings.extend(self.verdict());
         findings
     }
@@ -290,12 +294,27 @@ impl<'a> Judge<'a> {
         Some(Finding { kind: Kind::Problem, text })
     }
 
+    /// Merging is for the group database.
+    fn merge(&self) -> Option<Finding> {
+        let merges =
+            |service: &&Asked| Status::ALL.iter().any(|status| service.actions.after(*status) == Action::Merge);
+        let shown = self.services.iter().find(merges)?.shown();
+        let text =
+            format!("{shown}: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue");
+        Some(Finding { kind: Kind::Problem, text })
+    }
+
     /// What is wrong with the order of the services, and what to write. One finding: mending it may mend others.
     fn verdict(&self) -> Option<Finding> {
         let problem = |why: String| {
             let text = format!("{why}: {}", self.advice(&self.wanted()));
             Some(Finding { kind: Kind::Problem, text })
         };
+        if self.services.is_empty() {
+            return problem(
+                "the line names no service, and glibc from 2.33 on crashes programs because of that".into(),
+            );
+        }
         let (Some(index), Some(first)) = (self.first, self.first()) else {
             return problem("none of the services of the module is on the line".into());
         };
@@ -307,7 +326,7 @@ impl<'a> Judge<'a> {
         }
         let next = self.services.get(index + 1)?;
         let shown = first.shown();
-        if !first.ends(Status::Success) {
+        if first.actions.after(Status::Success) != Action::Return {
             return problem(format!("{shown} throws away what it has found"));
         }
         if first.ends(Status::Unavail) {
@@ -393,6 +412,9 @@ impl<'a> Judge<'a> {
 
     /// The line to write. A full service stays where it is, and its minimal one goes in front of whatever asks elsewhere.
     fn wanted(&self) -> String {
+        if self.services.is_empty() {
+            return format!("hosts: {USUAL}");
+        }
         let later = self.first.zip(self.first()).and_then(|(index, first)| self.later_family(index, first));
         let place = (0..self.services.len()).find(|&index| self.is_place(index));
         let name = self.wanted_name(place, later.is_some());
@@ -432,5 +454,191 @@ impl<'a> Judge<'a> {
             (false, true) if !first.is_minimal() => format!("{}_minimal", first.name),
             (false, _) => first.name.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(file: &str, system: &System<'_>) -> Vec<Finding> {
+        explain(file.as_bytes(), system)
+    }
+
+    const SYSTEM: System<'static> =
+        System { glibc: Glibc::V2_33, path: "/etc/nsswitch.conf", is_authselects: false, is_installed: &|_| true };
+
+    fn of_kind(findings: &[Finding], kind: Kind) -> Vec<&str> {
+        findings.iter().filter(|finding| finding.kind == kind).map(|finding| &*finding.text).collect()
+    }
+
+    /// Hosts lines, each with the kind of the finding, its text, and the line that it proposes.
+    #[rustfmt::skip]
+    const LINES: &[(&str, Kind, &str, &str)] = &[
+        ("files mdns4_minimal [NOTFOUND=return] dns", Kind::Information, "", ""),
+        ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Kind::Information, "", ""),
+        ("mdns_minimal\t[NOTFOUND=return] files  dns mdns", Kind::Information, "", ""),
+        ("files mdns_minimal [NOTFOUND=return] dns # last", Kind::Note,
+            "glibc from 2.33 on takes # and what follows for services too: put the remark on a line of its own", ""),
+        ("files mdns", Kind::Information, "", ""),
+        ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", Kind::Information, "", ""),
+        ("files myhostname mymachines mdns_minimal [!SUCCESS=return]", Kind::Information, "", ""),
+        ("files mdns4_minimal [NOTFOUND=return] dns mdns", Kind::Information, "", ""),
+        ("files mdns_minimal dns", Kind::Note, ".local names that nobody on the link has go on to dns; if it does not serve them, write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns4 [NOTFOUND=return] dns", Kind::Note,
+            "mdns4 [NOTFOUND=return] also keeps the next service from naming addresses on the link; mdns4_minimal does not", ""),
+        ("files mdns6_minimal mdns4_minimal [NOTFOUND=return] dns", Kind::Note,
+            "a program that asks for both families gets IPv6 addresses only, because mdns4_minimal is asked only if mdns6_minimal has none: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files dns", Kind::Problem, "none of the services of the module is on the line: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files myhostname", Kind::Problem, "none of the services of the module is on the line: write",
+            "files myhostname mdns_minimal [NOTFOUND=return]"),
+        ("", Kind::Problem, "the line names no service, and glibc from 2.33 on crashes programs because of that: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
+            "resolve [!UNAVAIL=return] ends the search for .local names, so mdns4_minimal is never asked: write",
+            "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
+        ("files resolve [NOTFOUND=return] mdns_minimal [NOTFOUND=return]", Kind::Problem,
+            "resolve [NOTFOUND=return] ends the search for .local names, so mdns_minimal is never asked: write",
+            "files mdns_minimal [NOTFOUND=return] resolve [NOTFOUND=return]"),
+        ("resolve mdns_minimal", Kind::Problem, "resolve is asked for .local names before mdns_minimal, seldom knows them and may take long: write",
+            "mdns_minimal [NOTFOUND=return] resolve"),
+        ("files dns mdns", Kind::Problem, "dns is asked for .local names before mdns, seldom knows them and may take long: write",
+            "files mdns_minimal [NOTFOUND=return] dns mdns"),
+        ("files dns [NOTFOUND=return] mdns4", Kind::Problem, "dns [NOTFOUND=return] ends the search for .local names, so mdns4 is never asked: write",
+            "files mdns4_minimal [NOTFOUND=return] dns [NOTFOUND=return] mdns4"),
+        ("files [NOTFOUND=return] mdns6_minimal", Kind::Problem, "files [NOTFOUND=return] ends the search for .local names, so mdns6_minimal is never asked: write",
+            "files mdns6_minimal [NOTFOUND=return]"),
+        ("files [!SUCCESS=return] mdns dns", Kind::Problem, "files [!SUCCESS=return] ends the search for .local names, so mdns is never asked: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", Kind::Problem,
+            "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so mdns_minimal is never asked: write",
+            "mdns_minimal [NOTFOUND=return] wins [SUCCESS=return NOTFOUND=return]"),
+        ("files mdns_minimal [!SUCCESS=return] dns", Kind::Problem, "mdns_minimal [!SUCCESS=return] ends the search for all names that are not .local too: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns [UNAVAIL=return] dns", Kind::Problem, "mdns [UNAVAIL=return] ends the search for all names that are not .local too: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns_minimal [SUCCESS=continue] dns", Kind::Problem, "mdns_minimal [SUCCESS=continue] throws away what it has found: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
+            "mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for hosts that have no IPv6 address, so mdns4_minimal is never asked for them: write",
+            "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns4_minimal [NOTFOUND=return] mdns6_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Kind::Problem,
+            "mdns4_minimal [NOTFOUND=return] ends the search for programs that want IPv6 addresses only, and for hosts that have no IPv4 address, so mdns6_minimal is never asked for them: write",
+            "files mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
+    ];
+
+    #[test]
+    fn what_is_wrong_is_said_and_the_line_to_write_has_nothing_wrong() {
+        for (line, kind, sentence, instead) in LINES {
+            let found = findings(&format!("hosts: {line}\n"), &SYSTEM);
+            let instead = if instead.is_empty() { String::new() } else { format!("hosts: {instead}") };
+            let separator = if instead.is_empty() { "" } else { ": " };
+            for other in [Kind::Note, Kind::Problem] {
+                let wanted = if *kind == other { vec![format!("{sentence}{separator}{instead}")] } else { Vec::new() };
+                assert_eq!(of_kind(&found, other), wanted, "{line}");
+            }
+            if !instead.is_empty() {
+                let found = findings(&format!("{instead}\n"), &SYSTEM);
+                assert_eq!(of_kind(&found, Kind::Problem), Vec::<&str>::new(), "{instead}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_service_is_explained_in_order() {
+        let found = findings("# mine\nhosts:\tfiles mdns4_minimal [NOTFOUND=return]  dns mdns4\n", &SYSTEM);
+        assert_eq!(
+            of_kind(&found, Kind::Information),
+            [
+                "line 2 of /etc/nsswitch.conf is: hosts: files mdns4_minimal [NOTFOUND=return] dns mdns4",
+                "1. files: the names in /etc/hosts",
+                "2. mdns4_minimal [NOTFOUND=return]: this module: .local names of two labels, link-local addresses; \
+                 IPv4; a .local name that nobody on the link has ends the search",
+                "3. dns: the DNS servers of /etc/resolv.conf",
+                "4. mdns4: this module: names that /etc/mdns.allow admits, without it .local names of two labels, \
+                 addresses on the link; IPv4",
+                "a .local name that nobody has is asked of files, mdns4_minimal, and then not found",
+                "hosts that have only IPv6 addresses are not found under .local",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_without_files_or_with_files_last_has_a_limit() {
+        let limits = |line: &str| {
+            let found = findings(&format!("hosts: {line}\n"), &SYSTEM);
+            of_kind(&found, Kind::Information).last().map(|text| (*text).to_owned()).unwrap_or_default()
+        };
+        assert_eq!(limits("mdns_minimal dns"), "files is not on the line, so the names in /etc/hosts are not found");
+        assert_eq!(
+            limits("mdns_minimal [NOTFOUND=return] files dns"),
+            "files comes after the module, so .local names in /etc/hosts are not found"
+        );
+    }
+
+    #[test]
+    fn a_service_without_a_library_is_passed_over() {
+        let missing = |names: &'static [&'static str], line: &str| {
+            let is_installed = |name: &str| !names.contains(&name);
+            let found = findings(&format!("hosts: {line}\n"), &System { is_installed: &is_installed, ..SYSTEM });
+            found.into_iter().map(|finding| finding.text).collect::<Vec<_>>().join("\n")
+        };
+        let said = missing(&["wins"], "files wins mdns_minimal [NOTFOUND=return] dns");
+        assert!(said.contains("2. wins: NetBIOS names, by Samba; asked for .local names too; libnss_wins.so.2 is not installed, so glibc passes over it\n"), "{said}");
+        let said = missing(&["resolve"], "files mdns_minimal resolve [UNAVAIL=return] dns");
+        assert!(
+            said.contains("resolve [UNAVAIL=return] ends every search, because the service is not installed"),
+            "{said}"
+        );
+        let said = missing(&["mdns_minimal"], "files mdns_minimal [NOTFOUND=return] dns");
+        assert!(said.contains("libnss_mdns_minimal.so.2 is not installed: install the module again"), "{said}");
+        assert!(said.contains("a .local name that nobody has is asked of files, dns, and then not found"), "{said}");
+    }
+
+    /// Files with a problem that is not one of the order of the services.
+    #[rustfmt::skip]
+    const FILES: &[(&str, &str)] = &[
+        ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc from 2.33 on does not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: dns\nhosts mdns\n", "/etc/nsswitch.conf: it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only"),
+        ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file"),
+        ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file"),
+        ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this"),
+        ("hosts: mdns_minimal [NOTFOUND=merge] dns\n", "mdns_minimal [NOTFOUND=merge]: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"),
+        ("hosts: mdns\0 dns\n", "/etc/nsswitch.conf holds NUL bytes, and glibc reads no further than them in a line: remove them"),
+    ];
+
+    #[test]
+    fn problems_of_the_file_are_reported() {
+        for (file, expected) in FILES {
+            assert_eq!(of_kind(&findings(file, &SYSTEM), Kind::Problem), [*expected], "{file:?}");
+        }
+    }
+
+    #[test]
+    fn a_difference_between_the_parsers_is_noted() {
+        let found = findings("hosts : files mdns\n", &SYSTEM);
+        assert_eq!(of_kind(&found, Kind::Note), ["glibc 2.31 and 2.32 would ask: : files mdns"]);
+        let old = System { glibc: Glibc::V2_31, ..SYSTEM };
+        let found = findings("hosts: files mdns [x]\n", &old);
+        assert_eq!(
+            of_kind(&found, Kind::Note),
+            ["glibc 2.33 and later would ask: nothing, because a mistake makes every lookup fail"]
+        );
+    }
+
+    #[test]
+    fn authselect_is_asked_instead_of_the_administrator() {
+        let found = findings("hosts: files dns\n", &System { is_authselects: true, ..SYSTEM });
+        assert_eq!(
+            of_kind(&found, Kind::Problem),
+            [
+                "none of the services of the module is on the line: it is authselect that writes it (features with-mdns4, \
+              with-mdns6); wanted is: hosts: files mdns_minimal [NOTFOUND=return] dns"
+            ]
+        );
     }
 }

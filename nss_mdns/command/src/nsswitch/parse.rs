@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    /// A file, and what the two parsers make of it. tests/tests/hosts_line_as_glibc.rs has the real one read it.
+    /// A file, and what the two parsers make of it. tests/tests/nsswitch.rs has the real one read it.
     #[rustfmt::skip]
     const FILES: &[(&str, &str, &str)] = &[
         ("hosts: files dns\n", "files|dns", "files|dns"),
