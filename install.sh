@@ -59,7 +59,7 @@ parse_options() {
         --check) action=check_system ;;
         --dry-run) dry_run=yes ;;
         --no-check) check='' ;;
-        --destdir) destdir=$(path "$@") && action=stage_package && shift || exit 2 ;;
+        --destdir) destdir=$(path "$@") && shift || exit 2 ;;
         --prefix) prefix=$(path "$@") && shift || exit 2 ;;
         --libdir) libdir=$(path "$@") && shift || exit 2 ;;
         --module) module=$(path "$@") && shift || exit 2 ;;
@@ -67,11 +67,14 @@ parse_options() {
         esac
         shift
     done
-    [ -z "$destdir" ] || [ "$action" = stage_package ] || wrong_usage "--destdir is only for installing"
     : "${prefix:=${destdir:+/usr}}" "${prefix:=/usr/local}"
-    [ -z "$destdir" ] || return 0
-    # The same folder is to be spelled the same in every run.
-    prefix=$(readlink -m -- "$prefix") libdir=${libdir:+$(readlink -m -- "$libdir")}
+    if [ -n "$destdir" ]; then
+        [ "$action" = install_module ] || wrong_usage "--destdir is only for installing"
+        action=stage_package
+    else
+        # The same folder is to be spelled the same in every run.
+        prefix=$(readlink -m -- "$prefix") libdir=${libdir:+$(readlink -m -- "$libdir")}
+    fi
 }
 
 # The value of the first argument, which is an option.
@@ -260,7 +263,7 @@ find_module() {
     if [ -n "$module" ]; then
         [ -f "$module" ] || fail "$module does not exist"
         grep -q _nss_mdns_minimal_gethostbyname4_r "$module" || fail "$module is not the module"
-    elif [ -x packaging/build ] && builder=$(packaging/build --check 2>&1); then
+    elif [ -f Cargo.toml ] && builder=$(packaging/build --check 2>&1); then
         to_build=yes
     elif [ -f libnss_mdns.so ]; then
         module=$PWD/libnss_mdns.so
