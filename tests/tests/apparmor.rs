@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::{env, fs, process};
 use tests::deps;
 use tests::module::workspace;
+use tests::sandbox::unique;
 
 const PROFILE: &str = "abi <abi/3.0>,\ninclude <tunables/global>\nprofile client /usr/bin/client {\n\
     include <abstractions/base>\n  include <abstractions/nameservice>\n}\n";
@@ -15,7 +16,7 @@ struct Rules(PathBuf);
 
 impl Rules {
     fn new(rule: Option<&str>) -> Rules {
-        let folder = env::temp_dir().join(format!("nss-mdns-apparmor-{}-{}", process::id(), rule.map_or(0, str::len)));
+        let folder = env::temp_dir().join(format!("nss-mdns-apparmor-{}-{}", process::id(), unique()));
         let original = deps::file("root/etc/apparmor.d").expect("AppArmor's folder");
         let copy = Command::new("cp").arg("-r").args([&original, &folder]).status().expect("cp");
         assert!(copy.success(), "{original:?}");

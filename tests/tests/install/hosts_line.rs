@@ -236,7 +236,7 @@ fn the_example_is_a_valid_nsswitch_conf() {
     let others: Vec<_> = example.lines().filter_map(|line| line.strip_prefix("#hosts:")).collect();
     assert_eq!(others.len(), 4);
     for line in others {
-        root.write(CONF, &format!("hosts:{line}\n"));
+        root.write(CONF, format!("hosts:{line}\n"));
         root.ok("getent hosts localhost");
         let done = root.installed();
         assert!(done.out.contains("nothing to do"), "{line}: {done:?}");
