@@ -16,7 +16,7 @@ use super::recorder::{Packet, RecordText, Recorded, SentQuery, Use, What, type_n
 const MAX_IGNORED: usize = 10;
 
 const OWN_NAME: &str =
-    "this is the machine's own name: if nobody answers within 250 ms, the answer is the machine's own addresses";
+    "this is the machine's own name: if nobody responds within 250 ms, the answer is the machine's own addresses";
 
 const NO_DAEMON: &str = "avahi-daemon on this machine cannot be asked (it does not run, or does not take this name)";
 
@@ -143,7 +143,7 @@ impl Teller<'_> {
                 self.add(at, "this is the machine's own address: the answer is its own name".into())
             }
             What::Own => self.add(at, OWN_NAME.into()),
-            What::OwnAnswer => self.add(at, "nobody answered: the answer is the machine's own addresses".into()),
+            What::OwnAnswer => self.add(at, "nobody responded: the answer is the machine's own addresses".into()),
             What::NoSocket { kind, transport, interface, error } => {
                 let text = self.no_socket(*kind, *transport, *interface, error);
                 self.add(at, text);
@@ -290,8 +290,7 @@ impl Teller<'_> {
             Use::Provided(_) => self.phase = Phase::FollowUp,
             Use::Pointer => {}
             Use::AnotherHost => self.add_detail(
-                "ignored: another host answered for this name first, and the addresses of two hosts are not mixed"
-                    .into(),
+                "ignored: another host responded first, and the addresses of two hosts are not mixed".into(),
             ),
             Use::Alias(target) => {
                 self.add_detail(format!("{} is an alias of {target}: that name is looked up", self.name));
