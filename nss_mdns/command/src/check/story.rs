@@ -20,7 +20,7 @@ const OWN_NAME: &str =
 
 const NO_DAEMON: &str = "avahi-daemon on this machine cannot be asked (it does not run, or does not take this name)";
 
-/// Queries that are sent within this time are told together.
+/// Follow-up queries that are sent within this time are told together, as those of a round are.
 const BURST: Duration = Duration::from_micros(900);
 
 /// The maximum number of records of one packet that are told in full.
@@ -77,8 +77,8 @@ pub(crate) fn lines(name: &str, events: &[Recorded], interfaces: &InterfaceNames
     while let [first, after @ ..] = rest {
         rest = match &first.what {
             What::Sent(_) => {
-                let is_of_burst =
-                    |event: &&Recorded| matches!(event.what, What::Sent(_)) && event.at < first.at + BURST;
+                let is_together = |event: &Recorded| teller.phase != Phase::FollowUp || event.at < first.at + BURST;
+                let is_of_burst = |event: &&Recorded| matches!(event.what, What::Sent(_)) && is_together(event);
                 let count = rest.iter().take_while(is_of_burst).count();
                 let (sent, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
                 teller.sent(first.at, sent);
