@@ -192,7 +192,6 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::net::netlink::messages;
 
     #[test]
     fn the_loopback_interface_and_its_address_are_read() {
@@ -212,6 +211,8 @@ mod tests {
     #[cfg(target_endian = "little")]
     #[test]
     fn captured_tables_are_read() {
+        use crate::net::netlink::messages;
+
         let (mut links, mut addresses) = (Vec::new(), Vec::new());
         for datagram in [
             &include_bytes!("../../testdata/kernel-link-ports.bin")[..],
