@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn no_lookup_begins_when_more_than_half_of_the_reserve_is_used() {
-        let enter = || crate::state::enter(|_| Ok(()));
+        let enter = || crate::state::enter(None, |_, _, _| Ok(()));
         assert!(!is_low() && enter().is_ok());
         let allocations: Vec<_> = (0..=BLOCKS / 2).map(|_| RESERVE.allocate(layout(1))).collect();
         assert!(is_low());

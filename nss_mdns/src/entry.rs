@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use resolver_core::fault_injection::{self, Point};
-use resolver_core::{Families, Family};
+use resolver_core::{Families, Family, HostName, LookupError};
 
 use crate::abi::{GaihAddrTuple, Status};
 use crate::buffer::Buffer;
@@ -19,6 +19,9 @@ use crate::encode;
 use crate::guard::{self, Report};
 use crate::result_codes::{Direction, Failure};
 use crate::service::{Service, requested_family};
+
+// The handlers of signals may jump out of the functions below (`guard::call`).
+const _: () = assert!(!std::mem::needs_drop::<Result<HostName, LookupError>>());
 
 /// The buffer that the caller of the glibc function provides.
 #[derive(Clone, Copy)]
@@ -50,10 +53,10 @@ unsafe fn by_name(
         (Err(error), _) => return report.write(Err((*error).into())),
         (_, Err(failure)) => return report.write(Err(failure)),
     };
-    guard::call(report, |resolver| {
+    guard::call(report, |resolver, interruption| {
         fault_injection::point(Point::Begin);
         // Borrowed, not moved: a move would put a second copy of the result on the stack.
-        let answer = &resolver.lookup(host, service.names, service.only(family));
+        let answer = &resolver.lookup_interruptibly(host, service.names, service.only(family), interruption);
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
         // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
@@ -86,10 +89,10 @@ unsafe fn by_name_all(
         Ok(host) => host,
         Err(error) => return report.write(Err((*error).into())),
     };
-    guard::call(report, |resolver| {
+    guard::call(report, |resolver, interruption| {
         fault_injection::point(Point::Begin);
         // Borrowed, as in `by_name`.
-        let answer = &resolver.lookup(host, service.names, service.families);
+        let answer = &resolver.lookup_interruptibly(host, service.names, service.families, interruption);
         let answer = answer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
         // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
@@ -125,10 +128,10 @@ unsafe fn by_address(
         Ok(address) => address,
         Err(error) => return report.write(Err(error.into())),
     };
-    guard::call(report, |resolver| {
+    guard::call(report, |resolver, interruption| {
         fault_injection::point(Point::Begin);
         // Borrowed, as in `by_name`.
-        let pointer = &resolver.reverse(address);
+        let pointer = &resolver.reverse_interruptibly(address, interruption);
         let pointer = pointer.as_ref().map_err(|&error| error)?;
         fault_injection::point(Point::Encode);
         // SAFETY: the caller guarantees that the outputs and the buffer are valid for writes.
@@ -202,7 +205,7 @@ macro_rules! service {
             static SERVICE: Service = $service;
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname_r"))]
-            unsafe extern "C" fn gethostbyname_r(
+            unsafe extern "C-unwind" fn gethostbyname_r(
                 name: *const c_char,
                 result: *mut hostent,
                 start: *mut c_char,
@@ -219,7 +222,7 @@ macro_rules! service {
             }
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname2_r"))]
-            unsafe extern "C" fn gethostbyname2_r(
+            unsafe extern "C-unwind" fn gethostbyname2_r(
                 name: *const c_char,
                 af: c_int,
                 result: *mut hostent,
@@ -237,7 +240,7 @@ macro_rules! service {
             }
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname3_r"))]
-            unsafe extern "C" fn gethostbyname3_r(
+            unsafe extern "C-unwind" fn gethostbyname3_r(
                 name: *const c_char,
                 af: c_int,
                 result: *mut hostent,
@@ -256,7 +259,7 @@ macro_rules! service {
             }
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyname4_r"))]
-            unsafe extern "C" fn gethostbyname4_r(
+            unsafe extern "C-unwind" fn gethostbyname4_r(
                 name: *const c_char,
                 pat: *mut *mut GaihAddrTuple,
                 start: *mut c_char,
@@ -273,7 +276,7 @@ macro_rules! service {
             }
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyaddr_r"))]
-            unsafe extern "C" fn gethostbyaddr_r(
+            unsafe extern "C-unwind" fn gethostbyaddr_r(
                 address: *const c_void,
                 address_length: socklen_t,
                 af: c_int,
@@ -292,7 +295,7 @@ macro_rules! service {
             }
 
             #[unsafe(export_name = concat!("_nss_", $name, "_gethostbyaddr2_r"))]
-            unsafe extern "C" fn gethostbyaddr2_r(
+            unsafe extern "C-unwind" fn gethostbyaddr2_r(
                 address: *const c_void,
                 address_length: socklen_t,
                 af: c_int,

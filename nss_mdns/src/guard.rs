@@ -2,23 +2,26 @@
 //!
 //! | hazard | protection |
 //! |---|---|
-//! | A signal handler jumps out of the call (`longjmp`) or forks. | Signals that programs handle that way are blocked. |
+//! | A signal handler jumps out of the call (`longjmp`), ends the thread, forks, or looks up a name itself. | Signals are blocked while the call holds anything: a descriptor, a lock, memory. |
+//! | A program stands still while its signals are blocked. | A pending signal interrupts a lookup within a few ms. The lookup closes its sockets and is kept in [`crate::interrupted`], its handler runs, and the lookup goes on. |
 //! | The thread is cancelled during the call. | Cancellation is disabled until the call has cleaned up. |
 //! | The thread calls the module from within a call. | The inner call fails; [`crate::state`] records the thread. |
 //! | The module panics. | The panic is caught, and not printed. |
 //! | The call changes `errno`. | It is restored before `*errnop` is written, which may be `errno` itself. |
 //!
 //! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics
-//! are caught inside both.
+//! are caught inside both. Handlers run in [`call`], where no value has a destructor, and in functions that may unwind
+//! (`extern "C-unwind"`): jumping over it and unwinding through it leaves nothing behind.
 
-use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
+use std::time::Duration;
 
 use libc::c_int;
-use resolver_core::Resolver;
+use resolver_core::{BlockedSignals, Interruption, LookupError, Resolver};
 
 use crate::abi::{Status, h_errno};
+use crate::interrupted::Ticket;
 use crate::result_codes::{Direction, Failure};
 use crate::state;
 
@@ -61,17 +64,61 @@ impl Report {
     }
 }
 
-/// Runs `body` with every protection in place, and reports its result. `body` must write its outputs last.
-pub(crate) fn call(report: Report, body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Status {
+/// Runs `body` with every protection in place, and reports its result. `body` must write its outputs last. It runs again
+/// after each signal that interrupts it.
+#[inline(never)]
+pub(crate) fn call(
+    report: Report,
+    body: impl Fn(&Resolver, &mut Interruption<'_>) -> Result<(), Failure> + Copy,
+) -> Status {
+    let mut progress = Progress { interrupted: None, time_left: None };
+    loop {
+        let blocked = BlockedSignals::block();
+        let status = attempt(report, &body, blocked.as_ref(), &mut progress);
+        if let Some(blocked) = blocked {
+            // The handlers of pending signals run here, and need not return.
+            blocked.restore();
+        }
+        if let Some(status) = status {
+            return status;
+        }
+    }
+}
+
+/// How far a call has come that was interrupted.
+#[derive(Clone, Copy)]
+struct Progress {
+    interrupted: Option<Ticket>,
+    time_left: Option<Duration>,
+}
+
+/// Runs `body` until it ends or is interrupted. None if it was interrupted.
+#[inline(never)]
+fn attempt(
+    report: Report,
+    body: &dyn Fn(&Resolver, &mut Interruption<'_>) -> Result<(), Failure>,
+    blocked: Option<&BlockedSignals>,
+    progress: &mut Progress,
+) -> Option<Status> {
     let errno = Errno::save();
-    let signals = BlockedSignals::block();
     let cancellation = CancellationDisabled::disable();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| state::enter(body)));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| {
+        state::enter(progress.interrupted.take(), |shared, interrupted, stack_position| {
+            let mut interruption = Interruption::by(blocked, interrupted, progress.time_left);
+            let result = body(&shared.resolver, &mut interruption);
+            if result == Err(Failure::Lookup(LookupError::Interrupted)) {
+                let (interrupted, time_left) = interruption.take();
+                progress.interrupted = interrupted.and_then(|lookup| shared.interrupted.keep(lookup, stack_position));
+                progress.time_left = time_left;
+            }
+            result
+        })
+    }));
     let result = result.unwrap_or(Err(Failure::Panicked));
     errno.restore();
-    let status = report.write(result);
+    let is_interrupted = result == Err(Failure::Lookup(LookupError::Interrupted));
+    let status = (!is_interrupted).then(|| report.write(result));
     drop(cancellation);
-    drop(signals);
     status
 }
 
@@ -86,54 +133,6 @@ impl Errno {
     fn restore(self) {
         // SAFETY: as in `save`.
         unsafe { *libc::__errno_location() = self.0 };
-    }
-}
-
-/// The signals that are blocked, because programs have handlers for them that may jump out of the call or fork. SIGINT
-/// and SIGTERM are not blocked, so that a user can end a program that is looking up a name.
-const BLOCKED: [c_int; 12] = [
-    libc::SIGALRM,
-    libc::SIGVTALRM,
-    libc::SIGPIPE,
-    libc::SIGCHLD,
-    libc::SIGTSTP,
-    libc::SIGIO,
-    libc::SIGHUP,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGPROF,
-    libc::SIGURG,
-    libc::SIGWINCH,
-];
-
-struct BlockedSignals {
-    before: Option<libc::sigset_t>,
-}
-
-impl BlockedSignals {
-    fn block() -> Self {
-        let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset initialises the set that the others use. `before` is read only if pthread_sigmask filled
-        // it.
-        let before = unsafe {
-            libc::sigemptyset(blocked.as_mut_ptr());
-            for signal in BLOCKED {
-                libc::sigaddset(blocked.as_mut_ptr(), signal);
-            }
-            let failed = libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
-            (!failed).then(|| before.assume_init())
-        };
-        Self { before }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            // SAFETY: pthread_sigmask filled the set.
-            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
-        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `service` | how the six services differ |
 //! | `guard` | protection around every call: signals, cancellation, `errno`, panics |
 //! | `state` | per-process state between calls, and after a fork |
+//! | `interrupted` | where lookups are kept while the handlers of signals run |
 //! | `encode`, `buffer` | answers as glibc's structures, in the caller's buffer |
 //! | `allocator` | the allocator, with a reserve for when the host process's `malloc` fails |
 //! | `backtrace` | a stub that keeps the code for backtraces out of the module |
@@ -31,6 +32,7 @@ mod buffer;
 mod encode;
 mod entry;
 mod guard;
+mod interrupted;
 mod result_codes;
 mod service;
 mod state;

@@ -47,7 +47,9 @@ impl Failure {
     /// The codes for this failure. `ERANGE` and `NETDB_INTERNAL` occur only once, because glibc interprets them as a
     /// request for a larger buffer.
     pub(crate) fn outcome(self, direction: Direction) -> Outcome {
-        use LookupError::{Exhausted, LeftToDns, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused};
+        use LookupError::{
+            Exhausted, Interrupted, LeftToDns, Malformed, NoData, NoInterface, NoResponse, NotOurs, Refused,
+        };
         use h_errno::{HOST_NOT_FOUND, NETDB_INTERNAL, NO_DATA, NO_RECOVERY, TRY_AGAIN};
         let (status, errno, h_errno) = match self {
             Self::Lookup(NotOurs) => (Status::Unavail, 0, HOST_NOT_FOUND),
@@ -62,7 +64,8 @@ impl Failure {
             Self::Lookup(Refused(errno)) => (Status::Unavail, errno, NO_RECOVERY),
             Self::ShortBuffer => (Status::TryAgain, libc::ERANGE, NETDB_INTERNAL),
             Self::BadFamily => (Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
-            Self::Panicked => (Status::Unavail, libc::EIO, NO_RECOVERY),
+            // After an interruption `guard::call` goes on with the lookup, so this one is a bug too.
+            Self::Panicked | Self::Lookup(Interrupted) => (Status::Unavail, libc::EIO, NO_RECOVERY),
             Self::Reentered => (Status::Unavail, libc::EDEADLK, NO_RECOVERY),
         };
         let outcome = Outcome { status, errno, h_errno };
@@ -99,6 +102,7 @@ mod tests {
             (Failure::Lookup(NoData), Status::NotFound, libc::ENOENT, NO_DATA),
             (Failure::Lookup(NoInterface), Status::Unavail, libc::ENETDOWN, TRY_AGAIN),
             (Failure::Lookup(Exhausted), Status::TryAgain, libc::EAGAIN, TRY_AGAIN),
+            (Failure::Lookup(Interrupted), Status::Unavail, libc::EIO, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::EPERM)), Status::Unavail, libc::EPERM, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::EAFNOSUPPORT)), Status::Unavail, libc::EAFNOSUPPORT, NO_RECOVERY),
             (Failure::Lookup(Refused(libc::ERANGE)), Status::Unavail, libc::EIO, NO_RECOVERY),

@@ -1,4 +1,4 @@
-//! Per-process state between calls: the resolver with its cache, and which threads are inside a call.
+//! Per-process state between calls: the resolver with its cache, interrupted lookups, and which threads are inside a call.
 //!
 //! All of it is reached from one page that the kernel zeroes in the child of a fork (`MADV_WIPEONFORK`). Another thread
 //! may have held the cache's lock at the time of the fork, so the child starts with a new resolver. Nothing here waits
@@ -13,42 +13,57 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize
 
 use once_cell::race::OnceNonZeroUsize;
 use resolver_core::config::MAX_TIMEOUT;
-use resolver_core::{LookupError, Resolver};
+use resolver_core::{InterruptedLookup, LookupError, Resolver};
 
 use crate::allocator;
+use crate::interrupted::{InterruptedLookups, Ticket};
 use crate::result_codes::Failure;
 
-/// Runs `body` with the process's resolver, unless this thread is already inside a call.
+/// Runs `body` with what the process's threads share and the lookup with this ticket, if it still exists, unless this thread
+/// is already inside a call.
 ///
 /// # Errors
 /// Those of `body`; [`Failure::Reentered`]; [`LookupError::Exhausted`] if memory is short; those of `mmap(2)`.
-pub(crate) fn enter(body: impl FnOnce(&Resolver) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(crate) fn enter(
+    ticket: Option<Ticket>,
+    body: impl FnOnce(&Shared, Option<InterruptedLookup>, StackPosition) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let local = 0u8;
+    let stack_position = hint::black_box(&raw const local).addr();
     let page = Page::of_process().map_err(|error| Failure::Lookup(LookupError::from_io(&error)))?;
     let state = page.state();
-    let _slot = state.occupy_slot()?;
+    let _slot = state.occupy_slot(stack_position)?;
     if allocator::is_low() {
         return Err(LookupError::Exhausted.into());
     }
-    body(state.resolver().ok_or(LookupError::Exhausted)?)
+    let shared = state.shared().ok_or(LookupError::Exhausted)?;
+    let interrupted = ticket.and_then(|ticket| shared.interrupted.take(ticket));
+    shared.interrupted.drop_abandoned(stack_position);
+    body(shared, interrupted, stack_position)
 }
+
+/// The address of a local variable of a call.
+pub(crate) type StackPosition = usize;
 
 /// The contents of the page. All zeroes are its initial state, and its state after a fork.
 struct ProcessState {
-    resolver: AtomicPtr<KeptResolver>,
+    shared: AtomicPtr<Shared>,
     /// The process that the contents belong to. Used only where the kernel does not zero the page.
     pid: AtomicI32,
     threads: [ThreadSlot; THREAD_SLOTS],
 }
 
-/// A resolver, and the one that the process had before it forked.
-struct KeptResolver {
-    resolver: Resolver,
-    _older: *mut KeptResolver,
+/// What all threads of a process share.
+pub(crate) struct Shared {
+    pub(crate) resolver: Resolver,
+    pub(crate) interrupted: InterruptedLookups<InterruptedLookup>,
+    /// What the process had before it forked.
+    _older: *mut Shared,
 }
 
-/// The newest resolver. LeakSanitizer looks for pointers to allocated memory in static variables, but not in the page. In
-/// the child of a fork, the older resolvers stay allocated, because their locks may be held forever.
-static NEWEST: AtomicPtr<KeptResolver> = AtomicPtr::new(ptr::null_mut());
+/// The newest one. LeakSanitizer looks for pointers to allocated memory in static variables, but not in the page. In the
+/// child of a fork, the older ones stay allocated, because their locks may be held forever.
+static NEWEST: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
 
 /// Records that a thread is inside a call.
 ///
@@ -57,7 +72,7 @@ static NEWEST: AtomicPtr<KeptResolver> = AtomicPtr::new(ptr::null_mut());
 struct ThreadSlot {
     /// The thread's `pthread_self`; 0 if the slot is free.
     thread: AtomicUsize,
-    /// The address of a local variable of the call.
+    /// Its [`StackPosition`].
     stack_position: AtomicUsize,
     /// When the call began, in seconds of `CLOCK_MONOTONIC_COARSE`.
     entered_at: AtomicU32,
@@ -72,47 +87,52 @@ const SLOTS_PER_THREAD: usize = 8;
 
 /// A time in seconds that exceeds the duration of every call, whatever the settings are. An older record was left
 /// behind by a `longjmp`.
-const MAX_CALL: u32 = 30;
+pub(crate) const MAX_CALL: u32 = 30;
 const _: () = assert!(MAX_CALL > 2 * MAX_TIMEOUT as u32 / 1000);
 
 impl ProcessState {
-    /// The resolver, created on first use; None if there is no memory for it. If two threads create one at the same
-    /// time, the second is dropped.
-    fn resolver(&self) -> Option<&Resolver> {
-        let mut resolver = self.resolver.load(Ordering::Acquire);
-        if resolver.is_null() {
-            silence_panics();
-            let new = Box::new(KeptResolver { resolver: Resolver::default(), _older: NEWEST.load(Ordering::Acquire) });
-            if allocator::is_in_reserve(&raw const *new) {
-                return None;
+    /// What the threads share, created on first use; None if there is no memory for it.
+    fn shared(&self) -> Option<&Shared> {
+        let shared = self.shared.load(Ordering::Acquire);
+        let shared = if shared.is_null() { self.create_shared()? } else { shared };
+        // SAFETY: what has been stored is not freed while the process lives.
+        Some(unsafe { &*shared })
+    }
+
+    /// Creates what the threads share. If two threads do this at the same time, the second one's is dropped.
+    #[cold]
+    #[inline(never)]
+    fn create_shared(&self) -> Option<*mut Shared> {
+        silence_panics();
+        let new = Box::new(Shared {
+            resolver: Resolver::default(),
+            interrupted: InterruptedLookups::default(),
+            _older: NEWEST.load(Ordering::Acquire),
+        });
+        if allocator::is_in_reserve(&raw const *new) {
+            return None;
+        }
+        let new = Box::into_raw(new);
+        match self.shared.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+            // Only one thread gets here before the next fork.
+            Ok(_) => {
+                NEWEST.store(new, Ordering::Release);
+                Some(new)
             }
-            let new = Box::into_raw(new);
-            match self.resolver.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-                // Only one thread gets here before the next fork.
-                Ok(_) => {
-                    NEWEST.store(new, Ordering::Release);
-                    resolver = new;
-                }
-                Err(first) => {
-                    // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
-                    drop(unsafe { Box::from_raw(new) });
-                    resolver = first;
-                }
+            Err(first) => {
+                // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
+                drop(unsafe { Box::from_raw(new) });
+                Some(first)
             }
         }
-        // SAFETY: a resolver that has been stored is not freed while the process lives.
-        Some(unsafe { &(*resolver).resolver })
     }
 
     /// Records this thread as inside a call until the returned value is dropped; None if no slot is free.
     ///
     /// # Errors
     /// [`Failure::Reentered`] if the thread is inside a call already.
-    fn occupy_slot(&self) -> Result<Option<OccupiedSlot<'_>>, Failure> {
-        let local = 0u8;
-        let stack_position = hint::black_box(&raw const local).addr();
-        // SAFETY: pthread_self has no preconditions.
-        let thread = usize::try_from(unsafe { libc::pthread_self() }).unwrap_or(usize::MAX);
+    fn occupy_slot(&self, stack_position: StackPosition) -> Result<Option<OccupiedSlot<'_>>, Failure> {
+        let thread = this_thread();
         let now = monotonic_seconds();
         // A pthread_t is the address of the thread's descriptor; no two of these are on the same page.
         let home = (thread >> 12) % THREAD_SLOTS;
@@ -134,7 +154,7 @@ impl ProcessState {
 }
 
 impl ThreadSlot {
-    fn fill(&self, stack_position: usize, entered_at: u32) -> OccupiedSlot<'_> {
+    fn fill(&self, stack_position: StackPosition, entered_at: u32) -> OccupiedSlot<'_> {
         self.stack_position.store(stack_position, Ordering::Relaxed);
         self.entered_at.store(entered_at, Ordering::Relaxed);
         OccupiedSlot(self)
@@ -205,7 +225,7 @@ impl Page {
 }
 
 impl ProcessState {
-    /// In the child of a fork, does what `MADV_WIPEONFORK` does on newer kernels. The old resolver stays allocated,
+    /// In the child of a fork, does what `MADV_WIPEONFORK` does on newer kernels. What the threads shared stays allocated,
     /// because its locks may be held forever.
     fn reset_after_fork(&self) {
         // SAFETY: getpid has no preconditions.
@@ -213,7 +233,7 @@ impl ProcessState {
         if self.pid.swap(pid, Ordering::Relaxed) == pid {
             return;
         }
-        self.resolver.store(ptr::null_mut(), Ordering::Release);
+        self.shared.store(ptr::null_mut(), Ordering::Release);
         for slot in &self.threads {
             slot.thread.store(0, Ordering::Relaxed);
         }
@@ -230,8 +250,14 @@ fn silence_panics() {
     }
 }
 
+/// This thread's `pthread_self`, which is not 0.
+pub(crate) fn this_thread() -> usize {
+    // SAFETY: pthread_self has no preconditions.
+    usize::try_from(unsafe { libc::pthread_self() }).unwrap_or(usize::MAX)
+}
+
 /// The time of `CLOCK_MONOTONIC_COARSE`, in seconds.
-fn monotonic_seconds() -> u32 {
+pub(crate) fn monotonic_seconds() -> u32 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a local variable.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };

@@ -8,6 +8,7 @@ mod buffer;
 mod encode;
 mod entry;
 mod guard;
+mod interrupted;
 mod result_codes;
 mod service;
 mod state;

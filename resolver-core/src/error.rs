@@ -20,6 +20,8 @@ pub enum LookupError {
     NoInterface,
     /// The process or the machine has run out of descriptors or memory, for now.
     Exhausted,
+    /// A signal is pending, and its handler must run before the lookup goes on ([`crate::Interruption`]).
+    Interrupted,
     /// A system call failed with this errno, for example because a sandbox denies it.
     Refused(i32),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for LookupError {
             Self::NoData => out.write_str("the host has no address in that family"),
             Self::NoInterface => out.write_str("there is no interface that can be queried"),
             Self::Exhausted => out.write_str("out of descriptors or memory"),
+            Self::Interrupted => out.write_str("a signal interrupted the lookup"),
             Self::Refused(errno) => io::Error::from_raw_os_error(*errno).fmt(out),
         }
     }

@@ -14,6 +14,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`resolver`] | a lookup from start to end |
+//! | `interruption` | how a signal interrupts a lookup, and how it goes on |
 //! | `querier` | the only loop that waits: when to send, when to repeat, when to stop |
 //! | `cache` | answers by name, each with its expiry |
 //! | `lookup` | the state of a lookup, without I/O: what to ask, what the responses said, when it is done |
@@ -24,7 +25,8 @@
 //! | [`policy`], [`host_name`] | the names and addresses that multicast DNS handles |
 //! | [`wire`] | messages and names as octets |
 //! | `address`, `error` | address families and addresses; why a lookup fails |
-//! | `message_ids`, `lock`, `try_alloc` | random ids; locks that are never waited for; fallible allocation |
+//! | `message_ids`, `lock`, `try_alloc` | random ids; locks that are waited for only for a bounded time; fallible allocation |
+//! | `signals` | which signals are blocked during a lookup, and whether one is pending |
 //! | `sys` | the system calls that no crate wraps |
 //! | [`fault_injection`], `fuzzing` | for tests and fuzz targets only |
 //!
@@ -47,6 +49,7 @@ pub mod fault_injection;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod host_name;
+mod interruption;
 mod lock;
 mod lookup;
 mod message_ids;
@@ -55,6 +58,7 @@ pub mod observer;
 pub mod policy;
 mod querier;
 pub mod resolver;
+mod signals;
 #[allow(unsafe_code)]
 mod sys;
 mod try_alloc;
@@ -65,7 +69,9 @@ pub use address::{Address, Families, Family};
 pub use config::Config;
 pub use error::LookupError;
 pub use host_name::HostName;
+pub use interruption::{InterruptedLookup, Interruption};
 pub use lookup::answer::{Answer, Pointer, Unknown};
 pub use message_ids::Ids;
 pub use observer::Observer;
 pub use resolver::Resolver;
+pub use signals::BlockedSignals;

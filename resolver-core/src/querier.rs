@@ -1,7 +1,8 @@
 //! The one-shot querier (RFC 6762, section 5.1): sends the queries of a lookup, waits for responses, and repeats the
 //! queries.
 //!
-//! No thread, socket or lock outlives [`run`], which contains the only loop that waits.
+//! No thread, socket or lock outlives [`run`], which contains the only loop that waits. A pending signal can interrupt it;
+//! what it needs to go on is then in the [`Exchange`].
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,8 +17,9 @@ use crate::message_ids::Ids;
 use crate::net::daemon::Daemon;
 use crate::net::interfaces::Interfaces;
 use crate::net::neighbours::{self, Neighbour};
-use crate::net::socket::{SocketKind, Sockets, group};
+use crate::net::socket::{Ports, SocketKind, Sockets, group};
 use crate::observer::{Event, Observer, Sent};
+use crate::signals::PendingSignals;
 use crate::sys;
 use crate::try_alloc;
 use crate::validate::{PendingQueries, SentQuery, validate};
@@ -52,24 +54,118 @@ const MAX_REPEATED: usize = 8;
 /// for names that it has not cached, and again after a second.
 const DAEMON_TIMEOUT: Duration = Duration::from_millis(1200);
 
-/// Sends the queries of `lookup`, and passes the responses to it, until it is done or `timeout` has passed since the
-/// first query. If no interface can be queried, asks only avahi-daemon on this machine, if the settings allow it.
+/// How many times a lookup that is interrupted opens multicast listeners and asks a daemon again, in addition to once for
+/// each repeat. Each time, the machine may leave the groups and join them again, which it reports to the link.
+const MAX_REOPENED: u32 = 16;
+
+/// The time that a lookup still has after an interruption, if it had that much before: a host could not respond meanwhile.
+const MIN_LEFT: Duration = Duration::from_millis(400);
+
+/// If a lookup is interrupted for at least this long, it repeats its questions at once: responses have probably been lost.
+const LONG_INTERRUPTION: Duration = Duration::from_millis(20);
+
+/// The exchange of packets of one lookup: what must outlive the sockets if the lookup is interrupted. Its times are those
+/// of a clock that stands still while the lookup is interrupted, because nothing may be concluded from the absence of
+/// responses in that time.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    start: Instant,
+    deadline: Instant,
+    schedule: Schedule,
+    pending: PendingQueries,
+    ids: Ids,
+    /// How many more neighbours may be queried.
+    neighbours_left: usize,
+    /// A query has been sent to a group or a host.
+    any_sent: bool,
+    /// Why the first query could not be sent.
+    failure: Option<LookupError>,
+    has_asked_daemon: bool,
+    /// The ephemeral ports that queries were sent from: responses to them may still be on their way.
+    ports: Ports,
+    reopenings_left: u32,
+    interrupted_at: Option<Instant>,
+    /// For how long the lookup has been interrupted in all.
+    interrupted_for: Duration,
+}
+
+impl Exchange {
+    /// An exchange that ends `timeout` from now.
+    pub(crate) fn new(config: &Config, timeout: Duration) -> Self {
+        let start = Instant::now();
+        Self {
+            start,
+            deadline: start + timeout,
+            schedule: Schedule::new(start, config),
+            pending: PendingQueries::default(),
+            ids: Ids::new(),
+            neighbours_left: MAX_NEIGHBOURS,
+            any_sent: false,
+            failure: None,
+            has_asked_daemon: false,
+            ports: Ports::default(),
+            reopenings_left: MAX_REOPENED,
+            interrupted_at: None,
+            interrupted_for: Duration::ZERO,
+        }
+    }
+
+    /// The time on the exchange's clock.
+    pub(crate) fn now(&self) -> Instant {
+        let now = self.interrupted_at.unwrap_or_else(Instant::now);
+        now.checked_sub(self.interrupted_for).unwrap_or(now)
+    }
+
+    /// How much time is left.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(self.now())
+    }
+
+    fn interrupt(&mut self, ports: Ports) -> LookupError {
+        self.ports = ports;
+        self.interrupted_at = Some(Instant::now());
+        LookupError::Interrupted
+    }
+
+    /// Lets the clock go on. True if the multicast listeners may be opened, and a daemon asked again.
+    fn resume(&mut self) -> bool {
+        self.interrupted_at.is_none_or(|interrupted_at| self.resume_after(interrupted_at.elapsed()))
+    }
+
+    fn resume_after(&mut self, interrupted_for: Duration) -> bool {
+        let (now, left) = (self.now(), self.time_left());
+        self.deadline = now + left.saturating_sub(interrupted_for).max(left.min(MIN_LEFT));
+        self.interrupted_at = None;
+        self.interrupted_for += interrupted_for;
+        let may_reopen = self.reopenings_left > 0;
+        self.reopenings_left = self.reopenings_left.saturating_sub(1);
+        self.schedule.is_repeat_due |= may_reopen && interrupted_for >= LONG_INTERRUPTION;
+        may_reopen
+    }
+}
+
+/// Sends the queries of `lookup`, and passes the responses to it, until it is done or the exchange has ended. If no
+/// interface can be queried, asks only avahi-daemon on this machine, if the settings allow it.
 ///
 /// # Errors
-/// The reason why nothing could be sent, or why waiting failed; `lookup` may have received responses before that. The
-/// absence of a response is not an error here: `lookup` has recorded whether there was one.
+/// [`LookupError::Interrupted`] if a signal is pending: the same call goes on with the exchange. Otherwise the reason why
+/// nothing could be sent, or why waiting failed; `lookup` may have received responses before that. The absence of a
+/// response is not an error here: `lookup` has recorded whether there was one.
 pub(crate) fn run(
     lookup: &mut dyn Lookup,
+    exchange: &mut Exchange,
     interfaces: &Interfaces,
     config: &Config,
-    timeout: Duration,
+    signals: &mut PendingSignals<'_>,
     observer: impl Observer,
 ) -> Result<(), LookupError> {
-    match Sockets::open(interfaces, config.listener, observer) {
-        Ok(sockets) => query(lookup, sockets, interfaces, config, timeout, observer),
-        Err(error) if config.daemon => {
-            ask_only_daemon(lookup, timeout.min(DAEMON_TIMEOUT), observer).unwrap_or(Err(error))
+    let may_reopen = exchange.resume();
+    match Sockets::open_again(interfaces, config.listener && may_reopen, exchange.ports, observer) {
+        Ok(sockets) => {
+            let querier = Querier::new(sockets, interfaces, exchange, observer);
+            query(lookup, querier, config, may_reopen, signals)
         }
+        Err(error) if config.daemon => ask_only_daemon(lookup, exchange, signals, observer).unwrap_or(Err(error)),
         Err(error) => Err(error),
     }
 }
@@ -78,15 +174,16 @@ pub(crate) fn run(
 #[inline(never)]
 fn ask_only_daemon(
     lookup: &mut dyn Lookup,
-    timeout: Duration,
+    exchange: &mut Exchange,
+    signals: &mut PendingSignals<'_>,
     observer: impl Observer,
 ) -> Option<Result<(), LookupError>> {
     let daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
     observer.report(Event::DaemonAsked(daemon.is_some()));
     let mut daemon = daemon?;
-    let deadline = Instant::now() + timeout;
+    let deadline = exchange.deadline.min(exchange.start + DAEMON_TIMEOUT);
     loop {
-        let now = Instant::now();
+        let now = exchange.now();
         let until = match lookup.poll(now) {
             Progress::Done => now,
             Progress::WaitUntil(until) => until.min(deadline),
@@ -95,38 +192,45 @@ fn ask_only_daemon(
         if until <= now || daemon.has_ended() {
             return daemon.knows().then_some(Ok(()));
         }
-        let mut ready = daemon.poll_list();
-        match sys::poll(&mut ready, until.saturating_duration_since(now)) {
+        let (max_wait, signal) = signals.before_wait();
+        let [v4, v6] = daemon.poll_list();
+        let mut ready = [v4, v6, signal];
+        match sys::poll(&mut ready, until.saturating_duration_since(now).min(max_wait)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Some(Err(LookupError::from_io(&error))),
-            _ => daemon.receive(&ready, &mut |address| lookup.on_daemon_address(address, Instant::now())),
+            Err(_) => {}
+            Ok(()) => {
+                let [v4, v6, signal] = ready;
+                daemon.receive(&[v4, v6], &mut |address| lookup.on_daemon_address(address, exchange.now()));
+                if signals.after_wait(signal) {
+                    return Some(Err(exchange.interrupt(Ports::default())));
+                }
+            }
         }
     }
 }
 
 fn query(
     lookup: &mut dyn Lookup,
-    sockets: Sockets,
-    interfaces: &Interfaces,
+    mut querier: Querier<'_, impl Observer>,
     config: &Config,
-    timeout: Duration,
-    observer: impl Observer,
+    may_reopen: bool,
+    signals: &mut PendingSignals<'_>,
 ) -> Result<(), LookupError> {
     let mut buffer = try_alloc::zeroed(MAX_MESSAGE).ok_or(LookupError::Exhausted)?;
-    let mut querier = Querier::new(sockets, interfaces, observer);
     fault_injection::point(Point::Sockets);
-    let start = Instant::now();
-    let deadline = start + timeout;
-    let mut schedule = Schedule::new(start, config);
-    let (mut any_sent, mut failure) = (false, None);
-    let mut until = start;
+    if querier.exchange.has_asked_daemon && may_reopen {
+        querier.daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
+    }
+    let deadline = querier.exchange.deadline;
+    let mut until = querier.exchange.start;
     loop {
-        let now = Instant::now();
+        let now = querier.exchange.now();
         if now >= deadline {
             querier.drain(lookup, &mut buffer, true);
             return Ok(());
         }
         if lookup.take_new_name() {
-            schedule.restart(now);
+            querier.exchange.schedule.restart(now);
         }
         until = match lookup.poll(now) {
             Progress::Done => {
@@ -139,7 +243,7 @@ fn query(
             }
             Progress::WaitUntil(_) => {
                 querier.questions.clear();
-                lookup.follow_up(interfaces, now, &mut querier.questions);
+                lookup.follow_up(querier.interfaces, now, &mut querier.questions);
                 // A failure does not end the lookup: it has received an address already.
                 let _ = querier.send_all(lookup, now);
                 match lookup.poll(now) {
@@ -148,29 +252,30 @@ fn query(
                 }
             }
             Progress::NoResponse => {
-                while let Some(step) = schedule.take_due(now) {
-                    let result = querier.take(step, schedule.repeats, lookup, now);
-                    any_sent |= result.is_ok() && step != Step::AskDaemon;
-                    if let (Err(error), false) = (result, any_sent) {
-                        failure = failure.or(Some(error));
+                while let Some(step) = querier.exchange.schedule.take_due(now) {
+                    let result = querier.take(step, lookup, config, now);
+                    let exchange = &mut *querier.exchange;
+                    exchange.any_sent |= result.is_ok() && step != Step::AskDaemon;
+                    if let (Err(error), false) = (result, exchange.any_sent) {
+                        exchange.failure = exchange.failure.or(Some(error));
                     }
                 }
                 // If nothing can be sent to the groups, neighbours or a daemon may still respond.
-                if let (Some(failure), false) = (failure, any_sent) {
-                    if schedule.hurry(now) {
+                if let (Some(failure), false) = (querier.exchange.failure, querier.exchange.any_sent) {
+                    if querier.exchange.schedule.hurry(now) {
                         continue;
                     }
                     if !querier.daemon.as_ref().is_some_and(Daemon::knows) {
                         return Err(failure);
                     }
                 }
-                schedule.next().map_or(deadline, |(at, _)| at)
+                querier.exchange.schedule.next().map_or(deadline, |(at, _)| at)
             }
         };
         fault_injection::point(Point::Sent);
-        querier.wait(lookup, until.min(deadline).saturating_duration_since(now))?;
+        let is_interrupted = querier.wait(lookup, until.min(deadline).saturating_duration_since(now), signals)?;
         for _ in 0..BATCH {
-            let now = Instant::now();
+            let now = querier.exchange.now();
             if now >= deadline {
                 break;
             }
@@ -179,6 +284,9 @@ fn query(
                 Some(true) if now < until && lookup.poll(now) == Progress::Done => break,
                 Some(_) => {}
             }
+        }
+        if is_interrupted && lookup.poll(querier.exchange.now()) != Progress::Done {
+            return Err(querier.exchange.interrupt(querier.sockets.ports()));
         }
     }
 }
@@ -195,12 +303,15 @@ enum Step {
 /// When the steps of a lookup without a response are due: the first round at once, the neighbours after
 /// [`NEIGHBOURS_AFTER`] and a daemon after [`DAEMON_AFTER`] if the settings allow it, and the repeats at the times in the
 /// settings.
+#[derive(Debug)]
 struct Schedule {
     start: Instant,
     retries: Retries,
     /// The optional steps, and when they are due after the start.
     optional: [Option<(Duration, Step)>; 2],
     is_first_due: bool,
+    /// A repeat is due that is not in the settings.
+    is_repeat_due: bool,
     /// How many repeats have been sent.
     repeats: usize,
 }
@@ -212,7 +323,7 @@ impl Schedule {
             config.neighbours.then_some((NEIGHBOURS_AFTER, Step::Ask(Round::Neighbours))),
             config.daemon.then_some((daemon_after, Step::AskDaemon)),
         ];
-        Self { start, retries: config.retries, optional, is_first_due: true, repeats: 0 }
+        Self { start, retries: config.retries, optional, is_first_due: true, is_repeat_due: false, repeats: 0 }
     }
 
     /// Starts again, for another name: the groups and then the repeats. The optional steps are taken once in a lookup.
@@ -225,6 +336,9 @@ impl Schedule {
         if self.is_first_due {
             return Some((self.start, Step::Ask(Round::First)));
         }
+        if self.is_repeat_due {
+            return Some((self.start, Step::Ask(Round::Repeat)));
+        }
         let repeat = self.retries.get(self.repeats).map(|time| (time, Step::Ask(Round::Repeat)));
         let next = self.optional.into_iter().flatten().chain(repeat).min_by_key(|(after, _)| *after)?;
         Some((self.start + next.0, next.1))
@@ -235,6 +349,7 @@ impl Schedule {
         let (_, step) = self.next().filter(|(at, _)| *at <= now)?;
         match step {
             Step::Ask(Round::First) => self.is_first_due = false,
+            Step::Ask(Round::Repeat) if self.is_repeat_due => self.is_repeat_due = false,
             Step::Ask(Round::Repeat) => self.repeats += 1,
             _ => self
                 .optional
@@ -257,45 +372,37 @@ struct Querier<'a, O> {
     sockets: Sockets,
     daemon: Option<Daemon>,
     interfaces: &'a Interfaces,
-    pending: PendingQueries,
-    ids: Ids,
+    exchange: &'a mut Exchange,
     // The questions to send next. A field, so that all rounds use the same allocation.
     questions: Vec<Question>,
-    /// How many more neighbours may be queried.
-    neighbours_left: usize,
     /// The neighbours on all interfaces, once they have been read.
     neighbours: Option<Vec<Neighbour>>,
 }
 
 impl<'a, O: Observer> Querier<'a, O> {
-    fn new(sockets: Sockets, interfaces: &'a Interfaces, observer: O) -> Self {
-        let (pending, ids) = (PendingQueries::default(), Ids::new());
-        Self {
-            observer,
-            sockets,
-            daemon: None,
-            interfaces,
-            pending,
-            ids,
-            questions: Vec::new(),
-            neighbours_left: MAX_NEIGHBOURS,
-            neighbours: None,
-        }
+    fn new(sockets: Sockets, interfaces: &'a Interfaces, exchange: &'a mut Exchange, observer: O) -> Self {
+        Self { observer, sockets, daemon: None, interfaces, exchange, questions: Vec::new(), neighbours: None }
     }
 
-    /// Takes a step. `repeats` is the number of repeats so far, including this step.
-    fn take(&mut self, step: Step, repeats: usize, lookup: &mut dyn Lookup, now: Instant) -> Result<(), LookupError> {
+    /// Takes a step.
+    fn take(&mut self, step: Step, lookup: &mut dyn Lookup, config: &Config, now: Instant) -> Result<(), LookupError> {
         match step {
             Step::Ask(round) => {
                 self.observer.report(Event::Round(round));
                 self.questions.clear();
                 lookup.round(round, self.interfaces, &mut self.questions);
-                if round == Round::Repeat && repeats > 1 {
-                    keep_on_best(&mut self.questions);
+                if round == Round::Repeat {
+                    if self.exchange.schedule.repeats > 1 {
+                        keep_on_best(&mut self.questions);
+                    }
+                    if config.listener {
+                        self.sockets.open_missing_listeners(self.interfaces, self.observer);
+                    }
                 }
                 self.send_all(lookup, now)
             }
             Step::AskDaemon => {
+                self.exchange.has_asked_daemon = true;
                 self.daemon = Daemon::ask(lookup.name(), lookup.daemon_families());
                 self.observer.report(Event::DaemonAsked(self.daemon.is_some()));
                 self.daemon.as_ref().map(|_| ()).ok_or(LookupError::NoInterface)
@@ -321,17 +428,32 @@ impl<'a, O: Observer> Querier<'a, O> {
         result
     }
 
-    /// Waits until a packet or a reply of the daemon has arrived, or `timeout` has passed. Passes addresses in replies
-    /// of the daemon to `lookup`; [`Querier::receive_one`] receives packets.
+    /// Waits until a packet or a reply of the daemon has arrived, a signal is pending, or `timeout` has passed. Passes
+    /// addresses in replies of the daemon to `lookup`; [`Querier::receive_one`] receives packets. Returns whether a signal
+    /// is pending.
     ///
     /// # Errors
     /// Those of [`Sockets::wait_with`].
-    fn wait(&mut self, lookup: &mut dyn Lookup, timeout: Duration) -> Result<(), LookupError> {
-        let Some(daemon) = &mut self.daemon else { return self.sockets.wait(timeout) };
-        let mut polled = daemon.poll_list();
-        self.sockets.wait_with(timeout, &mut polled)?;
-        daemon.receive(&polled, &mut |address| lookup.on_daemon_address(address, Instant::now()));
-        Ok(())
+    fn wait(
+        &mut self,
+        lookup: &mut dyn Lookup,
+        timeout: Duration,
+        signals: &mut PendingSignals<'_>,
+    ) -> Result<bool, LookupError> {
+        let (max_wait, signal) = signals.before_wait();
+        let timeout = timeout.min(max_wait);
+        if self.daemon.is_none() && signal.fd < 0 {
+            return self.sockets.wait(timeout).map(|()| false);
+        }
+        let none = libc::pollfd { fd: -1, events: 0, revents: 0 };
+        let [v4, v6] = self.daemon.as_ref().map_or([none; 2], Daemon::poll_list);
+        let mut others = [v4, v6, signal];
+        self.sockets.wait_with(timeout, &mut others)?;
+        let [v4, v6, signal] = others;
+        if let Some(daemon) = &mut self.daemon {
+            daemon.receive(&[v4, v6], &mut |address| lookup.on_daemon_address(address, self.exchange.now()));
+        }
+        Ok(signals.after_wait(signal))
     }
 
     /// Sends a question. One to an IPv4 group is sent once from each IPv4 prefix of the interface: repeats and follow-ups
@@ -373,7 +495,7 @@ impl<'a, O: Observer> Querier<'a, O> {
         let to = match to {
             Destination::GroupFromListener(transport) => {
                 self.send_query(&query, SocketKind::MulticastListener, interface, source, group(transport))?;
-                self.pending.expect_multicast(interface, transport);
+                self.exchange.pending.expect_multicast(interface, transport);
                 return Ok(());
             }
             Destination::Group(transport) => group(transport),
@@ -382,10 +504,11 @@ impl<'a, O: Observer> Querier<'a, O> {
             Destination::Neighbours(_) | Destination::OtherAddresses(..) => return Err(LookupError::NoInterface),
         };
         // Each response must identify one query.
-        let unused = |id: &u16| !self.pending.has_id(*id);
-        query.id = std::iter::repeat_with(|| self.ids.next()).take(16).find(unused).ok_or(LookupError::Exhausted)?;
+        let unused = |id: &u16| !self.exchange.pending.has_id(*id);
+        query.id =
+            std::iter::repeat_with(|| self.exchange.ids.next()).take(16).find(unused).ok_or(LookupError::Exhausted)?;
         let sent = SentQuery { id: query.id, interface, transport, rtype, unicast_response, at: now };
-        if !self.pending.add(sent, query.name) {
+        if !self.exchange.pending.add(sent, query.name) {
             return Err(LookupError::Exhausted);
         }
         self.send_query(&query, SocketKind::Ephemeral, interface, source, to)
@@ -404,7 +527,7 @@ impl<'a, O: Observer> Querier<'a, O> {
         lookup: &dyn Lookup,
         now: Instant,
     ) -> Result<(), LookupError> {
-        if self.neighbours_left == 0 {
+        if self.exchange.neighbours_left == 0 {
             return Err(LookupError::NoInterface);
         }
         // The table is read once for all interfaces, and again after the host has responded, which adds the host to it.
@@ -423,8 +546,10 @@ impl<'a, O: Observer> Querier<'a, O> {
         let is_asked = |ip| Family::of(ip) == question.to.transport();
         let mut result = Err(LookupError::NoInterface);
         for neighbour in there().filter(|neighbour| is_asked(neighbour.ip)) {
-            if self.neighbours_left > 0 && link_layer.is_none_or(|link_layer| neighbour.link_layer == link_layer) {
-                self.neighbours_left -= 1;
+            if self.exchange.neighbours_left > 0
+                && link_layer.is_none_or(|link_layer| neighbour.link_layer == link_layer)
+            {
+                self.exchange.neighbours_left -= 1;
                 let direct = Question { to: Destination::Host(neighbour.ip), ..*question };
                 result = result.or(self.send(&direct, lookup, now));
             }
@@ -453,7 +578,7 @@ impl<'a, O: Observer> Querier<'a, O> {
         let datagram = self.sockets.receive(buffer)?;
         fault_injection::point(Point::Received);
         let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-        let response = validate(&datagram, octets, &self.pending, self.interfaces);
+        let response = validate(&datagram, octets, &self.exchange.pending, self.interfaces);
         self.observer.report(Event::Received {
             datagram: &datagram,
             octets,
@@ -478,7 +603,7 @@ impl<'a, O: Observer> Querier<'a, O> {
         let max_ignored = if is_late { max } else { 2 * sockets };
         let mut ignored = 0;
         for _ in 0..max {
-            match self.receive_one(lookup, buffer, Instant::now()) {
+            match self.receive_one(lookup, buffer, self.exchange.now()) {
                 Some(true) => ignored = 0,
                 Some(false) if ignored < max_ignored => ignored += 1,
                 _ => break,

@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::error::LookupError;
 use crate::fault_injection::{self, Point};
 use crate::host_name::HostName;
+use crate::interruption::{Interruption, NetworkLookup};
 use crate::lock::Lock;
 use crate::lookup::answer::{Answer, Pointer, Unknown, expiry, sort_by_rank};
 use crate::lookup::host::{HostLookup, UNKNOWN_TTL};
@@ -21,7 +22,6 @@ use crate::lookup::reverse::ReverseLookup;
 use crate::net::interfaces::Interfaces;
 use crate::observer::{Event, Observer};
 use crate::policy::{self, NameRange, NameSource, ReverseAddress};
-use crate::querier;
 use crate::sys;
 use crate::try_alloc;
 use crate::wire::Name;
@@ -76,6 +76,20 @@ impl Resolver {
         self.observed_lookup(host, range, wanted, ())
     }
 
+    /// As [`Resolver::lookup`], but a signal can interrupt it.
+    ///
+    /// # Errors
+    /// As [`Resolver::lookup`]; [`LookupError::Interrupted`].
+    pub fn lookup_interruptibly(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Answer, LookupError> {
+        self.look_up(host, range, wanted, interruption, ())
+    }
+
     /// As [`Resolver::lookup`], and reports to `observer` what it does.
     ///
     /// # Errors
@@ -86,6 +100,17 @@ impl Resolver {
         range: NameRange,
         wanted: Families,
         observer: impl Observer,
+    ) -> Result<Answer, LookupError> {
+        self.look_up(host, range, wanted, &mut Interruption::none(), observer)
+    }
+
+    fn look_up<O: Observer>(
+        &self,
+        host: &HostName,
+        range: NameRange,
+        wanted: Families,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Answer, LookupError> {
         if let Err(exclusion) = self.check_range(host, range) {
             observer.report(Event::Excluded(exclusion));
@@ -107,7 +132,7 @@ impl Resolver {
         if source == NameSource::Dns || !must_query {
             return Err(source.error_for(LookupError::NoResponse));
         }
-        self.query_host(&host.name, wanted, source, observer)
+        self.query_host(&host.name, wanted, source, interruption, observer)
     }
 
     /// Who serves `host`. Checks `/etc/resolv.conf` if the name is under `.local`, and the other files only if
@@ -152,18 +177,39 @@ impl Resolver {
         self.observed_reverse(address, ())
     }
 
+    /// As [`Resolver::reverse`], but a signal can interrupt it.
+    ///
+    /// # Errors
+    /// As [`Resolver::reverse`]; [`LookupError::Interrupted`].
+    pub fn reverse_interruptibly(
+        &self,
+        address: ReverseAddress,
+        interruption: &mut Interruption<'_>,
+    ) -> Result<Pointer, LookupError> {
+        self.look_up_pointer(address, interruption, ())
+    }
+
     /// As [`Resolver::reverse`], and reports to `observer` what it does.
     ///
     /// # Errors
     /// Those of [`Resolver::reverse`].
     pub fn observed_reverse(&self, address: ReverseAddress, observer: impl Observer) -> Result<Pointer, LookupError> {
+        self.look_up_pointer(address, &mut Interruption::none(), observer)
+    }
+
+    fn look_up_pointer<O: Observer>(
+        &self,
+        address: ReverseAddress,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
+    ) -> Result<Pointer, LookupError> {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
             Some(cached) => {
                 observer.report(Event::CachedPointer(&cached));
                 cached
             }
-            None => self.query_pointer(&name, address, observer),
+            None => self.query_pointer(&name, address, interruption, observer),
         }
     }
 
@@ -205,41 +251,53 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_host(
+    fn query_host<O: Observer>(
         &self,
         name: &Name,
         wanted: Families,
         source: NameSource,
-        observer: impl Observer,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Answer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
         let config = &*settings.config;
-        // Without an interface, a daemon on this machine may know the name.
-        let (interfaces, unavailable) = match Interfaces::read(config) {
-            Ok(interfaces) if interfaces.is_empty() => (interfaces, Some(LookupError::NoInterface)),
-            Ok(interfaces) => (interfaces, None),
-            Err(error) => (Interfaces::none(), Some(error)),
-        };
-        observer.report(Event::Interfaces(unavailable.map_or(Ok(&interfaces), Err)));
         let is_own = config.own_name && is_own_name(name);
         if is_own {
             observer.report(Event::Own);
         }
-        let mut lookup = HostLookup::observed(name, wanted, &interfaces, config, observer);
-        if is_own && unavailable.is_none() {
-            // The daemon would report only one of this machine's addresses in each family.
-            lookup.exclude_daemon();
-        }
-        let queried = querier::run(&mut lookup, &interfaces, config, timeout(config, is_own), observer);
-        let queried = queried.map_err(|error| unavailable.unwrap_or(error));
-        let now = Instant::now();
+        let mut network = match interruption.take_host() {
+            Some(interrupted) => interrupted,
+            None => {
+                // Without an interface, a daemon on this machine may know the name.
+                let (interfaces, unavailable) = match Interfaces::read(config) {
+                    Ok(interfaces) if interfaces.is_empty() => (interfaces, Some(LookupError::NoInterface)),
+                    Ok(interfaces) => (interfaces, None),
+                    Err(error) => (Interfaces::none(), Some(error)),
+                };
+                observer.report(Event::Interfaces(unavailable.map_or(Ok(&interfaces), Err)));
+                let timeout = interruption.limit(timeout(config, is_own));
+                let mut network = begin(name, wanted, interfaces, config, timeout, observer);
+                network.unavailable = unavailable;
+                if is_own && unavailable.is_none() {
+                    // The daemon would report only one of this machine's addresses in each family.
+                    network.lookup.exclude_daemon();
+                }
+                network
+            }
+        };
+        let queried = match network.run(config, interruption, observer) {
+            Err(LookupError::Interrupted) => return Err(interruption.keep_host(network)),
+            queried => queried.map_err(|error| network.unavailable.unwrap_or(error)),
+        };
+        let now = network.now();
+        let NetworkLookup { lookup, interfaces, .. } = &mut *network;
         let is_proven = !lookup.has_only_daemon_addresses();
-        let mut answer = match lookup.finish(name, &interfaces, now) {
+        let mut answer = match lookup.finish(name, interfaces, now) {
             Some(answer) => answer,
             None if is_own => {
                 observer.report(Event::OwnAnswer);
-                own_answer(name, &interfaces, config, now)
+                own_answer(name, interfaces, config, now)
             }
             None => {
                 queried?;
@@ -272,14 +330,18 @@ impl Resolver {
     }
 
     #[inline(never)]
-    fn query_pointer(
+    fn query_pointer<O: Observer>(
         &self,
         name: &Name,
         address: ReverseAddress,
-        observer: impl Observer,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Pointer, LookupError> {
         fault_injection::point(Point::Interfaces);
         let settings = &self.settings();
+        if let Some(interrupted) = interruption.take_pointer() {
+            return self.query_links(name, interrupted, settings, interruption, observer);
+        }
         let config = &*settings.config;
         let ReverseAddress { ip, range } = address;
         if !range.min(config.reverse).may_contain(ip) {
@@ -299,7 +361,8 @@ impl Resolver {
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
-        self.query_links(name, ip, &interfaces, settings, observer)
+        let network = begin_reverse(name, ip, interfaces, config, interruption.limit(config.reverse_timeout));
+        self.query_links(name, network, settings, interruption, observer)
     }
 
     /// This machine's own name, as the name of one of its addresses. None if it has none.
@@ -312,21 +375,22 @@ impl Resolver {
         Some(Ok(pointer))
     }
 
-    /// Queries the links on which `ip`, whose name in reverse notation is `name`, can be.
+    /// Queries the links on which the address with this name, in reverse notation, can be.
     #[inline(never)]
-    fn query_links(
+    fn query_links<O: Observer>(
         &self,
         name: &Name,
-        ip: IpAddr,
-        interfaces: &Interfaces,
+        mut network: Box<NetworkLookup<ReverseLookup>>,
         settings: &Settings,
-        observer: impl Observer,
+        interruption: &mut Interruption<'_, O>,
+        observer: O,
     ) -> Result<Pointer, LookupError> {
-        let config = &*settings.config;
-        let mut lookup = ReverseLookup::new(name, ip, config);
-        let queried = querier::run(&mut lookup, interfaces, config, config.reverse_timeout, observer);
-        let now = Instant::now();
-        let Some(pointer) = lookup.finish(now) else {
+        let queried = network.run(&settings.config, interruption, observer);
+        if queried == Err(LookupError::Interrupted) {
+            return Err(interruption.keep_pointer(network));
+        }
+        let now = network.now();
+        let Some(pointer) = network.lookup.finish(now) else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
         };
         self.cache_pointer(name, &pointer, settings);
@@ -436,6 +500,32 @@ impl Resolver {
 /// the machine's own addresses, and any responder for the name normally answers within that time.
 fn timeout(config: &Config, is_own_name: bool) -> Duration {
     if is_own_name { config.timeout.min(OWN_NAME_TIMEOUT) } else { config.timeout }
+}
+
+/// A lookup of the addresses of `name`. A function of its own, because it copies much on the stack.
+#[inline(never)]
+fn begin<O: Observer>(
+    name: &Name,
+    wanted: Families,
+    interfaces: Interfaces,
+    config: &Config,
+    timeout: Duration,
+    observer: O,
+) -> Box<NetworkLookup<HostLookup<O>>> {
+    let lookup = HostLookup::observed(name, wanted, &interfaces, config, observer);
+    Box::new(NetworkLookup::new(lookup, interfaces, config, timeout))
+}
+
+/// A lookup of the name of an address; as [`begin`].
+#[inline(never)]
+fn begin_reverse(
+    name: &Name,
+    ip: IpAddr,
+    interfaces: Interfaces,
+    config: &Config,
+    timeout: Duration,
+) -> Box<NetworkLookup<ReverseLookup>> {
+    Box::new(NetworkLookup::new(ReverseLookup::new(name, ip, config), interfaces, config, timeout))
 }
 
 /// This machine's own addresses, as the answer for its own name: those of the interfaces to query; without such an

@@ -51,6 +51,79 @@ pub(crate) fn poll(descriptors: &mut [libc::pollfd], timeout: Duration) -> io::R
     if ready < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// A set of signals.
+pub(crate) type SignalMask = libc::sigset_t;
+
+/// Signals that report a fault of the thread itself. If they were blocked, the kernel would end the process.
+const FAULTS: [c_int; 7] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+/// Signals whose handlers often jump out of a call or fork, or run very often.
+const LIKELY_TO_JUMP: [c_int; 12] = [
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPIPE,
+    libc::SIGCHLD,
+    libc::SIGTSTP,
+    libc::SIGIO,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGPROF,
+    libc::SIGURG,
+    libc::SIGWINCH,
+];
+
+/// Blocks all signals of this thread but [`FAULTS`]. Returns the mask before; None if `sigprocmask(2)` fails.
+pub(crate) fn block_signals() -> Option<SignalMask> {
+    let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: sigfillset initialises the set that the others use. `before` is read only if pthread_sigmask filled it.
+    unsafe {
+        libc::sigfillset(blocked.as_mut_ptr());
+        for signal in FAULTS {
+            libc::sigdelset(blocked.as_mut_ptr(), signal);
+        }
+        let failed = libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
+        (!failed).then(|| before.assume_init())
+    }
+}
+
+/// Sets the mask of this thread. If it cannot be set, it stays as it is.
+pub(crate) fn set_signal_mask(mask: &SignalMask) {
+    // SAFETY: the pointer is to an initialised set.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+}
+
+/// Sets the mask of this thread to `before` and the signals that are [`LIKELY_TO_JUMP`].
+pub(crate) fn block_fewer_signals(before: &SignalMask) {
+    let mut mask = *before;
+    for signal in LIKELY_TO_JUMP {
+        // SAFETY: the pointer is to an initialised set.
+        unsafe { libc::sigaddset(&raw mut mask, signal) };
+    }
+    set_signal_mask(&mask);
+}
+
+/// A descriptor that is readable while a signal that is not in `before` is pending for this thread or the process.
+///
+/// # Errors
+/// Those of `signalfd(2)` and `fcntl(2)`.
+pub(crate) fn signal_descriptor(before: &SignalMask) -> io::Result<OwnedFd> {
+    let mut watched = MaybeUninit::<SignalMask>::uninit();
+    // SAFETY: sigfillset initialises the set that the others use. The descriptor is new, and nothing else owns it.
+    unsafe {
+        libc::sigfillset(watched.as_mut_ptr());
+        for signal in (1..=libc::SIGRTMAX()).filter(|&signal| libc::sigismember(before, signal) == 1) {
+            libc::sigdelset(watched.as_mut_ptr(), signal);
+        }
+        let descriptor = libc::signalfd(-1, watched.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        above_stdio(OwnedFd::from_raw_fd(descriptor))
+    }
+}
+
 /// Sets a socket option whose value is an int.
 ///
 /// # Errors

@@ -60,6 +60,7 @@ static const struct rule rules[] = {
     {"fcntl", SYS_fcntl, -1, 2},
     {"sendmsg", SYS_sendmsg, -1, -NO_RECOVERY},
     {"rt_sigprocmask", SYS_rt_sigprocmask, -1, 2},
+    {"signalfd4", SYS_signalfd4, -1, 2},
 };
 
 static int child_of_rule(const struct rule *rule, int error)
@@ -84,12 +85,12 @@ static int child_of_rule(const struct rule *rule, int error)
 }
 
 /* The system calls that the module may use, and those that this program needs to exit; any other kills the process.
- * Except for setsockopt and madvise, getaddrinfo uses the same ones to query a DNS server. */
+ * Except for setsockopt, madvise and signalfd4, getaddrinfo uses the same ones to query a DNS server. */
 static const int allowed[] = {
     SYS_socket,  SYS_bind,  SYS_setsockopt, SYS_sendmsg,        SYS_sendto,        SYS_recvmsg, SYS_recvfrom,
     SYS_close,   SYS_mmap,  SYS_getrandom,  SYS_munmap,         SYS_madvise,       SYS_mprotect, SYS_brk,
     SYS_uname,   SYS_write, SYS_exit_group, SYS_rt_sigprocmask, SYS_clock_gettime, SYS_openat,  SYS_read,
-    SYS_connect, SYS_fstat,
+    SYS_connect, SYS_fstat, SYS_signalfd4,
 /* Which of these exist depends on the architecture. glibc calls one of each group. */
 #ifdef SYS_poll
     SYS_poll,

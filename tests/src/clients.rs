@@ -46,12 +46,20 @@ pub fn source(name: &str) -> PathBuf {
 /// # Errors
 /// If Go is not installed, or the compiler's messages.
 pub fn build_go(cgo: bool) -> Result<PathBuf, String> {
+    build_go_source("names", cgo)
+}
+
+/// Builds `tests/clients/NAME.go`, with cgo or without.
+///
+/// # Errors
+/// If Go is not installed, or the compiler's messages.
+pub fn build_go_source(name: &str, cgo: bool) -> Result<PathBuf, String> {
     need_program("go").map_err(|why| format!("{why}: run tests/deps"))?;
     let folder = target().join("clients");
-    let program = folder.join(if cgo { "names-cgo" } else { "names-go" });
+    let program = folder.join(format!("{name}-{}", if cgo { "cgo" } else { "go" }));
     let compiled = compile(&program, |output| {
         let mut command = Command::new("go");
-        command.args(["build", "-o"]).arg(output).arg(source("names.go"));
+        command.args(["build", "-o"]).arg(output).arg(source(&format!("{name}.go")));
         // A single file without modules. Go writes to no other folder.
         command.envs([("GO111MODULE", "off"), ("GOFLAGS", ""), ("CGO_ENABLED", if cgo { "1" } else { "0" })]);
         command.env("GOCACHE", folder.join("go-cache"));

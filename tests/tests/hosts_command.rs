@@ -327,7 +327,7 @@ fn hosts_explains_and_reports_problems_by_its_status() {
     let lines = |done: &Done| done.out.lines().map(str::to_owned).collect::<Vec<_>>();
     let done = hosts(&mut root, "");
     assert_eq!(done.status, 1, "{done:?}");
-    let problem = "hosts: problem: none of the services of the module is on the line: write: hosts: files mdns_minimal \
+    let problem = "hosts: problem: none of the module's services is on the line: write: hosts: files mdns_minimal \
                    [NOTFOUND=return] dns";
     assert_eq!(lines(&done).last().map(String::as_str), Some(problem), "{done:?}");
     root.ok("ln -s $MODULE $LIBDIR/libnss_mdns_minimal.so.2");
@@ -346,7 +346,7 @@ fn hosts_explains_and_reports_problems_by_its_status() {
     root.ok("ln -s $MODULE $LIBDIR/libnss_mdns_minimal.so.2; chmod 640 /etc/nsswitch.conf");
     let done = hosts(&mut root, "");
     assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.out.contains("can be read by some users only"), "{done:?}");
+    assert!(done.out.contains("only some users can read"), "{done:?}");
     root.ok("rm /etc/nsswitch.conf");
     let done = hosts(&mut root, "");
     assert_eq!(done.status, 1, "{done:?}");

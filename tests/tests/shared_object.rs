@@ -123,7 +123,7 @@ fn the_module_is_hardened() -> Result<(), String> {
 /// Parts of the names of functions that must not be called in a host process: they print, depend on the locale, wait
 /// for a lock after a fork or start a thread. Each of them has caused problems in some NSS module.
 const UNWANTED: &str = "printf puts fopen fwrite stderr syslog setlocale str_to tolower toupper strcase strncase ctype \
-    atfork getifaddrs select pthread_create pthread_cond atexit environ setenv sigaction signalfd raise dlopen \
+    atfork getifaddrs select pthread_create pthread_cond atexit environ setenv sigaction raise dlopen \
     getaddrinfo if_nametoindex exec fork system rand";
 
 #[test]

@@ -163,7 +163,7 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
         Ok(content) => content,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return vec![problem(format!(
-                "{shown} cannot be read by this user, whose programs then do without it: chmod 644 {shown}"
+                "this user cannot read {shown}, so their programs use glibc's defaults: chmod 644 {shown}"
             ))];
         }
         Err(error) => {
@@ -191,7 +191,7 @@ fn unreadable_by_others(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.permissions().mode();
     let path = path.display();
     (mode & 0o004 == 0).then(|| {
-        format!("{path} can be read by some users only, and the others' programs do without it: chmod 644 {path}")
+        format!("only some users can read {path}; the programs of all others use glibc's defaults: chmod 644 {path}")
     })
 }
 

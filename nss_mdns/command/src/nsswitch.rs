@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `parse` | [`read`]: what glibc makes of the file |
 //! | `change` | [`insert`] and [`remove`]: where a service belongs, and how it is taken off again |
-//! | `explain` | [`explain`]: what happens to a lookup on this line, and what is wrong with it |
+//! | `explain` | [`explain()`]: what happens to a lookup on this line, and what is wrong with it |
 //!
 //! glibc has had two parsers in the versions that matter. Versions 2.31, 2.36, 2.41 and 2.43 have been compared with this
 //! code by tests/tests/nsswitch.rs. Version 2.33 moved the code from `nss/nsswitch.c` to

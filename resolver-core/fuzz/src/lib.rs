@@ -9,6 +9,7 @@
 //! | [`netlink`] | `netlink` | the kernel's tables | parsed as by an independent parser |
 //! | [`daemon`] | `daemon` | a reply of avahi-daemon | parsed as by an independent parser |
 //! | [`files`] | `files` | the three configuration files | parsed as by an independent parser |
+//! | [`hosts_line`] | `hosts_line` | `nsswitch.conf` | a service that is added and removed leaves no trace |
 //!
 //! [`reference_parser`] parses messages and shares no code with the resolver's parser. [`script`] plays scripts.
 //! [`rule`] says what a lookup may conclude, and shares no code with the resolver's lookup. [`input`] reads values from
@@ -21,6 +22,7 @@ pub mod daemon;
 pub mod encoding;
 pub mod files;
 pub mod host_lookup;
+pub mod hosts_line;
 pub mod input;
 pub mod message;
 pub mod netlink;

@@ -29,8 +29,8 @@ impl ReverseLookup {
     }
 
     /// The answer, once the lookup has ended at `now`.
-    pub(crate) fn finish(self, now: Instant) -> Option<Pointer> {
-        self.ttl.map(|ttl| Pointer { name: self.target, expires: expiry(now, ttl, self.ttl_max) })
+    pub(crate) fn finish(&self, now: Instant) -> Option<Pointer> {
+        self.ttl.map(|ttl| Pointer { name: self.target.clone(), expires: expiry(now, ttl, self.ttl_max) })
     }
 }
 

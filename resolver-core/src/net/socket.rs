@@ -11,7 +11,8 @@
 
 use std::io::{self, IoSlice};
 use std::iter::Peekable;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::num::NonZeroU16;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
@@ -110,6 +111,10 @@ pub struct Sockets {
     turn: usize,
 }
 
+/// The ports of the ephemeral sockets, in the order of [`Family::ALL`]. None for a socket that does not exist, or has
+/// sent nothing.
+pub type Ports = [Option<NonZeroU16>; Family::ALL.len()];
+
 impl Sockets {
     /// Opens an ephemeral socket for each family and, if `listener` is true, the multicast listeners. A listener that
     /// cannot be opened is omitted; all are if the process has nearly reached its limit of descriptors.
@@ -118,14 +123,28 @@ impl Sockets {
     /// If there is no ephemeral socket: the reason why the last one could not be opened, or
     /// [`LookupError::NoInterface`].
     pub fn open(interfaces: &Interfaces, listener: bool, observer: impl Observer) -> Result<Self, LookupError> {
+        Self::open_again(interfaces, listener, Ports::default(), observer)
+    }
+
+    /// As [`Sockets::open`], on ports that a lookup has used before, to receive what is sent to them. If another program
+    /// has taken one meanwhile, the socket gets another.
+    ///
+    /// # Errors
+    /// As [`Sockets::open`].
+    pub(crate) fn open_again(
+        interfaces: &Interfaces,
+        listener: bool,
+        ports: Ports,
+        observer: impl Observer,
+    ) -> Result<Self, LookupError> {
         let mut sockets = Self { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };
         let mut reason = LookupError::NoInterface;
         let mut any = false;
-        for family in Family::ALL {
+        for (family, port) in Family::ALL.into_iter().zip(ports) {
             if !interfaces.iter().any(|interface| interface.families.contains(family)) {
                 continue;
             }
-            match ephemeral(family) {
+            match ephemeral(family, port) {
                 Ok(socket) => any |= sockets.add(socket, SocketKind::Ephemeral, family, Vec::new()),
                 Err(error) => {
                     observer.report(no_socket(SocketKind::Ephemeral, family, None, &error));
@@ -137,11 +156,28 @@ impl Sockets {
             return Err(reason);
         }
         // Opened last: a lookup needs the ephemeral sockets, so they get descriptors first.
-        let last = sockets.ready.iter().map(|poll| poll.fd).max();
-        if listener && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
-            sockets.open_listeners(interfaces, observer);
+        if listener {
+            sockets.open_missing_listeners(interfaces, observer);
         }
         Ok(sockets)
+    }
+
+    /// Opens the multicast listeners, unless there are some or the process has nearly reached its limit of descriptors.
+    pub(crate) fn open_missing_listeners(&mut self, interfaces: &Interfaces, observer: impl Observer) {
+        let is_missing = self.endpoints.iter().all(|endpoint| endpoint.kind == SocketKind::Ephemeral);
+        let last = self.ready.iter().map(|poll| poll.fd).max();
+        if is_missing && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
+            self.open_listeners(interfaces, observer);
+        }
+    }
+
+    /// The ports of the ephemeral sockets.
+    pub(crate) fn ports(&self) -> Ports {
+        Family::ALL.map(|family| {
+            let is_it = |endpoint: &&Endpoint| endpoint.kind == SocketKind::Ephemeral && endpoint.family == family;
+            let socket = self.endpoints.iter().find(is_it)?.socket.as_ref()?;
+            NonZeroU16::new(socket.local_addr().ok()?.as_socket()?.port())
+        })
     }
 
     /// The interfaces on which there is a multicast listener over this transport.
@@ -269,7 +305,8 @@ impl Sockets {
                 poll.fd = -1;
             }
         }
-        if self.ready.iter().all(|poll| poll.fd < 0) { Err(LookupError::Refused(libc::EBADF)) } else { Ok(()) }
+        let mut own = self.ready.iter().take(self.count());
+        if own.all(|poll| poll.fd < 0) { Err(LookupError::Refused(libc::EBADF)) } else { Ok(()) }
     }
 
     /// Receives one of the datagrams that [`Sockets::wait`] found; None if none is left. The sockets take turns.
@@ -342,14 +379,25 @@ fn is_not_our_socket(error: &io::Error) -> bool {
         || matches!(error.raw_os_error(), Some(libc::ENOTSOCK | libc::EBADF | libc::ENOTCONN))
 }
 
-fn ephemeral(family: Family) -> io::Result<Socket> {
+/// A socket that sends queries. If `port` is None or taken, the kernel selects its port when it sends.
+///
+/// # Errors
+/// Those of `socket(2)` and `setsockopt(2)`.
+fn ephemeral(family: Family, port: Option<NonZeroU16>) -> io::Result<Socket> {
     let socket = new(family)?;
-    match family {
-        Family::V4 => socket.set_multicast_ttl_v4(255)?,
+    let any: IpAddr = match family {
+        Family::V4 => {
+            socket.set_multicast_ttl_v4(255)?;
+            Ipv4Addr::UNSPECIFIED.into()
+        }
         Family::V6 => {
             socket.set_only_v6(true)?;
             socket.set_multicast_hops_v6(255)?;
+            Ipv6Addr::UNSPECIFIED.into()
         }
+    };
+    if let Some(port) = port {
+        let _ = socket.bind(&SocketAddr::new(any, port.get()).into());
     }
     Ok(socket)
 }

@@ -105,9 +105,51 @@ fn a_question_that_is_sent_from_several_prefixes_counts_once() {
     let addresses = [(INTERFACE, "10.0.0.1/24"), (INTERFACE, "10.1.0.1/24")];
     let interfaces = crate::net::interfaces::tests::with(&addresses);
     assert_eq!(interfaces.sources(INTERFACE).count(), 2);
-    let mut querier = Querier::new(Sockets::open(&interfaces, false, ()).unwrap(), &interfaces, ());
+    let config = Config::default();
+    let mut exchange = Exchange::new(&config, config.timeout);
+    let mut querier = Querier::new(Sockets::open(&interfaces, false, ()).unwrap(), &interfaces, &mut exchange, ());
     let mut lookup = Counting { name: crate::wire::Name::from_text(b"printer.local").unwrap(), reported: 0 };
-    let result = querier.take(FIRST, 0, &mut lookup, Instant::now());
+    let result = querier.take(FIRST, &mut lookup, &config, Instant::now());
     assert!(result.is_err(), "{result:?}");
     assert_eq!(lookup.reported, 2, "one question to the group, and one to the host");
+}
+
+/// The time that is left after an interruption of this length, which began with this much time left, and whether a repeat
+/// is due at once. In ms.
+fn after_interruption(left: u64, length: u64) -> (u128, bool) {
+    let mut exchange = Exchange::new(&Config::default(), Duration::from_millis(left));
+    exchange.interrupted_at = Some(exchange.start);
+    assert!(exchange.resume_after(Duration::from_millis(length)));
+    ((exchange.deadline - exchange.start).as_millis(), exchange.schedule.is_repeat_due)
+}
+
+#[test]
+fn an_interruption_counts_as_long_as_enough_time_is_left_to_ask_again() {
+    assert_eq!(after_interruption(1800, 10), (1790, false));
+    assert_eq!(after_interruption(1800, 500), (1300, true));
+    assert_eq!(after_interruption(1800, 1700), (400, true));
+    assert_eq!(after_interruption(1800, 60_000), (400, true));
+    // None is left if none was.
+    assert_eq!(after_interruption(100, 60_000), (100, true));
+}
+
+#[test]
+fn the_clock_of_an_exchange_stands_still_during_an_interruption() {
+    let mut exchange = Exchange::new(&Config::default(), Duration::from_secs(2));
+    exchange.interrupt(Ports::default());
+    let now = exchange.now();
+    std::thread::sleep(Duration::from_millis(30));
+    assert_eq!(exchange.now(), now);
+    exchange.resume();
+    assert!(exchange.now() < now + Duration::from_millis(30));
+}
+
+#[test]
+fn a_flood_of_signals_reopens_the_listeners_a_bounded_number_of_times() {
+    let mut exchange = Exchange::new(&Config::default(), Duration::from_secs(2));
+    let reopened = (0..100).filter(|_| {
+        exchange.interrupt(Ports::default());
+        exchange.resume()
+    });
+    assert_eq!(u32::try_from(reopened.count()), Ok(MAX_REOPENED));
 }

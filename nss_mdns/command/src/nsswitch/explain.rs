@@ -76,7 +76,7 @@ fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
     let path = system.path;
     let why = match hosts_lines(file).last() {
         Some(number) => {
-            format!("{path}:{number}: no newline ends the hosts line, so glibc from 2.33 on does not read it")
+            format!("{path}:{number}: no newline ends the hosts line, so glibc 2.33 and later do not read it")
         }
         None => format!("{path} has no hosts line"),
     };
@@ -111,7 +111,7 @@ fn other_reading(file: &[u8], line: &HostsLine, glibc: Glibc) -> Option<Finding>
         return None;
     }
     let text = if file.get(line.span.clone()).is_some_and(|line| line.contains(&b'#')) {
-        "glibc from 2.33 on takes # and what follows for services too: put the remark on a line of its own".into()
+        "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own".into()
     } else {
         format!("glibc {versions} would ask: {there}")
     };
@@ -176,8 +176,8 @@ impl Asked {
             "myhostname" => "the name of this machine",
             "mymachines" => "containers of systemd-machined",
             "libvirt" | "libvirt_guest" => "virtual machines of libvirt",
-            "wins" => "NetBIOS names, by Samba; asked for .local names too",
-            "nis" => "NIS; asked for .local names too",
+            "wins" => "NetBIOS names, by Samba; glibc asks it for .local names too",
+            "nis" => "NIS; glibc asks it for .local names too",
             "sss" => "sssd",
             _ if !self.is_ours() => "another service",
             _ if self.is_minimal() => {
@@ -236,13 +236,13 @@ impl<'a> Judge<'a> {
         let name = &service.name;
         let line = format!("{}. {}: {}", index + 1, service.shown(), service.what());
         if !(self.system.is_installed)(name) {
-            format!("{line}; libnss_{name}.so.2 is not installed, so glibc passes over it")
+            format!("{line}; libnss_{name}.so.2 is not installed, so glibc skips it")
         } else if !service.is_ours() || index + 1 == self.services.len() {
             line
         } else if service.ends(Status::NotFound) {
-            format!("{line}; a .local name that nobody on the link has ends the search")
+            format!("{line}; if no host has the name, the search ends here")
         } else {
-            format!("{line}; a .local name that nobody on the link has goes on to the next")
+            format!("{line}; if no host has the name, glibc asks the next service")
         }
     }
 
@@ -255,7 +255,10 @@ impl<'a> Judge<'a> {
         let asked = end.and_then(|end| self.services.get(..=end)).unwrap_or(&self.services);
         let names: Vec<_> =
             asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
-        Some(format!("a .local name that nobody has is asked of {}, and then not found", names.join(", ")))
+        Some(format!(
+            "for a .local name that no host has, glibc asks {}, then reports that it does not exist",
+            names.join(", ")
+        ))
     }
 
     /// What this line cannot do, whether or not that is intended.
@@ -311,12 +314,10 @@ impl<'a> Judge<'a> {
             Some(Finding { kind: Kind::Problem, text })
         };
         if self.services.is_empty() {
-            return problem(
-                "the line names no service, and glibc from 2.33 on crashes programs because of that".into(),
-            );
+            return problem("the line names no service, which crashes programs with glibc 2.33 and later".into());
         }
         let (Some(index), Some(first)) = (self.first, self.first()) else {
-            return problem("none of the services of the module is on the line".into());
+            return problem("none of the module's services is on the line".into());
         };
         if let Some(why) = self.obstacle_before(index, first) {
             return problem(why);
@@ -327,14 +328,14 @@ impl<'a> Judge<'a> {
         let next = self.services.get(index + 1)?;
         let shown = first.shown();
         if first.actions.after(Status::Success) != Action::Return {
-            return problem(format!("{shown} throws away what it has found"));
+            return problem(format!("{shown} discards the addresses that it finds"));
         }
         if first.ends(Status::Unavail) {
-            return problem(format!("{shown} ends the search for all names that are not .local too"));
+            return problem(format!("{shown} also ends the search for all names outside .local"));
         }
         if first.ends(Status::NotFound) && !first.is_minimal() {
             let text = format!(
-                "{shown} also keeps the next service from naming addresses on the link; {}_minimal does not",
+                "{shown} also keeps glibc from asking the next service for the names of addresses on the link; {}_minimal does not",
                 first.name
             );
             return Some(Finding { kind: Kind::Note, text });
@@ -344,7 +345,7 @@ impl<'a> Judge<'a> {
         }
         let text = if next.is_ours() && next.adds_family_to(first) {
             format!(
-                "a program that asks for both families gets {} addresses only, because {} is asked only if {} has none: {}",
+                "a program that asks for both families gets {} addresses only, because glibc asks {} only if {} has none: {}",
                 first.family(),
                 next.name,
                 first.name,
@@ -352,7 +353,7 @@ impl<'a> Judge<'a> {
             )
         } else {
             format!(
-                ".local names that nobody on the link has go on to {}; if it does not serve them, {}",
+                "if no host has a .local name, glibc asks {}; if that does not serve .local, {}",
                 next.name,
                 self.advice(&self.wanted())
             )
@@ -374,9 +375,12 @@ impl<'a> Judge<'a> {
         let obstacle = before.iter().find(|service| service.ends(Status::NotFound) || service.asks_dns())?;
         let (shown, name) = (obstacle.shown(), &first.name);
         Some(if obstacle.ends(Status::NotFound) {
-            format!("{shown} ends the search for .local names, so {name} is never asked")
+            format!("{shown} ends the search for .local names, so glibc never asks {name}")
         } else {
-            format!("{} is asked for .local names before {name}, seldom knows them and may take long", obstacle.name)
+            format!(
+                "glibc asks {} for .local names before {name}: it rarely knows them, and may take seconds",
+                obstacle.name
+            )
         })
     }
 
@@ -387,7 +391,7 @@ impl<'a> Judge<'a> {
         first.ends(Status::NotFound).then(|| {
             format!(
                 "{} ends the search for programs that want {other} addresses only, and for hosts that have no {} \
-                 address, so {} is never asked for them",
+                 address, so glibc never asks {} for them",
                 first.shown(),
                 first.family(),
                 later.name
@@ -405,7 +409,9 @@ impl<'a> Judge<'a> {
 
     fn advice(&self, line: &str) -> String {
         if self.system.is_authselects {
-            return format!("it is authselect that writes it (features with-mdns4, with-mdns6); wanted is: {line}");
+            return format!(
+                "authselect generates this file (features with-mdns4, with-mdns6), and the line should be: {line}"
+            );
         }
         format!("write: {line}")
     }
@@ -479,54 +485,54 @@ mod tests {
         ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Kind::Information, "", ""),
         ("mdns_minimal\t[NOTFOUND=return] files  dns mdns", Kind::Information, "", ""),
         ("files mdns_minimal [NOTFOUND=return] dns # last", Kind::Note,
-            "glibc from 2.33 on takes # and what follows for services too: put the remark on a line of its own", ""),
+            "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own", ""),
         ("files mdns", Kind::Information, "", ""),
         ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", Kind::Information, "", ""),
         ("files myhostname mymachines mdns_minimal [!SUCCESS=return]", Kind::Information, "", ""),
         ("files mdns4_minimal [NOTFOUND=return] dns mdns", Kind::Information, "", ""),
-        ("files mdns_minimal dns", Kind::Note, ".local names that nobody on the link has go on to dns; if it does not serve them, write",
+        ("files mdns_minimal dns", Kind::Note, "if no host has a .local name, glibc asks dns; if that does not serve .local, write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files mdns4 [NOTFOUND=return] dns", Kind::Note,
-            "mdns4 [NOTFOUND=return] also keeps the next service from naming addresses on the link; mdns4_minimal does not", ""),
+            "mdns4 [NOTFOUND=return] also keeps glibc from asking the next service for the names of addresses on the link; mdns4_minimal does not", ""),
         ("files mdns6_minimal mdns4_minimal [NOTFOUND=return] dns", Kind::Note,
-            "a program that asks for both families gets IPv6 addresses only, because mdns4_minimal is asked only if mdns6_minimal has none: write",
+            "a program that asks for both families gets IPv6 addresses only, because glibc asks mdns4_minimal only if mdns6_minimal has none: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
-        ("files dns", Kind::Problem, "none of the services of the module is on the line: write",
+        ("files dns", Kind::Problem, "none of the module's services is on the line: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
-        ("files myhostname", Kind::Problem, "none of the services of the module is on the line: write",
+        ("files myhostname", Kind::Problem, "none of the module's services is on the line: write",
             "files myhostname mdns_minimal [NOTFOUND=return]"),
-        ("", Kind::Problem, "the line names no service, and glibc from 2.33 on crashes programs because of that: write",
+        ("", Kind::Problem, "the line names no service, which crashes programs with glibc 2.33 and later: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
-            "resolve [!UNAVAIL=return] ends the search for .local names, so mdns4_minimal is never asked: write",
+            "resolve [!UNAVAIL=return] ends the search for .local names, so glibc never asks mdns4_minimal: write",
             "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
         ("files resolve [NOTFOUND=return] mdns_minimal [NOTFOUND=return]", Kind::Problem,
-            "resolve [NOTFOUND=return] ends the search for .local names, so mdns_minimal is never asked: write",
+            "resolve [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns_minimal: write",
             "files mdns_minimal [NOTFOUND=return] resolve [NOTFOUND=return]"),
-        ("resolve mdns_minimal", Kind::Problem, "resolve is asked for .local names before mdns_minimal, seldom knows them and may take long: write",
+        ("resolve mdns_minimal", Kind::Problem, "glibc asks resolve for .local names before mdns_minimal: it rarely knows them, and may take seconds: write",
             "mdns_minimal [NOTFOUND=return] resolve"),
-        ("files dns mdns", Kind::Problem, "dns is asked for .local names before mdns, seldom knows them and may take long: write",
+        ("files dns mdns", Kind::Problem, "glibc asks dns for .local names before mdns: it rarely knows them, and may take seconds: write",
             "files mdns_minimal [NOTFOUND=return] dns mdns"),
-        ("files dns [NOTFOUND=return] mdns4", Kind::Problem, "dns [NOTFOUND=return] ends the search for .local names, so mdns4 is never asked: write",
+        ("files dns [NOTFOUND=return] mdns4", Kind::Problem, "dns [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns4: write",
             "files mdns4_minimal [NOTFOUND=return] dns [NOTFOUND=return] mdns4"),
-        ("files [NOTFOUND=return] mdns6_minimal", Kind::Problem, "files [NOTFOUND=return] ends the search for .local names, so mdns6_minimal is never asked: write",
+        ("files [NOTFOUND=return] mdns6_minimal", Kind::Problem, "files [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns6_minimal: write",
             "files mdns6_minimal [NOTFOUND=return]"),
-        ("files [!SUCCESS=return] mdns dns", Kind::Problem, "files [!SUCCESS=return] ends the search for .local names, so mdns is never asked: write",
+        ("files [!SUCCESS=return] mdns dns", Kind::Problem, "files [!SUCCESS=return] ends the search for .local names, so glibc never asks mdns: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", Kind::Problem,
-            "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so mdns_minimal is never asked: write",
+            "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so glibc never asks mdns_minimal: write",
             "mdns_minimal [NOTFOUND=return] wins [SUCCESS=return NOTFOUND=return]"),
-        ("files mdns_minimal [!SUCCESS=return] dns", Kind::Problem, "mdns_minimal [!SUCCESS=return] ends the search for all names that are not .local too: write",
+        ("files mdns_minimal [!SUCCESS=return] dns", Kind::Problem, "mdns_minimal [!SUCCESS=return] also ends the search for all names outside .local: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
-        ("files mdns [UNAVAIL=return] dns", Kind::Problem, "mdns [UNAVAIL=return] ends the search for all names that are not .local too: write",
+        ("files mdns [UNAVAIL=return] dns", Kind::Problem, "mdns [UNAVAIL=return] also ends the search for all names outside .local: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
-        ("files mdns_minimal [SUCCESS=continue] dns", Kind::Problem, "mdns_minimal [SUCCESS=continue] throws away what it has found: write",
+        ("files mdns_minimal [SUCCESS=continue] dns", Kind::Problem, "mdns_minimal [SUCCESS=continue] discards the addresses that it finds: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
-            "mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for hosts that have no IPv6 address, so mdns4_minimal is never asked for them: write",
+            "mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for hosts that have no IPv6 address, so glibc never asks mdns4_minimal for them: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files mdns4_minimal [NOTFOUND=return] mdns6_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Kind::Problem,
-            "mdns4_minimal [NOTFOUND=return] ends the search for programs that want IPv6 addresses only, and for hosts that have no IPv4 address, so mdns6_minimal is never asked for them: write",
+            "mdns4_minimal [NOTFOUND=return] ends the search for programs that want IPv6 addresses only, and for hosts that have no IPv4 address, so glibc never asks mdns6_minimal for them: write",
             "files mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
     ];
 
@@ -556,11 +562,11 @@ mod tests {
                 "line 2 of /etc/nsswitch.conf is: hosts: files mdns4_minimal [NOTFOUND=return] dns mdns4",
                 "1. files: the names in /etc/hosts",
                 "2. mdns4_minimal [NOTFOUND=return]: this module: .local names of two labels, link-local addresses; \
-                 IPv4; a .local name that nobody on the link has ends the search",
+                 IPv4; if no host has the name, the search ends here",
                 "3. dns: the DNS servers of /etc/resolv.conf",
                 "4. mdns4: this module: names that /etc/mdns.allow admits, without it .local names of two labels, \
                  addresses on the link; IPv4",
-                "a .local name that nobody has is asked of files, mdns4_minimal, and then not found",
+                "for a .local name that no host has, glibc asks files, mdns4_minimal, then reports that it does not exist",
                 "hosts that have only IPv6 addresses are not found under .local",
             ]
         );
@@ -587,7 +593,7 @@ mod tests {
             found.into_iter().map(|finding| finding.text).collect::<Vec<_>>().join("\n")
         };
         let said = missing(&["wins"], "files wins mdns_minimal [NOTFOUND=return] dns");
-        assert!(said.contains("2. wins: NetBIOS names, by Samba; asked for .local names too; libnss_wins.so.2 is not installed, so glibc passes over it\n"), "{said}");
+        assert!(said.contains("2. wins: NetBIOS names, by Samba; glibc asks it for .local names too; libnss_wins.so.2 is not installed, so glibc skips it\n"), "{said}");
         let said = missing(&["resolve"], "files mdns_minimal resolve [UNAVAIL=return] dns");
         assert!(
             said.contains("resolve [UNAVAIL=return] ends every search, because the service is not installed"),
@@ -595,14 +601,19 @@ mod tests {
         );
         let said = missing(&["mdns_minimal"], "files mdns_minimal [NOTFOUND=return] dns");
         assert!(said.contains("libnss_mdns_minimal.so.2 is not installed: install the module again"), "{said}");
-        assert!(said.contains("a .local name that nobody has is asked of files, dns, and then not found"), "{said}");
+        assert!(
+            said.contains(
+                "for a .local name that no host has, glibc asks files, dns, then reports that it does not exist"
+            ),
+            "{said}"
+        );
     }
 
     /// Files with a problem that is not one of the order of the services.
     #[rustfmt::skip]
     const FILES: &[(&str, &str)] = &[
         ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
-        ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc from 2.33 on does not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc 2.33 and later do not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: dns\nhosts mdns\n", "/etc/nsswitch.conf: it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only"),
         ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file"),
         ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file"),
@@ -635,10 +646,8 @@ mod tests {
         let found = findings("hosts: files dns\n", &System { is_authselects: true, ..SYSTEM });
         assert_eq!(
             of_kind(&found, Kind::Problem),
-            [
-                "none of the services of the module is on the line: it is authselect that writes it (features with-mdns4, \
-              with-mdns6); wanted is: hosts: files mdns_minimal [NOTFOUND=return] dns"
-            ]
+            ["none of the module's services is on the line: authselect generates this file (features with-mdns4, \
+              with-mdns6), and the line should be: hosts: files mdns_minimal [NOTFOUND=return] dns"]
         );
     }
 }

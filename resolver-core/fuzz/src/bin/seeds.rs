@@ -48,6 +48,18 @@ const DAEMON_REPLIES: [&str; 15] = [
     "+ 2 1 printer.example 10.77.1.2\n",
 ];
 
+/// Contents of `nsswitch.conf`, after the octet that chooses the service.
+const HOSTS_LINES: [&str; 8] = [
+    "\0hosts: files dns\n",
+    "\x06passwd: files\nhosts:\tfiles resolve [!UNAVAIL=return] dns\n",
+    "\x03hosts: files mdns_minimal [NOTFOUND=return] dns # last\n",
+    "\x07hosts: dns\nhosts files [SUCCESS=merge TRYAGAIN = continue]\n",
+    "\x01sudoers: x [\nhosts : files mdns4_minimal\n",
+    "\x06networks: files [x]\nhosts: mdns6_minimal [NOTFOUND=return] mdns4_minimal\n",
+    "\x06hosts: files#x\n",
+    "\x06hosts::dns\0\r\n",
+];
+
 fn main() -> io::Result<()> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);
     let (Some(testdata), Some(out)) = (arguments.next(), arguments.next()) else {
@@ -99,6 +111,9 @@ fn main() -> io::Result<()> {
     }
     write(&out, "files", "allowed", b"\x01\x0dprinter.local# ours\n.local\n.local.\n*\n")?;
     write(&out, "files", "search", b"\x02\x0ddc.corp.local; a\nsearch example.org Corp.local. local\r\ndomain\n")?;
+    for (number, file) in HOSTS_LINES.iter().enumerate() {
+        write(&out, "hosts_line", &format!("file-{number}"), file.as_bytes())?;
+    }
     for (number, reply) in DAEMON_REPLIES.iter().enumerate() {
         for family in [0, 1] {
             write(&out, "daemon", &format!("reply-{number}-{family}"), &[&[family, 20], reply.as_bytes()].concat())?;

@@ -1,0 +1,128 @@
+//! Signals during a lookup: they are blocked while it holds a descriptor, a lock or memory, because their handlers may
+//! jump out of it (`longjmp`), end the thread or fork. A pending signal therefore interrupts a lookup that waits: it
+//! closes its sockets and returns [`LookupError::Interrupted`]. The caller lets the handlers run, and calls again to go
+//! on.
+//!
+//! [`LookupError::Interrupted`]: crate::LookupError::Interrupted
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::sys::{self, FileId, SignalMask};
+
+/// How long a lookup may hold signals back before it looks for pending ones. Most lookups end before that, and need no
+/// descriptor for it. It is also the least time between two interruptions: without one, a flood of signals would keep
+/// the lookup from receiving anything.
+const MAX_HELD: Duration = Duration::from_millis(4);
+
+/// How long a signal must stay pending before it interrupts a lookup. One that was sent to the process is meanwhile taken
+/// by another thread that does not block it: the main thread of some programs would not learn of a signal whose handler
+/// ran in another one.
+const OTHERS_FIRST: Duration = Duration::from_millis(2);
+
+/// The signals of this thread that [`BlockedSignals::block`] has blocked.
+#[derive(Debug)]
+pub struct BlockedSignals {
+    before: SignalMask,
+}
+
+impl BlockedSignals {
+    /// Blocks all signals but those that report a fault of the thread itself, such as SIGSEGV. None if a sandbox forbids
+    /// it.
+    pub fn block() -> Option<Self> {
+        sys::block_signals().map(|before| Self { before })
+    }
+
+    /// Restores the mask that the thread had before. The handlers of pending signals run before this returns; one of
+    /// them may jump out of it.
+    pub fn restore(&self) {
+        sys::set_signal_mask(&self.before);
+    }
+}
+
+/// Finds out whether one of the blocked signals is pending.
+#[derive(Debug)]
+pub(crate) struct PendingSignals<'a> {
+    blocked: Option<&'a BlockedSignals>,
+    /// When to look next. None before the first wait, so that a cached answer costs no system call for the time.
+    look_at: Option<Instant>,
+    /// One was pending when this looked last.
+    is_seen: bool,
+    /// Is readable while a signal is pending. Never read.
+    descriptor: Option<(OwnedFd, FileId)>,
+}
+
+impl<'a> PendingSignals<'a> {
+    /// Looks for none.
+    pub(crate) fn ignored() -> Self {
+        Self::of(None)
+    }
+
+    /// Looks for those that were just `blocked`, and not blocked before.
+    pub(crate) fn of(blocked: Option<&'a BlockedSignals>) -> Self {
+        Self { blocked, look_at: None, is_seen: false, descriptor: None }
+    }
+
+    /// How long the thread may wait at most, and what it must poll meanwhile. The descriptor in it is -1 for none.
+    pub(crate) fn before_wait(&mut self) -> (Duration, libc::pollfd) {
+        let mut polled = libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 };
+        if self.blocked.is_some() {
+            let now = Instant::now();
+            let wait = self.look_at.get_or_insert(now + MAX_HELD).saturating_duration_since(now);
+            if !wait.is_zero() {
+                return (wait, polled);
+            }
+            if self.descriptor.is_none() {
+                self.open();
+            }
+            polled.fd = self.descriptor.as_ref().map_or(-1, |(descriptor, _)| descriptor.as_raw_fd());
+        }
+        (Duration::MAX, polled)
+    }
+
+    /// True if a signal is pending that no other thread takes. `polled` is from [`PendingSignals::before_wait`].
+    pub(crate) fn after_wait(&mut self, polled: libc::pollfd) -> bool {
+        if polled.revents & libc::POLLNVAL != 0 {
+            // The host process closed it. It must not be closed again.
+            let _ = self.descriptor.take().map(|(descriptor, _)| descriptor.into_raw_fd());
+        }
+        if polled.fd < 0 {
+            return false;
+        }
+        let is_pending = polled.revents & libc::POLLIN != 0;
+        let is_left = is_pending && self.is_seen;
+        if is_pending && !is_left {
+            self.look_at = Some(Instant::now() + OTHERS_FIRST);
+        }
+        self.is_seen = is_pending;
+        is_left
+    }
+
+    /// Without a descriptor, because a sandbox forbids it or the process has none left, only those signals stay blocked
+    /// whose handlers are likely to jump or fork: a user must be able to end the program.
+    fn open(&mut self) {
+        let Some(blocked) = self.blocked else { return };
+        let opened = sys::signal_descriptor(&blocked.before).and_then(|descriptor| {
+            let id = sys::file_id(&descriptor)?;
+            Ok((descriptor, id))
+        });
+        match opened {
+            Ok(opened) => self.descriptor = Some(opened),
+            Err(_) => {
+                sys::block_fewer_signals(&blocked.before);
+                self.blocked = None;
+            }
+        }
+    }
+}
+
+impl Drop for PendingSignals<'_> {
+    fn drop(&mut self) {
+        if let Some((descriptor, id)) = self.descriptor.take() {
+            // The host process may have closed it, and the number may refer to another file by now.
+            if sys::file_id(&descriptor).ok() != Some(id) {
+                let _ = descriptor.into_raw_fd();
+            }
+        }
+    }
+}
