@@ -175,6 +175,8 @@ fn architecture(file: &Path) -> Option<(u8, u8, u16)> {
 fn architecture_name(machine: u16, class: u8) -> String {
     match (machine, class) {
         (3, _) => "i386".into(),
+        (21, _) => "PowerPC64".into(),
+        (22, _) => "s390x".into(),
         (40, _) => "arm".into(),
         (62, 1) => "x32".into(),
         (62, _) => "x86-64".into(),
