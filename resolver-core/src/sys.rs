@@ -74,6 +74,11 @@ const LIKELY_TO_JUMP: [c_int; 12] = [
     libc::SIGWINCH,
 ];
 
+unsafe extern "C-unwind" {
+    // The libc crate declares that it does not unwind. But a handler that runs in it may end the thread.
+    fn pthread_sigmask(how: c_int, set: *const SignalMask, before: *mut SignalMask) -> c_int;
+}
+
 /// Blocks all signals of this thread but [`FAULTS`]. Returns the mask before; None if `sigprocmask(2)` fails.
 pub(crate) fn block_signals() -> Option<SignalMask> {
     let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -83,7 +88,7 @@ pub(crate) fn block_signals() -> Option<SignalMask> {
         for signal in FAULTS {
             libc::sigdelset(blocked.as_mut_ptr(), signal);
         }
-        let failed = libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
+        let failed = pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
         (!failed).then(|| before.assume_init())
     }
 }
@@ -91,7 +96,7 @@ pub(crate) fn block_signals() -> Option<SignalMask> {
 /// Sets the mask of this thread. If it cannot be set, it stays as it is.
 pub(crate) fn set_signal_mask(mask: &SignalMask) {
     // SAFETY: the pointer is to an initialised set.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+    unsafe { pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
 }
 
 /// Sets the mask of this thread to `before` and the signals that are [`LIKELY_TO_JUMP`].
