@@ -76,6 +76,10 @@ impl<'a> PendingSignals<'a> {
                 self.open();
             }
             polled.fd = self.descriptor.as_ref().map_or(-1, |(descriptor, _)| descriptor.as_raw_fd());
+            if self.is_seen {
+                // Is it still pending? If not, the next one is another, which other threads may take first too.
+                return (Duration::ZERO, polled);
+            }
         }
         (Duration::MAX, polled)
     }
@@ -124,5 +128,58 @@ impl Drop for PendingSignals<'_> {
                 let _ = descriptor.into_raw_fd();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::sys::tests::{raise_blocked, take_blocked};
+
+    /// Runs `test` in a thread whose signals are blocked.
+    fn with_blocked_signals(test: impl FnOnce(PendingSignals<'_>) + Send) {
+        let run = || {
+            let blocked = BlockedSignals::block().unwrap();
+            test(PendingSignals::of(Some(&blocked)));
+            blocked.restore();
+        };
+        thread::scope(|scope| scope.spawn(run).join().unwrap());
+    }
+
+    /// Polls as a lookup does, until it has polled the descriptor once. Runs `meanwhile` if it would wait for it.
+    fn look(signals: &mut PendingSignals<'_>, meanwhile: impl FnOnce()) -> bool {
+        let (max_wait, polled) = loop {
+            let (max_wait, polled) = signals.before_wait();
+            if polled.fd >= 0 {
+                break (max_wait, polled);
+            }
+            thread::sleep(max_wait);
+            assert!(!signals.after_wait(polled));
+        };
+        if !max_wait.is_zero() {
+            meanwhile();
+        }
+        let mut list = [polled];
+        sys::poll(&mut list, Duration::ZERO).unwrap();
+        signals.after_wait(list[0])
+    }
+
+    #[test]
+    fn each_signal_is_left_to_other_threads_for_a_moment() {
+        with_blocked_signals(|mut signals| {
+            assert!(!look(&mut signals, raise_blocked));
+            take_blocked();
+            let mut is_raised = false;
+            while !is_raised {
+                assert!(!look(&mut signals, || {
+                    raise_blocked();
+                    is_raised = true;
+                }));
+            }
+            assert!(look(&mut signals, || {}));
+            take_blocked();
+        });
     }
 }

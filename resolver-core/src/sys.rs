@@ -541,6 +541,23 @@ pub(crate) mod tests {
         unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
     }
 
+    /// Sends a signal to this thread, which blocks it.
+    pub(crate) fn raise_blocked() {
+        // SAFETY: touches no memory, and no handler runs.
+        assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+    }
+
+    /// Takes the signal of [`raise_blocked`].
+    pub(crate) fn take_blocked() {
+        let (mut signal, mut set) = (0, MaybeUninit::uninit());
+        // SAFETY: sigemptyset initialises the set that the others use. The signal is pending.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR1);
+            assert_eq!(libc::sigwait(set.as_ptr(), &raw mut signal), 0);
+        }
+    }
+
     /// True if the pattern matches according to the C library's `fnmatch(3)`.
     pub(crate) fn fnmatch(pattern: &CStr, name: &CStr) -> bool {
         // SAFETY: both strings end in NUL.
