@@ -114,18 +114,31 @@ pub(crate) fn block_fewer_signals(before: &SignalMask) {
 /// # Errors
 /// Those of `signalfd(2)` and `fcntl(2)`.
 pub(crate) fn signal_descriptor(before: &SignalMask) -> io::Result<OwnedFd> {
+    let descriptor = signalfd(-1, before);
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, and nothing else owns it.
+    above_stdio(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// True if `descriptor`, which came from [`signal_descriptor`] with the same `before`, still refers to such a file. Its
+/// [`FileId`] does not tell: all signalfds, and several other kinds of files, have the same inode.
+pub(crate) fn is_signal_descriptor(descriptor: &OwnedFd, before: &SignalMask) -> bool {
+    // For another kind of file this fails with EINVAL. gVisor returns 0 instead of the descriptor.
+    signalfd(descriptor.as_raw_fd(), before) >= 0
+}
+
+/// `signalfd(2)` for all signals that are not in `before`.
+fn signalfd(descriptor: RawFd, before: &SignalMask) -> RawFd {
     let mut watched = MaybeUninit::<SignalMask>::uninit();
-    // SAFETY: sigfillset initialises the set that the others use. The descriptor is new, and nothing else owns it.
+    // SAFETY: sigfillset initialises the set that the others use.
     unsafe {
         libc::sigfillset(watched.as_mut_ptr());
         for signal in (1..=libc::SIGRTMAX()).filter(|&signal| libc::sigismember(before, signal) == 1) {
             libc::sigdelset(watched.as_mut_ptr(), signal);
         }
-        let descriptor = libc::signalfd(-1, watched.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        above_stdio(OwnedFd::from_raw_fd(descriptor))
+        libc::signalfd(descriptor, watched.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)
     }
 }
 
@@ -381,7 +394,7 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     usize::try_from(length).map_err(|_| io::Error::last_os_error())
 }
 
-/// Identifies an open file. It tells apart two files that had the same descriptor, one after the other.
+/// Identifies an open socket. It tells apart two sockets that had the same descriptor, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: u64,
@@ -556,6 +569,12 @@ pub(crate) mod tests {
             libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR1);
             assert_eq!(libc::sigwait(set.as_ptr(), &raw mut signal), 0);
         }
+    }
+
+    /// A new file of `eventfd(2)`.
+    pub(crate) fn event_counter() -> OwnedFd {
+        // SAFETY: the descriptor is new, and nothing else owns it.
+        unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC)) }
     }
 
     /// True if the pattern matches according to the C library's `fnmatch(3)`.
