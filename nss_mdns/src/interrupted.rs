@@ -19,8 +19,11 @@ pub(crate) struct InterruptedLookups<T> {
     places: [Place<T>; PLACES],
     /// How many places are in use.
     count: AtomicUsize,
-    next_ticket: AtomicU32,
 }
+
+/// The number of the next ticket. The child of a fork has other lookups, but goes on counting: a handler that forks returns
+/// to the interrupted lookup in the child too, whose ticket must not be good for one of the child's.
+static NEXT_TICKET: AtomicU32 = AtomicU32::new(0);
 
 /// A lookup that is kept, and a hint to whose it is. The hint may be older than the lookup.
 #[derive(Debug)]
@@ -48,14 +51,15 @@ impl<T> Default for InterruptedLookups<T> {
     fn default() -> Self {
         let place =
             || Place { kept: AtomicPtr::new(ptr::null_mut()), thread: AtomicUsize::new(0), since: AtomicU32::new(0) };
-        Self { places: [(); PLACES].map(|()| place()), count: AtomicUsize::new(0), next_ticket: AtomicU32::new(0) }
+        Self { places: [(); PLACES].map(|()| place()), count: AtomicUsize::new(0) }
     }
 }
 
-impl<T> InterruptedLookups<T> {
+// Another thread may drop a lookup.
+impl<T: Send> InterruptedLookups<T> {
     /// Keeps a lookup of this thread whose call is at this position on the stack. None if there is no place for it.
     pub(crate) fn keep(&self, lookup: T, stack_position: StackPosition) -> Option<Ticket> {
-        let number = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
         let now = monotonic_seconds();
         let is_free = |place: &Place<T>| place.kept.load(Ordering::Relaxed).is_null();
         let is_old = |place: &Place<T>| now.wrapping_sub(place.since.load(Ordering::Relaxed)) > MAX_CALL;
@@ -139,6 +143,14 @@ mod tests {
         let second = lookups.keep("second", POSITION).unwrap();
         assert_eq!(first.place, second.place);
         assert_eq!(lookups.take(first), None);
+    }
+
+    #[test]
+    fn a_ticket_is_not_good_for_a_lookup_of_the_child_of_a_fork() {
+        let (parents, childs) = (InterruptedLookups::default(), InterruptedLookups::default());
+        let ticket = parents.keep("parent's", POSITION).unwrap();
+        childs.keep("child's", POSITION).unwrap();
+        assert_eq!(childs.take(ticket), None);
     }
 
     #[test]
