@@ -33,6 +33,15 @@ struct Place<T> {
     since: AtomicU32,
 }
 
+impl<T> Place<T> {
+    /// The ticket of the lookup that this thread has just put here.
+    fn ticket(&self, index: usize, number: u32, now: u32) -> Ticket {
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        self.since.store(now, Ordering::Relaxed);
+        Ticket { place: index, number }
+    }
+}
+
 #[derive(Debug)]
 struct Kept<T> {
     ticket: u32,
@@ -61,15 +70,19 @@ impl<T: Send> InterruptedLookups<T> {
     pub(crate) fn keep(&self, lookup: T, stack_position: StackPosition) -> Option<Ticket> {
         let number = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
         let now = monotonic_seconds();
-        let is_free = |place: &Place<T>| place.kept.load(Ordering::Relaxed).is_null();
+        let mut kept = Box::new(Kept { ticket: number, stack_position, lookup });
+        // All threads that are inside lookups may be interrupted at the same moment.
+        for (index, place) in self.places.iter().enumerate() {
+            match self.put_into(place, kept) {
+                Ok(()) => return Some(place.ticket(index, number, now)),
+                Err(back) => kept = back,
+            }
+        }
         let is_old = |place: &Place<T>| now.wrapping_sub(place.since.load(Ordering::Relaxed)) > MAX_CALL;
-        let index = self.places.iter().position(is_free).or_else(|| self.places.iter().position(is_old))?;
-        let place = self.places.get(index)?;
-        place.thread.store(this_thread(), Ordering::Relaxed);
-        place.since.store(now, Ordering::Relaxed);
+        let (index, place) = self.places.iter().enumerate().find(|(_, place)| is_old(place))?;
         drop(self.take_from(place));
-        let kept = Box::new(Kept { ticket: number, stack_position, lookup });
-        self.put_into(place, kept).then_some(Ticket { place: index, number })
+        self.put_into(place, kept).ok()?;
+        Some(place.ticket(index, number, now))
     }
 
     /// The lookup with this ticket, unless it has been dropped.
@@ -89,22 +102,22 @@ impl<T: Send> InterruptedLookups<T> {
         for place in self.places.iter().filter(|place| place.thread.load(Ordering::Relaxed) == thread) {
             let Some(kept) = self.take_from(place) else { continue };
             if stack_position < kept.stack_position {
-                self.put_into(place, kept);
+                // It is dropped if another thread has taken the place meanwhile.
+                let _ = self.put_into(place, kept);
             }
         }
     }
 
-    /// False, and the lookup is dropped, if another thread has taken the place meanwhile.
-    fn put_into(&self, place: &Place<T>, kept: Box<Kept<T>>) -> bool {
+    /// Returns the lookup if the place is not free.
+    fn put_into(&self, place: &Place<T>, kept: Box<Kept<T>>) -> Result<(), Box<Kept<T>>> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let kept = Box::into_raw(kept);
         let result = place.kept.compare_exchange(ptr::null_mut(), kept, Ordering::AcqRel, Ordering::Relaxed);
-        if result.is_err() {
+        result.map(|_| ()).map_err(|_| {
             self.count.fetch_sub(1, Ordering::Relaxed);
             // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
-            drop(unsafe { Box::from_raw(kept) });
-        }
-        result.is_ok()
+            unsafe { Box::from_raw(kept) }
+        })
     }
 
     fn take_from(&self, place: &Place<T>) -> Option<Box<Kept<T>>> {
@@ -169,6 +182,21 @@ mod tests {
         assert_eq!(lookups.take(outer), Some("outer"));
         lookups.drop_abandoned(POSITION + 1);
         assert_eq!(lookups.take(other), Some("other thread"));
+    }
+
+    #[test]
+    fn threads_that_are_interrupted_at_the_same_time_keep_their_lookups() {
+        let lookups = &InterruptedLookups::default();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || {
+                    for _ in 0..10_000 {
+                        let ticket = lookups.keep(thread, POSITION).unwrap();
+                        assert_eq!(lookups.take(ticket), Some(thread));
+                    }
+                });
+            }
+        });
     }
 
     #[test]
