@@ -11,7 +11,8 @@
 //!
 //! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics
 //! are caught inside both. Handlers run in [`call`], where no value has a destructor, and in functions that may unwind
-//! (`extern "C-unwind"`): jumping over it and unwinding through it leaves nothing behind.
+//! (`extern "C-unwind"`): jumping over it and unwinding through it leaves nothing behind. A thread that allows asynchronous
+//! cancellation may end there as well.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
@@ -74,7 +75,9 @@ pub(crate) fn call(
     let mut progress = Progress { interrupted: None, time_left: None };
     loop {
         let blocked = BlockedSignals::block();
+        let cancellation = Cancellation::disable();
         let status = attempt(report, &body, blocked.as_ref(), &mut progress);
+        cancellation.restore();
         if let Some(blocked) = blocked {
             // The handlers of pending signals run here, and need not return.
             blocked.restore();
@@ -101,7 +104,6 @@ fn attempt(
     progress: &mut Progress,
 ) -> Option<Status> {
     let errno = Errno::save();
-    let cancellation = CancellationDisabled::disable();
     let result = panic::catch_unwind(AssertUnwindSafe(|| {
         state::enter(progress.interrupted.take(), |shared, interrupted, stack_position| {
             let mut interruption = Interruption::by(blocked, interrupted, progress.time_left);
@@ -117,9 +119,7 @@ fn attempt(
     let result = result.unwrap_or(Err(Failure::Panicked));
     errno.restore();
     let is_interrupted = result == Err(Failure::Lookup(LookupError::Interrupted));
-    let status = (!is_interrupted).then(|| report.write(result));
-    drop(cancellation);
-    status
+    (!is_interrupted).then(|| report.write(result))
 }
 
 struct Errno(c_int);
@@ -136,29 +136,27 @@ impl Errno {
     }
 }
 
-struct CancellationDisabled {
-    before: c_int,
-}
+/// The thread's cancellation state before the call.
+struct Cancellation(c_int);
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     // The libc crate does not declare it for Linux.
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-impl CancellationDisabled {
+impl Cancellation {
     fn disable() -> Self {
         let mut before = 0;
         // SAFETY: the pointer is to a local variable.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        Self { before }
+        Self(before)
     }
-}
 
-impl Drop for CancellationDisabled {
-    fn drop(&mut self) {
-        // SAFETY: glibc allows the second pointer to be null. Enabling cancellation is not a cancellation point.
-        unsafe { pthread_setcancelstate(self.before, ptr::null_mut()) };
+    /// Ends the thread if it has been cancelled and allows asynchronous cancellation.
+    fn restore(self) {
+        // SAFETY: glibc allows the second pointer to be null.
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
     }
 }
