@@ -22,6 +22,7 @@ use libc::c_int;
 use resolver_core::{BlockedSignals, Interruption, LookupError, Resolver};
 
 use crate::abi::{Status, h_errno};
+use crate::allocator;
 use crate::interrupted::Ticket;
 use crate::result_codes::{Direction, Failure};
 use crate::state;
@@ -79,8 +80,10 @@ pub(crate) fn call(
         let status = attempt(report, &body, blocked.as_ref(), &mut progress);
         cancellation.restore();
         if let Some(blocked) = blocked {
+            let errno = Errno::save();
             // The handlers of pending signals run here, and need not return.
             blocked.restore();
+            errno.restore();
         }
         if let Some(status) = status {
             return status;
@@ -110,7 +113,9 @@ fn attempt(
             let result = body(&shared.resolver, &mut interruption);
             if result == Err(Failure::Lookup(LookupError::Interrupted)) {
                 let (interrupted, time_left) = interruption.take();
-                progress.interrupted = interrupted.and_then(|lookup| shared.interrupted.keep(lookup, stack_position));
+                // Nothing may stay in the allocator's reserve, so without memory the lookup begins again.
+                let kept = interrupted.filter(|_| !allocator::is_reserve_in_use());
+                progress.interrupted = kept.and_then(|lookup| shared.interrupted.keep(lookup, stack_position));
                 progress.time_left = time_left;
             }
             result

@@ -22,6 +22,7 @@ const OTHERS_FIRST: Duration = Duration::from_millis(2);
 
 /// The signals of this thread that [`BlockedSignals::block`] has blocked.
 #[derive(Debug)]
+#[must_use = "they stay blocked until they are restored"]
 pub struct BlockedSignals {
     before: SignalMask,
 }
