@@ -8,11 +8,19 @@ type Tested = Result<(), String>;
 
 /// Programs that test the interface, and those that endanger a lookup. Some of them run for less time than in
 /// `guests.rs`. `INDEX` is the index of the client's interface.
-const PROGRAMS: [&[&str]; 24] = [
+const PROGRAMS: [&[&str]; 40] = [
     &["abi", "INDEX"],
     &["outcomes", "N", "N", "N", "mdns_minimal"],
     &["outcomes", "N", "F", "F", "mdns_minimal [NOTFOUND=return] files"],
     &["plain", "0"],
+    &["namespaces"],
+    &["clock"],
+    &["faults"],
+    &["flood", "1000"],
+    &["pending"],
+    &["prompt", "8"],
+    &["stopped", "5"],
+    &["uring"],
     &["asynchronous"],
     &["cancel"],
     &["contended", "8", "1"],
@@ -23,7 +31,15 @@ const PROGRAMS: [&[&str]; 24] = [
     &["descriptors", "none"],
     &["fork_inside"],
     &["forks", "4", "200"],
-    &["longjmp"],
+    &["handlers", "fork"],
+    &["handlers", "long"],
+    &["handlers", "mask"],
+    &["handlers", "nested"],
+    &["handlers", "queue"],
+    &["handlers", "raise"],
+    &["leave", "cancel"],
+    &["leave", "exit"],
+    &["leave", "jump"],
     &["lookups", "20000", "1000"],
     &["manners"],
     &["memory"],
