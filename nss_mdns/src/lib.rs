@@ -20,6 +20,7 @@
 //! | `backtrace` | a stub that keeps the code for backtraces out of the module |
 //! | `result_codes` | the table of the codes that glibc receives for each failure |
 //! | `abi` | glibc's types |
+//! | `version` | the version, for `nss-mdns check` |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -36,3 +37,5 @@ mod interrupted;
 mod result_codes;
 mod service;
 mod state;
+#[cfg(not(test))]
+mod version;

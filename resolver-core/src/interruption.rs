@@ -30,7 +30,7 @@ pub struct InterruptedLookup<O = ()>(Direction<O>);
 #[derive(Debug)]
 enum Direction<O> {
     Forward(Box<NetworkLookup<HostLookup<O>>>),
-    Reverse(Box<NetworkLookup<ReverseLookup>>),
+    Reverse(Box<NetworkLookup<ReverseLookup<O>>>),
 }
 
 impl<'a, O: Observer> Interruption<'a, O> {
@@ -63,7 +63,7 @@ impl<'a, O: Observer> Interruption<'a, O> {
     }
 
     /// The reverse lookup that was interrupted, if one was.
-    pub(crate) fn take_pointer(&mut self) -> Option<Box<NetworkLookup<ReverseLookup>>> {
+    pub(crate) fn take_pointer(&mut self) -> Option<Box<NetworkLookup<ReverseLookup<O>>>> {
         match self.interrupted.take() {
             Some(InterruptedLookup(Direction::Reverse(lookup))) => Some(lookup),
             _ => None,
@@ -76,7 +76,7 @@ impl<'a, O: Observer> Interruption<'a, O> {
     }
 
     /// Keeps a reverse lookup that was interrupted.
-    pub(crate) fn keep_pointer(&mut self, lookup: Box<NetworkLookup<ReverseLookup>>) -> LookupError {
+    pub(crate) fn keep_pointer(&mut self, lookup: Box<NetworkLookup<ReverseLookup<O>>>) -> LookupError {
         self.keep(lookup.exchange.time_left(), Direction::Reverse(lookup))
     }
 

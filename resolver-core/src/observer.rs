@@ -10,7 +10,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::{Address, Families, Family};
 use crate::error::LookupError;
-use crate::lookup::answer::{Answer, Pointer};
 use crate::net::interfaces::Interfaces;
 use crate::net::socket::{Datagram, SocketKind};
 use crate::wire::{Name, Query};
@@ -39,10 +38,8 @@ pub enum Event<'a> {
     Excluded(Exclusion),
     /// Who serves the name.
     Source(NameSource),
-    /// The cache has an answer for the name. With [`LookupError::NoResponse`], nobody responded a short time ago.
-    CachedHost(&'a Result<Answer, LookupError>),
-    /// The cache has an answer for the address.
-    CachedPointer(&'a Result<Pointer, LookupError>),
+    /// The cache has an answer, or this error: with [`LookupError::NoResponse`], nobody responded a short time ago.
+    Cached(Option<LookupError>),
     /// The interfaces were read, or why not.
     Interfaces(Result<&'a Interfaces, LookupError>),
     /// The name or address is this machine's own.
@@ -75,6 +72,8 @@ pub enum Event<'a> {
     },
     /// The addresses of these families in the last datagram were added to the answer. Some of them may have been known.
     Provided(Families),
+    /// The name of the address was taken from the last datagram.
+    Pointer,
     /// The last datagram has addresses of the name, but comes from another host than the answers before. They are
     /// ignored.
     AnotherHost,

@@ -119,13 +119,17 @@ impl Resolver {
         if wanted.is_empty() {
             return Err(self.source(host, range).error_for(LookupError::NoData));
         }
-        let cached = self.cached_host(&host.name, wanted, Instant::now());
-        cached.iter().for_each(|cached| observer.report(Event::CachedHost(cached)));
-        let must_query = match cached {
+        let must_query = match self.cached_host(&host.name, wanted, Instant::now()) {
             None => true,
-            Some(Err(LookupError::NoResponse)) => false,
+            Some(Err(LookupError::NoResponse)) => {
+                observer.report(Event::Cached(Some(LookupError::NoResponse)));
+                false
+            }
             // The link's answer is returned without access to a file.
-            Some(cached) => return cached,
+            Some(cached) => {
+                observer.report(Event::Cached(cached.as_ref().err().copied()));
+                return cached;
+            }
         };
         let source = self.source(host, range);
         observer.report(Event::Source(source));
@@ -206,7 +210,7 @@ impl Resolver {
         let name = Name::of_address(address.ip);
         match self.cached_pointer(&name, Instant::now()) {
             Some(cached) => {
-                observer.report(Event::CachedPointer(&cached));
+                observer.report(Event::Cached(cached.as_ref().err().copied()));
                 cached
             }
             None => self.query_pointer(&name, address, interruption, observer),
@@ -361,7 +365,7 @@ impl Resolver {
         if interfaces.on_link(ip).next().is_none() {
             return Err(LookupError::NotOurs);
         }
-        let network = begin_reverse(name, ip, interfaces, config, interruption.limit(config.reverse_timeout));
+        let network = begin_reverse(name, ip, interfaces, config, interruption.limit(config.reverse_timeout), observer);
         self.query_links(name, network, settings, interruption, observer)
     }
 
@@ -380,7 +384,7 @@ impl Resolver {
     fn query_links<O: Observer>(
         &self,
         name: &Name,
-        mut network: Box<NetworkLookup<ReverseLookup>>,
+        mut network: Box<NetworkLookup<ReverseLookup<O>>>,
         settings: &Settings,
         interruption: &mut Interruption<'_, O>,
         observer: O,
@@ -518,14 +522,15 @@ fn begin<O: Observer>(
 
 /// A lookup of the name of an address; as [`begin`].
 #[inline(never)]
-fn begin_reverse(
+fn begin_reverse<O: Observer>(
     name: &Name,
     ip: IpAddr,
     interfaces: Interfaces,
     config: &Config,
     timeout: Duration,
-) -> Box<NetworkLookup<ReverseLookup>> {
-    Box::new(NetworkLookup::new(ReverseLookup::new(name, ip, config), interfaces, config, timeout))
+    observer: O,
+) -> Box<NetworkLookup<ReverseLookup<O>>> {
+    Box::new(NetworkLookup::new(ReverseLookup::observed(name, ip, config, observer), interfaces, config, timeout))
 }
 
 /// This machine's own addresses, as the answer for its own name: those of the interfaces to query; without such an

@@ -173,6 +173,10 @@ impl Network {
             upper=/run/host/lib
             mkdir -p $upper /run/host/lib-work
             {copy}
+            # The machine may have a module too, and its cache of the loader may list that one: hide them.
+            for file in {folder}/nss-mdns {folder}/libnss_mdns*; do
+                [ ! -e \"$file\" ] || [ -e \"$upper/${{file##*/}}\" ] || mknod \"$upper/${{file##*/}}\" c 0 0
+            done
             mount -t overlay -o \"lowerdir={folder},upperdir=$upper,workdir=/run/host/lib-work\" overlay {folder}"
         );
         self.connect(self.space.inside(&setup, &etc(name))?, name, lans)
@@ -227,7 +231,7 @@ impl Network {
 ///
 /// `/etc` is an overlay whose upper layer holds the files of the host. It also covers files that are symbolic links on
 /// the machine, as `/etc/resolv.conf` often is; a bind mount would not. The users of daemons have the user id 0, which
-/// is the only one in the namespace of an ordinary user.
+/// is the only one in the namespace of an ordinary user, whether or not the machine has accounts of these names.
 const HOST_SETUP: &str = r#"
     mount -t tmpfs tmpfs /run
     mkdir -p /run/host/etc /run/host/etc-work
@@ -236,12 +240,13 @@ const HOST_SETUP: &str = r#"
     printf '127.0.0.1 localhost\n::1 localhost\n' >/run/host/etc/hosts
     printf '%s\n' "$NAME" >/run/host/etc/hostname
     for table in passwd group; do
-        cp /etc/$table /run/host/etc/$table
+        grep -v -E '^(avahi|systemd-resolve|sshd):' /etc/$table >/run/host/etc/$table
         for user in avahi systemd-resolve sshd; do
-            grep -q "^$user:" /etc/$table || echo "$user:x:0:0::/:/bin/false" >>/run/host/etc/$table
+            echo "$user:x:0:0::/:/bin/false" >>/run/host/etc/$table
         done
     done
     mount -t overlay -o lowerdir=/etc,upperdir=/run/host/etc,workdir=/run/host/etc-work overlay /etc
+    rm -f /etc/nss-mdns.conf /etc/mdns.allow
     hostname "$NAME"
     echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
     echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
@@ -423,5 +428,5 @@ fn succeed(command: Command, what: &str) -> Result<String, String> {
 /// # Errors
 /// If one is missing.
 pub fn need_client_programs() -> Result<(), String> {
-    ["getent", "ping"].into_iter().try_for_each(need_program)
+    need_program("getent")
 }

@@ -17,10 +17,12 @@ use std::sync::OnceLock;
 const SETUP: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 none /mnt
-mkdir -p /mnt/upper/etc /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper/usr/local/lib \
+mkdir -p /mnt/upper/etc/ld.so.conf.d /mnt/upper/usr/lib64 /mnt/upper/usr/local/bin /mnt/upper/usr/local/lib \
     /mnt/upper/usr/local/share/man /mnt/upper/var/cache/ldconfig \
     /mnt/upper/var/lib/dpkg/info /mnt/upper/var/log /mnt/work/etc /mnt/work/usr /mnt/work/var
 mkdir -p "/mnt/upper$LIBDIR"
+# Hides what install.sh has installed on the machine.
+[ ! -e "$LIBDIR/nss-mdns" ] || mknod "/mnt/upper$LIBDIR/nss-mdns" c 0 0
 # The other folders for files of packages, and var/tmp, where rpm writes its scripts.
 (cd /mnt/upper/usr && mkdir -p bin share/licenses share/lintian/overrides share/man/man1 share/man/man5 share/man/man8)
 mkdir -m 1777 /mnt/upper/var/tmp
@@ -38,11 +40,16 @@ done
 mount -t tmpfs none /usr/share/doc
 # Scripts of packages write to /run.
 mount -t tmpfs -o mode=755 none /run
-rm -f /etc/nsswitch.conf
+# What else the machine has of this module and of nss-mdns, and its AppArmor.
+rm -f /etc/nsswitch.conf /etc/nss-mdns.conf /etc/mdns.allow /etc/ld.so.conf.d/00-nss-mdns* \
+    "$LIBDIR"/libnss_mdns* /usr/local/bin/nss-mdns /var/lib/nss-mdns.hosts-line
+[ ! -d /etc/apparmor.d ] || mount -t tmpfs none /etc/apparmor.d
+awk -v RS= -v ORS='\n\n' '!/^Package: libnss-mdns(-nodaemon)?\n/' /var/lib/dpkg/status >/mnt/status
+cp /mnt/status /var/lib/dpkg/status
+rm -f /mnt/status /var/lib/dpkg/info/libnss-mdns[.:-]*
 mount -t sysfs none /sys
 hostname workbench
 ip link set lo up
-rm -f "$LIBDIR"/libnss_mdns*
 ldconfig
 set +e
 
@@ -154,9 +161,9 @@ impl Root {
     }
 
     /// Writes a file, byte for byte.
-    pub fn write(&mut self, path: &str, content: &str) {
+    pub fn write(&mut self, path: &str, content: impl AsRef<[u8]>) {
         let mut octal = String::new();
-        for byte in content.bytes() {
+        for byte in content.as_ref() {
             write!(octal, "\\{byte:03o}").expect("a String can be written to");
         }
         self.ok(&format!("printf '{octal}' >{path}"));

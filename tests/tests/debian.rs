@@ -126,7 +126,7 @@ fn the_package_contains_the_files_of_every_package() {
     let mut expected = tests::packages::expected(&spelling, &format!("/usr/share/doc/{NAME}"));
     expected.retain(|path| !path.ends_with("/CHANGELOG.md"));
     expected.extend([
-        format!("/usr/lib/{multiarch}/nss-mdns"),
+        format!("/usr/lib/{multiarch}/{NAME}/nss-mdns"),
         format!("/usr/share/doc/{NAME}/changelog"),
         format!("/usr/share/doc/{NAME}/changelog.Debian"),
         format!("/usr/share/doc/{NAME}/copyright"),
@@ -277,9 +277,8 @@ fn a_line_that_already_names_a_service_is_never_changed() {
     }
 }
 
-/// Hosts lines with the expected result: the new text, or the reason why the line is left alone. The package uses
-/// install.sh's functions, which `install/hosts_line.rs` tests with many lines. These few lines show that the package
-/// uses them.
+/// Hosts lines with the expected result: the new text, or the reason why the line is left alone. Other tests show what
+/// `nss-mdns hosts` does with many lines. These few lines show that the package uses it.
 #[rustfmt::skip]
 const LINES: &[(&str, Result<&str, &str>)] = &[
     (" \thosts : files   resolve [!UNAVAIL=return] dns\n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns\n")),
@@ -298,8 +297,9 @@ fn unusual_hosts_lines_are_preserved_byte_for_byte() {
             Ok(wanted) => assert_eq!((root.read(CONF), &*said), ((*wanted).to_owned(), "")),
             Err(reason) => {
                 assert_eq!(root.read(CONF), *text);
-                assert!(said.contains("/etc/nsswitch.conf was left alone") && said.contains(reason), "{said}");
-                assert!(said.contains("put 'mdns_minimal [NOTFOUND=return]' on its hosts line"), "{said}");
+                assert!(said.contains("/etc/nsswitch.conf: ") && said.contains(reason), "{said}");
+                assert!(said.contains("The file was left alone"), "{said}");
+                assert!(said.contains("put 'mdns_minimal [NOTFOUND=return]' on the hosts line"), "{said}");
             }
         }
         assert_eq!(root.ok("stat -c %a /etc/nsswitch.conf; ls /etc | grep nsswitch"), "640\nnsswitch.conf\n");
@@ -360,7 +360,7 @@ fn a_symbolic_link_is_preserved_and_a_missing_file_is_no_error() {
     root.ok("rm /etc/site/switch");
     purge(&mut root);
     let said = install(&mut root);
-    assert!(said.contains("/etc/nsswitch.conf is not there"), "{said}");
+    assert!(said.contains("/etc/nsswitch.conf: cannot be found"), "{said}");
     purge(&mut root);
 }
 
@@ -371,7 +371,7 @@ fn an_unwritable_nsswitch_conf_prevents_neither_installation_nor_removal() {
     let (pin, release) = ("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf", "umount /etc/nsswitch.conf");
     root.ok(pin);
     let said = install(&mut root);
-    assert!(said.contains("/etc/nsswitch.conf cannot be written: put 'mdns_minimal"), "{said}");
+    assert!(said.contains("cannot be ") && said.contains("put 'mdns_minimal [NOTFOUND=return]'"), "{said}");
     root.ok(release);
     assert_eq!(root.ok("ls /etc | grep nsswitch"), "nsswitch.conf\n", "no temporary file may be left");
     purge(&mut root);
@@ -379,7 +379,7 @@ fn an_unwritable_nsswitch_conf_prevents_neither_installation_nor_removal() {
     root.ok(pin);
     let done = root.run(&format!("dpkg --purge {NAME}"));
     assert_eq!(done.status, 0, "{done:?}");
-    assert!(done.err.contains("cannot be written: mdns_minimal stays on its hosts line"), "{done:?}");
+    assert!(done.err.contains("cannot be ") && done.err.contains("mdns_minimal stays on the hosts line"), "{done:?}");
     root.ok(release);
     assert_eq!(root.ok("ls /etc | grep nsswitch; ls /var/lib | grep nss; true"), "nsswitch.conf\n");
 }
@@ -404,16 +404,34 @@ fn install_sh_can_install_over_the_package_and_uninstall_again() {
     let names = "find /mnt/upper -name '*mdns*' ! -path '*/dpkg/*' | sort";
     let before = root.ok(names);
     root.ok("cp $MODULE /mnt/other.so && printf newer >>/mnt/other.so && cp \"${MODULE%/*}/nss-mdns\" /mnt/");
-    root.ok("sh $CHECKOUT/install.sh --module /mnt/other.so --no-check && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2");
+    root.ok("sh $CHECKOUT/install.sh --module /mnt/other.so --no-check");
+    let loaded = "LD_DEBUG=libs getent -s mdns4 ahosts nowhere 2>&1 | sed -n 's/.*trying file=//p' | grep libnss_mdns4";
+    let own = format!("{}/nss-mdns/libnss_mdns4.so.2\n", library_folder());
+    assert_eq!(root.ok(loaded), own);
     // The package can be upgraded in this state.
-    root.ok(&format!("dpkg --install {} && cmp /mnt/other.so $LIBDIR/libnss_mdns4.so.2", package()));
+    root.ok(&format!("dpkg --install {}", package()));
+    assert_eq!(root.ok(loaded), own);
     root.ok("sh $CHECKOUT/install.sh --uninstall");
     assert_all_six_files_are_ours(&mut root);
+    assert_ne!(root.ok(loaded), own);
     assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
     assert_eq!(root.read(CONF), AFTER);
     assert_same(&before, &root.ok(names), "after the removal");
     purge(&mut root);
     assert_eq!(root.read(CONF), BEFORE);
+}
+
+#[test]
+fn the_rule_for_apparmor_is_copied_and_removed_where_abstractions_are() {
+    let mut root = prepared(BEFORE);
+    root.ok("mkdir -p /etc/apparmor.d/abstractions");
+    install(&mut root);
+    let rule = "/etc/apparmor.d/abstractions/nameservice.d/nss-mdns";
+    root.ok(&format!("cmp $CHECKOUT/packaging/apparmor {rule}"));
+    let newer = newer(&mut root);
+    root.ok(&format!("dpkg --install {newer} && cmp $CHECKOUT/packaging/apparmor {rule}"));
+    purge(&mut root);
+    assert_eq!(root.ok("ls /etc/apparmor.d/abstractions"), "");
 }
 
 /// dpkg removes the files of the old package after it has unpacked those of the new one. If the two packages spell the

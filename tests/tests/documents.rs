@@ -16,14 +16,18 @@ const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
 const CHECK_PAGE: &str = "docs/man/nss-mdns.1";
 const EXAMPLE: &str = "docs/nss-mdns.conf.example";
 /// The documents in Markdown whose links and paths are checked.
-const MARKDOWN: [&str; 7] = [
+const MARKDOWN: [&str; 11] = [
     "README.md",
     "CONTRIBUTING.md",
     "RELEASING.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "docs/32-bit.md",
     "docs/bench.md",
+    "docs/lookups.md",
+    "docs/migrating.md",
     "docs/responders.md",
+    "packaging/README.md",
 ];
 
 fn read(path: &str) -> String {
@@ -167,7 +171,7 @@ fn the_hosts_lines_in_the_documents_are_those_of_the_example() {
     let example = lines("nsswitch.conf.example");
     assert!(example.len() >= 5, "{example:?}");
     assert_eq!(lines(MODULE_PAGE), example);
-    for path in ["README.md", SETTINGS_PAGE] {
+    for path in ["README.md", "docs/lookups.md", SETTINGS_PAGE] {
         let shown = lines(path);
         assert!(!shown.is_empty() && shown.is_subset(&example), "{path}: {shown:?}, example: {example:?}");
     }
@@ -184,7 +188,7 @@ fn settings_shown(text: &str) -> Vec<&str> {
 #[test]
 fn settings_recommended_elsewhere_are_an_example_in_the_manual_page() {
     let displays = displays(&read(SETTINGS_PAGE));
-    for path in ["README.md", "nsswitch.conf.example"] {
+    for path in ["docs/lookups.md", "nsswitch.conf.example"] {
         let text = read(path);
         let shown = settings_shown(&text);
         let in_page = displays.iter().any(|display| settings_shown(display) == shown);

@@ -299,7 +299,7 @@ fn a_second_edit_waits_for_the_first() {
     let mut root = root();
     let preload = guest::compile("interrupted", Kind::Preload).expect("a C compiler");
     // The second one starts when the first one has read the file and not yet replaced it.
-    root.write("/mnt/second", &format!("'{}' hosts add --service mdns & sleep 0.3", *PROGRAM));
+    root.write("/mnt/second", format!("'{}' hosts add --service mdns & sleep 0.3", *PROGRAM));
     let before = format!("CHANGE_AT=2 CHANGE='. /mnt/second' LD_PRELOAD='{}'", preload.display());
     let done = hosts_after(&mut root, &before, "add --service mdns_minimal");
     assert_eq!(done.status, 0, "{done:?}");

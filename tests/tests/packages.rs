@@ -195,12 +195,17 @@ fn the_arch_package_contains_the_files_of_every_package_and_prints_instructions(
     root.ok(&format!("cd /mnt && bsdtar -xf {package} .INSTALL usr && cmp usr/lib/libnss_mdns4.so.2 $MODULE"));
     let mut said = |conf: &str, function: &str| {
         root.write(CONF, conf);
-        root.ok(&format!("bash -c '. /mnt/.INSTALL; {function}'"))
+        root.ok(&format!("PATH=/mnt/usr/bin:$PATH bash -c '. /mnt/.INSTALL; {function}'"))
     };
-    assert!(said(BEFORE, "post_install").contains("mdns_minimal [NOTFOUND=return]\n"));
+    assert!(said(BEFORE, "post_install").contains("nss-mdns hosts add\n"));
     assert_eq!(said(AFTER, "post_install"), "");
-    assert!(said(AFTER, "post_remove").contains("still names the module"));
-    assert_eq!(said(BEFORE, "post_remove"), "");
+    assert!(said(AFTER, "pre_remove").contains("still names the module"));
+    assert_eq!(said(BEFORE, "pre_remove"), "");
+    root.ok("mkdir -p /etc/apparmor.d/abstractions; cp -r /mnt/usr/share/nss-mdns /usr/share/");
+    root.ok("bash -c '. /mnt/.INSTALL; post_upgrade'");
+    root.ok("cmp $CHECKOUT/packaging/apparmor /etc/apparmor.d/abstractions/nameservice.d/nss-mdns");
+    root.ok("bash -c '. /mnt/.INSTALL; pre_remove'");
+    assert_eq!(root.ok("ls /etc/apparmor.d/abstractions"), "");
 }
 
 #[test]
@@ -215,9 +220,8 @@ fn the_release_archive_installs_without_cargo_and_is_removed_without_residue() {
     let before = root.snapshot();
     let done = root.run("sh /mnt/archive/install.sh");
     assert_eq!(done.status, 0, "{done:?}");
-    assert!(done.out.contains(": workbench.local is "), "{done:?}");
     assert_eq!(root.read(CONF), AFTER);
-    root.ok("cmp $MODULE $LIBDIR/libnss_mdns4.so.2 && cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
+    root.ok("cmp $MODULE $LIBDIR/nss-mdns/libnss_mdns4.so.2 && cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
     root.ok("cmp /mnt/archive/docs/man/nss-mdns.8 /usr/local/share/man/man8/nss-mdns.8");
     assert!(root.ok("getent hosts workbench.local").contains("workbench.local"));
     root.ok("sh /mnt/archive/install.sh --uninstall");

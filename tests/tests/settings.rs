@@ -450,7 +450,22 @@ fn check(host: &Host, arguments: &[&str]) -> Result<(BTreeSet<String>, Option<i3
 fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
     let lan = with_scripted("printer.local", &[])?;
     let (lines, status) = check(&lan.client, &[])?;
+    let eth0 = lan.client.eth0();
+    let (v4, v6, link_local) = (eth0.v4.ok_or("none")?, eth0.v6.ok_or("none")?, eth0.link_local.ok_or("none")?);
+    let addresses = format!("interface eth0: its addresses are {v4}/24, {v6}/64 and {link_local}/64");
+    let folder = tests::module::library_folder()?;
+    let files = format!(
+        "files: glibc loads {}/libnss_mdns_minimal.so.2 for mdns_minimal: this module, version {}",
+        folder.display(),
+        env!("CARGO_PKG_VERSION")
+    );
+    let is_of_machine = |line: &String| line.starts_with("versions: nss-mdns ") || line.starts_with("hosts: ");
+    let (of_machine, lines): (BTreeSet<_>, BTreeSet<_>) = lines.into_iter().partition(is_of_machine);
+    assert!(!of_machine.iter().any(|line| line.contains("problem: ") || line.contains("note: ")), "{of_machine:#?}");
     let expected = [
+        &*files,
+        &*addresses,
+        "daemons: none answers for hosts or uses UDP port 5353",
         "settings: /etc/nss-mdns.conf does not exist: the defaults hold",
         "allowed: /etc/mdns.allow does not exist: the full services look up names under .local",
         "dns: /etc/resolv.conf has no search domain under .local",
@@ -476,6 +491,7 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
 #[test]
 fn the_check_says_which_services_handle_a_name() -> Result<(), String> {
     let lan = with_scripted("printer.local", &["--name", "printer.example"])?;
+    lan.client.use_services("files mdns_minimal [NOTFOUND=return] mdns")?;
     lan.client.write(ALLOW, ".example\n")?;
     let (lines, status) = check(&lan.client, &["printer.local", "printer.example"])?;
     let ends = |start: &str, end: &str| lines.iter().any(|line| line.starts_with(start) && line.ends_with(end));
@@ -483,7 +499,9 @@ fn the_check_says_which_services_handle_a_name() -> Result<(), String> {
     assert!(ends("lookup printer.example: ", " ms; by the full services only)"), "{lines:#?}");
     lan.client.write(ALLOW, "# nothing\n")?;
     let (lines, _) = check(&lan.client, &[])?;
-    assert!(lines.contains("allowed: /etc/mdns.allow lists nothing: the full services look up no names"), "{lines:#?}");
+    let expected = "allowed: note: /etc/mdns.allow lists nothing: the services mdns, mdns4 and mdns6 look up no names";
+    assert!(lines.contains(expected), "{lines:#?}");
+    assert!(lines.contains("allowed: remedy: echo .local | sudo tee -a /etc/mdns.allow"), "{lines:#?}");
     assert_eq!(status, Some(0));
     Ok(())
 }
@@ -527,21 +545,25 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),
-            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped: admit them \
-             (ufw allow mdns; firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own \
-             addresses",
+            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped, unless the rule drops only \
+             packets from this machine's own addresses: admit them",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped: admit them \
-             (ufw allow mdns; firewall-cmd --add-service=mdns), unless the rule drops only packets from this machine's own \
-             addresses",
+            "firewall eth0: remedy: sudo ufw allow mdns || { sudo firewall-cmd --permanent --add-service=mdns && sudo \
+             firewall-cmd --reload; }",
+        ),
+        (
+            drops("udp dport 5353 ip6 version 6 drop"),
+            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped, unless the rule drops only \
+             packets from this machine's own addresses: admit them",
         ),
         (
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
              nft add rule inet t c ip version 4 udp dport 5353 drop"
                 .to_owned(),
-            "firewall eth0: problem: over IPv4, queries cannot be sent: Operation not permitted (os error 1)",
+            "firewall eth0: problem: over IPv4, a firewall on this machine drops the queries: Operation not permitted (os \
+             error 1)",
         ),
     ] {
         lan.client.script(&format!("rm -f {SETTINGS} {ALLOW}; nft flush ruleset; {situation}"))?;
@@ -609,7 +631,7 @@ fn the_program_rejects_unknown_options() -> Result<(), String> {
         tests::run::run(command, std::time::Duration::from_secs(10))
     };
     let help = run("--help")?;
-    assert!(help.success() && help.stdout.starts_with("Usage: nss-mdns check [NAME]...\n"), "{help:?}");
+    assert!(help.success() && help.stdout.starts_with("Usage: nss-mdns check [--json] [NAME]...\n"), "{help:?}");
     assert_eq!(run("check --help")?.stdout, help.stdout);
     let version = run("--version")?;
     assert!(version.success() && version.stdout.starts_with("nss-mdns "), "{version:?}");
@@ -633,13 +655,13 @@ fn the_check_reports_names_that_do_not_resolve() -> Result<(), String> {
     let (lines, status) = check(&lan.client, &["nobody.local", "www.example.org"])?;
     assert_eq!(status, Some(1));
     assert!(
-        lines.iter().any(|line| line.starts_with("lookup nobody.local: problem: nobody responded (1")),
+        lines.iter().any(|line| line.starts_with("lookup nobody.local: problem: nobody responded on eth0 (1")),
         "{lines:?}"
     );
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("lookup www.example.org: problem: it is not handled by multicast DNS")),
+            .any(|line| line.starts_with("lookup www.example.org: problem: not asked for: it is not under .local; ")),
         "{lines:?}"
     );
     assert!(addresses(&ahosts(&lan.client, "nobody.local")).is_empty());

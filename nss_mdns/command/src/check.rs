@@ -1,273 +1,328 @@
-//! `nss-mdns check`: reports what affects the module's lookups on this machine, using the module's own code.
-//! Administrators run it, and so does `install.sh --check`.
+//! `nss-mdns check`: explains everything that affects the module's lookups on this machine, and the lookup of each name,
+//! using the module's own code. Administrators run it, and so does `install.sh --check`.
 //!
-//! ```text
-//! settings: problem: /etc/nss-mdns.conf:3: timeout: expected 50 to 10000 milliseconds, found "2s"
-//! allowed: /etc/mdns.allow does not exist: the full services look up names under .local
-//! dns: /etc/resolv.conf has no search domain under .local
-//! interface eth0: queried over IPv4 and IPv6
-//! interface lo: not queried: it cannot multicast
-//! firewall eth0: over IPv4, multicast DNS is admitted
-//! lookup printer.local: 192.0.2.7, fe80::1%eth0 (1.2 ms)
-//! ```
+//! | file | contents |
+//! |---|---|
+//! | `report` | the output: findings and stories, as text or as JSON |
+//! | `hosts_line` | the hosts line |
+//! | `files` | the files that glibc loads for it; `loader` asks glibc which |
+//! | `daemons` | daemons that take part |
+//! | `machine` | the module's files, the interfaces, and whether a firewall drops multicast DNS |
+//! | `lookups` | the lookups of names and addresses; why a name is not asked for |
+//! | `recorder` | the events of a lookup |
+//! | `story` | the events as text and as JSON |
+//! | `json` | writes JSON |
 
+mod daemons;
+mod files;
+mod hosts_line;
+mod json;
+pub(crate) mod loader;
+mod lookups;
 mod machine;
+mod recorder;
+mod report;
+mod story;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
 
 use lexopt::prelude::*;
-use resolver_core::config::Config;
 use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::net::interfaces::Interfaces;
-use resolver_core::policy::{Labels, NameRange};
-use resolver_core::{Address, Answer, Families, Family, LookupError, Resolver};
+use resolver_core::{Family, Resolver};
 
-use self::machine::{FileReport, InterfaceReport, LoopbackTest};
+use self::lookups::{Lookups, Services};
+use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest};
+use self::report::{Level, Report};
+use self::story::{InterfaceNames, enumerate, family_name};
 use crate::{Error, Outcome, USAGE, print};
 
 /// Runs `nss-mdns check` with the arguments that follow its name.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
-    let mut names = Vec::new();
+    let (mut names, mut is_json) = (Vec::new(), false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Value(name) => names.push(name),
+            Long("json") => is_json = true,
             Long("help") | Short('h') => return print(USAGE),
             _ => return Err(argument.unexpected().into()),
         }
     }
-    let mut report = Report { out: io::stdout().lock(), found_problem: false };
-    report.all(&names)?;
-    Ok(if report.found_problem { Outcome::Problem } else { Outcome::Good })
+    let mut report = Report::new(io::stdout().lock(), is_json);
+    all(&names, &mut report)?;
+    report.finish()?;
+    Ok(if report.found_problem() { Outcome::Problem } else { Outcome::Good })
 }
 
-/// The output, and whether it reports a problem.
-struct Report<W> {
-    out: W,
-    found_problem: bool,
+fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
+    report.good("versions", versions())?;
+    let services = hosts_line::tell(report)?;
+    let ours: Vec<_> =
+        crate::nsswitch::SERVICES.into_iter().filter(|ours| services.iter().any(|it| it == ours)).collect();
+    files::tell(&services, &ours, report)?;
+    let (config, settings) = machine::settings();
+    tell_file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold", report)?;
+    tell_allowed(report)?;
+    let (domains, resolv_conf) = machine::local_domains();
+    tell_domains(&domains, &resolv_conf, config.unicast_local, report)?;
+    daemons::tell(&config, report)?;
+    let (interfaces, queried) = match machine::interfaces(&config) {
+        Ok(interfaces) => interfaces,
+        Err(error) => {
+            report.bad("interface", format!("the interfaces cannot be read: {error}"))?;
+            Default::default()
+        }
+    };
+    tell_interfaces(&interfaces, report)?;
+    if config.listener {
+        tell_firewalls(&interfaces, &queried, report)?;
+    } else {
+        report.good("firewall", "not tested: the setting listener is off")?;
+    }
+    let names_of_interfaces = interfaces.iter().map(|interface| (interface.index, interface.name.clone()));
+    let lookups = Lookups {
+        resolver: Resolver::default(),
+        unicast_local: config.unicast_local,
+        domains,
+        interfaces: InterfaceNames(names_of_interfaces.collect()),
+        services: Services::among(ours),
+    };
+    names.iter().try_for_each(|name| lookups.tell(name, report))
 }
 
-impl<W: Write> Report<W> {
-    fn all(&mut self, names: &[OsString]) -> io::Result<()> {
-        let (config, settings) = machine::settings();
-        self.file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold")?;
-        let (allows_nothing, allowed) = machine::allowed();
-        self.file("allowed", "/etc/mdns.allow", &allowed, "the full services look up names under .local")?;
-        if allows_nothing {
-            self.good("allowed", format_args!("/etc/mdns.allow lists nothing: the full services look up no names"))?;
+/// The versions of this program and of the system.
+fn versions() -> String {
+    let (major, minor) = loader::glibc_version();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_else(|_| "of unknown version".into());
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("an unknown system");
+    format!(
+        "nss-mdns {}, glibc {major}.{minor}, Linux {} on {}, {}",
+        env!("CARGO_PKG_VERSION"),
+        kernel.trim(),
+        std::env::consts::ARCH,
+        name.trim_matches('"')
+    )
+}
+
+fn tell_allowed<W: Write>(report: &mut Report<W>) -> io::Result<()> {
+    let (allows_nothing, allowed) = machine::allowed();
+    tell_file("allowed", "/etc/mdns.allow", &allowed, "the full services look up names under .local", report)?;
+    if allows_nothing {
+        let text = "/etc/mdns.allow lists nothing: the services mdns, mdns4 and mdns6 look up no names";
+        report.finding(
+            "allowed",
+            Level::Note,
+            text.into(),
+            Some("echo .local | sudo tee -a /etc/mdns.allow".into()),
+        )?;
+    }
+    Ok(())
+}
+
+fn tell_file<W: Write>(
+    what: &str,
+    path: &str,
+    file: &FileReport,
+    if_absent: &str,
+    report: &mut Report<W>,
+) -> io::Result<()> {
+    match file {
+        FileReport::Absent => report.good(what, format!("{path} does not exist: {if_absent}")),
+        FileReport::Unreadable(error) => {
+            let remedy = (error.kind() == io::ErrorKind::PermissionDenied).then(|| format!("sudo chmod a+r {path}"));
+            report.finding(what, Level::Problem, format!("{path} cannot be read: {error}"), remedy)
         }
-        let (domains, resolv_conf) = machine::local_domains();
-        self.local_domains(&domains, &resolv_conf, config.unicast_local)?;
-        let (interfaces, queried) = match machine::interfaces(&config) {
-            Ok(interfaces) => interfaces,
-            Err(error) => {
-                self.bad("interface", format_args!("the interfaces cannot be read: {error}"))?;
-                Default::default()
+        FileReport::Read(contents) => {
+            for (problem, remedy) in &contents.problems {
+                report.finding(what, Level::Problem, problem.clone(), remedy.clone())?;
             }
-        };
-        self.interfaces(&interfaces)?;
-        if config.listener {
-            self.firewalls(&interfaces, &queried)?;
-        } else {
-            self.good("firewall", format_args!("not tested: the listener is off"))?;
-        }
-        let lookups = Lookups { resolver: Resolver::default(), config, domains, interfaces };
-        names.iter().try_for_each(|name| self.lookup(&lookups, name))
-    }
-
-    fn good(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
-        writeln!(self.out, "{subject}: {text}")
-    }
-
-    /// Prints a problem, in the same form as `install.sh --check` does.
-    fn bad(&mut self, subject: &str, text: std::fmt::Arguments<'_>) -> io::Result<()> {
-        self.found_problem = true;
-        writeln!(self.out, "{subject}: problem: {text}")
-    }
-
-    fn file(&mut self, what: &str, path: &str, report: &FileReport, if_absent: &str) -> io::Result<()> {
-        match report {
-            FileReport::Absent => self.good(what, format_args!("{path} does not exist: {if_absent}")),
-            FileReport::Unreadable(error) => self.bad(what, format_args!("{path} cannot be read: {error}")),
-            FileReport::Read(problems) if problems.is_empty() => {
-                self.good(what, format_args!("{path} has no problems"))
+            if contents.problems.is_empty() {
+                report.good(what, format!("{path} has no problems"))?;
             }
-            FileReport::Read(problems) => {
-                problems.iter().try_for_each(|problem| self.bad(what, format_args!("{problem}")))
-            }
-        }
-    }
-
-    /// Prints which `.local` names are left to DNS because of the search domains.
-    fn local_domains(&mut self, domains: &LocalDomains, report: &FileReport, is_on: bool) -> io::Result<()> {
-        let has_problem = match report {
-            FileReport::Absent => false,
-            FileReport::Unreadable(_) => true,
-            FileReport::Read(problems) => !problems.is_empty(),
-        };
-        if has_problem {
-            self.file("dns", "/etc/resolv.conf", report, "")?;
-        }
-        if domains.is_empty() {
-            let text = format_args!("/etc/resolv.conf has no search domain under .local");
-            return if has_problem { Ok(()) } else { self.good("dns", text) };
-        }
-        let names = |domain: &[u8]| String::from_utf8_lossy(domain).into_owned();
-        let below: Vec<_> = domains.below_local().map(names).collect();
-        if !is_on {
-            let local = domains.has_local().then(|| "local".to_owned());
-            let all: Vec<_> = local.into_iter().chain(below).collect();
-            let all = all.join(", ");
-            return self.good("dns", format_args!("search domains are ignored, because unicast-local is off: {all}"));
-        }
-        if !below.is_empty() {
-            let below = below.join(", ");
-            self.good("dns", format_args!("names equal to or below these search domains are left to DNS: {below}"))?;
-        }
-        if domains.has_local() {
-            self.good(
-                "dns",
-                format_args!("local is a search domain: .local names that nobody answers for are left to DNS"),
-            )?;
-        }
-        Ok(())
-    }
-
-    fn interfaces(&mut self, interfaces: &[InterfaceReport]) -> io::Result<()> {
-        for interface in interfaces {
-            self.good(&format!("interface {}", interface.name), format_args!("{interface}"))?;
-        }
-        if !interfaces.iter().any(InterfaceReport::is_queried) {
-            self.bad("interface", format_args!("none can be queried: glibc asks the next service"))?;
-        }
-        Ok(())
-    }
-
-    fn firewalls(&mut self, interfaces: &[InterfaceReport], queried: &Interfaces) -> io::Result<()> {
-        if !interfaces.iter().any(InterfaceReport::is_queried) {
-            return Ok(());
-        }
-        let mut test = match LoopbackTest::new(queried) {
-            Ok(test) => test,
-            Err(error) => return self.bad("firewall", format_args!("not tested: {error}")),
-        };
-        for interface in interfaces {
-            for family in interface.families() {
-                let result = test.receives_own_packet(interface, family);
-                self.firewall(&interface.name, family, &result)?;
+            if contents.lines.is_empty() {
+                Ok(())
+            } else {
+                report.good(what, format!("{path} has: {}", contents.lines.join("; ")))
             }
         }
-        Ok(())
     }
+}
 
-    fn firewall(&mut self, interface: &str, family: Family, result: &io::Result<bool>) -> io::Result<()> {
-        let family = match family {
-            Family::V4 => "IPv4",
-            Family::V6 => "IPv6",
-        };
-        let subject = &format!("firewall {interface}");
-        match result {
-            Ok(true) => self.good(subject, format_args!("over {family}, multicast DNS is admitted")),
-            Ok(false) => self.bad(
+/// Reports which `.local` names are left to DNS because of the search domains.
+fn tell_domains<W: Write>(
+    domains: &LocalDomains,
+    file: &FileReport,
+    is_on: bool,
+    report: &mut Report<W>,
+) -> io::Result<()> {
+    let has_problem = match file {
+        FileReport::Absent => false,
+        FileReport::Unreadable(_) => true,
+        FileReport::Read(contents) => !contents.problems.is_empty(),
+    };
+    if has_problem {
+        tell_file("dns", "/etc/resolv.conf", file, "", report)?;
+    }
+    if domains.is_empty() {
+        let text = "/etc/resolv.conf has no search domain under .local";
+        return if has_problem { Ok(()) } else { report.good("dns", text) };
+    }
+    let names = |domain: &[u8]| recorder::printable(domain);
+    let below: Vec<_> = domains.below_local().map(names).collect();
+    if !is_on {
+        let local = domains.has_local().then(|| "local".to_owned());
+        let all: Vec<_> = local.into_iter().chain(below).collect();
+        let all = all.join(", ");
+        return report.good("dns", format!("search domains are ignored, because unicast-local is off: {all}"));
+    }
+    if !below.is_empty() {
+        let below = below.join(", ");
+        report.good("dns", format!("names equal to or below these search domains are left to DNS: {below}"))?;
+    }
+    if domains.has_local() {
+        let text = "local is a search domain: .local names that nobody answers for are left to DNS";
+        report.good("dns", text)?;
+    }
+    Ok(())
+}
+
+fn tell_interfaces<W: Write>(interfaces: &[InterfaceReport], report: &mut Report<W>) -> io::Result<()> {
+    for interface in interfaces {
+        let subject = &format!("interface {}", interface.name);
+        report.good(subject, interface.to_string())?;
+        if interface.is_queried() {
+            report.good(subject, format!("its addresses are {}", enumerate(interface.addresses.iter().cloned())))?;
+        }
+    }
+    if !interfaces.iter().any(InterfaceReport::is_queried) {
+        report.bad("interface", "none can be queried: glibc asks the next service")?;
+    }
+    Ok(())
+}
+
+fn tell_firewalls<W: Write>(
+    interfaces: &[InterfaceReport],
+    queried: &Interfaces,
+    report: &mut Report<W>,
+) -> io::Result<()> {
+    if !interfaces.iter().any(InterfaceReport::is_queried) {
+        return Ok(());
+    }
+    let mut test = match LoopbackTest::new(queried) {
+        Ok(test) => test,
+        Err(error) => return report.bad("firewall", format!("not tested, because no socket could be opened: {error}")),
+    };
+    for interface in interfaces {
+        for family in interface.families() {
+            let admission = test.test(interface, family);
+            tell_firewall(&interface.name, family, admission, report)?;
+        }
+    }
+    if tracked_connections() > 0 {
+        let text = "the kernel tracks connections, so a stateful firewall may drop the unicast answers to the first \
+                    questions; lookups then repeat the questions from port 5353, after about 30 ms";
+        report.good("firewall", text)?;
+    }
+    Ok(())
+}
+
+/// How many connections the kernel tracks for a firewall or NAT in this network namespace; 0 if there is none.
+fn tracked_connections() -> u32 {
+    let text = fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count").unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+}
+
+fn tell_firewall<W: Write>(
+    interface: &str,
+    family: Family,
+    admission: Admission,
+    report: &mut Report<W>,
+) -> io::Result<()> {
+    let family = family_name(family);
+    let subject = &format!("firewall {interface}");
+    let error = |errno: i32| io::Error::from_raw_os_error(errno);
+    match admission {
+        Admission::Admitted => report.good(subject, format!("over {family}, multicast DNS is admitted")),
+        Admission::Dropped => {
+            let text = format!(
+                "over {family}, packets to the group and UDP port 5353 are dropped, unless the rule drops only packets \
+                 from this machine's own addresses: admit them"
+            );
+            let remedy = "sudo ufw allow mdns || { sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload; }";
+            report.finding(subject, Level::Problem, text, Some(remedy.into()))
+        }
+        Admission::NotSent(errno @ libc::EPERM) => {
+            let text = format!("over {family}, a firewall on this machine drops the queries: {}", error(errno));
+            report.finding(subject, Level::Problem, text, Some("sudo nft list ruleset".into()))
+        }
+        Admission::NotSent(errno) => {
+            report.bad(subject, format!("over {family}, queries cannot be sent: {}", error(errno)))
+        }
+        Admission::NoListener(libc::EADDRINUSE) => {
+            let text =
+                format!("over {family}, not tested: UDP port 5353 is in use by a program that does not share it");
+            report.finding(
                 subject,
-                format_args!(
-                    "over {family}, packets to the group and UDP port 5353 are dropped: \
-                     admit them (ufw allow mdns; firewall-cmd --add-service=mdns), \
-                     unless the rule drops only packets from this machine's own addresses"
-                ),
+                Level::Problem,
+                text,
+                Some("sudo ss --listening --udp --numeric --processes 'sport = 5353'".into()),
+            )
+        }
+        Admission::NoListener(errno) => report.bad(
+            subject,
+            format!(
+                "over {family}, not tested: there is no multicast listener on this interface, so hosts there that \
+                 respond by multicast only are not found: {}",
+                error(errno)
             ),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EADDRINUSE) => self.bad(
-                    subject,
-                    format_args!(
-                        "over {family}, not tested: UDP port 5353 is in use by a program that does not share it"
-                    ),
-                ),
-                Some(libc::ENOBUFS) => self.bad(
-                    subject,
-                    format_args!(
-                        "over {family}, not tested: there is no multicast listener on this interface, so hosts there \
-                         that respond by multicast only are not found (see igmp_max_memberships in the kernel's \
-                         ip-sysctl documentation)"
-                    ),
-                ),
-                Some(libc::EPERM) => self.bad(subject, format_args!("over {family}, queries cannot be sent: {error}")),
-                _ => self.bad(subject, format_args!("over {family}, not tested: {error}")),
-            },
+        ),
+        Admission::TooManyMemberships => {
+            let text = format!(
+                "over {family}, not tested: there is no multicast listener on this interface, so hosts there that respond \
+                 by multicast only are not found: a socket can be a member of the group on only so many interfaces"
+            );
+            report.finding(subject, Level::Problem, text, Some("sudo sysctl net.ipv4.igmp_max_memberships=64".into()))
         }
-    }
-
-    fn lookup(&mut self, lookups: &Lookups, name: &OsStr) -> io::Result<()> {
-        let look_up = |range: NameRange| {
-            let text = name.as_bytes();
-            range.host_name(text).and_then(|host| lookups.resolver.lookup(&host, range, Families::BOTH))
-        };
-        let start = Instant::now();
-        // `Local` is the range of the minimal services, `Allowed` that of the full services.
-        let (minimal, full) = (look_up(NameRange::Local), look_up(NameRange::Allowed));
-        let time = format!("{:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
-        let not_ours = |found: &Result<Answer, LookupError>| matches!(found, Err(LookupError::NotOurs));
-        let services = match (not_ours(&minimal), not_ours(&full)) {
-            (false, true) => "; by the minimal services only",
-            (true, false) => "; by the full services only",
-            _ => "",
-        };
-        let found = if not_ours(&minimal) { full } else { minimal };
-        let subject = &format!("lookup {}", name.to_string_lossy());
-        match found {
-            Ok(answer) => {
-                let addresses: Vec<_> =
-                    answer.addresses.iter().map(|address| address_text(address, &lookups.interfaces)).collect();
-                self.good(subject, format_args!("{} ({time}{services})", addresses.join(", ")))
-            }
-            Err(error @ LookupError::NotOurs) => match lookups.why_not_ours(name.as_bytes()) {
-                Some(NotOurs::SearchDomain(domain)) => {
-                    self.good(subject, format_args!("left to DNS: {domain} is a search domain in /etc/resolv.conf"))
-                }
-                Some(NotOurs::Labels) => self.bad(subject, format_args!("{error}, because labels = 2 ({time})")),
-                None => self.bad(subject, format_args!("{error} ({time})")),
-            },
-            Err(error) => self.bad(subject, format_args!("{error} ({time}{services})")),
-        }
+        Admission::Failed(errno) => report.bad(subject, format!("over {family}, not tested: {}", error(errno))),
     }
 }
 
-/// What the lookups of names need.
-struct Lookups {
-    resolver: Resolver,
-    config: Config,
-    domains: LocalDomains,
-    interfaces: Vec<InterfaceReport>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Why no service looks up a name under `.local`.
-enum NotOurs {
-    /// It is equal to or below this search domain, so DNS serves it.
-    SearchDomain(String),
-    /// It has more labels than the settings allow.
-    Labels,
-}
-
-impl Lookups {
-    /// Why no service looks up a name; None if it is not under `.local`.
-    fn why_not_ours(&self, name: &[u8]) -> Option<NotOurs> {
-        let host = NameRange::Local.host_name(name).ok()?;
-        let domain = self.domains.domain_of(&host.name).filter(|_| self.config.unicast_local);
-        if let Some(domain) = domain {
-            return Some(NotOurs::SearchDomain(String::from_utf8_lossy(domain).into_owned()));
-        }
-        let has_too_many = host.name.labels().count() > 2 && self.config.labels == Labels::Two;
-        has_too_many.then_some(NotOurs::Labels)
+    fn told(admission: Admission) -> String {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, false);
+        tell_firewall("eth0", Family::V4, admission, &mut report).unwrap();
+        assert_eq!(report.found_problem(), admission != Admission::Admitted);
+        String::from_utf8(out).unwrap()
     }
-}
 
-/// An address as programs accept it: with the name of its interface if it needs a scope.
-fn address_text(address: &Address, interfaces: &[InterfaceReport]) -> String {
-    let scope = address.scope_id();
-    match interfaces.iter().find(|interface| scope != 0 && interface.index == scope) {
-        Some(interface) => format!("{}%{}", address.ip, interface.name),
-        None => address.ip.to_string(),
+    #[test]
+    fn a_failure_of_the_listener_is_told_with_its_real_cause() {
+        let told = told(Admission::NoListener(libc::ENODEV));
+        let cause = "not found: No such device (os error 19)\n";
+        assert!(told.starts_with("firewall eth0: problem: over IPv4, not tested: ") && told.ends_with(cause), "{told}");
+        assert!(!told.contains("in use"), "{told}");
+    }
+
+    #[test]
+    fn each_result_of_the_test_has_a_sentence() {
+        for (admission, expected) in [
+            (Admission::Admitted, "firewall eth0: over IPv4, multicast DNS is admitted\n"),
+            (Admission::Dropped, "UDP port 5353 are dropped"),
+            (Admission::NotSent(libc::EPERM), "a firewall on this machine drops the queries: Operation not permitted"),
+            (Admission::NotSent(libc::ENETUNREACH), "queries cannot be sent: Network is unreachable"),
+            (Admission::NoListener(libc::EADDRINUSE), "UDP port 5353 is in use by a program that does not share it"),
+            (Admission::TooManyMemberships, "net.ipv4.igmp_max_memberships"),
+            (Admission::Failed(libc::EIO), "not tested: Input/output error"),
+        ] {
+            let told = told(admission);
+            assert!(told.contains(expected), "{told}");
+        }
     }
 }

@@ -86,11 +86,27 @@ impl Locked {
         discard_on_error(&new, result)
     }
 
-    /// Replaces the file, and removes a backup that is there.
+    /// Replaces the file, and removes a backup that is there. A backup that has this content becomes the file again, with
+    /// the times that it had.
     pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
+        if self.is_backup_of(content) {
+            return self.rename(&self.backup());
+        }
         let new = self.write_new(content)?;
         discard_on_error(&new, self.rename(&new))?;
         self.remove_backup()
+    }
+
+    /// Whether the backup is a file with this content, and mode and owner have not changed since.
+    fn is_backup_of(&self, content: &[u8]) -> bool {
+        let attributes = |metadata: fs::Metadata| (metadata.mode(), metadata.uid(), metadata.gid());
+        let backup = self.backup();
+        match (fs::symlink_metadata(&backup), self.file.metadata()) {
+            (Ok(old), Ok(now)) => {
+                attributes(old) == attributes(now) && fs::read(&backup).is_ok_and(|octets| octets == content)
+            }
+            _ => false,
+        }
     }
 
     /// Removes the backup of an earlier run, if there is one.

@@ -1,6 +1,6 @@
 //! `nss-mdns hosts`: explains the hosts line of `nsswitch.conf` and edits it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
 
+use crate::check::loader::{self, Loaded};
 use crate::edit::Locked;
 use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, Refusal, System};
 use crate::{Error, Outcome, USAGE, print};
@@ -214,8 +215,6 @@ fn is_installed(service: &str) -> bool {
     if service.contains('/') {
         return false;
     }
-    let Ok(library) = CString::new(format!("libnss_{service}.so.2")) else { return false };
-    // SAFETY: the name ends with a NUL. Loading the library runs its constructors, as every lookup does.
-    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
-    !handle.is_null()
+    // In a process of its own, because a damaged file can crash the process that loads it.
+    !matches!(loader::load(service), Ok(Loaded::Fails(_)))
 }

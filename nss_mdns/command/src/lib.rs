@@ -22,12 +22,14 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
-Usage: nss-mdns check [NAME]...
+Usage: nss-mdns check [--json] [NAME]...
        nss-mdns hosts [--file FILE]
        nss-mdns hosts add|remove [--service NAME] [--file FILE] [--dry-run]
 
-check   Reports problems in the module's settings, which names it leaves to DNS, the interfaces that it queries, whether
-        a firewall drops multicast DNS (by sending one query on each interface), and the addresses of each NAME.
+check   Explains what affects lookups on this machine: the hosts line, the files that glibc loads for it, settings, names
+        that are left to DNS, daemons, interfaces, and whether a firewall drops multicast DNS (by sending one query on
+        each interface). Looks up each NAME or address, and tells what was asked, who answered and what was ignored.
+        --json       the same as JSON
 hosts   Explains the hosts line of /etc/nsswitch.conf, service by service, as glibc reads it.
 hosts add, hosts remove
         Adds a service to that line or removes it: mdns_minimal, or NAME. The old file is kept as a backup.

@@ -236,20 +236,23 @@ fn switch(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// The items of a list, separated by blanks or commas. `none` is the empty list.
-fn items(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = if text.eq_ignore_ascii_case(b"none") { &[] } else { text };
-    text.split(|octet| matches!(octet, b' ' | b'\t' | b',')).filter(|item| !item.is_empty())
+/// The items of a list, separated by blanks or commas. The word `none` is the empty list. None for text without an item:
+/// a line that was left unfinished must not switch a part of the module off.
+fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let is_none = text.eq_ignore_ascii_case(b"none");
+    let list = if is_none { &[] } else { text };
+    let mut items = list.split(|octet| matches!(octet, b' ' | b'\t' | b',')).filter(|item| !item.is_empty()).peekable();
+    (is_none || items.peek().is_some()).then_some(items)
 }
 
 fn times(text: &[u8], range: &RangeInclusive<u16>) -> Option<Retries> {
     let mut retries = Retries::default();
-    items(text).all(|item| number(item, range).is_some_and(|time| retries.push(time))).then_some(retries)
+    items(text)?.all(|item| number(item, range).is_some_and(|time| retries.push(time))).then_some(retries)
 }
 
 fn patterns(text: &[u8]) -> Option<InterfacePatterns> {
     let mut patterns = InterfacePatterns::default();
-    items(text).all(|item| patterns.push(item)).then_some(patterns)
+    items(text)?.all(|item| patterns.push(item)).then_some(patterns)
 }
 
 #[cfg(test)]
@@ -275,7 +278,7 @@ mod tests {
             (
                 "retries",
                 &["none", "NONE", "20", "20,30", "20 , 30\t40 10000"],
-                &["19", "30 20", "20 20", "1 2 3", "20 30 40 50 60", "10001", "none 20"],
+                &["", ",", "19", "30 20", "20 20", "1 2 3", "20 30 40 50 60", "10001", "none 20"],
             ),
             ("grace-min", &["0", "1000"], &["1001", "zero"]),
             ("listener", &["on", "off", "On", "OFF"], &["", "yes", "1", "true", "on off"]),
@@ -283,7 +286,8 @@ mod tests {
             ("ttl-max", &["0", "3600"], &["3601", "10s"]),
             ("labels", &["2", "any", "Any"], &["", "3", "all"]),
             ("reverse", &["on-link", "link-local", "off"], &["on", "none", ""]),
-            ("allow-interfaces", &["*", "none", "eth0", "eth* wlan?,br-[a-f]*"], &["eth0 [a", "a/b"]),
+            ("allow-interfaces", &["*", "none", "eth0", "eth* wlan?,br-[a-f]*"], &["", ", ,", "eth0 [a", "a/b"]),
+            ("deny-interfaces", &["*", "none"], &[""]),
         ] {
             for value in valid {
                 assert!(accepts(key, value), "{key} = {value}");

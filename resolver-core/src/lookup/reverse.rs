@@ -7,12 +7,14 @@ use crate::config::Config;
 use crate::lookup::answer::{Pointer, expiry};
 use crate::lookup::{Destination, Lookup, Progress, Question, Round, ask};
 use crate::net::interfaces::Interfaces;
+use crate::observer::{Event, Observer};
 use crate::validate::Response;
 use crate::wire::{Name, RecordType};
 
 /// A lookup of the name of one address. It takes the first valid PTR record.
 #[derive(Debug)]
-pub(crate) struct ReverseLookup {
+pub(crate) struct ReverseLookup<O = ()> {
+    observer: O,
     name: Name,
     ip: IpAddr,
     ttl_max: Duration,
@@ -22,10 +24,18 @@ pub(crate) struct ReverseLookup {
     ttl: Option<Duration>,
 }
 
+#[cfg(any(test, fuzzing))]
 impl ReverseLookup {
-    /// A lookup of the name of `ip`, whose name in reverse notation is `name`.
+    /// A lookup without an observer.
     pub(crate) fn new(name: &Name, ip: IpAddr, config: &Config) -> Self {
-        Self { name: name.clone(), ip, ttl_max: config.ttl_max, target: Name::root(), ttl: None }
+        Self::observed(name, ip, config, ())
+    }
+}
+
+impl<O: Observer> ReverseLookup<O> {
+    /// A lookup of the name of `ip`, whose name in reverse notation is `name`.
+    pub(crate) fn observed(name: &Name, ip: IpAddr, config: &Config, observer: O) -> Self {
+        Self { observer, name: name.clone(), ip, ttl_max: config.ttl_max, target: Name::root(), ttl: None }
     }
 
     /// The answer, once the lookup has ended at `now`.
@@ -34,7 +44,7 @@ impl ReverseLookup {
     }
 }
 
-impl Lookup for ReverseLookup {
+impl<O: Observer> Lookup for ReverseLookup<O> {
     fn name(&self) -> &Name {
         &self.name
     }
@@ -74,6 +84,7 @@ impl Lookup for ReverseLookup {
                 && self.target.is_clean()
             {
                 self.ttl = Some(Duration::from_secs(record.ttl.into()));
+                self.observer.report(Event::Pointer);
                 return;
             }
         }

@@ -501,7 +501,25 @@ mod tests {
     use std::os::fd::OwnedFd;
 
     use super::*;
+    use crate::observer::tests::Recorder;
     use crate::sys::tests::{close, is_open, replace, set_apart};
+
+    #[test]
+    fn a_listener_that_cannot_be_used_on_an_interface_reports_the_real_error() {
+        const NO_INTERFACE: u32 = 999_999;
+        let events = Recorder::default();
+        // The IPv4 listener binds to the group, which needs no interface, and then cannot become a member.
+        let (_, joined) = listener_v4(&mut [NO_INTERFACE].into_iter().peekable(), &events).unwrap();
+        assert_eq!(joined, []);
+        let error = listener_v6([NO_INTERFACE].into_iter(), &events).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+        let events = events.take();
+        assert_eq!(events.len(), 2);
+        for (event, transport) in events.iter().zip(["V4", "V6"]) {
+            let expected = format!("transport: {transport}, interface: Some({NO_INTERFACE}), error: Os {{ code: 19,");
+            assert!(event.contains(&expected), "{event}");
+        }
+    }
 
     fn one_socket() -> (Sockets, i32) {
         let mut sockets = Sockets { endpoints: Vec::new(), ready: Vec::new(), turn: 0 };

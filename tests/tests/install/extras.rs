@@ -1,5 +1,5 @@
-//! The program `nss-mdns`, the manual pages and the example: where they are installed, and that files of other
-//! origin are not overwritten.
+//! The program `nss-mdns`, the manual pages, the example and the rule for AppArmor: the links to them, and that files
+//! of other origin are not overwritten.
 
 use super::*;
 
@@ -9,12 +9,12 @@ fn the_program_the_pages_and_the_example_are_installed_and_removed_without_resid
     let before = root.snapshot();
     let done = root.installed();
     for (mode, file, place) in EXTRAS {
-        assert!(done.out.contains(&format!("install {place}\n")), "{done:?}");
-        root.ok(&format!("cmp /mnt/archive/{file} {place}"));
-        assert_eq!(root.ok(&format!("stat -c '%F %a %u %g' {place}")), format!("regular file {mode} 0 0\n"));
+        assert!(done.out.contains(&format!("link {place}\n")), "{done:?}");
+        root.ok(&format!("[ -L {place} ] && cmp /mnt/archive/{file} {place}"));
+        assert_eq!(root.ok(&format!("stat -L -c '%F %a %u %g' {place}")), format!("regular file {mode} 0 0\n"));
     }
     root.ok("/usr/local/bin/nss-mdns --version");
-    assert_eq!(root.ok("find /usr/local -name '*nss-mdns-new'; ls -d /etc/nss-mdns.conf 2>/dev/null; true"), "");
+    assert_eq!(root.ok("ls -d /etc/nss-mdns.conf 2>/dev/null; true"), "");
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
@@ -24,9 +24,10 @@ fn the_installed_pages_are_found_and_readable() {
     let mut root = Root::new();
     root.installed();
     for (section, page) in [("1", "nss-mdns"), ("5", "nss-mdns.conf"), ("8", "nss-mdns")] {
-        let place = format!("/usr/local/share/man/man{section}/{page}.{section}");
-        assert_eq!(root.ok(&format!("man -w {section} {page}")).trim(), place);
+        let file = format!("{}/{page}.{section}", folder());
+        assert_eq!(root.ok(&format!("man -w {section} {page}")).trim(), file);
         // As a user who does not own the file.
+        let place = format!("/usr/local/share/man/man{section}/{page}.{section}");
         let text = root.ok(&format!("unshare -U mandoc -T ascii {place}"));
         assert!(text.contains(page), "{text}");
     }
@@ -60,17 +61,17 @@ fn existing_files_of_other_origin_are_left_alone() {
 }
 
 #[test]
-fn a_file_that_was_changed_after_the_installation_is_not_removed() {
+fn a_file_that_took_the_place_of_a_link_is_not_removed() {
     let mut root = Root::new();
     let (_, _, example) = EXTRAS[4];
     root.installed();
-    root.ok(&format!("echo '# mine' >>{example}"));
+    root.ok(&format!("rm {example}; echo '# mine' >{example}"));
     let done = root.installed();
     assert!(done.out.contains(&format!("leave {example} as it is")), "{done:?}");
     root.uninstalled();
-    assert!(root.read(example).ends_with("# mine\n"));
+    assert_eq!(root.read(example), "# mine\n");
     for (_, _, place) in &EXTRAS[..4] {
-        root.ok(&format!("[ ! -e {place} ]"));
+        root.ok(&format!("[ ! -e {place} ] && [ ! -L {place} ]"));
     }
 }
 
@@ -79,18 +80,20 @@ fn newer_files_replace_older_ones_by_rename() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
-    root.ok("mkdir /mnt/in-use; for file in bin/nss-mdns share/man/man8/nss-mdns.8; do
-             ln /usr/local/$file /usr/local/in-use-${file##*/}; done
-         printf newer >>/mnt/archive/nss-mdns; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
+    root.ok(&format!(
+        "ln {}/nss-mdns /usr/local/in-use
+         printf newer >>/mnt/archive/nss-mdns; echo newer >>/mnt/archive/docs/man/nss-mdns.8",
+        folder()
+    ));
     let done = root.installed();
     assert_eq!(done.out.lines().filter(|line| line.starts_with("install ")).count(), 2, "{done:?}");
     root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
-    root.ok("cmp ${MODULE%/*}/nss-mdns /usr/local/in-use-nss-mdns && rm /usr/local/in-use-*");
-    let noted = "sed -n '/^file/s/.* //p' $LIBDIR/nss-mdns-kept/files | LC_ALL=C sort | uniq -c | sort -rn | head -1";
+    root.ok("cmp \"${MODULE%/*}/nss-mdns\" /usr/local/in-use && rm /usr/local/in-use");
+    let list = root.ok(&format!("cat {}/outside", folder()));
     for version in 0..3 {
         root.ok(&format!("printf {version} >>/mnt/archive/nss-mdns"));
         root.installed();
-        assert!(root.ok(noted).trim().starts_with("2 "), "the list must not grow: {}", root.ok(noted));
+        assert_eq!(root.ok(&format!("cat {}/outside", folder())), list, "the list must not grow");
     }
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
@@ -126,47 +129,30 @@ fn another_spelling_of_the_prefix_is_the_same_prefix() {
     let before = root.snapshot();
     root.installed();
     root.ok("ln -s ../usr/local /mnt/alias");
-    let noted = root.ok("cat $LIBDIR/nss-mdns-kept/files");
+    let list = root.ok(&format!("cat {}/outside", folder()));
     for prefix in ["/usr/local/", "/usr/local/.", "/usr//local", "/usr/../usr/local", "/mnt/alias"] {
         let done = root.install(&format!("--no-check --prefix {prefix}"));
         assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
         assert!(done.out.contains("nothing to do"), "{done:?}");
-        assert_eq!(root.ok("cat $LIBDIR/nss-mdns-kept/files"), noted, "{prefix}");
+        assert_eq!(root.ok(&format!("cat {}/outside", folder())), list, "{prefix}");
         assert_all_there(&mut root, prefix);
     }
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
 
-/// Another version of the script may have spelled the paths in the list of installed files differently. The script must
-/// not mistake a file that it has just installed for an outdated one and remove it.
+/// The kernel need not have AppArmor for this.
 #[test]
-fn another_spelling_of_a_path_in_the_list_is_the_same_file() {
+fn the_rule_for_apparmor_is_installed_where_abstractions_are() {
     let mut root = Root::new();
-    let before = root.snapshot();
+    root.ok("mkdir -p /etc/apparmor.d/abstractions");
+    let snapshot = "MORE=/etc/apparmor.d; snapshot";
+    let before = root.ok(snapshot);
     root.installed();
-    root.ok("sed -i 's,/usr/local/,/usr//local/,' $LIBDIR/nss-mdns-kept/files");
-    for what in ["as it was", "newer"] {
-        let done = root.installed();
-        assert!(!done.out.contains("remove ") && !done.out.contains("leave "), "{what}: {done:?}");
-        assert_all_there(&mut root, what);
-        root.ok("printf newer >>/mnt/archive/nss-mdns; echo newer >>/mnt/archive/docs/man/nss-mdns.8");
-    }
+    let rule = root.read("/etc/apparmor.d/abstractions/nameservice.d/nss-mdns");
+    assert!(rule.ends_with("\n/etc/nss-mdns.conf r,\n"), "{rule}");
     root.uninstalled();
-    assert_same(&before, &root.snapshot(), "after the removal");
-}
-
-#[test]
-fn an_installation_by_an_older_script_without_these_files_gets_them() {
-    let mut root = Root::new();
-    let before = root.snapshot();
-    root.installed();
-    root.ok("rm $LIBDIR/nss-mdns-kept/files /usr/local/bin/nss-mdns; rm -r /usr/local/share/man/man? \
-         /usr/local/share/doc");
-    root.installed();
-    root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
-    root.uninstalled();
-    assert_same(&before, &root.snapshot(), "after the removal");
+    assert_same(&before, &root.ok(snapshot), "after the removal");
 }
 
 #[test]
@@ -191,6 +177,7 @@ fn a_missing_program_or_page_is_refused_before_anything_is_changed() {
 #[test]
 fn read_only_and_full_prefixes_are_refused_without_changes() {
     let mut root = Root::new();
+    let mut refused = 0;
     root.installed();
     root.ok("mount --bind /usr/local /usr/local && mount -o remount,bind,ro /usr/local");
     let before = root.traces();
@@ -204,15 +191,9 @@ fn read_only_and_full_prefixes_are_refused_without_changes() {
     assert_same(&before, &root.traces(), "after the refused installation");
     root.ok("umount /usr/local");
 
-    let program = std::fs::metadata(module().with_file_name("nss-mdns")).expect("the program").len().div_ceil(4096);
-    let choices = [0, 1, program / 2, program, program + 1, program + 3, program + 6, program + 9, program + 40];
-    let mut refused = 0;
-    for pages in choices {
-        root.ok(&format!(
-            "mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt
-             head -c {} /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room",
-            pages * 4096
-        ));
+    // Links take no room, but an inode each.
+    for inodes in 1..16 {
+        root.ok(&format!("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m,nr_inodes={} none /mnt/opt", inodes + 1));
         let before = root.ok("MORE=/mnt/opt; snapshot");
         let done = root.install("--no-check --prefix /mnt/opt");
         if done.status == 0 {
@@ -220,39 +201,30 @@ fn read_only_and_full_prefixes_are_refused_without_changes() {
         } else {
             refused += 1;
             assert_eq!(done.status, 1, "{done:?}");
-            assert!(done.err.contains("is the disk full?") || done.err.contains("cannot be made"), "{done:?}");
+            assert!(done.err.contains("cannot be made"), "{done:?}");
         }
-        assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot"), &format!("{pages} pages left: {done:?}"));
+        assert_same(&before, &root.ok("MORE=/mnt/opt; snapshot"), &format!("{inodes} inodes: {done:?}"));
         root.ok("umount /mnt/opt");
     }
-    assert!((4..choices.len()).contains(&refused), "both outcomes must occur; {refused} refusals");
+    assert!((4..15).contains(&refused), "both outcomes must occur; {refused} refusals");
 }
 
 #[test]
 fn an_upgrade_without_disk_space_keeps_the_older_files() {
     let mut root = Root::new();
-    root.ok("mkdir -p /mnt/opt; mount -t tmpfs -o size=2m none /mnt/opt");
-    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
+    root.ok("mkdir -p /mnt/lib; mount -t tmpfs -o size=4m none /mnt/lib");
+    assert_eq!(root.install("--no-check --libdir /mnt/lib").status, 0);
     root.ok("echo newer >>/mnt/archive/docs/man/nss-mdns.8; echo newer >>/mnt/archive/nss-mdns
-         head -c 16384 /dev/zero >/mnt/opt/room; cat /dev/zero >/mnt/opt/filling 2>/dev/null; rm /mnt/opt/room");
-    let files = "cd /mnt/opt; find . -type f -exec cksum {} + | LC_ALL=C sort";
+         head -c 65536 /dev/zero >/mnt/lib/room; cat /dev/zero >/mnt/lib/filling 2>/dev/null; rm /mnt/lib/room");
+    let files = "cd /mnt/lib; find . -type f -exec cksum {} + | LC_ALL=C sort";
     let before = root.ok(files);
-    let done = root.install("--no-check --prefix /mnt/opt");
+    let done = root.install("--no-check --libdir /mnt/lib");
     assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.err.contains("/mnt/opt/bin/nss-mdns cannot be written (is the disk full?)"), "{done:?}");
+    assert!(done.err.contains("/mnt/lib/nss-mdns/nss-mdns cannot be written (is the disk full?)"), "{done:?}");
     assert_same(&before, &root.ok(files), "after the refusal");
-    root.ok("rm /mnt/opt/filling");
-    assert_eq!(root.install("--no-check --prefix /mnt/opt").status, 0);
-    root.ok("cmp /mnt/archive/nss-mdns /mnt/opt/bin/nss-mdns");
-    root.uninstalled();
-    assert_eq!(root.ok("ls -A /mnt/opt"), "");
-}
-
-#[test]
-fn a_second_architecture_installs_no_second_program() {
-    let mut root = Root::new();
-    root.ok("{ printf '\\177ELF\\001'; tail -c +6 $MODULE; } >/mnt/other");
-    let done = root.install("--no-check --module /mnt/other --libdir /usr/lib64");
-    assert_eq!(done.status, 0, "{done:?}");
-    assert_eq!(root.ok("ls /usr/local/bin/nss-mdns 2>/dev/null; true"), "");
+    root.ok("rm /mnt/lib/filling");
+    assert_eq!(root.install("--no-check --libdir /mnt/lib").status, 0);
+    root.ok("cmp /mnt/archive/nss-mdns /usr/local/bin/nss-mdns");
+    assert_eq!(root.install("--uninstall --libdir /mnt/lib").status, 0);
+    assert_eq!(root.ok("ls -A /mnt/lib"), "");
 }

@@ -7,7 +7,6 @@ mod faults;
 mod hosts_line;
 mod module;
 mod options;
-mod resolving;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,8 +33,7 @@ const NAMES: [&str; 6] = [
     "libnss_mdns6_minimal.so.2",
 ];
 
-/// The files that are installed besides the module: their mode, their path in the archive, and where they are
-/// installed.
+/// The files that are installed besides the module: their mode, their path in the archive, and the link to them.
 const EXTRAS: [(&str, &str, &str); 5] = [
     ("755", "nss-mdns", "/usr/local/bin/nss-mdns"),
     ("644", "docs/man/nss-mdns.1", "/usr/local/share/man/man1/nss-mdns.1"),
@@ -44,21 +42,35 @@ const EXTRAS: [(&str, &str, &str); 5] = [
     ("644", "docs/nss-mdns.conf.example", "/usr/local/share/doc/nss-mdns/nss-mdns.conf.example"),
 ];
 
-/// Makes a folder with wrappers of the commands that change something. The wrappers count their calls. At the call
-/// whose number is in /mnt/kill_at, the wrapper kills the whole run with SIGKILL. Only one of the six diversions counts
-/// as a call.
+/// Makes a folder with wrappers of the commands that change something, and puts one in the place of the program
+/// nss-mdns. The wrappers count their calls. At the call whose number is in /mnt/kill_at, the wrapper kills the whole
+/// run with SIGKILL. They do neither unless `KILLING` is set.
 const KILLER: &str = r#"
 mkdir -p /mnt/killer
-for name in mv cp ln rm mkdir rmdir chmod sync dpkg-divert ldconfig head tail; do
+wrap() {
     { echo '#!/bin/sh'
-      echo "real=$(command -v $name)"
-      echo 'case "$0 $*" in *--test* | */dpkg-divert*mdns[.4_]* | */dpkg-divert*minimal*) exec $real "$@" ;; esac'
+      echo '[ -n "$KILLING" ] || exec '"$1"' "$@"'
       echo 'count=$(($(cat /mnt/count) + 1)); echo $count >/mnt/count'
       echo '[ $count -ne "$(cat /mnt/kill_at)" ] || kill -9 0'
-      echo 'exec $real "$@"'; } >/mnt/killer/$name
-    chmod 755 /mnt/killer/$name
+      echo "exec $1 \"\$@\""; } >$2
+    chmod 755 $2
+}
+for name in mv cp ln rm mkdir rmdir chmod sync ldconfig; do
+    wrap $(command -v $name) /mnt/killer/$name
 done
+mv /mnt/archive/nss-mdns /mnt/nss-mdns
+wrap /mnt/nss-mdns /mnt/archive/nss-mdns
 "#;
+
+/// The folder of the installation.
+fn folder() -> String {
+    format!("{}/nss-mdns", library_folder())
+}
+
+/// The link that names the folder to the loader.
+fn loader_conf() -> String {
+    format!("/etc/ld.so.conf.d/00-nss-mdns{}.conf", library_folder().replace('/', "-"))
+}
 
 fn module() -> &'static Path {
     tests::module::path().expect("the module is built")
@@ -79,8 +91,9 @@ struct Root(tests::private_root::Root);
 impl Root {
     fn new() -> Root {
         let mut root = tests::private_root::Root::new();
-        root.ok("mkdir -p /mnt/archive/docs && cd \"$CHECKOUT\" &&
+        root.ok("mkdir -p /mnt/archive/docs /mnt/archive/packaging && cd \"$CHECKOUT\" &&
              cp install.sh \"$MODULE\" \"${MODULE%/*}/nss-mdns\" /mnt/archive/ &&
+             cp packaging/apparmor /mnt/archive/packaging/ &&
              cp -r docs/man docs/nss-mdns.conf.example /mnt/archive/docs/");
         root.write(CONF, NSSWITCH);
         Root(root)
@@ -96,7 +109,9 @@ impl Root {
 
     /// Turns a folder with `install.sh` into a source tree, from which the module can be built.
     fn source_tree(&mut self, folder: &str) {
-        self.ok(&format!("cd \"$CHECKOUT\" && cp --parents packaging/cargo {folder}/ && touch {folder}/Cargo.toml"));
+        self.ok(&format!(
+            "cd \"$CHECKOUT\" && cp --parents packaging/build packaging/cargo {folder}/ && touch {folder}/Cargo.toml"
+        ));
     }
 
     /// Runs install.sh with these arguments.
@@ -122,7 +137,7 @@ impl Root {
     #[track_caller]
     fn killed_at(&mut self, n: u32, arguments: &str) -> bool {
         let done = self.run(&format!(
-            "echo 0 >/mnt/count; echo {n} >/mnt/kill_at; PATH=/mnt/killer:$PATH setsid -w sh {INSTALL} {arguments}"
+            "echo 0 >/mnt/count; echo {n} >/mnt/kill_at; KILLING=yes PATH=/mnt/killer:$PATH setsid -w sh {INSTALL} {arguments}"
         ));
         assert!([0, 137].contains(&done.status), "{arguments} killed at {n}: {done:?}");
         // The lock is held until the last process of the run has died.
@@ -130,21 +145,53 @@ impl Root {
         done.status == 137
     }
 
-    /// Checks that nsswitch.conf is the old or the new one, that each of the six files is the other package's or ours,
-    /// and that each of the [`EXTRAS`] is ours or absent. None of these files may be incomplete.
+    /// Checks that nsswitch.conf is the old or the new one, that the folder of the installation is complete or absent, and
+    /// that each link leads into it or is absent. No file of another package may differ.
     #[track_caller]
     fn assert_consistent(&mut self, what: &str) {
         let conf = self.read(CONF);
         assert!([NSSWITCH, NSSWITCH_AFTER].contains(&&*conf), "{what}: {conf:?}");
-        let intact = self.run(&format!(
-            "for name in {}; do cmp -s $LIBDIR/$name $MODULE || cmp -s $LIBDIR/$name /mnt/theirs/$name || exit 1; done",
-            NAMES.join(" ")
-        ));
-        assert_eq!(intact.status, 0, "{what}: a file is neither the other package's nor ours");
-        for (mode, file, place) in EXTRAS {
-            let whole = format!("cmp /mnt/archive/{file} {place} && [ $(stat -c %a {place}) = {mode} ]");
-            let done = self.run(&format!("[ ! -e {place} ] || {{ {whole}; }}"));
-            assert_eq!(done.status, 0, "{what}: {place} is incomplete");
+        self.assert_other_files_are_untouched(what);
+        let mut script = format!("[ ! -e {} ] || {{\n", folder());
+        for name in NAMES {
+            script += &format!("cmp $MODULE {}/{name} && ", folder());
+        }
+        for (mode, file, _) in EXTRAS {
+            let copy = format!("{}/{}", folder(), file.rsplit('/').next().unwrap_or_default());
+            script += &format!("cmp /mnt/archive/{file} {copy} && [ $(stat -c %a {copy}) = {mode} ] && ");
+        }
+        let done = self.run(&(script + "true\n}"));
+        assert_eq!(done.status, 0, "{what}: the folder is incomplete: {done:?}");
+        for (_, file, place) in EXTRAS {
+            let done = self.run(&format!("[ ! -L {place} ] && [ ! -e {place} ] || cmp /mnt/archive/{file} {place}"));
+            assert_eq!(done.status, 0, "{what}: {place} leads nowhere: {done:?}");
+        }
+    }
+
+    /// Copies the files with the module's names that another package has in the library folder.
+    fn remember_other_files(&mut self) {
+        self.ok("mkdir /mnt/theirs; cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
+    }
+
+    #[track_caller]
+    fn assert_other_files_are_untouched(&mut self, what: &str) {
+        let done = self.run(
+            "ls $LIBDIR | grep libnss_mdns | diff - /dev/fd/4 4<<END\n$(ls /mnt/theirs)\nEND
+            for file in /mnt/theirs/*; do cmp $file $LIBDIR/${file##*/} || exit 1; done",
+        );
+        assert_eq!(done.status, 0, "{what}: a file of another package differs: {done:?}");
+    }
+
+    /// Checks that glibc loads each service from this folder.
+    #[track_caller]
+    fn assert_glibc_loads_from(&mut self, folder: &str) {
+        for name in NAMES {
+            let service = name.trim_start_matches("libnss_").trim_end_matches(".so.2");
+            let tried = self.ok(&format!(
+                "LD_DEBUG=libs getent -s {service} ahosts nowhere 2>&1 | sed -n 's/.*trying file=//p' | grep libnss_mdns | tail -1"
+            ));
+            let (tried, _) = tried.trim().rsplit_once('/').expect("a path");
+            assert_eq!(root_path(self, tried), folder, "{service}");
         }
     }
 }
@@ -160,6 +207,11 @@ impl std::ops::DerefMut for Root {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
     }
+}
+
+/// A folder without symbolic links.
+fn root_path(root: &mut Root, folder: &str) -> String {
+    root.ok(&format!("cd -P {folder} && pwd")).trim_end().into()
 }
 
 /// Checks for exit status 1, and for a single line with this sentence on standard error.

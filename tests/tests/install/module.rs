@@ -7,13 +7,15 @@ fn the_module_and_its_links_are_installed_and_removed_without_residue() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
-    root.ok("cmp $MODULE $LIBDIR/libnss_mdns.so.2");
-    assert_eq!(root.ok("stat -c '%F %a %u %g' $LIBDIR/libnss_mdns.so.2"), "regular file 644 0 0\n");
+    root.ok(&format!("cmp $MODULE {}/libnss_mdns.so.2", folder()));
+    assert_eq!(root.ok(&format!("stat -c '%F %a %u %g' {}/libnss_mdns.so.2", folder())), "regular file 644 0 0\n");
     for link in &NAMES[1..] {
-        assert_eq!(root.ok(&format!("readlink $LIBDIR/{link}")), "libnss_mdns.so.2\n");
+        assert_eq!(root.ok(&format!("readlink {}/{link}", folder())), "libnss_mdns.so.2\n");
     }
+    assert_eq!(root.read(&loader_conf()), format!("{}\n", folder()));
+    root.assert_glibc_loads_from(&folder());
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
-    assert_eq!(root.ok("ls -d $LIBDIR/nss-mdns-*"), format!("{}/nss-mdns-kept\n", library_folder()));
+    assert_eq!(root.ok("ls -d $LIBDIR/*nss?mdns*"), format!("{}\n", folder()));
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
@@ -38,29 +40,56 @@ fn a_newer_module_is_a_new_file_and_leaves_the_one_in_use_intact() {
     let mut root = Root::new();
     let before = root.snapshot();
     root.installed();
-    root.ok("ln $LIBDIR/libnss_mdns.so.2 /usr/lib64/in-use; printf newer >>/mnt/archive/libnss_mdns.so");
+    root.ok(&format!("ln {}/libnss_mdns.so.2 /usr/lib64/in-use; printf newer >>/mnt/archive/libnss_mdns.so", folder()));
     let done = root.installed();
     assert_eq!(done.out.lines().filter(|line| line.starts_with("install ")).count(), 1, "{done:?}");
-    root.ok("cmp /mnt/archive/libnss_mdns.so $LIBDIR/libnss_mdns.so.2");
+    root.ok(&format!("cmp /mnt/archive/libnss_mdns.so {}/libnss_mdns.so.2", folder()));
     root.ok("cmp $MODULE /usr/lib64/in-use && rm /usr/lib64/in-use");
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");
 }
 
 #[test]
-fn the_files_of_debians_package_are_restored_byte_for_byte() {
-    let mut root = Root::with_debian_package();
+fn a_missing_file_of_the_folder_is_restored() {
+    let mut root = Root::new();
     let before = root.snapshot();
-    let theirs = root.ok("cksum <$LIBDIR/libnss_mdns4_minimal.so.2");
+    root.installed();
+    for file in ["libnss_mdns.so.2", "libnss_mdns4_minimal.so.2", "nss-mdns", "ld.so.conf"] {
+        root.ok(&format!("rm {}/{file}", folder()));
+        root.installed();
+        root.ok(&format!("[ -s {}/{file} ]", folder()));
+    }
+    root.ok(&format!("rm {}; ldconfig", loader_conf()));
+    root.installed();
+    root.assert_glibc_loads_from(&folder());
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
+fn a_folder_of_other_origin_is_refused() {
+    let mut root = Root::new();
+    root.ok(&format!("mkdir {0}; echo theirs >{0}/file", folder()));
+    let before = root.traces();
+    assert_refused(&root.install("--no-check"), "nss-mdns is here, and is not of this script");
+    assert!(root.uninstalled().out.contains("nothing to do"));
+    assert_same(&before, &root.traces(), "after the refusals");
+}
+
+#[test]
+fn the_module_is_preferred_to_debians_whose_files_are_untouched() {
+    let mut root = Root::with_debian_package();
+    root.remember_other_files();
+    let before = root.snapshot();
+    root.assert_glibc_loads_from(library_folder());
     root.installed();
     root.ok("ldconfig");
-    for name in NAMES {
-        root.ok(&format!("cmp $MODULE $LIBDIR/{name}"));
-    }
-    root.uninstalled();
-    assert_eq!(root.ok("cksum <$LIBDIR/libnss_mdns4_minimal.so.2"), theirs);
-    assert_same(&before, &root.snapshot(), "after the removal");
+    root.assert_glibc_loads_from(&folder());
+    root.assert_other_files_are_untouched("after the installation");
     assert_eq!(root.ok("dpkg --verify libnss-mdns"), "");
+    root.uninstalled();
+    root.assert_glibc_loads_from(library_folder());
+    assert_same(&before, &root.snapshot(), "after the removal");
 }
 
 #[test]
@@ -82,111 +111,158 @@ fn debians_package_can_be_installed_later_upgraded_and_purged() {
     root.installed();
     for _ in 0..2 {
         root.ok(&format!("dpkg --install {}", debian_package().display()));
-        for name in NAMES {
-            root.ok(&format!("cmp $MODULE $LIBDIR/{name}"));
-        }
+        root.assert_glibc_loads_from(&folder());
+        assert_eq!(root.ok("dpkg --verify libnss-mdns"), "", "the package's own files must be in place");
     }
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
     root.uninstalled();
     assert_eq!(root.ok("dpkg --verify libnss-mdns"), "", "all files of the package must be in place");
     root.installed();
     root.ok("dpkg --purge libnss-mdns");
+    root.assert_glibc_loads_from(&folder());
     assert!(!root.read(CONF).contains("mdns"), "the purge of the package takes every mdns service off the line");
     root.installed();
     assert_eq!(root.read(CONF), NSSWITCH_AFTER);
     root.uninstalled();
     assert_eq!(root.read(CONF), NSSWITCH);
     assert_eq!(root.ok("ls $LIBDIR | grep -c mdns; true"), "0\n");
-    assert_eq!(root.ok("dpkg-divert --list | grep -c mdns; true"), "0\n");
 }
 
+/// The loader ignores `LD_LIBRARY_PATH` and the like in such programs, but not its cache.
 #[test]
-fn another_diversion_of_a_name_is_refused() {
-    let mut root = Root::new();
-    root.ok("dpkg-divert --quiet --local --no-rename --divert /mnt/elsewhere --add $LIBDIR/libnss_mdns6.so.2");
-    let before = root.snapshot();
-    let done = root.install("--no-check");
-    assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.err.contains("dpkg does not let the names of the module be diverted"), "{done:?}");
-    assert_same(&before, &root.snapshot(), "after the refusal");
+fn setuid_programs_load_the_module() {
+    let mut root = Root::with_debian_package();
+    root.installed();
+    root.ok("cc -o /mnt/secure -x c - <<'END'
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+int main(void) {
+    struct addrinfo *found;
+    char line[512];
+    getaddrinfo(\"nobody.local\", NULL, NULL, &found);
+    FILE *maps = fopen(\"/proc/self/maps\", \"r\");
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, \"libnss_mdns\")) { printf(\"%lu %s\", getauxval(AT_SECURE), strchr(line, '/')); return 0; }
+    return 1;
+}
+END
+        chmod 4755 /mnt/secure");
+    // An ordinary user's namespace has only one user, for whom no program is setuid.
+    let (user, secure) = if unprivileged() { ("", 0) } else { ("setpriv --reuid 1 ", 1) };
+    assert_eq!(root.ok(&format!("{user}/mnt/secure")), format!("{secure} {}/libnss_mdns.so.2\n", folder()));
 }
 
-/// A system without dpkg and with a fake ldconfig, which lists the libc in `folder`.
+/// A system with a fake ldconfig, which lists the libc in `folder`.
 pub(crate) fn root_of_another_distribution(folder: &str) -> Root {
     let mut root = Root::new();
     root.ok(&format!("mkdir -p {folder} /mnt/bin; cp $LIBDIR/libc.so.6 {folder}/libc.so.6"));
     root.write(
         "/mnt/bin/ldconfig",
-        &format!(
+        format!(
             "#!/bin/sh\n[ \"$1\" = -p ] || exec /usr/sbin/ldconfig \"$@\"\n\
              echo '3 libs found in cache'\n\
              printf '\\tlibc.so.6 (libc6, hwcap: \"x86-64-v3\") => /usr/lib/v3/libc.so.6\\n'\n\
              printf '\\tlibc.so.6 (libc6,x86-64, OS ABI: Linux 3.2.0) => {folder}/libc.so.6\\n'\n\
-             printf '\\tlibcrypt.so.2 (libc6,x86-64) => /usr/lib/other/libcrypt.so.2\\n'\n"
+             printf '\\tlibcrypt.so.2 (libc6,x86-64) => /usr/lib/other/libcrypt.so.2\\n'\n\
+             /usr/sbin/ldconfig -p | grep libnss_mdns\n"
         ),
     );
     root.ok("mkdir /usr/lib/v3; cp $LIBDIR/libc.so.6 /usr/lib/v3/");
-    root.ok("chmod 755 /mnt/bin/ldconfig; mount --bind /dev/null /var/lib/dpkg/status");
+    root.ok("chmod 755 /mnt/bin/ldconfig");
     root
 }
 
 #[test]
-fn the_folders_of_fedora_and_arch_are_found_and_other_packages_files_are_kept() {
-    for folder in ["/usr/lib64", "/usr/lib"] {
-        let mut root = root_of_another_distribution(folder);
+fn the_folders_of_fedora_and_arch_are_found_and_other_packages_files_are_untouched() {
+    for libdir in ["/usr/lib64", "/usr/lib"] {
+        let mut root = root_of_another_distribution(libdir);
         let install = format!("PATH=/mnt/bin:$PATH sh {INSTALL}");
-        root.ok(&format!("cd {folder}; echo theirs >libnss_mdns4_minimal.so.2; ln -s elsewhere libnss_mdns6.so.2"));
-        let snapshot = format!("MORE=$(ls -d {folder}/libnss_* {folder}/nss-mdns-* 2>/dev/null); snapshot");
+        root.ok(&format!("cd {libdir}; echo theirs >libnss_mdns4_minimal.so.2; ln -s elsewhere libnss_mdns6.so.2"));
+        let snapshot = format!("MORE=$(ls -d {libdir}/libnss_* {libdir}/nss-mdns* 2>/dev/null); snapshot");
         root.ok("ldconfig");
         let before = root.ok(&snapshot);
         let out = root.ok(&format!("{install} --no-check"));
-        assert!(out.contains(&format!("install {folder}/libnss_mdns.so.2\n")), "{out}");
-        assert!(!out.contains("divert"), "{out}");
-        for name in NAMES {
-            root.ok(&format!("cmp $MODULE {folder}/{name}"));
-        }
-        // Other package managers have no diversions. A file that one of them puts over ours is kept as well.
-        root.ok(&format!("cd {folder}; rm libnss_mdns_minimal.so.2; echo newer >libnss_mdns_minimal.so.2"));
-        root.ok(&format!("{install} --no-check; cmp $MODULE {folder}/libnss_mdns_minimal.so.2"));
+        assert!(out.contains(&format!("install {libdir}/nss-mdns/libnss_mdns.so.2\n")), "{out}");
+        root.assert_glibc_loads_from(&format!("{libdir}/nss-mdns"));
+        assert_eq!(root.read(&format!("{libdir}/libnss_mdns4_minimal.so.2")), "theirs\n");
         root.ok(&format!("{install} --uninstall"));
-        assert_eq!(root.read(&format!("{folder}/libnss_mdns_minimal.so.2")), "newer\n");
-        root.ok(&format!("rm {folder}/libnss_mdns_minimal.so.2; ldconfig"));
-        assert_same(&before, &root.ok(&snapshot), folder);
+        root.ok("ldconfig");
+        assert_same(&before, &root.ok(&snapshot), libdir);
     }
 }
 
 #[test]
-fn a_file_that_another_package_put_over_ours_is_not_removed() {
-    let mut root = root_of_another_distribution("/usr/lib64");
-    root.ok("echo older >/usr/lib64/libnss_mdns.so.2");
-    root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
-    root.ok("rm /usr/lib64/libnss_mdns.so.2; echo newer >/usr/lib64/libnss_mdns.so.2");
-    root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --uninstall"));
-    assert_eq!(root.read("/usr/lib64/libnss_mdns.so.2"), "newer\n");
-    assert_eq!(root.ok("ls /usr/lib64 | grep mdns"), "libnss_mdns.so.2\n");
+fn a_loader_that_does_not_read_the_configuration_folder_is_refused() {
+    let mut root = Root::new();
+    root.ok("grep -v include /etc/ld.so.conf >/mnt/conf; cp /mnt/conf /etc/ld.so.conf; ldconfig");
+    let before = root.snapshot();
+    assert_refused(&root.install("--no-check"), "the loader does not look into");
+    assert_same(&before, &root.snapshot(), "after the refusal");
+}
+
+/// A module with a SONAME is in the loader's cache under that name only.
+#[test]
+fn a_module_with_a_soname_is_refused() {
+    let mut root = Root::new();
+    root.ok("{ for service in mdns mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do
+                 echo \"int _nss_${service}_gethostbyname4_r(void) { return 0; }\"; done; } |
+             cc -shared -o /mnt/archive/libnss_mdns.so -Wl,-soname=libnss_mdns.so.2 -x c -");
+    let before = root.snapshot();
+    assert_refused(&root.install("--no-check"), "the loader does not look into");
+    assert_same(&before, &root.snapshot(), "after the refusal");
+}
+
+/// A shared object for a 32-bit system that ldconfig and `install.sh` accept: an ELF header, two program headers, the
+/// dynamic section and the strings that it names. `needed` is the library that it depends on.
+fn object_for_32_bits(needed: &str) -> Vec<u8> {
+    // The companion of this machine: i386, or ARM with hard floating point.
+    let (machine, flags) = if cfg!(target_arch = "x86_64") { (3_u16, 0_u32) } else { (40, 0x0500_0400) };
+    let strings = format!("\0{needed}\0_nss_mdns_minimal_gethostbyname4_r\0");
+    let (dynamic, text) = (52 + 2 * 32, 52 + 2 * 32 + 4 * 8);
+    let size = text + u32::try_from(strings.len()).expect("a short text");
+    let mut octets = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let words = |values: &[u32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+    octets.extend([3, machine].map(u16::to_le_bytes).concat());
+    octets.extend(words(&[1, 0, 52, 0, flags]));
+    octets.extend([52_u16, 32, 2, 40, 0, 0].map(u16::to_le_bytes).concat());
+    // Type, offset, two addresses, two sizes, flags, alignment: PT_LOAD and PT_DYNAMIC.
+    octets.extend(words(&[1, 0, 0, 0, size, size, 5, 4096]));
+    octets.extend(words(&[2, dynamic, dynamic, dynamic, 32, 32, 4, 4]));
+    // DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_NULL.
+    octets.extend(words(&[1, 1, 5, text, 10, size - text, 0, 0]));
+    octets.extend(strings.as_bytes());
+    octets
 }
 
 #[test]
 fn a_second_architecture_has_its_own_folder() {
     let mut root = Root::new();
-    let i386 = "/usr/lib/i386-linux-gnu";
-    // Only the ELF headers differ: class 1 (32-bit), machine 3 (i386).
-    root.ok(&format!(
-        "mkdir -p {i386}; for file in /mnt/archive/libnss_mdns.so $LIBDIR/libc.so.6; do
-             {{ printf '\\177ELF\\001'; head -c 18 $file | tail -c +6; printf '\\003\\000'; tail -c +21 $file; }} \
-             >/mnt/$(basename $file)
-         done; mv /mnt/libc.so.6 {i386}/; ldconfig"
-    ));
-    let snapshot = format!("MORE={i386}; snapshot");
+    let libdir = "/usr/lib/i386-linux-gnu";
+    root.ok(&format!("mkdir -p {libdir}"));
+    root.write("/mnt/libnss_mdns.so", object_for_32_bits("libc.so.6"));
+    root.write(&format!("{libdir}/libc.so.6"), object_for_32_bits("ld-linux.so.2"));
+    root.ok(&format!("echo {libdir} >/etc/ld.so.conf.d/other.conf; ldconfig"));
+    let snapshot = format!("MORE={libdir}; snapshot");
     let before = root.ok(&snapshot);
-    let done = root.install(&format!("--no-check --libdir {i386}"));
+    let done = root.install(&format!("--no-check --libdir {libdir}"));
     assert_refused(&done, "is built for another architecture");
-    root.installed();
-    let out = root.ok(&format!("sh {INSTALL} --no-check --module /mnt/libnss_mdns.so"));
-    assert!(out.contains(&format!("install {i386}/libnss_mdns.so.2\n")), "{out}");
-    root.ok(&format!("sh {INSTALL} --uninstall --libdir {i386}"));
+    let done = root.installed();
+    let note = format!("note: programs that use {libdir}/libc.so.6 have no module yet; docs/32-bit.md says");
+    assert!(done.out.contains(&note), "{done:?}");
+    let done = root.install("--no-check --module /mnt/libnss_mdns.so");
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    assert!(done.out.contains(&format!("install {libdir}/nss-mdns/libnss_mdns.so.2\n")), "{done:?}");
+    assert!(!done.out.contains("bin/nss-mdns"), "one program is enough: {done:?}");
+    assert_eq!(root.ok(&format!("ldconfig -p | grep -c {libdir}/nss-mdns/libnss_mdns")), "6\n");
+    root.assert_glibc_loads_from(&folder());
+    root.ok(&format!("sh {INSTALL} --uninstall --libdir {libdir}"));
     assert_eq!(root.read(CONF), NSSWITCH_AFTER, "the other folder's module still needs the service");
     root.ok(&format!("sh {INSTALL} --no-check --module /mnt/libnss_mdns.so"));
+    root.ok(&format!("sh {INSTALL} --uninstall --libdir {}", library_folder()));
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER, "the other folder's module still needs the service");
+    root.installed();
     root.uninstalled();
     assert_same(&before, &root.ok(&snapshot), "after the removal of both");
 }

@@ -10,13 +10,14 @@ fn destdir_receives_the_files_for_a_package_and_the_system_is_unchanged() {
     let link = |name: &str| format!("usr/lib64/{name} l 777 libnss_mdns.so.2");
     let mut wanted: Vec<String> = NAMES[1..].iter().copied().map(link).collect();
     wanted.push("usr/lib64/libnss_mdns.so.2 f 644 ".into());
+    wanted.push("usr/share/nss-mdns/apparmor f 644 ".into());
     for (mode, _, place) in &EXTRAS[..4] {
         wanted.push(format!("usr/{} f {mode} ", place.trim_start_matches("/usr/local/")));
     }
     wanted.sort();
     let found = root.ok("cd /mnt/stage && find . ! -type d -printf '%P %y %m %l\\n' | LC_ALL=C sort");
     assert_eq!(found.lines().collect::<Vec<_>>(), wanted);
-    assert_eq!(root.ok("find /mnt/stage -type d | wc -l"), "9\n");
+    assert_eq!(root.ok("find /mnt/stage -type d | wc -l"), "10\n");
     root.ok("cmp $MODULE /mnt/stage/usr/lib64/libnss_mdns.so.2");
     root.ok("cmp /mnt/archive/nss-mdns /mnt/stage/usr/bin/nss-mdns");
     // Again over the existing files: a newer program, another prefix, and a module for another architecture.
@@ -42,7 +43,7 @@ fn destdir_needs_no_root_and_builds_with_cargo() {
     let staged = std::fs::read(stage.join(library_folder().trim_start_matches('/')).join(NAMES[0]));
     let _ = std::fs::remove_dir_all(&stage);
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).starts_with("build target/release/libnss_mdns.so"));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("build the module and nss-mdns\n"));
     assert!(staged.expect("the object") == std::fs::read(module()).expect("the module"));
 }
 
@@ -54,10 +55,11 @@ fn a_dry_run_prints_the_changes_and_makes_none() {
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
     let change = "- hosts:          files dns\n+ hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
     assert!(done.out.contains(change), "{done:?}");
-    assert_eq!(done.out.matches("would keep").count(), 6, "{done:?}");
+    assert_eq!(done.out.matches("would install").count(), 6, "{done:?}");
+    assert_eq!(done.out.matches("would link").count(), 5, "{done:?}");
     assert_same(&before, &root.traces(), "after the dry run");
     root.write(CONF, "passwd: files\n");
-    assert_refused(&root.install("--dry-run"), "odd: it has no hosts line");
+    assert_refused(&root.install("--dry-run"), "it has no hosts line");
 
     root.write(CONF, NSSWITCH);
     root.installed();
@@ -66,7 +68,7 @@ fn a_dry_run_prints_the_changes_and_makes_none() {
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
     let change = "- hosts:          files mdns_minimal [NOTFOUND=return] dns\n+ hosts:          files dns\n";
     assert!(done.out.contains(change), "{done:?}");
-    assert_eq!(done.out.matches("would bring back").count(), 7, "{done:?}");
+    assert_eq!(done.out.matches("would remove").count(), 7, "{done:?}");
     assert_same(&before, &root.traces(), "after the second dry run");
 }
 
@@ -85,9 +87,9 @@ fn without_cargo_and_without_a_built_module_the_script_refuses_to_run() {
     let mut root = Root::new();
     root.ok("rm /mnt/archive/libnss_mdns.so; touch /mnt/archive/Cargo.toml");
     let before = root.traces();
-    assert_refused(&root.install(""), "cargo is not here to build the module");
-    assert_refused(&root.install("--destdir /mnt/stage"), "cargo is not here to build the module");
-    assert_refused(&root.install("--try"), "--try needs cargo");
+    assert_refused(&root.install(""), "the module is not built, and cannot be built here");
+    assert_refused(&root.install("--destdir /mnt/stage"), "the module is not built, and cannot be built here");
+    assert_refused(&root.install("--try"), "--try needs the source tree");
     assert_same(&before, &root.traces(), "after the refusals");
 }
 
@@ -107,7 +109,7 @@ echo '{"reason":"compiler-artifact","filenames":["/mnt/archive/target/host/relea
 END
 chmod 755 /mnt/bin/cargo"#);
     root.ok(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --no-check"));
-    root.ok("cmp $MODULE $LIBDIR/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns\" /usr/local/bin/nss-mdns");
+    root.ok("cmp $MODULE $LIBDIR/nss-mdns/libnss_mdns.so.2 && cmp \"${MODULE%/*}/nss-mdns\" /usr/local/bin/nss-mdns");
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn a_failing_build_changes_nothing() {
     root.ok("mkdir /mnt/bin; printf '#!/bin/sh\nexit 101\n' >/mnt/bin/cargo
          chmod 755 /mnt/bin/cargo");
     let before = root.traces();
-    assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build the module");
+    assert_refused(&root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL}")), "cargo could not build libnss_mdns.so");
     assert_same(&before, &root.traces(), "after the failed build");
 }
 
@@ -143,12 +145,12 @@ fn under_sudo_the_build_runs_as_the_calling_user() {
         // An unprivileged user's namespace has only one user, so a fake runuser records how it is called.
         root.ok("printf '#!/bin/sh\necho \"$@\" >>/mnt/watched; shift 3; exec \"$@\"\n' >/mnt/bin/runuser
              chmod 755 /mnt/bin/runuser");
-        assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns as nobody\n"));
+        assert!(root.ok(run).contains("build the module and nss-mdns as nobody\n"));
         assert!(root.read("/mnt/watched").contains("-u nobody -- env HOME="));
         return;
     }
     root.ok("chown -R nobody /mnt/tree");
-    assert!(root.ok(run).contains("build target/release/libnss_mdns.so and nss-mdns as nobody\n"));
+    assert!(root.ok(run).contains("build the module and nss-mdns as nobody\n"));
     assert_eq!(root.ok("stat -c %U /mnt/tree/target/release/libnss_mdns.so"), "nobody\n");
     root.ok("rm -r /mnt/tree/target; chown -R root /mnt/tree");
     root.ok(run);
@@ -173,10 +175,13 @@ fn wrong_usage_prints_one_line_and_exits_with_status_2() {
     let help = root.install("--help");
     assert_eq!((help.status, &*help.err), (0, ""));
     let text = std::fs::read_to_string(workspace().join("install.sh")).expect("install.sh");
-    let parsed = &text[text.find("case $1 in\n        --help").expect("the options")..];
-    let options = parsed.split_whitespace().take_while(|word| *word != "*)").filter(|word| word.starts_with("--"));
+    let parsed = &text[text.find("        --help | -h)").expect("the options")..];
+    let options = parsed
+        .split_whitespace()
+        .take_while(|word| *word != "*)")
+        .filter(|word| word.starts_with("--") && word.len() > 2);
     let options: Vec<_> = options.map(|word| word.trim_end_matches(')')).collect();
-    assert_eq!(options.len(), 11, "{options:?}");
+    assert_eq!(options.len(), 10, "{options:?}");
     for option in options {
         assert!(help.out.contains(option), "--help must name {option}");
     }

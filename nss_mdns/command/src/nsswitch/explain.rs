@@ -1,8 +1,15 @@
 //! What happens to a lookup on the hosts line: each service in glibc's order, where a `.local` name ends, and what keeps
 //! names from resolving, with the line to write instead.
+//!
+//! This file is about the line as a whole, `services` about each service, and `order` about their order.
 
-use super::change::{Refusal, hosts_lines};
-use super::{Action, DEFAULT, Glibc, HostsLine, Reading, SERVICES, Status, read, text};
+mod order;
+mod services;
+
+use super::change::{Refusal, hosts_lines, insert};
+use super::{DEFAULT, Glibc, HostsLine, Reading, read, text};
+
+use self::services::Services;
 
 /// The services of a line that suits most machines.
 const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
@@ -42,34 +49,48 @@ pub struct System<'a> {
 
 /// Explains the hosts line of a file.
 pub fn explain(file: &[u8], system: &System<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let path = system.path;
-    if file.contains(&0) {
-        let text = format!("{path} holds NUL bytes, and glibc reads no further than them in a line: remove them");
-        findings.push(Finding { kind: Kind::Problem, text });
-    }
+    let mut findings = Vec::new();
     let numbers = hosts_lines(file);
     if numbers.len() > 1 {
-        let text = format!("{path}: {}", Refusal::SeveralHostsLines(numbers));
-        findings.push(Finding { kind: Kind::Problem, text });
+        findings.push(problem(format!("{path}: {}", Refusal::SeveralHostsLines(numbers))));
     }
     match read(file, system.glibc) {
         Reading::Broken(mistake) => {
             let found = text(file, &mistake.found);
-            let text = format!("{path}: {}", Refusal::Broken(mistake, found));
-            findings.push(Finding { kind: Kind::Problem, text });
+            findings.push(problem(format!("{path}: {}", Refusal::Broken(mistake, found))));
         }
         Reading::Default => findings.push(no_hosts_line(file, system)),
         Reading::Line(line) => {
             let shown = squeeze(&text(file, &line.span));
-            let text = format!("line {} of {path} is: {shown}", line.number);
-            findings.push(Finding { kind: Kind::Information, text });
-            findings.extend(Judge::new(file, &line, system).findings());
+            findings.push(information(format!("line {} of {path} is: {shown}", line.number)));
+            let services = Services::new(file, &line);
+            findings.extend(services.explain(system));
+            findings.extend(order::explain(&services, system));
             findings.extend(early_end(file, &line, path));
             findings.extend(other_reading(file, &line, system.glibc));
         }
     }
+    findings.extend(oddity(file, path).filter(|_| !findings.iter().any(|finding| finding.kind == Kind::Problem)));
     findings
+}
+
+/// What keeps `nss-mdns hosts add` from editing the line, although glibc reads it.
+fn oddity(file: &[u8], path: &str) -> Option<Finding> {
+    let refusal = insert(file, None).err()?;
+    Some(problem(format!("{path}: {refusal}")))
+}
+
+fn information(text: String) -> Finding {
+    Finding { kind: Kind::Information, text }
+}
+
+fn note(text: String) -> Finding {
+    Finding { kind: Kind::Note, text }
+}
+
+fn problem(text: String) -> Finding {
+    Finding { kind: Kind::Problem, text }
 }
 
 fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
@@ -80,8 +101,7 @@ fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
         }
         None => format!("{path} has no hosts line"),
     };
-    let text = format!("{why}, and asks {DEFAULT}; write one line: hosts: {USUAL}");
-    Finding { kind: Kind::Problem, text }
+    problem(format!("{why}, and asks {DEFAULT}; write one line: hosts: {USUAL}"))
 }
 
 /// What glibc does not read, although it reports nothing.
@@ -89,7 +109,7 @@ fn early_end(file: &[u8], line: &HostsLine, path: &str) -> Option<Finding> {
     let mistake = line.end.as_ref()?;
     let found = text(file, &mistake.found);
     let why = Refusal::Mistake(mistake.clone(), found);
-    Some(Finding { kind: Kind::Problem, text: format!("{path}: {why}; glibc reads no further than this") })
+    Some(problem(format!("{path}: {why}; glibc reads no further than this")))
 }
 
 /// What glibc's other parser makes of the file, if that is something else.
@@ -110,12 +130,12 @@ fn other_reading(file: &[u8], line: &HostsLine, glibc: Glibc) -> Option<Finding>
     if line.services.is_empty() || there == services(line) {
         return None;
     }
-    let text = if file.get(line.span.clone()).is_some_and(|line| line.contains(&b'#')) {
+    let has_comment = file.get(line.span.clone()).is_some_and(|line| line.contains(&b'#'));
+    Some(note(if has_comment {
         "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own".into()
     } else {
         format!("glibc {versions} would ask: {there}")
-    };
-    Some(Finding { kind: Kind::Note, text })
+    }))
 }
 
 /// A text with each run of white space as one space.
@@ -123,349 +143,10 @@ fn squeeze(text: &str) -> String {
     text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A service of the line.
-struct Asked {
-    name: String,
-    /// The actions in brackets, with a space before them; empty if there are none.
-    brackets: String,
-    actions: super::Actions,
-}
-
-impl Asked {
-    fn ends(&self, status: Status) -> bool {
-        self.actions.ends(status)
-    }
-
-    fn is_ours(&self) -> bool {
-        SERVICES.contains(&self.name.as_str())
-    }
-
-    fn is_minimal(&self) -> bool {
-        self.name.ends_with("_minimal")
-    }
-
-    fn asks_dns(&self) -> bool {
-        matches!(self.name.as_str(), "dns" | "resolve")
-    }
-
-    fn shown(&self) -> String {
-        format!("{}{}", self.name, self.brackets)
-    }
-
-    /// Of a service of the module.
-    fn family(&self) -> &'static str {
-        if self.name.contains('4') {
-            "IPv4"
-        } else if self.name.contains('6') {
-            "IPv6"
-        } else {
-            "IPv4 and IPv6"
-        }
-    }
-
-    /// Whether it has addresses of a family that the other has not.
-    fn adds_family_to(&self, other: &Asked) -> bool {
-        other.family() != "IPv4 and IPv6" && self.family() != other.family()
-    }
-
-    fn what(&self) -> String {
-        let known = match self.name.as_str() {
-            "files" => "the names in /etc/hosts",
-            "dns" => "the DNS servers of /etc/resolv.conf",
-            "resolve" => "systemd-resolved",
-            "myhostname" => "the name of this machine",
-            "mymachines" => "containers of systemd-machined",
-            "libvirt" | "libvirt_guest" => "virtual machines of libvirt",
-            "wins" => "NetBIOS names, by Samba; glibc asks it for .local names too",
-            "nis" => "NIS; glibc asks it for .local names too",
-            "sss" => "sssd",
-            _ if !self.is_ours() => "another service",
-            _ if self.is_minimal() => {
-                return format!("this module: .local names of two labels, link-local addresses; {}", self.family());
-            }
-            _ => {
-                return format!(
-                    "this module: names that /etc/mdns.allow admits, without it .local names of two labels, addresses \
-                     on the link; {}",
-                    self.family()
-                );
-            }
-        };
-        known.into()
-    }
-}
-
-/// Explains the services of one line.
-struct Judge<'a> {
-    system: &'a System<'a>,
-    services: Vec<Asked>,
-    /// The first service of the module.
-    first: Option<usize>,
-}
-
-impl<'a> Judge<'a> {
-    fn new(file: &[u8], line: &HostsLine, system: &'a System<'a>) -> Judge<'a> {
-        let asked = |service: &super::Service| Asked {
-            name: text(file, &service.name),
-            brackets: service
-                .brackets
-                .as_ref()
-                .map(|span| format!(" {}", squeeze(&text(file, span))))
-                .unwrap_or_default(),
-            actions: service.actions,
-        };
-        let services: Vec<_> = line.services.iter().map(asked).collect();
-        let first = services.iter().position(Asked::is_ours);
-        Judge { system, services, first }
-    }
-
-    fn findings(&self) -> Vec<Finding> {
-        let information = |text| Finding { kind: Kind::Information, text };
-        let mut findings: Vec<_> = (0..self.services.len()).map(|index| information(self.service(index))).collect();
-        findings.extend(self.way_of_a_local_name().map(information));
-        findings.extend(self.limits().into_iter().map(information));
-        findings.extend(self.missing_libraries());
-        findings.extend(self.merge());
-        findings.extend(self.verdict());
-        findings
-    }
-
-    /// One service: what it knows, and what becomes of a `.local` name that it does not know.
-    fn service(&self, index: usize) -> String {
-        let Some(service) = self.services.get(index) else { return String::new() };
-        let name = &service.name;
-        let line = format!("{}. {}: {}", index + 1, service.shown(), service.what());
-        if !(self.system.is_installed)(name) {
-            format!("{line}; libnss_{name}.so.2 is not installed, so glibc skips it")
-        } else if !service.is_ours() || index + 1 == self.services.len() {
-            line
-        } else if service.ends(Status::NotFound) {
-            format!("{line}; if no host has the name, the search ends here")
-        } else {
-            format!("{line}; if no host has the name, glibc asks the next service")
-        }
-    }
-
-    /// The services that are asked for a `.local` name that none of them has.
-    fn way_of_a_local_name(&self) -> Option<String> {
-        self.first?;
-        let is_installed = |service: &Asked| (self.system.is_installed)(&service.name);
-        let status = |service: &Asked| if is_installed(service) { Status::NotFound } else { Status::Unavail };
-        let end = self.services.iter().position(|service| service.ends(status(service)));
-        let asked = end.and_then(|end| self.services.get(..=end)).unwrap_or(&self.services);
-        let names: Vec<_> =
-            asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
-        Some(format!(
-            "for a .local name that no host has, glibc asks {}, then reports that it does not exist",
-            names.join(", ")
-        ))
-    }
-
-    /// What this line cannot do, whether or not that is intended.
-    fn limits(&self) -> Vec<String> {
-        let mut limits = Vec::new();
-        let files = self.services.iter().position(|service| service.name == "files");
-        match (files, self.first) {
-            (None, _) => limits.push("files is not on the line, so the names in /etc/hosts are not found".into()),
-            (Some(files), Some(first)) if first < files && self.ends_at(first, Status::NotFound) => {
-                limits.push("files comes after the module, so .local names in /etc/hosts are not found".into());
-            }
-            _ => {}
-        }
-        let Some(first) = self.first() else { return limits };
-        let has_both = self.services.iter().any(|service| service.is_ours() && service.adds_family_to(first));
-        match first.family() {
-            _ if has_both => {}
-            "IPv4" => limits.push("hosts that have only IPv6 addresses are not found under .local".into()),
-            "IPv6" => limits.push("hosts that have only IPv4 addresses are not found under .local".into()),
-            _ => {}
-        }
-        limits
-    }
-
-    fn missing_libraries(&self) -> Option<Finding> {
-        let missing = |service: &&Asked| !(self.system.is_installed)(&service.name);
-        let ends = self.services.iter().filter(missing).find(|service| service.ends(Status::Unavail));
-        let ours = self.services.iter().filter(missing).find(|service| service.is_ours());
-        let text = match (ends, ours) {
-            (Some(service), _) => {
-                format!("{} ends every search, because the service is not installed", service.shown())
-            }
-            (None, Some(service)) => format!("libnss_{}.so.2 is not installed: install the module again", service.name),
-            (None, None) => return None,
-        };
-        Some(Finding { kind: Kind::Problem, text })
-    }
-
-    /// Merging is for the group database.
-    fn merge(&self) -> Option<Finding> {
-        let merges =
-            |service: &&Asked| Status::ALL.iter().any(|status| service.actions.after(*status) == Action::Merge);
-        let shown = self.services.iter().find(merges)?.shown();
-        let text =
-            format!("{shown}: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue");
-        Some(Finding { kind: Kind::Problem, text })
-    }
-
-    /// What is wrong with the order of the services, and what to write. One finding: mending it may mend others.
-    fn verdict(&self) -> Option<Finding> {
-        let problem = |why: String| {
-            let text = format!("{why}: {}", self.advice(&self.wanted()));
-            Some(Finding { kind: Kind::Problem, text })
-        };
-        if self.services.is_empty() {
-            return problem("the line names no service, which crashes programs with glibc 2.33 and later".into());
-        }
-        let (Some(index), Some(first)) = (self.first, self.first()) else {
-            return problem("none of the module's services is on the line".into());
-        };
-        if let Some(why) = self.obstacle_before(index, first) {
-            return problem(why);
-        }
-        if let Some(why) = self.family_never_asked(index, first) {
-            return problem(why);
-        }
-        let next = self.services.get(index + 1)?;
-        let shown = first.shown();
-        if first.actions.after(Status::Success) != Action::Return {
-            return problem(format!("{shown} discards the addresses that it finds"));
-        }
-        if first.ends(Status::Unavail) {
-            return problem(format!("{shown} also ends the search for all names outside .local"));
-        }
-        if first.ends(Status::NotFound) && !first.is_minimal() {
-            let text = format!(
-                "{shown} also keeps glibc from asking the next service for the names of addresses on the link; {}_minimal does not",
-                first.name
-            );
-            return Some(Finding { kind: Kind::Note, text });
-        }
-        if first.ends(Status::NotFound) {
-            return None;
-        }
-        let text = if next.is_ours() && next.adds_family_to(first) {
-            format!(
-                "a program that asks for both families gets {} addresses only, because glibc asks {} only if {} has none: {}",
-                first.family(),
-                next.name,
-                first.name,
-                self.advice(&self.wanted())
-            )
-        } else {
-            format!(
-                "if no host has a .local name, glibc asks {}; if that does not serve .local, {}",
-                next.name,
-                self.advice(&self.wanted())
-            )
-        };
-        Some(Finding { kind: Kind::Note, text })
-    }
-
-    fn first(&self) -> Option<&Asked> {
-        self.services.get(self.first?)
-    }
-
-    fn ends_at(&self, index: usize, status: Status) -> bool {
-        self.services.get(index).is_some_and(|service| service.ends(status))
-    }
-
-    /// A service before the first one of the module that keeps `.local` names from it, or holds them up.
-    fn obstacle_before(&self, index: usize, first: &Asked) -> Option<String> {
-        let before = self.services.get(..index)?;
-        let obstacle = before.iter().find(|service| service.ends(Status::NotFound) || service.asks_dns())?;
-        let (shown, name) = (obstacle.shown(), &first.name);
-        Some(if obstacle.ends(Status::NotFound) {
-            format!("{shown} ends the search for .local names, so glibc never asks {name}")
-        } else {
-            format!(
-                "glibc asks {} for .local names before {name}: it rarely knows them, and may take seconds",
-                obstacle.name
-            )
-        })
-    }
-
-    /// A service for one family reports NOTFOUND to a program that wants the other one.
-    fn family_never_asked(&self, index: usize, first: &Asked) -> Option<String> {
-        let later = self.later_family(index, first)?;
-        let other = if first.family() == "IPv4" { "IPv6" } else { "IPv4" };
-        first.ends(Status::NotFound).then(|| {
-            format!(
-                "{} ends the search for programs that want {other} addresses only, and for hosts that have no {} \
-                 address, so glibc never asks {} for them",
-                first.shown(),
-                first.family(),
-                later.name
-            )
-        })
-    }
-
-    /// A later service of the module that is to have the family that the first one has not: not one behind DNS, which is
-    /// there for what DNS does not know.
-    fn later_family(&self, index: usize, first: &Asked) -> Option<&Asked> {
-        let later = self.services.get(index + 1..)?;
-        let later = later.iter().take_while(|service| !service.asks_dns());
-        later.into_iter().find(|service| service.is_ours() && service.adds_family_to(first))
-    }
-
-    fn advice(&self, line: &str) -> String {
-        if self.system.is_authselects {
-            return format!(
-                "authselect generates this file (features with-mdns4, with-mdns6), and the line should be: {line}"
-            );
-        }
-        format!("write: {line}")
-    }
-
-    /// The line to write. A full service stays where it is, and its minimal one goes in front of whatever asks elsewhere.
-    fn wanted(&self) -> String {
-        if self.services.is_empty() {
-            return format!("hosts: {USUAL}");
-        }
-        let later = self.first.zip(self.first()).and_then(|(index, first)| self.later_family(index, first));
-        let place = (0..self.services.len()).find(|&index| self.is_place(index));
-        let name = self.wanted_name(place, later.is_some());
-        let mut words = vec!["hosts:".to_owned()];
-        for (index, service) in self.services.iter().enumerate() {
-            if place == Some(index) {
-                words.push(format!("{name} [NOTFOUND=return]"));
-            }
-            let is_replaced = self.first == Some(index) && (place == Some(index) || service.name == name);
-            let is_covered = later.is_some() && service.is_ours();
-            if is_replaced || is_covered {
-                continue;
-            }
-            words.push(if service.name == "files" { service.name.clone() } else { service.shown() });
-        }
-        if place.is_none() {
-            words.push(format!("{name} [NOTFOUND=return]"));
-        }
-        words.join(" ")
-    }
-
-    /// Whether the module's service belongs before this one, or in its place.
-    fn is_place(&self, index: usize) -> bool {
-        let Some(service) = self.services.get(index) else { return false };
-        let is_before_first = self.first.is_some_and(|first| index < first);
-        self.first == Some(index)
-            || service.asks_dns()
-            || (is_before_first && service.name != "files" && service.ends(Status::NotFound))
-    }
-
-    fn wanted_name(&self, place: Option<usize>, is_for_both_families: bool) -> String {
-        let Some(first) = self.first() else { return "mdns_minimal".into() };
-        let is_last = place.is_none_or(|place| place + 1 == self.services.len());
-        match (is_for_both_families, first.is_minimal() || !is_last) {
-            (true, true) => "mdns_minimal".into(),
-            (true, false) => "mdns".into(),
-            (false, true) if !first.is_minimal() => format!("{}_minimal", first.name),
-            (false, _) => first.name.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn findings(file: &str, system: &System<'_>) -> Vec<Finding> {
         explain(file.as_bytes(), system)
@@ -531,6 +212,9 @@ mod tests {
         ("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
             "mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for hosts that have no IPv6 address, so glibc never asks mdns4_minimal for them: write",
             "files mdns_minimal [NOTFOUND=return] dns"),
+        ("files mdns6_minimal [NOTFOUND=return] dns mdns4_minimal mdns4", Kind::Problem,
+            "mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for hosts that have no IPv6 address, so glibc never asks mdns4_minimal for them: write",
+            "files mdns_minimal [NOTFOUND=return] dns mdns4"),
         ("files mdns4_minimal [NOTFOUND=return] mdns6_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", Kind::Problem,
             "mdns4_minimal [NOTFOUND=return] ends the search for programs that want IPv6 addresses only, and for hosts that have no IPv4 address, so glibc never asks mdns6_minimal for them: write",
             "files mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
@@ -619,7 +303,8 @@ mod tests {
         ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file"),
         ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this"),
         ("hosts: mdns_minimal [NOTFOUND=merge] dns\n", "mdns_minimal [NOTFOUND=merge]: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"),
-        ("hosts: mdns\0 dns\n", "/etc/nsswitch.conf holds NUL bytes, and glibc reads no further than them in a line: remove them"),
+        ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action"),
+        ("hosts: mdns\0 dns\n", "/etc/nsswitch.conf: it holds NUL bytes"),
     ];
 
     #[test]
@@ -649,5 +334,41 @@ mod tests {
             ["none of the module's services is on the line: authselect generates this file (features with-mdns4, \
               with-mdns6), and the line should be: hosts: files mdns_minimal [NOTFOUND=return] dns"]
         );
+    }
+
+    const NAMES: &[&str] = &[
+        "files",
+        "dns",
+        "resolve",
+        "myhostname",
+        "mdns",
+        "mdns4",
+        "mdns6",
+        "mdns_minimal",
+        "mdns4_minimal",
+        "mdns6_minimal",
+    ];
+    const ACTIONS: &[&str] = &[
+        "",
+        "",
+        " [NOTFOUND=return]",
+        " [!UNAVAIL=return]",
+        " [SUCCESS=continue]",
+        " [UNAVAIL=return]",
+        " [!SUCCESS=return]",
+    ];
+
+    proptest! {
+        #[test]
+        fn the_line_to_write_has_no_problem(
+            words in prop::collection::vec((prop::sample::select(NAMES), prop::sample::select(ACTIONS)), 0..7),
+        ) {
+            let line: String = words.iter().map(|(name, actions)| format!(" {name}{actions}")).collect();
+            let found = findings(&format!("hosts:{line}\n"), &SYSTEM);
+            if let Some((why, instead)) = of_kind(&found, Kind::Problem).first().and_then(|text| text.split_once(": write: ")) {
+                let found = findings(&format!("{instead}\n"), &SYSTEM);
+                prop_assert_eq!(of_kind(&found, Kind::Problem), Vec::<&str>::new(), "{} in{}: {}", why, line, instead);
+            }
+        }
     }
 }

@@ -1,0 +1,185 @@
+//! Each service of the hosts line: what it knows, and what that means for a `.local` name.
+
+use super::super::{Action, Actions, HostsLine, SERVICES, Status, text};
+use super::{Finding, System, information, problem, squeeze};
+
+/// A service of the hosts line.
+pub(super) struct Service {
+    pub(super) name: String,
+    /// The actions in brackets, with a space before them; empty if there are none.
+    brackets: String,
+    pub(super) actions: Actions,
+}
+
+impl Service {
+    pub(super) fn ends(&self, status: Status) -> bool {
+        self.actions.ends(status)
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        SERVICES.contains(&self.name.as_str())
+    }
+
+    /// Of a service of the module.
+    pub(super) fn is_minimal(&self) -> bool {
+        self.name.ends_with("_minimal")
+    }
+
+    pub(super) fn asks_dns(&self) -> bool {
+        matches!(self.name.as_str(), "dns" | "resolve")
+    }
+
+    /// The service with its actions, as on the line.
+    pub(super) fn shown(&self) -> String {
+        format!("{}{}", self.name, self.brackets)
+    }
+
+    /// The address families of a service of the module.
+    pub(super) fn family(&self) -> &'static str {
+        if self.name.contains('4') {
+            "IPv4"
+        } else if self.name.contains('6') {
+            "IPv6"
+        } else {
+            "IPv4 and IPv6"
+        }
+    }
+
+    /// Whether it has addresses of a family that another service of the module lacks.
+    pub(super) fn adds_family_to(&self, other: &Service) -> bool {
+        other.family() != "IPv4 and IPv6" && self.family() != other.family()
+    }
+
+    fn description(&self) -> String {
+        match self.name.as_str() {
+            "files" => "the names in /etc/hosts".into(),
+            "dns" => "the DNS servers of /etc/resolv.conf".into(),
+            "resolve" => "systemd-resolved".into(),
+            "myhostname" => "the name of this machine".into(),
+            "mymachines" => "containers of systemd-machined".into(),
+            "libvirt" | "libvirt_guest" => "virtual machines of libvirt".into(),
+            "wins" => "NetBIOS names, by Samba; glibc asks it for .local names too".into(),
+            "nis" => "NIS; glibc asks it for .local names too".into(),
+            "sss" => "sssd".into(),
+            _ if !self.is_ours() => "another service".into(),
+            _ if self.is_minimal() => {
+                format!("this module: .local names of two labels, link-local addresses; {}", self.family())
+            }
+            _ => format!(
+                "this module: names that /etc/mdns.allow admits, without it .local names of two labels, addresses on \
+                 the link; {}",
+                self.family()
+            ),
+        }
+    }
+}
+
+/// The services of a line, in glibc's order.
+pub(super) struct Services {
+    pub(super) all: Vec<Service>,
+    /// The index of the first one of the module.
+    pub(super) first: Option<usize>,
+}
+
+impl Services {
+    pub(super) fn new(file: &[u8], line: &HostsLine) -> Services {
+        let service = |service: &super::super::Service| {
+            let brackets = service.brackets.as_ref().map(|span| format!(" {}", squeeze(&text(file, span))));
+            Service {
+                name: text(file, &service.name),
+                brackets: brackets.unwrap_or_default(),
+                actions: service.actions,
+            }
+        };
+        let all: Vec<_> = line.services.iter().map(service).collect();
+        let first = all.iter().position(Service::is_ours);
+        Services { all, first }
+    }
+
+    /// The first service of the module.
+    pub(super) fn first(&self) -> Option<&Service> {
+        self.all.get(self.first?)
+    }
+
+    /// What holds for each service whatever the order.
+    pub(super) fn explain(&self, system: &System<'_>) -> Vec<Finding> {
+        let each = self.all.iter().enumerate().map(|(index, service)| self.explain_one(index, service, system));
+        let mut findings: Vec<_> = each.map(information).collect();
+        findings.extend(self.path_of_a_local_name(system).map(information));
+        findings.extend(self.limits().into_iter().map(information));
+        findings.extend(self.missing_library(system).map(problem));
+        findings.extend(self.merge().map(problem));
+        findings
+    }
+
+    fn explain_one(&self, index: usize, service: &Service, system: &System<'_>) -> String {
+        let name = &service.name;
+        let line = format!("{}. {}: {}", index + 1, service.shown(), service.description());
+        if !(system.is_installed)(name) {
+            format!("{line}; libnss_{name}.so.2 is not installed, so glibc skips it")
+        } else if !service.is_ours() || index + 1 == self.all.len() {
+            line
+        } else if service.ends(Status::NotFound) {
+            format!("{line}; if no host has the name, the search ends here")
+        } else {
+            format!("{line}; if no host has the name, glibc asks the next service")
+        }
+    }
+
+    /// The services that glibc asks for a `.local` name that none of them has.
+    fn path_of_a_local_name(&self, system: &System<'_>) -> Option<String> {
+        self.first?;
+        let is_installed = |service: &Service| (system.is_installed)(&service.name);
+        let status = |service: &Service| if is_installed(service) { Status::NotFound } else { Status::Unavail };
+        let end = self.all.iter().position(|service| service.ends(status(service)));
+        let asked = end.and_then(|end| self.all.get(..=end)).unwrap_or(&self.all);
+        let names: Vec<_> =
+            asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
+        let names = names.join(", ");
+        Some(format!("for a .local name that no host has, glibc asks {names}, then reports that it does not exist"))
+    }
+
+    /// What this line cannot do, whether or not that is intended.
+    fn limits(&self) -> Vec<String> {
+        let mut limits = Vec::new();
+        let files = self.all.iter().position(|service| service.name == "files");
+        let first_ends = self.first().is_some_and(|first| first.ends(Status::NotFound));
+        match (files, self.first) {
+            (None, _) => limits.push("files is not on the line, so the names in /etc/hosts are not found".into()),
+            (Some(files), Some(first)) if first < files && first_ends => {
+                limits.push("files comes after the module, so .local names in /etc/hosts are not found".into());
+            }
+            _ => {}
+        }
+        limits.extend(self.missing_family());
+        limits
+    }
+
+    fn missing_family(&self) -> Option<String> {
+        let first = self.first()?;
+        let has_both = self.all.iter().any(|service| service.is_ours() && service.adds_family_to(first));
+        let other = match first.family() {
+            "IPv4" => "IPv6",
+            "IPv6" => "IPv4",
+            _ => return None,
+        };
+        (!has_both).then(|| format!("hosts that have only {other} addresses are not found under .local"))
+    }
+
+    fn missing_library(&self, system: &System<'_>) -> Option<String> {
+        let missing = || self.all.iter().filter(|service| !(system.is_installed)(&service.name));
+        if let Some(service) = missing().find(|service| service.ends(Status::Unavail)) {
+            return Some(format!("{} ends every search, because the service is not installed", service.shown()));
+        }
+        let ours = missing().find(|service| service.is_ours())?;
+        Some(format!("libnss_{}.so.2 is not installed: install the module again", ours.name))
+    }
+
+    /// Only the group database can be merged.
+    fn merge(&self) -> Option<String> {
+        let merges =
+            |service: &&Service| Status::ALL.iter().any(|status| service.actions.after(*status) == Action::Merge);
+        let shown = self.all.iter().find(merges)?.shown();
+        Some(format!("{shown}: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"))
+    }
+}

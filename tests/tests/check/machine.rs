@@ -1,0 +1,272 @@
+//! What the check says about the machine: hosts line, files, daemons, settings, firewall; and as JSON.
+
+use tests::lan::{Families, Host, Network};
+use tests::lookups::{python, python_daemon};
+use tests::responders::avahi;
+use tests::scenario::{Scenario, with_scripted};
+
+use super::{Tested, check, check_by, program};
+
+/// The file that the links of the other services lead to.
+const MODULE: &str = "libnss_mdns_minimal.so.2";
+
+/// A client whose module is changed by a python expression on its octets, `octets`.
+fn with_changed_module(change: &str) -> Result<(Scenario, String), String> {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.use_services("files mdns4_minimal [NOTFOUND=return] dns")?;
+    let folder = tests::module::library_folder()?.display().to_string();
+    let script = "import sys
+path = sys.argv[1]
+octets = open(path, 'rb').read()
+octets = eval(sys.argv[2])
+import os; os.unlink(path)
+open(path, 'wb').write(octets)";
+    let outcome = python(&lan.client, script, &[&format!("{folder}/{MODULE}"), change]);
+    assert!(outcome.success(), "{outcome:?}");
+    Ok((lan, folder))
+}
+
+/// The output's lines about files and their remedies, with LIBDIR in place of the library folder.
+fn files(host: &Host, folder: &str) -> Result<(Vec<String>, Option<i32>), String> {
+    let told = check(host, &[])?;
+    let about_files = told.lines().into_iter().filter_map(|line| line.strip_prefix("files: "));
+    Ok((about_files.map(|line| line.replace(folder, "LIBDIR")).collect(), told.status))
+}
+
+const INSTALL: &str = "remedy: sudo ./install.sh    (in a copy of the source; or install the package again)";
+
+#[test]
+fn the_file_that_glibc_loads_is_named_with_its_version() -> Tested {
+    let (lan, folder) = with_changed_module("octets")?;
+    let version = env!("CARGO_PKG_VERSION");
+    let (lines, status) = files(&lan.client, &folder)?;
+    let line = format!(
+        "glibc loads LIBDIR/libnss_mdns4_minimal.so.2 -> LIBDIR/libnss_mdns_minimal.so.2 for mdns4_minimal: this module, version {version}"
+    );
+    assert_eq!((lines, status), (vec![line], Some(0)));
+    Ok(())
+}
+
+#[test]
+fn another_version_another_module_and_a_damaged_one_are_problems() -> Tested {
+    let version = env!("CARGO_PKG_VERSION");
+    let link = "LIBDIR/libnss_mdns4_minimal.so.2 -> LIBDIR/libnss_mdns_minimal.so.2";
+    for (change, problem) in [
+        (
+            format!("octets.replace(b'nss-mdns\\x00\\x00\\x00\\x00{version}\\x00', b'nss-mdns\\x00\\x00\\x00\\x00' + b'9.9.9\\x00')"),
+            format!(
+                "problem: glibc loads {link} for mdns4_minimal: this module, but version 9.9.9, and this program is {version}: \
+                 what it says here may not be what the module does"
+            ),
+        ),
+        (
+            "octets.replace(b'nss-mdns\\x00\\x00\\x00\\x00', b'NSS-MDNS\\x00\\x00\\x00\\x00')".into(),
+            format!("problem: glibc loads {link} for mdns4_minimal, and it is not this module (of no package)"),
+        ),
+        (
+            "octets[:8192]".into(),
+            "problem: glibc cannot load the module for mdns4_minimal, so programs that look up any host crash: the process that \
+             loads its file ends with signal 7"
+                .into(),
+        ),
+    ] {
+        let (lan, folder) = with_changed_module(&change)?;
+        let (lines, status) = files(&lan.client, &folder)?;
+        assert_eq!((lines, status), (vec![problem, INSTALL.into()], Some(1)), "{change}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_module_that_is_missing_is_a_problem() -> Tested {
+    let network = Network::new()?;
+    let lan = network.lan(Families::V4)?;
+    let host = network.host("bare", &[&lan])?;
+    // The machine may have the module, or another of that name.
+    let folder = tests::module::library_folder()?.display().to_string();
+    host.script(&format!(
+        "mkdir -p /run/host/lib /run/host/lib-work
+         mount -t overlay -o lowerdir={folder},upperdir=/run/host/lib,workdir=/run/host/lib-work overlay {folder}
+         rm -f {folder}/libnss_mdns*"
+    ))?;
+    host.use_services("files mdns4_minimal [NOTFOUND=return] nowhere dns")?;
+    let told = check(&host, &["--", "nobody.local"])?;
+    told.has_status(1);
+    let problem =
+        told.after("files: problem: glibc cannot load the module for mdns4_minimal, so programs do without it: ");
+    assert!(problem.starts_with("libnss_mdns4_minimal.so.2: cannot open shared object file"), "{problem}");
+    let note = told.after("files: note: glibc skips the service nowhere on the hosts line: ");
+    assert!(note.starts_with("libnss_nowhere.so.2: cannot open shared object file"), "{note}");
+    Ok(())
+}
+
+#[test]
+fn an_architecture_without_the_module_is_named() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.script(
+        "mkdir -p /run/host/usr /run/host/usr-work
+         mount -t overlay -o lowerdir=/usr/lib,upperdir=/run/host/usr,workdir=/run/host/usr-work overlay /usr/lib
+         mkdir -p /usr/lib/riscv64-linux-gnu
+         { printf '\\177ELF\\002\\001\\001'; head -c 9 /dev/zero; printf '\\003\\000\\363\\000'; } \
+             >/usr/lib/riscv64-linux-gnu/libc.so.6",
+    )?;
+    let told = check(&lan.client, &[])?;
+    told.has(&[
+        "files: note: programs for RISC-V, whose C library is in /usr/lib/riscv64-linux-gnu, have no module and do not find \
+         .local names: build it for RISC-V, and install that file",
+        "files: remedy: sudo ./install.sh --libdir /usr/lib/riscv64-linux-gnu --module FILE",
+    ]);
+    lan.client.script("cp /usr/lib/riscv64-linux-gnu/libc.so.6 /usr/lib/riscv64-linux-gnu/libnss_mdns_minimal.so.2")?;
+    check(&lan.client, &[])?.has_no("RISC-V");
+    Ok(())
+}
+
+#[test]
+fn the_hosts_line_is_explained_with_a_remedy() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    lan.client.use_services("files dns")?;
+    let told = check(&lan.client, &[])?;
+    told.has_status(1);
+    told.after("hosts: problem: none of the module's services is on the line");
+    told.has(&["hosts: remedy: sudo nss-mdns hosts add"]);
+    told.apply_remedy(&lan.client, "hosts")?;
+    check(&lan.client, &[])?.has_status(0);
+    // Callers that want IPv4 alone never get an address.
+    lan.client.use_services("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns")?;
+    let told = check(&lan.client, &[])?;
+    told.has_status(1);
+    told.has(&[
+        "hosts: problem: mdns6_minimal [NOTFOUND=return] ends the search for programs that want IPv4 addresses only, and for \
+         hosts that have no IPv6 address, so glibc never asks mdns4_minimal for them: write: hosts: files mdns_minimal \
+         [NOTFOUND=return] dns",
+    ]);
+    told.apply_remedy(&lan.client, "hosts")?;
+    check(&lan.client, &[])?.has_status(0);
+    Ok(())
+}
+
+#[test]
+fn a_setting_without_a_value_is_a_problem_and_the_default_holds() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    lan.client.write("/etc/nss-mdns.conf", "allow-interfaces =\nretries =\n")?;
+    let told = check(&lan.client, &["printer.local"])?;
+    told.has_status(1);
+    told.has(&[
+        "settings: problem: /etc/nss-mdns.conf:1: allow-interfaces: expected names of interfaces, with *, ? and [...] as in a \
+         shell, or none, found \"\"",
+        "settings: problem: /etc/nss-mdns.conf:2: retries: expected at most 4 ascending times of 20 to 10000 milliseconds, or \
+         none, found \"\"",
+        "settings: /etc/nss-mdns.conf has: allow-interfaces =; retries =",
+        "interface eth0: queried over IPv4 and IPv6",
+    ]);
+    assert!(told.after("lookup printer.local: ").contains("10.77.1.1"), "{}", told.text);
+    Ok(())
+}
+
+#[test]
+fn daemons_that_take_part_are_named() -> Tested {
+    let mut lan = Scenario::silent(Families::V4)?;
+    check(&lan.client, &[])?.has(&["daemons: none answers for hosts or uses UDP port 5353"]);
+    let listener = "import os, socket, sys, time
+os.makedirs(os.path.dirname(sys.argv[1]), exist_ok=True)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(16)
+print('ready', flush=True)
+time.sleep(60)";
+    let _resolved = python_daemon(&lan.client, listener, &["/run/systemd/resolve/io.systemd.Resolve"])?;
+    lan.daemons.push(avahi(&lan.client, "client")?);
+    lan.client.write("/etc/nss-mdns.conf", "daemon = off\n")?;
+    // Programs that look up a user now wait for it.
+    let _nscd = python_daemon(&lan.client, listener, &["/run/nscd/socket"])?;
+    check(&lan.client, &[])?.has(&[
+        "daemons: note: nscd answers the programs' lookups: it caches answers, asks the services with the hosts line and the \
+         module that it loaded when it started, and drops the interface of link-local addresses",
+        "daemons: remedy: sudo systemctl restart nscd",
+        "daemons: avahi-daemon runs: lookups do not ask it, because daemon = off",
+        "daemons: systemd-resolved runs: lookups do not ask it; the service resolve would",
+        "daemons: UDP port 5353 is open in processes of root",
+    ]);
+    Ok(())
+}
+
+#[test]
+fn a_program_that_does_not_share_the_port_is_a_problem() -> Tested {
+    let lan = Scenario::silent(Families::Both)?;
+    let holder = "import socket, time
+for family in (socket.AF_INET, socket.AF_INET6):
+    holder = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6: holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1); second = holder
+    else: first = holder
+    holder.bind(('', 5353))
+print('ready', flush=True)
+time.sleep(60)";
+    let _holder = python_daemon(&lan.client, holder, &[])?;
+    let told = check(&lan.client, &[])?;
+    told.has_status(1);
+    for family in ["IPv4", "IPv6"] {
+        told.has(&[format!(
+            "firewall eth0: problem: over {family}, not tested: UDP port 5353 is in use by a program that does not share it"
+        )]);
+    }
+    told.has(&["firewall eth0: remedy: sudo ss --listening --udp --numeric --processes 'sport = 5353'"]);
+    Ok(())
+}
+
+#[test]
+fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    check_by(&lan.client, &["unshare", "--user"], &["printer.local"])?.has_status(0);
+    let told = check_by(&lan.client, &["unshare", "--net"], &["printer.local"])?;
+    told.has(&["interface: problem: none can be queried: glibc asks the next service"]);
+    told.has_status(1);
+    // A chroot with the program and its libraries alone.
+    let program = program()?;
+    lan.client.script(&format!(
+        "mkdir -p /run/host/root
+         cp {program} /run/host/root/
+         for file in $(ldd {program} | grep -o '/[^ ]*'); do cp --parents \"$file\" /run/host/root; done"
+    ))?;
+    let outcome = lan.client.run(&["chroot", "/run/host/root", "/nss-mdns", "check", "printer.local"]);
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(1), ""), "{outcome:?}");
+    assert!(outcome.stdout.contains("hosts: problem: /etc/nsswitch.conf cannot be read"), "{outcome:?}");
+    assert!(outcome.stdout.contains("lookup printer.local: ") && outcome.stdout.contains("10.77.1.1"), "{outcome:?}");
+    Ok(())
+}
+
+/// Prints what `--json` says in the form of the text output.
+const AS_TEXT: &str = "import json, sys
+report = json.load(open(sys.argv[1]))
+for finding in report['findings']:
+    level = finding.get('level')
+    print(finding['subject'] + ': ' + (level + ': ' if level else '') + finding['text'])
+    if 'remedy' in finding:
+        print(finding['subject'] + ': remedy: ' + finding['remedy'])
+[lookup, other] = report['lookups']
+assert (lookup['name'], other['name'], report['problem']) == ('printer.local', 'a.b.local', True)
+assert any(address.startswith('10.77.') for address in lookup['answer']['addresses'])
+kinds = [event['event'] for event in lookup['events']]
+assert kinds[:3] == ['source', 'round', 'sent'] and 'received' in kinds, kinds
+received = [event for event in lookup['events'] if event['event'] == 'received' and 'ignored_because' not in event]
+assert received[0]['records'][0]['owner'] == 'printer.local' and received[0]['hop_limit'] == 255
+assert all(earlier['ms'] <= later['ms'] for earlier, later in zip(lookup['events'], lookup['events'][1:]))
+assert other['events'][0]['reason'] == 'labels'";
+
+#[test]
+fn json_has_the_same_content() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    lan.client.write("/etc/nss-mdns.conf", "timeout = 1s # \"quoted\" \\ \u{fc}\n")?;
+    let names = ["printer.local", "a.b.local"];
+    let json = check(&lan.client, &[&["--json"], &names[..]].concat())?;
+    json.has_status(1);
+    lan.client.write("/run/host/report.json", &json.text)?;
+    let outcome = python(&lan.client, AS_TEXT, &["/run/host/report.json"]);
+    assert!(outcome.success(), "{outcome:?}\n{}", json.text);
+    // The findings, without the result of the lookup, which has a time.
+    let findings = |text: &str| {
+        let is_finding = |line: &&str| !line.starts_with(' ') && !line.starts_with("lookup printer.local: ");
+        text.lines().filter(is_finding).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(findings(&outcome.stdout), findings(&check(&lan.client, &names)?.text));
+    Ok(())
+}
