@@ -1,10 +1,12 @@
 /* Preloaded: interrupts a program before one of its calls that change files. The environment says which:
  *   KILL_AT=N    kills the program before its N-th call
  *   CHANGE_AT=N  first runs the shell command in CHANGE
+ *   TRACE=FILE   writes the names of the calls to this file, which exists
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/types.h>
@@ -16,12 +18,25 @@ static int is_at(const char *variable, int call)
 	return number != NULL && atoi(number) == call;
 }
 
-static void before_call(void)
+static void trace(const char *function)
+{
+	const char *path = getenv("TRACE");
+	FILE *file = path != NULL ? fopen(path, "a") : NULL;
+
+	if (file != NULL) {
+		/* Not through write(), which is among the functions below. */
+		fprintf(file, "%s\n", function);
+		fclose(file);
+	}
+}
+
+static void before_call(const char *function)
 {
 	static int calls;
 	const char *command = getenv("CHANGE");
 
 	calls++;
+	trace(function);
 	if (is_at("KILL_AT", calls))
 		kill(getpid(), SIGKILL);
 	if (is_at("CHANGE_AT", calls) && command != NULL) {
@@ -36,7 +51,7 @@ static void before_call(void)
 #define INTERRUPT(result, function, parameters, arguments) \
 	result function parameters                         \
 	{                                                  \
-		before_call();                             \
+		before_call(#function);                    \
 		return NEXT(function) arguments;           \
 	}
 
@@ -58,7 +73,7 @@ int open64(const char *path, int flags, ...)
 		va_start(arguments, flags);
 		mode = va_arg(arguments, mode_t);
 		va_end(arguments);
-		before_call();
+		before_call("open64");
 	}
 	return NEXT(open64)(path, flags, mode);
 }
