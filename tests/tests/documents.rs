@@ -16,7 +16,7 @@ const SETTINGS_PAGE: &str = "docs/man/nss-mdns.conf.5";
 const CHECK_PAGE: &str = "docs/man/nss-mdns.1";
 const EXAMPLE: &str = "docs/nss-mdns.conf.example";
 /// The documents in Markdown whose links and paths are checked.
-const MARKDOWN: [&str; 11] = [
+const MARKDOWN: [&str; 12] = [
     "README.md",
     "CONTRIBUTING.md",
     "RELEASING.md",
@@ -26,6 +26,7 @@ const MARKDOWN: [&str; 11] = [
     "docs/bench.md",
     "docs/lookups.md",
     "docs/migrating.md",
+    "docs/platforms.md",
     "docs/responders.md",
     "packaging/README.md",
 ];

@@ -22,16 +22,16 @@ const FUNCTIONS: [&str; 6] = [
 const LARGEST: u64 = 330_000;
 
 /// The maximum size and number of relocations of a module that `NSS_MDNS_MODULE` names, for each value of `Machine` in the
-/// ELF header: as Debian 13's rustc 1.85 and gcc 14 build it. Pages of 64 KiB (arm64, ppc64el) leave larger gaps between
-/// the segments, and the code for backtraces is not left out on ppc64el.
+/// ELF header: as Debian 13's rustc 1.85 and gcc 14 build it. LLVM inlines much more for s390x, and the code for backtraces
+/// is not left out on ppc64el.
 const LARGEST_OF_DEBIAN: [(&str, u64, usize); 7] = [
-    ("Advanced Micro Devices X86-64", 345_000, 260),
-    ("AArch64", 345_000, 260),
-    ("ARM", 345_000, 300),
-    ("Intel 80386", 345_000, 260),
-    ("RISC-V", 345_000, 260),
-    ("IBM S/390", 345_000, 260),
-    ("PowerPC64", 345_000, 260),
+    ("Advanced Micro Devices X86-64", 352_000, 250),
+    ("AArch64", 340_000, 250),
+    ("ARM", 340_000, 300),
+    ("Intel 80386", 364_000, 300),
+    ("RISC-V", 320_000, 300),
+    ("IBM S/390", 600_000, 250),
+    ("PowerPC64", 745_000, 580),
 ];
 
 /// The output of readelf for the module.
@@ -72,8 +72,9 @@ fn the_module_exports_the_36_functions_and_nothing_else() -> Result<(), String> 
 fn the_module_depends_only_on_libc() -> Result<(), String> {
     let dynamic = readelf("--dynamic")?;
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
-    // ld-linux, which defines __tls_get_addr, is loaded in every process anyway.
-    let others = needed.filter(|line| !line.contains("[libc.so.6]") && !line.contains("[ld-linux"));
+    // The loader, which defines __tls_get_addr, is in every process anyway.
+    let is_loader = |line: &str| line.contains("[ld-linux") || line.contains("[ld64.so");
+    let others = needed.filter(|line| !line.contains("[libc.so.6]") && !is_loader(line));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new());
     Ok(())
 }

@@ -192,7 +192,6 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::net::netlink::messages;
 
     #[test]
     fn the_loopback_interface_and_its_address_are_read() {
@@ -212,6 +211,8 @@ mod tests {
     #[cfg(target_endian = "little")]
     #[test]
     fn captured_tables_are_read() {
+        use crate::net::netlink::messages;
+
         let (mut links, mut addresses) = (Vec::new(), Vec::new());
         for datagram in [
             &include_bytes!("../../testdata/kernel-link-ports.bin")[..],
@@ -254,7 +255,7 @@ mod tests {
     /// The link with the index 7 and these attributes.
     fn link_with(attributes: &[Vec<u8>]) -> Link {
         let mut body = vec![0; 16];
-        body[4] = 7;
+        body[4..8].copy_from_slice(&7u32.to_ne_bytes());
         body.extend(attributes.concat());
         let link = link(&body).unwrap();
         assert_eq!(link.index, 7);
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_prefix_of_an_address_with_a_peer_is_the_peers() {
-        let mut body = vec![2, 24, 0, 0, 3, 0, 0, 0];
+        let mut body = [[2, 24, 0, 0], 3u32.to_ne_bytes()].concat();
         body.extend(attribute(IFA_ADDRESS, &[10, 77, 0, 0]));
         body.extend(attribute(IFA_LOCAL, &[10, 9, 0, 1]));
         let own = address(&body).unwrap();
@@ -321,10 +322,9 @@ mod tests {
     #[test]
     fn tentative_and_duplicate_addresses_are_omitted() {
         for (flags, usable) in [(0x80u32, true), (0x40, false), (0x44, true), (0x48, false), (0x08, false)] {
-            let mut body = vec![10, 64, 0, 0, 3, 0, 0, 0, 20, 0, 1, 0];
-            body.extend_from_slice(&"fe80::1".parse::<std::net::Ipv6Addr>().unwrap().octets());
-            body.extend_from_slice(&[8, 0, 8, 0]);
-            body.extend_from_slice(&flags.to_ne_bytes());
+            let mut body = [[10, 64, 0, 0], 3u32.to_ne_bytes()].concat();
+            body.extend(attribute(IFA_ADDRESS, &"fe80::1".parse::<Ipv6Addr>().unwrap().octets()));
+            body.extend(attribute(IFA_FLAGS, &flags.to_ne_bytes()));
             assert_eq!(address(&body).is_some(), usable, "{flags:#x}");
         }
     }

@@ -142,7 +142,7 @@ fn first_octets(octets: &[u8]) -> LinkLayerAddress {
 mod tests {
     use super::*;
     use crate::net::interfaces::tests::with;
-    use crate::net::netlink::{messages, pair};
+    use crate::net::netlink::pair;
 
     const FE80: &str = "fe80::2";
 
@@ -197,6 +197,8 @@ mod tests {
     #[cfg(target_endian = "little")]
     #[test]
     fn a_captured_table_is_read() {
+        use crate::net::netlink::messages;
+
         let captured = |interfaces: &Interfaces| {
             let mut neighbours = Vec::new();
             let dump = include_bytes!("../../testdata/kernel-neighbours.bin");
