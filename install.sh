@@ -411,10 +411,15 @@ run_ldconfig() {
     [ -n "$dry_run" ] || ldconfig || fail "ldconfig failed (is the disk full?)"
 }
 
-# Programs of another architecture have a glibc of their own.
+# Programs of another architecture have a glibc of their own. One note for each, but none for x32, which has no programs.
 note_other_architectures() {
-    for other in $(libc_folders); do
-        if [ "$(elf_kind "$other/libc.so.6")" = "$kind" ] || [ -d "$other/nss-mdns" ]; then continue; fi
+    known="$kind 01013e00" all=$(libc_folders)
+    for other in $all; do
+        [ ! -d "$other/nss-mdns" ] || known="$known $(elf_kind "$other/libc.so.6")"
+    done
+    for other in $all; do
+        case $known in *"$(elf_kind "$other/libc.so.6")"*) continue ;; esac
+        known="$known $(elf_kind "$other/libc.so.6")"
         echo "note: programs that use $other/libc.so.6 have no module yet; docs/32-bit.md says how to build one for them"
     done
 }

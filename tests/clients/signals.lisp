@@ -1,5 +1,6 @@
 ;;; A thread looks up names while another one collects garbage. SBCL's collector first stops every other thread by
-;;; SIGUSR2, so a collection takes as long as the slowest thread needs to handle the signal.
+;;; SIGUSR2, so a collection takes as long as the slowest thread needs to handle the signal: up to two seconds if a lookup
+;;; holds it back.
 
 (require :sb-bsd-sockets)
 
@@ -28,5 +29,5 @@ number of collections."
            (multiple-value-bind (longest collections) (longest-collection thread)
              (format t "~a: ~(~a~), ~d collections, the longest took ~d ms~%"
                      name (sb-thread:join-thread thread) collections longest)
-             (unless (and (eq (sb-thread:join-thread thread) expected) (< longest 500))
+             (unless (and (eq (sb-thread:join-thread thread) expected) (< longest 1000))
                (sb-ext:exit :code 1 :abort t)))))

@@ -12,9 +12,9 @@ static void count_signal(int signal)
 
 static void expect_signals(double took, double period, const char *during)
 {
-    /* A handler runs within 10 ms. */
+    /* A handler usually runs within 10 ms, on a busy machine within 40 ms. */
     double most = took / (period < 10 ? 10 : period);
-    if (handled < most / 2)
+    if (handled < most / 4)
         fail("only %lu signals were handled in %.0f ms, during %s", handled, took, during);
     printf("%lu signals in %.0f ms; ", handled, took);
     handled = 0;

@@ -38,7 +38,7 @@ static void jump_once(int signal, int round, const struct state *before)
     /* Every second jump does not restore the signal mask, so the program must find the one that its handler had. */
     bool restored = round % 2 == 0;
     handle(signal, jump, restored ? 0 : SA_NODEFER);
-    timer_t timer = NULL;
+    volatile timer_t timer = NULL;
     double start = now_ms();
     if (sigsetjmp(back, restored) == 0) {
         timer = send_after(signal, delay(round), 0);

@@ -2,6 +2,7 @@
  * the completions do not disturb the lookup. */
 #include "guest.h"
 #include <linux/io_uring.h>
+#include <linux/time_types.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 

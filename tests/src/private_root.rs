@@ -54,13 +54,14 @@ ldconfig
 set +e
 
 # Everything that differs from the machine: content, type, mode, owner, size, time and link target of every file. Before
-# an installation, this is only what the test itself has written, so every effect of the installation is visible.
+# an installation, this is only what the test itself has written, so every effect of the installation is visible. A file of
+# the machine that is hidden is a character device in the upper layer.
 snapshot() {
     find /mnt/upper $MORE ! -name diversions-old ! -path '*/dpkg/lock*' ! -path '*/dpkg/triggers/*' \
         ! -path '*/var/log/*' ! -path '*/var/cache/*' \
         \( -type d -printf '%p d %m %U:%G\n' -o -printf '%p %y %m %U:%G %s %T@ %l\n' \
         -a -type f -exec cksum {} + \) |
-        sed -E '\,/(ld.so.cache|dpkg/diversions) ,s/ [0-9.]+ $//' | LC_ALL=C sort
+        sed -E '\,/(ld.so.cache|dpkg/diversions) ,s/ [0-9.]+ $//; s/ c [0-7]+ .*/ hidden/' | LC_ALL=C sort
 }
 # Also shows changes that were reverted, because they change the times of folders.
 traces() {

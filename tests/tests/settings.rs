@@ -465,7 +465,7 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
     let expected = [
         &*files,
         &*addresses,
-        "daemons: none answers for hosts or uses UDP port 5353",
+        "daemons: no daemon answers lookups, and no process uses UDP port 5353",
         "settings: /etc/nss-mdns.conf does not exist: the defaults hold",
         "allowed: /etc/mdns.allow does not exist: the full services look up names under .local",
         "dns: /etc/resolv.conf has no search domain under .local",

@@ -222,7 +222,7 @@ fn tell_firewalls<W: Write>(
         }
     }
     if tracked_connections() > 0 {
-        let text = "the kernel tracks connections, so a stateful firewall may drop the unicast answers to the first \
+        let text = "the kernel tracks connections, so a stateful firewall may drop the unicast responses to the first \
                     questions; lookups then repeat the questions from port 5353, after about 30 ms";
         report.good("firewall", text)?;
     }

@@ -99,21 +99,22 @@ fn parse_value(kind: &Kind, value: &str) -> Option<String> {
         u16::try_from(number).ok().filter(|number| range.contains(number))
     };
     let items = || {
-        let text = if value == "none" { "" } else { value };
-        text.split([' ', '\t', ',']).filter(|item| !item.is_empty()).collect::<Vec<_>>()
+        let text = if is_none(value) { "" } else { value };
+        let items: Vec<_> = text.split([' ', '\t', ',']).filter(|item| !item.is_empty()).collect();
+        (is_none(value) || !items.is_empty()).then_some(items)
     };
     match kind {
         Kind::Milliseconds(range) | Kind::Seconds(range) | Kind::Number(range) => {
             number(value, range).map(|number| number.to_string())
         }
         Kind::Times(range) => {
-            let times: Vec<_> = items().into_iter().map(|item| number(item, range)).collect::<Option<_>>()?;
+            let times: Vec<_> = items()?.into_iter().map(|item| number(item, range)).collect::<Option<_>>()?;
             let ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
             let text: Vec<_> = times.iter().map(u16::to_string).collect();
             (ascending && times.len() <= 4).then(|| if text.is_empty() { "none".into() } else { text.join(" ") })
         }
         Kind::Switch => matches!(value, "on" | "off").then(|| value.into()),
-        Kind::Patterns => items().into_iter().all(is_pattern).then(|| value.into()),
+        Kind::Patterns => items()?.into_iter().all(is_pattern).then(|| value.into()),
         Kind::Word(words) => words.iter().find(|word| **word == value).map(|word| (*word).into()),
     }
 }
@@ -173,9 +174,9 @@ fn is_set(config: &Config, key: &str, value: &str) -> bool {
     }
 }
 
-/// True for an empty list.
+/// True for the empty list. A list without an item is invalid.
 fn is_none(value: &str) -> bool {
-    value == "none" || value.chars().all(|char| matches!(char, ' ' | '\t' | ','))
+    value == "none"
 }
 
 fn check_allowed(input: &mut Input<'_>) {

@@ -166,7 +166,7 @@ fn a_setting_without_a_value_is_a_problem_and_the_default_holds() -> Tested {
 #[test]
 fn daemons_that_take_part_are_named() -> Tested {
     let mut lan = Scenario::silent(Families::V4)?;
-    check(&lan.client, &[])?.has(&["daemons: none answers for hosts or uses UDP port 5353"]);
+    check(&lan.client, &[])?.has(&["daemons: no daemon answers lookups, and no process uses UDP port 5353"]);
     let listener = "import os, socket, sys, time
 os.makedirs(os.path.dirname(sys.argv[1]), exist_ok=True)
 listener = socket.socket(socket.AF_UNIX)

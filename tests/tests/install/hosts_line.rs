@@ -242,3 +242,68 @@ fn the_example_is_a_valid_nsswitch_conf() {
         assert!(done.out.contains("nothing to do"), "{line}: {done:?}");
     }
 }
+
+/// Hosts lines, each with the kind of the finding (empty if there is none), its text, and the line that it proposes.
+#[rustfmt::skip]
+const FINDINGS: &[(&str, &str, &str, &str)] = &[
+    ("files mdns4_minimal [NOTFOUND=return] dns", "", "", ""),
+    ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", "", "", ""),
+    ("mdns_minimal\t[NOTFOUND=return] files  dns mdns", "", "", ""),
+    ("files mdns_minimal [NOTFOUND=return] dns # last", "note: ",
+        "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own", ""),
+    ("files mdns", "", "", ""),
+    ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", "", "", ""),
+    ("files myhostname mymachines mdns_minimal [!SUCCESS=return]", "", "", ""),
+    ("files mdns_minimal dns", "note: ", "if no host has a .local name, glibc asks dns; if that does not serve .local, write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+    ("files mdns4 [NOTFOUND=return] dns", "note: ",
+        "mdns4 [NOTFOUND=return] also keeps glibc from asking the next service for the names of addresses on the link; mdns4_minimal does not", ""),
+    ("files dns", "problem: ", "none of the module's services is on the line: write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+    ("files myhostname", "problem: ", "none of the module's services is on the line: write",
+        "files myhostname mdns_minimal [NOTFOUND=return]"),
+    ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", "problem: ",
+        "resolve [!UNAVAIL=return] ends the search for .local names, so glibc never asks mdns4_minimal: write",
+        "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
+    ("resolve mdns_minimal", "problem: ", "glibc asks resolve for .local names before mdns_minimal: it rarely knows them, and may take seconds: write",
+        "mdns_minimal [NOTFOUND=return] resolve"),
+    ("files dns mdns", "problem: ", "glibc asks dns for .local names before mdns: it rarely knows them, and may take seconds: write",
+        "files mdns_minimal [NOTFOUND=return] dns mdns"),
+    ("files dns [NOTFOUND=return] mdns4", "problem: ", "dns [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns4: write",
+        "files mdns4_minimal [NOTFOUND=return] dns [NOTFOUND=return] mdns4"),
+    ("files [NOTFOUND=return] mdns6_minimal", "problem: ", "files [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns6_minimal: write",
+        "files mdns6_minimal [NOTFOUND=return]"),
+    ("files [!SUCCESS=return] mdns dns", "problem: ", "files [!SUCCESS=return] ends the search for .local names, so glibc never asks mdns: write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+    ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", "problem: ",
+        "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so glibc never asks mdns_minimal: write",
+        "mdns_minimal [NOTFOUND=return] wins [SUCCESS=return NOTFOUND=return]"),
+    ("files mdns_minimal [!SUCCESS=return] dns", "problem: ", "mdns_minimal [!SUCCESS=return] also ends the search for all names outside .local: write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+    ("files mdns [UNAVAIL=return] dns", "problem: ", "mdns [UNAVAIL=return] also ends the search for all names outside .local: write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+    ("files mdns_minimal [SUCCESS=continue] dns", "problem: ", "mdns_minimal [SUCCESS=continue] discards the addresses that it finds: write",
+        "files mdns_minimal [NOTFOUND=return] dns"),
+];
+
+#[test]
+fn problems_of_hosts_lines_are_reported_and_the_proposed_lines_have_none() {
+    let mut root = Root::new();
+    root.installed();
+    let mut findings = |line: &str| {
+        root.write(CONF, format!("{line}\n"));
+        let done = root.run("/usr/local/bin/nss-mdns hosts");
+        let findings = done.out.lines().filter_map(|line| line.strip_prefix("hosts: "));
+        let findings = findings.filter(|said| ["problem: ", "note: "].iter().any(|kind| said.starts_with(kind)));
+        (findings.map(str::to_owned).collect::<Vec<_>>(), done.status)
+    };
+    for (line, kind, sentence, instead) in FINDINGS {
+        let (found, status) = findings(&format!("hosts: {line}"));
+        let instead = if instead.is_empty() { String::new() } else { format!(": hosts: {instead}") };
+        let wanted = if kind.is_empty() { vec![] } else { vec![format!("{kind}{sentence}{instead}")] };
+        assert_eq!((found, status), (wanted, i32::from(*kind == "problem: ")), "{line}");
+        let Some(instead) = instead.strip_prefix(": ") else { continue };
+        let (found, status) = findings(instead);
+        assert!(status == 0 && !found.iter().any(|finding| finding.starts_with("problem: ")), "{instead}: {found:?}");
+    }
+}

@@ -197,3 +197,40 @@ fn invalid_paths_are_refused() {
     assert_refused(&root.install("--libdir /mnt/nowhere"), "/mnt/nowhere is not a folder");
     assert_same(&before, &root.traces(), "after the refusals");
 }
+
+#[test]
+fn the_demonstration_names_all_that_is_missing_before_it_builds() {
+    let mut root = Root::new();
+    root.source_tree("/mnt/archive");
+    root.ok("cd $CHECKOUT && cp --parents tests/try /mnt/archive/");
+    root.ok("mkdir /mnt/few; for program in sh dirname readlink id getent; do
+             ln -s $(command -v $program) /mnt/few/; done");
+    let done = root.run(&format!("cd /mnt/archive; PATH=/mnt/few; mount() {{ :; }}; /mnt/few/sh {INSTALL} --try"));
+    assert_eq!((done.status, &*done.out), (1, ""), "{done:?}");
+    for missing in ["Rust 1.85 or newer", "a C compiler", "the program unshare (package util-linux)"] {
+        assert!(done.err.contains(missing), "{missing}: {done:?}");
+    }
+    assert!(!done.err.contains("ping") && !done.err.contains("getent"), "{done:?}");
+    // An older cargo.
+    root.ok("mkdir /mnt/bin; printf '#!/bin/sh\necho cargo 1.65.0\n' >/mnt/bin/cargo; chmod 755 /mnt/bin/cargo");
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --try"));
+    assert!(done.status == 1 && done.err.contains("Rust 1.85 or newer with cargo"), "{done:?}");
+    assert!(done.err.contains("instead of cargo 1.65.0"), "{done:?}");
+}
+
+#[test]
+fn in_a_plain_chroot_the_demonstration_says_what_is_in_the_way() {
+    let mut root = Root::new();
+    root.source_tree("/mnt/archive");
+    root.ok("cd $CHECKOUT && cp --parents tests/try /mnt/archive/");
+    root.ok("printf '#!/bin/sh\necho cargo 1.85.0\n' >/mnt/archive/cargo; chmod 755 /mnt/archive/cargo
+         mkdir -p /mnt/jail/archive /mnt/jail/tmp; cp -r /mnt/archive/. /mnt/jail/archive/
+         for folder in usr bin sbin lib lib64 etc proc dev sys; do
+             [ ! -e /$folder ] || { mkdir -p /mnt/jail/$folder && mount --rbind /$folder /mnt/jail/$folder; }
+         done");
+    let done = root.run("PATH=/archive:$PATH chroot /mnt/jail sh /archive/install.sh --try");
+    assert_refused(
+        &done,
+        "--try makes a private network in namespaces, which is not possible here: this is a plain chroot",
+    );
+}

@@ -26,7 +26,7 @@ pub(crate) fn tell<W: Write>(config: &Config, report: &mut Report<W>) -> io::Res
     if answers(&["/run/avahi-daemon/socket"]) {
         is_any = true;
         let text = match config.daemon {
-            true => "avahi-daemon runs: lookups ask it too, if nobody answers at once",
+            true => "avahi-daemon runs: lookups ask it too if nobody responds at once",
             false => "avahi-daemon runs: lookups do not ask it, because daemon = off",
         };
         report.good("daemons", text)?;
@@ -41,7 +41,11 @@ pub(crate) fn tell<W: Write>(config: &Config, report: &mut Report<W>) -> io::Res
         let users = enumerate(users.into_iter());
         report.good("daemons", format!("UDP port {MDNS_PORT} is open in processes of {users}"))?;
     }
-    if is_any { Ok(()) } else { report.good("daemons", format!("none answers for hosts or uses UDP port {MDNS_PORT}")) }
+    if is_any {
+        Ok(())
+    } else {
+        report.good("daemons", format!("no daemon answers lookups, and no process uses UDP port {MDNS_PORT}"))
+    }
 }
 
 /// True if a daemon accepts connections to one of these sockets.

@@ -146,8 +146,8 @@ impl Lookups {
         }
         report.story(&lines, self.json(text, answer.into(), &told))?;
         if told.result.is_ok() && is_answered_late(&told.events) {
-            let text = "the first questions got no response that arrived here: a firewall on this machine or on the host \
-                        drops it, or packets are lost";
+            let text = "no response to the first questions arrived: a firewall on this machine or on the host drops them, or \
+                        packets are lost";
             report.note(subject, text)?;
         }
         self.service_problems(subject, suffix, &told, report)

@@ -16,11 +16,11 @@ use super::recorder::{Packet, RecordText, Recorded, SentQuery, Use, What, type_n
 const MAX_IGNORED: usize = 10;
 
 const OWN_NAME: &str =
-    "this is the machine's own name: if nobody answers within 250 ms, the answer is the machine's own addresses";
+    "this is the machine's own name: if nobody responds within 250 ms, the answer is the machine's own addresses";
 
 const NO_DAEMON: &str = "avahi-daemon on this machine cannot be asked (it does not run, or does not take this name)";
 
-/// Queries that are sent within this time are told together.
+/// Follow-up queries that are sent within this time are told together, as those of a round are.
 const BURST: Duration = Duration::from_micros(900);
 
 /// The maximum number of records of one packet that are told in full.
@@ -77,8 +77,8 @@ pub(crate) fn lines(name: &str, events: &[Recorded], interfaces: &InterfaceNames
     while let [first, after @ ..] = rest {
         rest = match &first.what {
             What::Sent(_) => {
-                let is_of_burst =
-                    |event: &&Recorded| matches!(event.what, What::Sent(_)) && event.at < first.at + BURST;
+                let is_together = |event: &Recorded| teller.phase != Phase::FollowUp || event.at < first.at + BURST;
+                let is_of_burst = |event: &&Recorded| matches!(event.what, What::Sent(_)) && is_together(event);
                 let count = rest.iter().take_while(is_of_burst).count();
                 let (sent, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
                 teller.sent(first.at, sent);
@@ -143,7 +143,7 @@ impl Teller<'_> {
                 self.add(at, "this is the machine's own address: the answer is its own name".into())
             }
             What::Own => self.add(at, OWN_NAME.into()),
-            What::OwnAnswer => self.add(at, "nobody answered: the answer is the machine's own addresses".into()),
+            What::OwnAnswer => self.add(at, "nobody responded: the answer is the machine's own addresses".into()),
             What::NoSocket { kind, transport, interface, error } => {
                 let text = self.no_socket(*kind, *transport, *interface, error);
                 self.add(at, text);
@@ -290,8 +290,7 @@ impl Teller<'_> {
             Use::Provided(_) => self.phase = Phase::FollowUp,
             Use::Pointer => {}
             Use::AnotherHost => self.add_detail(
-                "ignored: another host answered for this name first, and the addresses of two hosts are not mixed"
-                    .into(),
+                "ignored: another host responded first, and the addresses of two hosts are not mixed".into(),
             ),
             Use::Alias(target) => {
                 self.add_detail(format!("{} is an alias of {target}: that name is looked up", self.name));
