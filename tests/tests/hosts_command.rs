@@ -192,6 +192,23 @@ fn a_file_that_is_missing_or_no_regular_file_is_refused() {
 }
 
 #[test]
+fn the_backup_of_a_file_that_has_lost_its_hosts_line_is_kept() {
+    let mut root = root();
+    succeeds(&mut root, "add");
+    for content in ["", "passwd: files\n", "hosts: files dns"] {
+        root.write(CONF, content);
+        assert_eq!(
+            succeeds(&mut root, "remove"),
+            format!("nothing to do: the hosts line of {CONF} does not name it\n")
+        );
+        assert_eq!((root.read(CONF), root.read(BACKUP)), (content.into(), OLD.into()));
+    }
+    root.write(CONF, OLD);
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
+}
+
+#[test]
 fn an_odd_line_is_refused_with_file_line_and_what_was_expected() {
     let mut root = root();
     root.write(CONF, "passwd: files\nhosts: files [NOTFOUND=stop] dns\n");

@@ -78,7 +78,8 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
     }
     let file = Locked::open(&arguments.file).map_err(Error::Failed)?;
     let Some(edit) = edit_of(&file, arguments)? else {
-        if removes && !arguments.dry_run {
+        // Of a file that has lost its hosts line, the backup may be the only copy.
+        if removes && !arguments.dry_run && nsswitch::insert(file.content(), None).is_ok() {
             file.remove_backup().map_err(Error::Failed)?;
         }
         let state = if removes { "does not name it" } else { "names the module already" };
