@@ -127,6 +127,18 @@ fn wrong_usage_is_reported_as_such() {
 }
 
 #[test]
+fn an_error_that_cannot_be_written_does_not_change_the_exit_status() {
+    let mut root = root();
+    let program = &*PROGRAM;
+    for (script, status) in [
+        (format!("'{program}' toggle 2>/dev/full"), 2),
+        (format!("'{program}' hosts --file /nowhere >/dev/full 2>/dev/full"), 1),
+    ] {
+        assert_eq!(root.run(&script).status, status, "{script}");
+    }
+}
+
+#[test]
 fn a_symbolic_link_stays_and_the_file_at_its_end_is_replaced() {
     let mut root = root();
     root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s ../site/switch /etc/site/link

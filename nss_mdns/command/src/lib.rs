@@ -83,7 +83,8 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Problem) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("nss-mdns: {error}");
+            // Not eprintln!, which panics if standard error is a closed pipe.
+            let _ = writeln!(io::stderr(), "nss-mdns: {error}");
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
     }
