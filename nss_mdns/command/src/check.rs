@@ -84,6 +84,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     let names_of_interfaces = interfaces.iter().map(|interface| (interface.index, interface.name.clone()));
     let lookups = Lookups {
         resolver: Resolver::default(),
+        settings,
         unicast_local: config.unicast_local,
         domains,
         interfaces: InterfaceNames(names_of_interfaces.collect()),
@@ -116,7 +117,7 @@ fn tell_allowed<W: Write>(report: &mut Report<W>) -> io::Result<()> {
             "allowed",
             Level::Note,
             text.into(),
-            Some("echo .local | sudo tee -a /etc/mdns.allow".into()),
+            Some(machine::append_command(".local", "/etc/mdns.allow")),
         )?;
     }
     Ok(())

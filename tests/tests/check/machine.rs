@@ -33,7 +33,7 @@ fn files(host: &Host, folder: &str) -> Result<(Vec<String>, Option<i32>), String
     Ok((about_files.map(|line| line.replace(folder, "LIBDIR")).collect(), told.status))
 }
 
-const INSTALL: &str = "remedy: sudo ./install.sh    (in a copy of the source; or install the package again)";
+const INSTALL: &str = "remedy: sudo ./install.sh  # in a copy of the source; or install the package again";
 
 #[test]
 fn the_file_that_glibc_loads_is_named_with_its_version() -> Tested {

@@ -122,7 +122,7 @@ fn version(octets: &[u8]) -> Option<String> {
 
 /// What installs the module, on this system.
 fn install_command() -> String {
-    "sudo ./install.sh    (in a copy of the source; or install the package again)".into()
+    "sudo ./install.sh  # in a copy of the source; or install the package again".into()
 }
 
 /// The package that a file belongs to, by the system's package manager.

@@ -12,6 +12,7 @@ use resolver_core::policy::{NameRange, ReverseRange};
 use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Resolver};
 
 use super::json::Value;
+use super::machine::FileReport;
 use super::recorder::{Recorded, Recorder, Use, What, printable, text_of};
 use super::report::{Level, Report};
 use super::story::{self, InterfaceNames, Line, enumerate, family_name};
@@ -20,6 +21,8 @@ use super::story::{self, InterfaceNames, Line, enumerate, family_name};
 pub(crate) struct Lookups {
     /// The resolver. All lookups share its cache, as those of one process do.
     pub(crate) resolver: Resolver,
+    /// The file of the settings.
+    pub(crate) settings: FileReport,
     /// The setting `unicast-local`.
     pub(crate) unicast_local: bool,
     /// The search domains under `.local`.
@@ -237,7 +240,7 @@ impl Lookups {
                  others usually belong to sites that serve .local by DNS; to change that, set labels = any in \
                  /etc/nss-mdns.conf, or add .{domain} to /etc/mdns.allow for the services mdns, mdns4 and mdns6"
             );
-            return (Level::Problem, text, Some("echo 'labels = any' | sudo tee -a /etc/nss-mdns.conf".into()));
+            return (Level::Problem, text, Some(self.settings.set_command("labels", "any")));
         }
         let outside = |text: &str| (Level::Problem, text.to_owned(), None);
         match () {

@@ -58,6 +58,29 @@ pub(crate) fn settings() -> (Config, FileReport) {
     (config, report)
 }
 
+/// A command that adds a line to a file, whether or not a newline ends the last one.
+pub(crate) fn append_command(line: &str, path: &str) -> String {
+    format!("printf '\\n{line}\\n' | sudo tee -a {path}")
+}
+
+impl FileReport {
+    /// The command that makes a setting have this value, on a line of its own or on the one that sets it now.
+    pub(crate) fn set_command(&self, key: &str, value: &str) -> String {
+        let path = config::FILE.to_string_lossy();
+        if self.sets(key) {
+            format!("sudo sed -i --follow-symlinks 's/^[[:space:]]*{key}[[:space:]]*=.*/{key} = {value}/I' {path}")
+        } else {
+            append_command(&format!("{key} = {value}"), &path)
+        }
+    }
+
+    fn sets(&self, key: &str) -> bool {
+        let Self::Read(contents) = self else { return false };
+        let mut settings = contents.lines.iter().filter_map(|line| line.split_once('='));
+        settings.any(|(other, _)| other.trim().eq_ignore_ascii_case(key))
+    }
+}
+
 /// Reads `/etc/mdns.allow`. The flag is true if it exists and allows no name.
 pub(crate) fn allowed() -> (bool, FileReport) {
     let mut is_empty = false;
