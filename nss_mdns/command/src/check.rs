@@ -33,6 +33,7 @@ use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::net::interfaces::Interfaces;
 use resolver_core::{Family, Resolver};
 
+use self::hosts_line::HostsLine;
 use self::lookups::{Lookups, Services};
 use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest};
 use self::report::{Level, Report};
@@ -58,7 +59,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
 
 fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     report.good("versions", versions())?;
-    let services = hosts_line::tell(report)?;
+    let HostsLine { services, both_families } = hosts_line::tell(report)?;
     let ours: Vec<_> =
         crate::nsswitch::SERVICES.into_iter().filter(|ours| services.iter().any(|it| it == ours)).collect();
     files::tell(&services, &ours, report)?;
@@ -89,6 +90,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
         domains,
         interfaces: InterfaceNames(names_of_interfaces.collect()),
         services: Services::among(ours),
+        both_families,
     };
     names.iter().try_for_each(|name| lookups.tell(name, report))
 }

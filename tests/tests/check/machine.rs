@@ -145,6 +145,37 @@ fn the_hosts_line_is_explained_with_a_remedy() -> Tested {
     Ok(())
 }
 
+/// Odd files, each behind a symbolic link, and what their remedy makes of them.
+#[test]
+fn the_remedy_of_the_hosts_line_helps_whatever_the_file_holds() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    let both = "hosts: files mdns_minimal [NOTFOUND=return] dns\n";
+    for (content, expected) in [
+        ("  hosts files dns mdns_minimal\nrpc: db\n", format!("{both}rpc: db\n")),
+        ("hosts: files [NOTFOUND=return] dns\n", both.into()),
+        ("rpc: db", format!("rpc: db\n{both}")),
+        ("rpc: db\nhosts: files mdns_minimal", "rpc: db\nhosts: files mdns_minimal\n\n".into()),
+    ] {
+        lan.client.script("mkdir -p /etc/site; ln -sf site/switch /etc/nsswitch.conf")?;
+        lan.client.write("/etc/site/switch", content)?;
+        check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+        assert_eq!(lan.client.script("cat /etc/site/switch")?, expected);
+        check(&lan.client, &[])?.has_status(0);
+    }
+    for preparation in ["chmod 640 /etc/site/switch", "rm /etc/site/switch"] {
+        lan.client.script(preparation)?;
+        check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+        check(&lan.client, &[])?.has_status(0);
+    }
+    lan.client.script("test -L /etc/nsswitch.conf")?;
+    // The services for one family, where sed must keep the link too.
+    lan.client.use_services("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns")?;
+    check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+    assert_eq!(lan.client.script("cat /etc/site/switch")?, both);
+    lan.client.script("test -L /etc/nsswitch.conf")?;
+    Ok(())
+}
+
 #[test]
 fn a_setting_without_a_value_is_a_problem_and_the_default_holds() -> Tested {
     let lan = with_scripted("printer.local", &[])?;

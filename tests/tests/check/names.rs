@@ -38,7 +38,7 @@ fn a_name_of_three_labels_is_explained() -> Tested {
     told.has(&[
         "lookup printer.site.local: problem: the hosts line has only minimal services, which do not look it up: programs do \
          not find it",
-        "lookup printer.site.local: remedy: sudo nss-mdns hosts add --service mdns4",
+        "lookup printer.site.local: remedy: sudo nss-mdns hosts add --service mdns",
     ]);
     told.has_status(1);
     told.apply_remedy(&lan.client, "lookup printer.site.local")?;

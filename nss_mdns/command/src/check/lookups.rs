@@ -31,6 +31,8 @@ pub(crate) struct Lookups {
     pub(crate) interfaces: InterfaceNames,
     /// Which of the services are on the hosts line.
     pub(crate) services: Services,
+    /// The command that makes the services for one family return both.
+    pub(crate) both_families: Option<String>,
 }
 
 /// Which services of the module are on the hosts line.
@@ -182,7 +184,7 @@ impl Lookups {
                 subject,
                 Level::Problem,
                 text.into(),
-                Some("sudo nss-mdns hosts add --service mdns4".into()),
+                Some("sudo nss-mdns hosts add --service mdns".into()),
             );
         }
         if suffix.contains("minimal") && !services.has_minimal {
@@ -202,12 +204,7 @@ impl Lookups {
                 "the services on the hosts line return only {} addresses, and it has none",
                 families.join(" and ")
             );
-            return report.finding(
-                subject,
-                Level::Problem,
-                text,
-                Some("sudo sed -i '/^hosts/s/mdns[46]/mdns/g' /etc/nsswitch.conf".into()),
-            );
+            return report.finding(subject, Level::Problem, text, self.both_families.clone());
         }
         Ok(())
     }
