@@ -2,6 +2,7 @@
 //! behind by a kill, a full disk or another program.
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 use tests::guest::{self, Kind};
 use tests::module;
 use tests::private_root::{Done, Root, assert_same};
@@ -136,6 +137,33 @@ fn an_error_that_cannot_be_written_does_not_change_the_exit_status() {
     ] {
         assert_eq!(root.run(&script).status, status, "{script}");
     }
+}
+
+#[test]
+fn the_file_cannot_control_the_terminal() {
+    let mut root = root();
+    for line in ["hosts: files \x1b]0;x\x07 dns", "hosts:\tfiles dns # \x1b]0;x\x07\r"] {
+        root.write(CONF, format!("{line}\n"));
+        for arguments in ["", "add --dry-run"] {
+            let done = hosts(&mut root, arguments);
+            let text = done.out + &done.err;
+            assert!(
+                text.contains("\\u{1b}]0;x\\u{7}") && !text.contains(['\x1b', '\x07', '\r']),
+                "{arguments}: {text:?}"
+            );
+        }
+    }
+    assert!(succeeds(&mut root, "add --dry-run").contains("\n- hosts:\tfiles dns # "));
+}
+
+/// It has glibc load the library of each service, in a process.
+#[test]
+fn a_long_line_is_explained_at_once() {
+    let mut root = root();
+    root.write(CONF, format!("hosts: {}\n", "nowhere ".repeat(20_000)));
+    let start = Instant::now();
+    assert_eq!(hosts(&mut root, "").status, 1);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

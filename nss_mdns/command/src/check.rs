@@ -38,6 +38,7 @@ use self::lookups::{Lookups, Services};
 use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest};
 use self::report::{Level, Report};
 use self::story::{InterfaceNames, enumerate, family_name};
+use crate::text::printable;
 use crate::{Error, Outcome, USAGE, print};
 
 /// Runs `nss-mdns check` with the arguments that follow its name.
@@ -173,7 +174,7 @@ fn tell_domains<W: Write>(
         let text = "/etc/resolv.conf has no search domain under .local";
         return if has_problem { Ok(()) } else { report.good("dns", text) };
     }
-    let names = |domain: &[u8]| recorder::printable(domain);
+    let names = |domain: &[u8]| printable(domain);
     let below: Vec<_> = domains.below_local().map(names).collect();
     if !is_on {
         let local = domains.has_local().then(|| "local".to_owned());

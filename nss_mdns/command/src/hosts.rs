@@ -1,5 +1,7 @@
 //! `nss-mdns hosts`: explains the hosts line of `nsswitch.conf` and edits it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,6 +13,7 @@ use lexopt::prelude::*;
 use crate::check::loader::{self, Loaded};
 use crate::edit::Locked;
 use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, Refusal, Remedy, System, USUAL};
+use crate::text::printable;
 use crate::{Error, Outcome, USAGE, print};
 
 /// What glibc reads.
@@ -106,6 +109,7 @@ fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> 
         _ => nsswitch::insert(file.content(), service),
     };
     edit.map_err(|refusal| {
+        let refusal = printable(refusal.to_string().as_bytes());
         Error::Failed(format!(
             "{}: {refusal}. The file was left alone; a usual line is: hosts: {USUAL}",
             arguments.file.display()
@@ -123,7 +127,9 @@ fn description(file: &Locked, edit: &Edit, arguments: &Arguments) -> String {
     }
     let line = |content: &[u8]| {
         let line = content.split(|octet| *octet == b'\n').nth(edit.line.saturating_sub(1)).unwrap_or_default();
-        String::from_utf8_lossy(line).trim_end().to_owned()
+        let line = line.trim_ascii_end();
+        let pieces: Vec<_> = line.split(|octet| *octet == b'\t').map(printable).collect();
+        pieces.join("\t")
     };
     let _ = write!(text, ":\n- {}\n+ {}\n", line(file.content()), line(&edit.apply(file.content())));
     text
@@ -177,6 +183,10 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
     };
     let unreadable = unreadable_by_others(path).map(|text| problem(text, Some(Remedy::MakeReadable)));
     let mut findings: Vec<_> = unreadable.into_iter().collect();
+    let known = RefCell::new(BTreeMap::new());
+    // One process for each service is enough.
+    let is_installed =
+        |service: &str| *known.borrow_mut().entry(service.to_owned()).or_insert_with(|| is_installed(service));
     findings.extend(nsswitch::explain(
         &content,
         &System {
@@ -186,7 +196,8 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
             is_installed: &is_installed,
         },
     ));
-    findings
+    let shown = |finding: Finding| Finding { text: printable(finding.text.as_bytes()), ..finding };
+    findings.into_iter().map(shown).collect()
 }
 
 fn unreadable_by_others(path: &Path) -> Option<String> {

@@ -7,6 +7,7 @@
 //! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
 //! | `edit` | replaces a file that programs may read at any moment |
 //! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
+//! | `text` | text from elsewhere, such that a terminal prints it as it is |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -14,6 +15,7 @@ mod check;
 mod edit;
 mod hosts;
 pub mod nsswitch;
+mod text;
 
 use std::fmt;
 use std::io::{self, Write};

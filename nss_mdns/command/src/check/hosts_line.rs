@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::machine::append_command;
-use super::recorder::printable;
 use super::report::{Level, Report};
 use crate::hosts::{self, FILE};
 use crate::nsswitch::{self, Kind, Reading, Remedy};
+use crate::text::printable;
 
 /// Enables the features of authselect for both families.
 const AUTHSELECT: &str = "sudo authselect enable-feature with-mdns4 && sudo authselect enable-feature with-mdns6";
@@ -29,13 +29,12 @@ pub(crate) struct HostsLine {
 pub(crate) fn tell<W: Write>(report: &mut Report<W>) -> io::Result<HostsLine> {
     let content = fs::read(FILE).unwrap_or_default();
     for finding in hosts::findings(Path::new(FILE)) {
-        let text = printable(finding.text.as_bytes());
         match finding.kind {
-            Kind::Information => report.good("hosts", text)?,
-            Kind::Note => report.note("hosts", text)?,
+            Kind::Information => report.good("hosts", finding.text)?,
+            Kind::Note => report.note("hosts", finding.text)?,
             Kind::Problem => {
                 let command = finding.remedy.and_then(|remedy| command(&content, &remedy));
-                report.finding("hosts", Level::Problem, text, command)?;
+                report.finding("hosts", Level::Problem, finding.text, command)?;
             }
         }
     }

@@ -13,9 +13,10 @@ use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Re
 
 use super::json::Value;
 use super::machine::FileReport;
-use super::recorder::{Recorded, Recorder, Use, What, printable, text_of};
+use super::recorder::{Recorded, Recorder, Use, What, text_of};
 use super::report::{Level, Report};
 use super::story::{self, InterfaceNames, Line, enumerate, family_name};
+use crate::text::printable;
 
 /// What the lookups of names need.
 pub(crate) struct Lookups {

@@ -18,7 +18,7 @@ use resolver_core::policy::NameRange;
 use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
 use resolver_core::{Families, Family, Ids, LookupError};
 
-use super::recorder::printable;
+use crate::text::printable;
 
 /// How long to wait for this machine's own packet.
 const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);

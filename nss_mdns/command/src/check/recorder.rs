@@ -9,7 +9,7 @@ use resolver_core::observer::{Conclusion, Denial, Event, Exclusion, NameSource, 
 use resolver_core::wire::{Message, Name, Record, RecordType};
 use resolver_core::{Address, Families, Family, LookupError};
 
-use super::json::is_printable;
+use crate::text::printable;
 
 /// The events of one lookup.
 #[derive(Debug)]
@@ -201,19 +201,6 @@ pub(crate) fn text_of(name: &Name) -> String {
     printable(&octets)
 }
 
-/// Text from the network or the command line, with escapes for what a terminal does not print as it is.
-pub(crate) fn printable(octets: &[u8]) -> String {
-    let mut text = String::new();
-    for character in String::from_utf8_lossy(octets).chars() {
-        if is_printable(character) {
-            text.push(character);
-        } else {
-            text.extend(character.escape_default());
-        }
-    }
-    text
-}
-
 /// The records of a message; none if it is not a message.
 fn records(octets: &[u8]) -> Vec<RecordText> {
     let Ok(message) = Message::read(octets) else { return Vec::new() };
@@ -272,15 +259,6 @@ pub(crate) fn type_name(rtype: RecordType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_from_the_network_cannot_control_a_terminal() {
-        assert_eq!(printable(b"printer.local"), "printer.local");
-        assert_eq!(printable("b\u{fc}ro".as_bytes()), "b\u{fc}ro");
-        assert_eq!(printable(b"a\x1b[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\u{202e}b");
-        assert_eq!(printable(b"a\xffb"), "a\u{fffd}b");
-    }
 
     #[test]
     fn records_are_shown_with_what_a_lookup_reads() {
