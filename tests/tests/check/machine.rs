@@ -222,6 +222,32 @@ time.sleep(60)";
 }
 
 #[test]
+fn a_listener_that_is_omitted_is_told_with_its_cause() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    let told = check_by(&lan.client, &["prlimit", "--nofile=22"], &["printer.local"])?;
+    told.has_status(1);
+    for family in ["IPv4", "IPv6"] {
+        told.has(&[
+            format!(
+                "firewall eth0: problem: over {family}, not tested: there is no multicast listener on this interface, so hosts \
+                 there that respond by multicast only are not found: Too many open files (os error 24)"
+            ),
+            format!("there is no multicast listener on port 5353 over {family}: Too many open files (os error 24)"),
+        ]);
+    }
+    told.has_no("igmp_max_memberships");
+    lan.client.script("echo 0 >/proc/sys/net/ipv4/igmp_max_memberships")?;
+    let told = check(&lan.client, &["nobody.local"])?;
+    told.has(&[
+        "firewall eth0: remedy: sudo sysctl net.ipv4.igmp_max_memberships=64",
+        "could not ask on eth0 from port 5353: 224.0.0.251 for A and AAAA: there is no multicast listener on port 5353",
+    ]);
+    told.apply_remedy(&lan.client, "firewall eth0")?;
+    check(&lan.client, &[])?.has_status(0);
+    Ok(())
+}
+
+#[test]
 fn a_program_that_does_not_share_the_port_is_a_problem() -> Tested {
     let lan = Scenario::silent(Families::Both)?;
     let holder = "import socket, time

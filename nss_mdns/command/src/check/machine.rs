@@ -285,7 +285,8 @@ impl LoopbackTest {
         let here = of_family().find(|failure| failure.interface == Some(interface.index));
         match here.or_else(|| of_family().find(|failure| failure.interface.is_none())) {
             Some(failure) => Admission::NoListener(failure.errno),
-            None => Admission::TooManyMemberships,
+            None if family == Family::V4 => Admission::TooManyMemberships,
+            None => Admission::NoListener(libc::EADDRNOTAVAIL),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Records what a lookup reports to its observer, each event with the time since the start of the lookup.
 
 use std::cell::RefCell;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use resolver_core::observer::{Conclusion, Denial, Event, Exclusion, NameSource, 
 use resolver_core::wire::{Message, Name, Record, RecordType};
 use resolver_core::{Address, Families, Family, LookupError};
 
+use super::story::socket_name;
 use crate::text::printable;
 
 /// The events of one lookup.
@@ -190,7 +192,15 @@ fn sent_query(sent: &Sent<'_>) -> SentQuery {
         interface: sent.interface,
         source: sent.source,
         to: sent.to,
-        error: sent.result.as_ref().err().map(ToString::to_string),
+        error: sent.result.as_ref().err().map(|error| sending_error(sent.socket, error)),
+    }
+}
+
+/// Why a query could not be sent. A socket that is missing has no error of the kernel.
+fn sending_error(socket: SocketKind, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENOTSOCK) => format!("there is no {}", socket_name(socket)),
+        _ => error.to_string(),
     }
 }
 
