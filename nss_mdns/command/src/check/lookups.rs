@@ -105,7 +105,7 @@ impl Lookups {
     /// # Errors
     /// Those of writing.
     pub(crate) fn tell<W: Write>(&self, name: &OsStr, report: &mut Report<W>) -> io::Result<()> {
-        match name.to_str().and_then(|text| text.parse().ok()) {
+        match name.to_str().and_then(address) {
             Some(ip) => self.tell_address(ip, report),
             None => self.tell_name(name.as_bytes(), report),
         }
@@ -331,6 +331,14 @@ impl Lookups {
     }
 }
 
+/// The address that a text stands for. The interface after a `%` is not needed: all of them are asked.
+fn address(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((ip, _)) => ip.parse().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
+    }
+}
+
 /// True if the first addresses arrived only after a later round of questions than the first.
 fn is_answered_late(events: &[Recorded]) -> bool {
     let is_answer = |event: &&Recorded| match &event.what {
@@ -353,4 +361,16 @@ fn reverse_name(events: &[Recorded]) -> String {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_name_its_interface() {
+        assert_eq!(address("fe80::1%eth0"), Some("fe80::1".parse().unwrap()));
+        assert_eq!(address("10.0.0.1"), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!((address("10.0.0.1%eth0"), address("a%b.local"), address("")), (None, None, None));
+    }
 }
