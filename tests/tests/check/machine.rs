@@ -100,6 +100,27 @@ fn a_module_that_is_missing_is_a_problem() -> Tested {
     Ok(())
 }
 
+/// What its constructor does, the program that loads it does.
+#[test]
+fn a_library_that_crashes_or_hangs_is_a_problem() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.use_services("files nowhere mdns_minimal [NOTFOUND=return] dns")?;
+    let folder = tests::module::library_folder()?.display().to_string();
+    for (statement, why) in [("abort()", "ends with signal 6"), ("for (;;) pause()", "hangs")] {
+        lan.client.script(&format!(
+            "printf '#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) void f(void) {{ {statement}; }}' |
+             cc -shared -fPIC -x c -o {folder}/libnss_nowhere.so.2 -"
+        ))?;
+        let told = check(&lan.client, &[])?;
+        told.has(&[format!(
+            "files: problem: the service nowhere on the hosts line breaks programs that look up hosts: the process that loads its \
+             file {why}"
+        )]);
+        told.has_status(1);
+    }
+    Ok(())
+}
+
 #[test]
 fn an_architecture_without_the_module_is_named() -> Tested {
     let lan = Scenario::silent(Families::V4)?;
