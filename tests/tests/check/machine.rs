@@ -308,6 +308,8 @@ fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
     let outcome = lan.client.run(&["chroot", "/run/host/root", "/nss-mdns", "check", "printer.local"]);
     assert_eq!((outcome.code, &*outcome.stderr), (Some(1), ""), "{outcome:?}");
     assert!(outcome.stdout.contains("hosts: problem: /etc/nsswitch.conf cannot be read"), "{outcome:?}");
+    let daemons = "daemons: no daemon answers lookups; /proc/net/udp cannot be read\n";
+    assert!(outcome.stdout.contains(daemons), "{outcome:?}");
     assert!(outcome.stdout.contains("lookup printer.local: ") && outcome.stdout.contains("10.77.1.1"), "{outcome:?}");
     Ok(())
 }
