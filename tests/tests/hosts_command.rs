@@ -2,6 +2,7 @@
 //! behind by a kill, a full disk or another program.
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 use tests::guest::{self, Kind};
 use tests::module;
 use tests::private_root::{Done, Root, assert_same};
@@ -127,6 +128,45 @@ fn wrong_usage_is_reported_as_such() {
 }
 
 #[test]
+fn an_error_that_cannot_be_written_does_not_change_the_exit_status() {
+    let mut root = root();
+    let program = &*PROGRAM;
+    for (script, status) in [
+        (format!("'{program}' toggle 2>/dev/full"), 2),
+        (format!("'{program}' hosts --file /nowhere >/dev/full 2>/dev/full"), 1),
+    ] {
+        assert_eq!(root.run(&script).status, status, "{script}");
+    }
+}
+
+#[test]
+fn the_file_cannot_control_the_terminal() {
+    let mut root = root();
+    for line in ["hosts: files \x1b]0;x\x07 dns", "hosts:\tfiles dns # \x1b]0;x\x07\r"] {
+        root.write(CONF, format!("{line}\n"));
+        for arguments in ["", "add --dry-run"] {
+            let done = hosts(&mut root, arguments);
+            let text = done.out + &done.err;
+            assert!(
+                text.contains("\\u{1b}]0;x\\u{7}") && !text.contains(['\x1b', '\x07', '\r']),
+                "{arguments}: {text:?}"
+            );
+        }
+    }
+    assert!(succeeds(&mut root, "add --dry-run").contains("\n- hosts:\tfiles dns # "));
+}
+
+/// It has glibc load the library of each service, in a process.
+#[test]
+fn a_long_line_is_explained_at_once() {
+    let mut root = root();
+    root.write(CONF, format!("hosts: {}\n", "nowhere ".repeat(20_000)));
+    let start = Instant::now();
+    assert_eq!(hosts(&mut root, "").status, 1);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_symbolic_link_stays_and_the_file_at_its_end_is_replaced() {
     let mut root = root();
     root.ok("mkdir /etc/site && mv /etc/nsswitch.conf /etc/site/switch && ln -s ../site/switch /etc/site/link
@@ -189,6 +229,23 @@ fn a_file_that_is_missing_or_no_regular_file_is_refused() {
     }
     root.ok("rm /etc/nsswitch.conf");
     assert_eq!(succeeds(&mut root, "remove"), format!("nothing to do: {CONF} does not exist\n"));
+}
+
+#[test]
+fn the_backup_of_a_file_that_has_lost_its_hosts_line_is_kept() {
+    let mut root = root();
+    succeeds(&mut root, "add");
+    for content in ["", "passwd: files\n", "hosts: files dns"] {
+        root.write(CONF, content);
+        assert_eq!(
+            succeeds(&mut root, "remove"),
+            format!("nothing to do: the hosts line of {CONF} does not name it\n")
+        );
+        assert_eq!((root.read(CONF), root.read(BACKUP)), (content.into(), OLD.into()));
+    }
+    root.write(CONF, OLD);
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
 }
 
 #[test]
