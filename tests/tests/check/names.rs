@@ -90,6 +90,9 @@ fn names_outside_local_are_explained() -> Tested {
          look up the domains that /etc/mdns.allow lists",
     ]);
     told.after("lookup a..local: problem: it is not a valid name (");
+    check(&lan.client, &[r"a\.b.local"])?.has(&[
+        r"lookup a\.b.local: problem: not asked for: an escape in it stands for a character that programs do not accept in the name of a host",
+    ]);
     lan.client.write("/etc/mdns.allow", ".example\n")?;
     check(&lan.client, &["www.example.org"])?.has(&[
         "lookup www.example.org: problem: not asked for: it is not under .local, and /etc/mdns.allow lists no suffix of it \

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::observer::{Exclusion, Round};
-use resolver_core::policy::{NameRange, ReverseRange};
+use resolver_core::policy::{self, NameRange, ReverseRange};
 use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Resolver};
 
 use super::json::Value;
@@ -245,6 +245,9 @@ impl Lookups {
             () if full.exclusion() == Some(Exclusion::NotListed) => outside(
                 "not asked for: it is not under .local, and /etc/mdns.allow lists no suffix of it (only the services \
                  mdns, mdns4 and mdns6 read that file)",
+            ),
+            () if policy::is_local(text) => outside(
+                "not asked for: an escape in it stands for a character that programs do not accept in the name of a host",
             ),
             () if !text.contains(&b'.') => {
                 let name = printable(text);
