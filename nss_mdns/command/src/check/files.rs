@@ -20,6 +20,12 @@ const NOTE_NAME: &[u8] = b"nss-mdns\0\0\0\0";
 /// The length of the version in that note.
 const NOTE_VERSION: usize = 16;
 
+/// The number of this machine in ELF headers.
+const I386: u16 = 3;
+
+/// The program that runs programs for i386. Compilers bring a C library for i386 without it.
+const I386_LOADER: &str = "/lib/ld-linux.so.2";
+
 /// From this version on, glibc contains the services `files` and `dns` itself.
 const BUILT_IN: (u32, u32) = (2, 34);
 
@@ -200,6 +206,9 @@ fn tell_architectures<W: Write>(ours: &[&str], report: &mut Report<W>) -> io::Re
     let Some(own) = architecture(Path::new("/proc/self/exe")) else { return Ok(()) };
     for folder in library_folders() {
         let Some(found) = architecture(&folder.join("libc.so.6")).filter(|found| *found != own) else { continue };
+        if found.2 == I386 && !Path::new(I386_LOADER).exists() {
+            continue;
+        }
         let has = |service: &str| {
             let file = format!("libnss_{service}.so.2");
             [folder.join(&file), folder.join("nss-mdns").join(&file)]
@@ -210,11 +219,10 @@ fn tell_architectures<W: Write>(ours: &[&str], report: &mut Report<W>) -> io::Re
             let name = architecture_name(found.2, found.0);
             let text = format!(
                 "programs for {name}, whose C library is in {}, have no module and do not find .local names: build it \
-                 for {name}, and install that file",
+                 for {name}, and install it there with install.sh --libdir (docs/32-bit.md shows how)",
                 folder.display()
             );
-            let remedy = format!("sudo ./install.sh --libdir {} --module FILE", folder.display());
-            report.finding("files", Level::Note, text, Some(remedy))?;
+            report.note("files", text)?;
         }
     }
     Ok(())
