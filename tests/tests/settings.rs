@@ -471,8 +471,8 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
         "dns: /etc/resolv.conf has no search domain under .local",
         "interface lo: not queried: it cannot multicast",
         "interface eth0: queried over IPv4 and IPv6",
-        "firewall eth0: over IPv4, multicast DNS is admitted",
-        "firewall eth0: over IPv6, multicast DNS is admitted",
+        "firewall eth0: over IPv4, queries to UDP port 5353 are admitted",
+        "firewall eth0: over IPv6, queries to UDP port 5353 are admitted",
     ];
     assert_eq!((lines, status), (expected.map(str::to_owned).into(), Some(0)));
     lan.client.write(SETTINGS, "timeout = 500\n")?;
@@ -545,25 +545,25 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),
-            "firewall eth0: problem: over IPv4, packets to the group and UDP port 5353 are dropped, unless the rule drops only \
-             packets from this machine's own addresses: admit them",
+            "firewall eth0: problem: over IPv4, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that \
+             answer only by multicast are not found (unless the rule drops only packets from this machine's own \
+             addresses); in the input chain that sudo nft list ruleset shows, add before the rule that drops them: udp \
+             dport 5353 accept",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: remedy: sudo ufw allow mdns || { sudo firewall-cmd --permanent --add-service=mdns && sudo \
-             firewall-cmd --reload; }",
-        ),
-        (
-            drops("udp dport 5353 ip6 version 6 drop"),
-            "firewall eth0: problem: over IPv6, packets to the group and UDP port 5353 are dropped, unless the rule drops only \
-             packets from this machine's own addresses: admit them",
+            "firewall eth0: problem: over IPv6, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that \
+             answer only by multicast are not found (unless the rule drops only packets from this machine's own \
+             addresses); in the input chain that sudo nft list ruleset shows, add before the rule that drops them: udp \
+             dport 5353 accept",
         ),
         (
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
              nft add rule inet t c ip version 4 udp dport 5353 drop"
                 .to_owned(),
-            "firewall eth0: problem: over IPv4, a firewall on this machine drops the queries: Operation not permitted (os \
-             error 1)",
+            "firewall eth0: problem: over IPv4, a firewall here blocks sending: Operation not permitted (os error 1); in \
+             the output chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 \
+             accept",
         ),
     ] {
         lan.client.script(&format!("rm -f {SETTINGS} {ALLOW}; nft flush ruleset; {situation}"))?;

@@ -9,12 +9,14 @@
 //! | `daemons` | daemons that take part |
 //! | `machine` | the module's files, the interfaces, and whether a firewall drops multicast DNS |
 //! | `lookups` | the lookups of names and addresses; why a name is not asked for |
+//! | `firewall` | what admits multicast DNS through this machine's firewall |
 //! | `recorder` | the events of a lookup |
 //! | `story` | the events as text and as JSON |
 //! | `json` | writes JSON |
 
 mod daemons;
 mod files;
+mod firewall;
 mod hosts_line;
 mod json;
 pub(crate) mod loader;
@@ -35,7 +37,7 @@ use resolver_core::{Family, Resolver};
 
 use self::hosts_line::HostsLine;
 use self::lookups::{Lookups, Services};
-use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest};
+use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest, Obstacle};
 use self::report::{Level, Report};
 use self::story::{InterfaceNames, enumerate, family_name};
 use crate::text::printable;
@@ -203,8 +205,29 @@ fn tell_interfaces<W: Write>(interfaces: &[InterfaceReport], report: &mut Report
     }
     if !interfaces.iter().any(InterfaceReport::is_queried) {
         report.bad("interface", "none can be queried: glibc asks the next service")?;
+        interfaces.iter().try_for_each(|interface| tell_obstacle(interface, report))?;
     }
     Ok(())
+}
+
+/// What keeps an interface from being queried, with the command that changes it.
+fn tell_obstacle<W: Write>(interface: &InterfaceReport, report: &mut Report<W>) -> io::Result<()> {
+    let name = &interface.name;
+    let (text, change) = match interface.obstacle() {
+        Some(Obstacle::Down) => ("it is down", "up"),
+        Some(Obstacle::MulticastOff) => ("multicast is off", "multicast on"),
+        Some(Obstacle::NoCarrier) => {
+            return report
+                .note(&format!("interface {name}"), "there is no carrier: check the cable or the Wi-Fi connection");
+        }
+        Some(Obstacle::Setting(key)) => {
+            let Some((number, line)) = machine::setting(key) else { return Ok(()) };
+            return report.note("interface", format!("line {number} of /etc/nss-mdns.conf, {line}, excludes {name}"));
+        }
+        None => return Ok(()),
+    };
+    let command = format!("sudo ip link set {name} {change}");
+    report.finding(&format!("interface {name}"), Level::Note, text.into(), Some(command))
 }
 
 fn tell_firewalls<W: Write>(
@@ -239,6 +262,18 @@ fn tracked_connections() -> u32 {
     text.trim().parse().unwrap_or(0)
 }
 
+/// Reports what a firewall drops, with the command that admits it, or else the rule and its place.
+fn tell_drop<W: Write>(
+    subject: &str,
+    text: String,
+    chain: &str,
+    command: Option<String>,
+    report: &mut Report<W>,
+) -> io::Result<()> {
+    let text = if command.is_some() { text } else { format!("{text}; {}", firewall::rule(chain)) };
+    report.finding(subject, Level::Problem, text, command)
+}
+
 fn tell_firewall<W: Write>(
     interface: &str,
     family: Family,
@@ -249,18 +284,17 @@ fn tell_firewall<W: Write>(
     let subject = &format!("firewall {interface}");
     let error = |errno: i32| io::Error::from_raw_os_error(errno);
     match admission {
-        Admission::Admitted => report.good(subject, format!("over {family}, multicast DNS is admitted")),
+        Admission::Admitted => report.good(subject, format!("over {family}, queries to UDP port 5353 are admitted")),
         Admission::Dropped => {
             let text = format!(
-                "over {family}, packets to the group and UDP port 5353 are dropped, unless the rule drops only packets \
-                 from this machine's own addresses: admit them"
+                "over {family}, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that answer only by \
+                 multicast are not found (unless the rule drops only packets from this machine's own addresses)"
             );
-            let remedy = "sudo ufw allow mdns || { sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload; }";
-            report.finding(subject, Level::Problem, text, Some(remedy.into()))
+            tell_drop(subject, text, "input", firewall::admit_incoming(), report)
         }
         Admission::NotSent(errno @ libc::EPERM) => {
-            let text = format!("over {family}, a firewall on this machine drops the queries: {}", error(errno));
-            report.finding(subject, Level::Problem, text, Some("sudo nft list ruleset".into()))
+            let text = format!("over {family}, a firewall here blocks sending: {}", error(errno));
+            tell_drop(subject, text, "output", firewall::admit_outgoing(), report)
         }
         Admission::NotSent(errno) => {
             report.bad(subject, format!("over {family}, queries cannot be sent: {}", error(errno)))
@@ -317,9 +351,9 @@ mod tests {
     #[test]
     fn each_result_of_the_test_has_a_sentence() {
         for (admission, expected) in [
-            (Admission::Admitted, "firewall eth0: over IPv4, multicast DNS is admitted\n"),
-            (Admission::Dropped, "UDP port 5353 are dropped"),
-            (Admission::NotSent(libc::EPERM), "a firewall on this machine drops the queries: Operation not permitted"),
+            (Admission::Admitted, "firewall eth0: over IPv4, queries to UDP port 5353 are admitted\n"),
+            (Admission::Dropped, "a firewall here drops incoming multicast DNS (UDP port 5353)"),
+            (Admission::NotSent(libc::EPERM), "a firewall here blocks sending: Operation not permitted"),
             (Admission::NotSent(libc::ENETUNREACH), "queries cannot be sent: Network is unreachable"),
             (Admission::NoListener(libc::EADDRINUSE), "UDP port 5353 is in use by a program that does not share it"),
             (Admission::TooManyMemberships, "net.ipv4.igmp_max_memberships"),

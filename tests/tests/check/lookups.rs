@@ -90,6 +90,10 @@ fn the_whole_schedule_of_a_name_that_nobody_has_is_told() -> Tested {
         "asked again on eth0 with the QU bit: 224.0.0.251 for A and AAAA, ff02::fb for AAAA",
         "gave up",
     ]);
+    told.has(&[
+        "lookup nobody.local: note: a firewall here may drop responses (UDP source port 5353): that can be tested only if a \
+         host responds",
+    ]);
     let head = told.after("lookup nobody.local: problem: nobody responded on eth0 (");
     let (time, rest) = head.split_once(" ms): ").ok_or("no time")?;
     assert!(
@@ -108,7 +112,7 @@ fn a_firewall_that_drops_the_first_responses_is_told() -> Tested {
     let told = check(&lan.client, &["printer.local"])?;
     told.has_status(0);
     told.has(&[
-        "firewall eth0: over IPv4, multicast DNS is admitted",
+        "firewall eth0: over IPv4, queries to UDP port 5353 are admitted",
         "firewall: the kernel tracks connections, so a stateful firewall may drop the unicast responses to the first \
          questions; lookups then repeat the questions from port 5353, after about 30 ms",
         "lookup printer.local: note: no response to the first questions arrived: a firewall on this machine or on the host \
@@ -130,7 +134,8 @@ fn questions_that_cannot_be_sent_are_told() -> Tested {
     told.has_status(1);
     told.has(&[
         "could not ask on eth0: 224.0.0.251 for A and AAAA: Operation not permitted (os error 1)",
-        "firewall eth0: remedy: sudo nft list ruleset",
+        "firewall eth0: problem: over IPv4, a firewall here blocks sending: Operation not permitted (os error 1); in the output \
+         chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 accept",
     ]);
     Ok(())
 }

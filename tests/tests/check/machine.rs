@@ -134,11 +134,62 @@ fn an_architecture_without_the_module_is_named() -> Tested {
     let told = check(&lan.client, &[])?;
     told.has(&[
         "files: note: programs for RISC-V, whose C library is in /usr/lib/riscv64-linux-gnu, have no module and do not find \
-         .local names: build it for RISC-V, and install that file",
-        "files: remedy: sudo ./install.sh --libdir /usr/lib/riscv64-linux-gnu --module FILE",
+         .local names: build it for RISC-V, and install it there with install.sh --libdir (docs/32-bit.md shows how)",
     ]);
+    told.has_no("--module FILE");
     lan.client.script("cp /usr/lib/riscv64-linux-gnu/libc.so.6 /usr/lib/riscv64-linux-gnu/libnss_mdns_minimal.so.2")?;
     check(&lan.client, &[])?.has_no("RISC-V");
+    Ok(())
+}
+
+/// libc6-i386 is a part of compilers, too.
+#[test]
+fn a_32_bit_c_library_without_its_loader_is_not_named() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.script(
+        "mkdir -p /run/host/usr /run/host/usr-work
+         mount -t overlay -o lowerdir=/usr,upperdir=/run/host/usr,workdir=/run/host/usr-work overlay /usr
+         rm -f /usr/lib/ld-linux.so.2; mkdir -p /usr/lib32
+         { printf '\\177ELF\\001\\001\\001'; head -c 9 /dev/zero; printf '\\003\\000\\003\\000'; } >/usr/lib32/libc.so.6",
+    )?;
+    check(&lan.client, &[])?.has_no("i386");
+    lan.client.script("touch /lib/ld-linux.so.2")?;
+    check(&lan.client, &[])?.after("files: note: programs for i386, whose C library is in /usr/lib32, have no module");
+    Ok(())
+}
+
+#[test]
+fn an_interface_that_could_be_queried_has_a_remedy() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    let deny = |line: &str| format!("printf '# mine\\n{line}\\n' >/etc/nss-mdns.conf");
+    for (situation, expected, remedy) in [
+        ("ip link set eth0 down".into(), "interface eth0: note: it is down", Some("sudo ip link set eth0 up")),
+        (
+            "ip link set eth0 multicast off".into(),
+            "interface eth0: note: multicast is off",
+            Some("sudo ip link set eth0 multicast on"),
+        ),
+        (
+            deny("deny-interfaces = *"),
+            "interface: note: line 2 of /etc/nss-mdns.conf, deny-interfaces = *, excludes eth0",
+            None,
+        ),
+        (
+            deny("allow-interfaces = wlan0"),
+            "interface: note: line 2 of /etc/nss-mdns.conf, allow-interfaces = wlan0, excludes eth0",
+            None,
+        ),
+    ] {
+        lan.client.script(&format!("rm -f /etc/nss-mdns.conf; {situation}"))?;
+        let told = check(&lan.client, &[])?;
+        told.has_status(1);
+        told.has(&["interface: problem: none can be queried: glibc asks the next service", expected]);
+        if let Some(remedy) = remedy {
+            told.has(&[format!("interface eth0: remedy: {remedy}")]);
+            told.apply_remedy(&lan.client, "interface eth0")?;
+            check(&lan.client, &[])?.has_no("interface: problem: none can be queried");
+        }
+    }
     Ok(())
 }
 
@@ -311,6 +362,30 @@ fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
     let daemons = "daemons: no daemon answers lookups; /proc/net/udp cannot be read\n";
     assert!(outcome.stdout.contains(daemons), "{outcome:?}");
     assert!(outcome.stdout.contains("lookup printer.local: ") && outcome.stdout.contains("10.77.1.1"), "{outcome:?}");
+    Ok(())
+}
+
+/// Tools that are not installed, or not active, are not offered.
+#[test]
+fn a_firewall_is_opened_by_the_tool_that_is_active() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.firewall("table inet t { chain i { type filter hook input priority 0; udp dport 5353 drop; }; }")?;
+    let remedy = |tools: &str| {
+        lan.client.script(&format!("rm -rf /run/host/bin /etc/ufw; mkdir -p /run/host/bin /etc/ufw; {tools}"))?;
+        let told = check_by(&lan.client, &["env", "PATH=/run/host/bin:/usr/bin:/bin"], &[])?;
+        told.has_status(1);
+        Ok::<_, String>(
+            told.lines().into_iter().find_map(|line| line.strip_prefix("firewall eth0: remedy: ").map(str::to_owned)),
+        )
+    };
+    let tool = |name: &str, status: u8| {
+        format!("printf '#!/bin/sh\\nexit {status}\\n' >/run/host/bin/{name}; chmod +x /run/host/bin/{name}; ")
+    };
+    let conf = |enabled: &str| format!("echo ENABLED={enabled} >/etc/ufw/ufw.conf");
+    let firewalld = "sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload";
+    assert_eq!(remedy(&(tool("ufw", 0) + &conf("yes")))?.as_deref(), Some("sudo ufw allow mdns"));
+    assert_eq!(remedy(&(tool("ufw", 0) + &tool("firewall-cmd", 0) + &conf("no")))?.as_deref(), Some(firewalld));
+    assert_eq!(remedy(&(tool("ufw", 0) + &tool("firewall-cmd", 252) + &conf("no")))?, None);
     Ok(())
 }
 

@@ -142,6 +142,9 @@ impl Lookups {
                      link, or a firewall drops the queries or its responses"
                 );
                 report.bad(subject, text)?;
+                let text = "a firewall here may drop responses (UDP source port 5353): that can be tested only if a host \
+                            responds";
+                report.note(subject, text)?;
             }
             Err(error) => report.bad(subject, format!("{error} ({time}{suffix})"))?,
         }

@@ -142,6 +142,28 @@ pub(crate) struct InterfaceReport {
     result: Result<Interface, SkipReason>,
 }
 
+/// What an administrator can change about an interface that is not queried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It is down.
+    Down,
+    /// It is up, and its flag for multicast is off.
+    MulticastOff,
+    /// It has no carrier.
+    NoCarrier,
+    /// This setting excludes it.
+    Setting(&'static str),
+}
+
+/// The number of the line that sets this key, from 1, and the line. The first one takes effect.
+pub(crate) fn setting(key: &str) -> Option<(usize, String)> {
+    let (text, _) = reload::read(config::FILE).ok()?;
+    text.split(|&octet| octet == b'\n').enumerate().find_map(|(index, line)| {
+        let line = lines_of(line).pop()?;
+        line.split_once('=')?.0.trim().eq_ignore_ascii_case(key).then_some((index + 1, line))
+    })
+}
+
 /// All interfaces of this machine, sorted by index; and those that a lookup queries.
 ///
 /// # Errors
@@ -168,6 +190,18 @@ impl InterfaceReport {
     /// The families over which the interface is queried.
     pub(crate) fn families(&self) -> impl Iterator<Item = Family> {
         self.result.map_or(Families::NONE, |interface| interface.families).iter()
+    }
+
+    /// What keeps it from being queried, if an administrator can change that. The loopback interface is never queried.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        match self.result.err()? {
+            SkipReason::Down if self.name != "lo" => Some(Obstacle::Down),
+            SkipReason::NoMulticast if self.name != "lo" => Some(Obstacle::MulticastOff),
+            SkipReason::NotRunning => Some(Obstacle::NoCarrier),
+            SkipReason::Denied => Some(Obstacle::Setting("deny-interfaces")),
+            SkipReason::NotAllowed => Some(Obstacle::Setting("allow-interfaces")),
+            _ => None,
+        }
     }
 
     /// True if the module queries this interface.

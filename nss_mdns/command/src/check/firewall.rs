@@ -1,0 +1,65 @@
+//! What admits multicast DNS through the firewall of this machine, by the tools that are installed and active.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Where ufw notes whether it is enabled. Every user can read it.
+const UFW_CONF: &str = "/etc/ufw/ufw.conf";
+
+/// What to do if there is no tool with a command of its own.
+pub(crate) fn rule(chain: &str) -> String {
+    format!(
+        "in the {chain} chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 accept"
+    )
+}
+
+/// The command that admits incoming multicast DNS; None if no tool for that is active.
+pub(crate) fn admit_incoming() -> Option<String> {
+    if is_ufw_active() {
+        return Some("sudo ufw allow mdns".into());
+    }
+    let command = "sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload";
+    is_firewalld_active().then(|| command.into())
+}
+
+/// The command that admits outgoing multicast DNS; None if no tool for that is active.
+pub(crate) fn admit_outgoing() -> Option<String> {
+    is_ufw_active().then(|| "sudo ufw allow out 5353/udp".into())
+}
+
+fn is_ufw_active() -> bool {
+    tool("ufw").is_some() && fs::read_to_string(UFW_CONF).is_ok_and(|conf| is_enabled(&conf))
+}
+
+fn is_enabled(ufw_conf: &str) -> bool {
+    let mut values = ufw_conf.lines().filter_map(|line| line.trim().strip_prefix("ENABLED="));
+    values.next_back().is_some_and(|value| value.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes"))
+}
+
+fn is_firewalld_active() -> bool {
+    let Some(path) = tool("firewall-cmd") else { return false };
+    let status =
+        Command::new(path).arg("--state").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// The path of an administrator's program. A user's PATH may lack the folders for such programs.
+fn tool(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_assignment_enables_ufw() {
+        assert!(is_enabled("# ENABLED=no\nENABLED=no\nENABLED=yes\nLOGLEVEL=low\n"));
+        assert!(is_enabled("ENABLED=\"yes\""));
+        assert!(!is_enabled("ENABLED=yes\nENABLED=no\n") && !is_enabled(""));
+    }
+}
