@@ -12,7 +12,7 @@ use lexopt::prelude::*;
 
 use crate::check::loader::{self, Loaded};
 use crate::edit::Locked;
-use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, Refusal, Remedy, System, USUAL};
+use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, NOT_INSTALLED, Refusal, Remedy, System, USUAL};
 use crate::text::printable;
 use crate::{Error, Outcome, USAGE, print};
 
@@ -188,15 +188,15 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
     let mut findings: Vec<_> = unreadable.into_iter().collect();
     let known = RefCell::new(BTreeMap::new());
     // One process for each service is enough.
-    let is_installed =
-        |service: &str| *known.borrow_mut().entry(service.to_owned()).or_insert_with(|| is_installed(service));
+    let why_missing =
+        |service: &str| known.borrow_mut().entry(service.to_owned()).or_insert_with(|| why_missing(service)).clone();
     findings.extend(nsswitch::explain(
         &content,
         &System {
             glibc: running_glibc(),
             path: &shown,
             is_authselects: is_authselects(path, &content),
-            is_installed: &is_installed,
+            why_missing: &why_missing,
         },
     ));
     let shown = |finding: Finding| Finding { text: printable(finding.text.as_bytes()), ..finding };
@@ -216,15 +216,16 @@ pub(crate) fn running_glibc() -> Glibc {
     if loader::glibc_version() < (2, 33) { Glibc::V2_31 } else { Glibc::V2_33 }
 }
 
-/// Whether glibc can load the library of a service. Since 2.34, `files` and `dns` are in glibc itself.
-fn is_installed(service: &str) -> bool {
+/// Why glibc cannot load the library of a service. Since 2.34, `files` and `dns` are in glibc itself.
+fn why_missing(service: &str) -> Option<String> {
     if matches!(service, "files" | "dns") {
-        return true;
+        return None;
     }
     // A name with a slash is a path. glibc follows it, but this program may be asked about anybody's file.
     if service.contains('/') {
-        return false;
+        return Some(NOT_INSTALLED.into());
     }
     // In a process of its own, because a damaged file can crash the process that loads it.
-    !matches!(loader::load(service), Ok(Loaded::Fails(_)))
+    let Ok(Loaded::Fails(_)) = loader::load(service) else { return None };
+    Some(NOT_INSTALLED.into())
 }

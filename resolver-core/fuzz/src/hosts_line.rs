@@ -45,7 +45,7 @@ fn check_spans(file: &[u8], line: &HostsLine) {
 }
 
 fn check_explanation(file: &[u8], glibc: Glibc) {
-    let system = System { glibc, path: "nsswitch.conf", is_authselects: false, is_installed: &|_| true };
+    let system = System { glibc, path: "nsswitch.conf", is_authselects: false, why_missing: &|_| None };
     let findings = explain(file, &system);
     assert!(findings.iter().all(|finding| !finding.text.contains('\n')));
     let is_editable = insert(file, None).is_ok();

@@ -225,6 +225,12 @@ fn the_remedy_of_the_hosts_line_helps_whatever_the_file_holds() -> Tested {
     for (content, expected) in [
         ("  hosts files dns mdns_minimal\nrpc: db\n", format!("{both}rpc: db\n")),
         ("hosts: files [NOTFOUND=return] dns\n", both.into()),
+        ("hosts: files dns\nrpc: db\nhosts: files\tdns\n", format!("rpc: db\n{both}")),
+        (&format!("{both}rpc: db\nhosts: files dns"), format!("{both}rpc: db\n")),
+        ("rpc: db\nhosts: files mdns-minimal [NOTFOUND=return] dns\n", format!("rpc: db\n{both}")),
+        ("rpc: db\nhosts: files mdns_minimal [NOTFOUND=retrun] dns\n", format!("rpc: db\n{both}")),
+        ("hosts: files, mdns_minimal [NOTFOUND=return, dns\n", both.into()),
+        ("# hosts: files dns\n", format!("# hosts: files dns\n\n{both}")),
         ("rpc: db", format!("rpc: db\n{both}")),
         ("rpc: db\nhosts: files mdns_minimal", "rpc: db\nhosts: files mdns_minimal\n\n".into()),
     ] {

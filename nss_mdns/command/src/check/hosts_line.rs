@@ -48,11 +48,29 @@ fn command(content: &[u8], remedy: &Remedy) -> Option<String> {
         Remedy::MakeReadable => Some(format!("sudo chmod a+r {FILE}")),
         Remedy::Append(line) => Some(append_command(line, FILE)),
         Remedy::Write(line) if is_added(content, line) => Some("sudo nss-mdns hosts add".into()),
-        Remedy::Write(line) => {
-            let is_plain = !line.contains(['\\', '\'']) && printable(line.as_bytes()) == *line;
-            is_plain.then(|| sed_command(content, &format!("c {line}"))).flatten()
+        Remedy::Write(line) => is_plain(line).then(|| sed_command(content, &format!("c {line}"))).flatten(),
+        Remedy::Correct(number, line) => {
+            // sudo looks up the user, which fails too in a broken file.
+            let is_broken = matches!(nsswitch::read(content, hosts::running_glibc()), Reading::Broken(_));
+            let sudo = if is_broken { "" } else { "sudo " };
+            is_plain(line).then(|| format!("{sudo}sed -i --follow-symlinks '{number}c {line}' {FILE}"))
         }
+        Remedy::KeepOne(number, line, others) => keep_command(*number, line.as_deref(), others),
     }
+}
+
+/// Whether sed and a shell read this text as it is.
+fn is_plain(line: &str) -> bool {
+    !line.contains(['\\', '\'']) && printable(line.as_bytes()) == *line
+}
+
+/// The command that keeps one of several lines.
+fn keep_command(number: usize, line: Option<&str>, others: &[usize]) -> Option<String> {
+    let mut script: Vec<_> = others.iter().map(|other| format!("{other}d")).collect();
+    // The last command, because the text ends with the script.
+    script.extend(line.map(|line| format!("{number}c {line}")));
+    let script = script.join(";");
+    line.is_none_or(is_plain).then(|| format!("sudo sed -i --follow-symlinks '{script}' {FILE}"))
 }
 
 /// Whether `nss-mdns hosts add` writes this line.
@@ -104,6 +122,13 @@ mod tests {
         assert_eq!(write(b"hosts: a\n hosts dns mdns\n", "hosts: mdns dns"), sed("2c hosts: mdns dns"));
         assert_eq!(write(b"hosts: dns mdns\n", "hosts: a 'c'"), None);
         assert_eq!(write(b"hosts: dns mdns\n", "hosts: a \\"), None);
+        let correct = |content: &[u8]| command(content, &Remedy::Correct(1, line.into()));
+        assert_eq!(correct(b"hosts: files, dns\n"), sed(&format!("1c {line}")));
+        let without_sudo = sed(&format!("1c {line}")).map(|command| command.replace("sudo ", ""));
+        assert_eq!(correct(b"hosts: files [NOTFOUND=retrun] dns\n"), without_sudo);
+        let keep = |line: Option<&str>| command(b"", &Remedy::KeepOne(2, line.map(str::to_owned), vec![1, 4]));
+        assert_eq!(keep(None), sed("1d;4d"));
+        assert_eq!(keep(Some("hosts: dns")), sed("1d;4d;2c hosts: dns"));
         let append = command(b"", &Remedy::Append(line.into()));
         assert_eq!(append, Some(format!("printf '\\n{line}\\n' | sudo tee -a /etc/nsswitch.conf")));
     }

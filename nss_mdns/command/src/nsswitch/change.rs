@@ -61,12 +61,8 @@ impl fmt::Display for Refusal {
             Refusal::NoHostsLine => formatter.write_str("it has no hosts line"),
             Refusal::SeveralHostsLines(numbers) => {
                 let numbers: Vec<_> = numbers.iter().map(usize::to_string).collect();
-                let last = numbers.last().map(String::as_str).unwrap_or_default();
                 let all = numbers.join(", ");
-                write!(
-                    formatter,
-                    "it has more than one hosts line (lines {all}): glibc uses the last one; keep line {last} only"
-                )
+                write!(formatter, "it has more than one hosts line (lines {all}): glibc uses the last one")
             }
             Refusal::NoNewline(line) => {
                 write!(formatter, "line {line}: no newline ends its hosts line, so glibc does not read it")
@@ -296,7 +292,7 @@ mod tests {
         ("passwd: files\n", Err("it has no hosts line")),
         ("", Err("it has no hosts line")),
         ("#hosts: files dns\nHosts: files dns\n", Err("it has no hosts line")),
-        ("hosts: files dns\nhosts: files\n", Err("it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only")),
+        ("hosts: files dns\nhosts: files\n", Err("it has more than one hosts line (lines 1, 2): glibc uses the last one")),
         ("hosts: files dns\nhosts alpha\n", Err("it has more than one hosts line (lines 1, 2)")),
         ("hosts: files dns\nhosts\n", Err("it has more than one hosts line (lines 1, 2)")),
         ("hosts:\n", Err("line 1: its hosts line names no service")),

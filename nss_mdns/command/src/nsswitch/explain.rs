@@ -1,18 +1,24 @@
 //! What happens to a lookup on the hosts line: each service in glibc's order, where a `.local` name ends, and what keeps
 //! names from resolving, with the line to write instead.
 //!
-//! This file is about the line as a whole, `services` about each service, and `order` about their order.
+//! This file is about the line as a whole, `services` about each service, `order` about their order, `correct` about plain
+//! mistakes, and `several` about files with several hosts lines.
 
+mod correct;
 mod order;
 mod services;
+mod several;
 
 use super::change::{Refusal, hosts_lines, insert};
-use super::{DEFAULT, Glibc, HostsLine, Reading, read, text};
+use super::{DEFAULT, Expected, Glibc, HostsLine, Mistake, Reading, read, text};
 
 use self::services::Services;
 
 /// The services of a line that suits most machines.
 pub const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
+
+/// Why the library of a service is missing, if there is no such file.
+pub const NOT_INSTALLED: &str = "is not installed";
 
 /// How important a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +49,10 @@ pub enum Remedy {
     Write(String),
     /// This line at the end of the file; only the newline that the file lacks, if it is empty.
     Append(String),
+    /// This line in place of the one with this number. Until then, sudo may fail.
+    Correct(usize, String),
+    /// The first of these lines, replaced by this text if there is one, and none of the others.
+    KeepOne(usize, Option<String>, Vec<usize>),
     /// The features of authselect, which generates the file.
     Authselect,
     /// Permission to read the file for everybody.
@@ -58,36 +68,103 @@ pub struct System<'a> {
     pub path: &'a str,
     /// Whether authselect writes the file.
     pub is_authselects: bool,
-    /// Whether the library of a service is installed.
-    pub is_installed: &'a dyn Fn(&str) -> bool,
+    /// Why glibc cannot load the library of a service, such as "is not installed"; None if it can.
+    pub why_missing: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl System<'_> {
+    fn is_installed(&self, service: &str) -> bool {
+        (self.why_missing)(service).is_none()
+    }
 }
 
 /// Explains the hosts line of a file.
 pub fn explain(file: &[u8], system: &System<'_>) -> Vec<Finding> {
     let path = system.path;
-    let mut findings = Vec::new();
-    let numbers = hosts_lines(file);
-    if numbers.len() > 1 {
-        findings.push(problem(format!("{path}: {}", Refusal::SeveralHostsLines(numbers))));
-    }
-    match read(file, system.glibc) {
-        Reading::Broken(mistake) => {
-            let found = text(file, &mistake.found);
-            findings.push(problem(format!("{path}: {}", Refusal::Broken(mistake, found))));
-        }
-        Reading::Default => findings.push(no_hosts_line(file, system)),
-        Reading::Line(line) => {
-            let shown = squeeze(&text(file, &line.span));
-            findings.push(information(format!("line {} of {path} is: {shown}", line.number)));
-            let services = Services::new(file, &line);
-            findings.extend(services.explain(system));
-            findings.extend(order::explain(&services, system));
-            findings.extend(early_end(file, &line, path));
-            findings.extend(other_reading(file, &line, system.glibc));
-        }
+    let mut findings = match read(file, system.glibc) {
+        Reading::Broken(mistake) => vec![broken(file, &mistake, system)],
+        Reading::Default => vec![no_hosts_line(file, system)],
+        Reading::Line(line) => explain_line(file, &line, system),
+    };
+    let is_broken = matches!(read(file, system.glibc), Reading::Broken(_));
+    if let Some(several) = several::explain(file, system) {
+        // One remedy at a time: each changes the numbers of the lines, or lines that another one removes.
+        let several = if is_broken { Finding { remedy: None, ..several } } else { several };
+        findings.iter_mut().filter(|_| !is_broken).for_each(|finding| finding.remedy = None);
+        findings.insert(0, several);
     }
     findings.extend(oddity(file, path).filter(|_| !findings.iter().any(|finding| finding.kind == Kind::Problem)));
     findings
+}
+
+fn explain_line(file: &[u8], line: &HostsLine, system: &System<'_>) -> Vec<Finding> {
+    let path = system.path;
+    let shown = squeeze(&text(file, &line.span));
+    let mut findings = vec![information(format!("line {} of {path} is: {shown}", line.number))];
+    if line.services.iter().any(|service| text(file, &service.name).contains(',')) {
+        let why = format!("{path}: line {}: services are separated by spaces, not commas", line.number);
+        findings.push(mistaken(why, file, line.number, system));
+        return findings;
+    }
+    let services = Services::new(file, line);
+    findings.extend(services.explain(system));
+    findings.extend(order::explain(&services, system));
+    findings.extend(early_end(file, line, system));
+    findings.extend(other_reading(file, line, system.glibc));
+    findings
+}
+
+/// A mistake that makes every lookup in every database fail.
+fn broken(file: &[u8], mistake: &Mistake, system: &System<'_>) -> Finding {
+    let found = text(file, &mistake.found);
+    let why = Refusal::Broken(mistake.clone(), found);
+    let hint = missing_bracket(file, mistake);
+    let path = system.path;
+    let why = format!(
+        "{path}: {why}{hint}, so users and groups are not found either, and sudo and su may fail: do not close a root \
+         shell before the line is corrected"
+    );
+    mistaken(why, file, mistake.line, system)
+}
+
+/// A finding about a line with a mistake, with the line to write if what was meant is plain.
+fn mistaken(why: String, file: &[u8], number: usize, system: &System<'_>) -> Finding {
+    let line = line_of(file, number);
+    match correct::corrected(&line).filter(|_| !system.is_authselects) {
+        Some(new) => {
+            let new = usable(new, system);
+            Finding { remedy: Some(Remedy::Correct(number, new.clone())), ..problem(format!("{why}: write: {new}")) }
+        }
+        None => problem(why),
+    }
+}
+
+/// This line, or the one to write instead if it is a hosts line with other problems.
+fn usable(line: String, system: &System<'_>) -> String {
+    let file = format!("{line}\n");
+    let Reading::Line(read) = read(file.as_bytes(), system.glibc) else { return line };
+    match order::explain(&Services::new(file.as_bytes(), &read), system) {
+        Some(Finding { kind: Kind::Problem, remedy: Some(Remedy::Write(new)), .. }) => new,
+        _ => line,
+    }
+}
+
+/// The line with this number, without its newline.
+fn line_of(file: &[u8], number: usize) -> String {
+    let line = file.split(|&octet| octet == b'\n').nth(number.saturating_sub(1)).unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
+}
+
+/// Says where a closing bracket is missing, if that is the mistake.
+fn missing_bracket(file: &[u8], mistake: &Mistake) -> String {
+    let before = file.get(..mistake.found.start).unwrap_or_default();
+    let before = before.rsplit(|&octet| octet == b'\n').next().unwrap_or_default();
+    let before = String::from_utf8_lossy(before);
+    let action = before.rsplit('[').next().and_then(|actions| actions.trim_end().rsplit_once('='));
+    match action.filter(|_| mistake.expected == Expected::Status) {
+        Some((_, action)) => format!(" (] is missing after {})", action.trim()),
+        None => String::new(),
+    }
 }
 
 /// What keeps `nss-mdns hosts add` from editing the line, although glibc reads it.
@@ -124,11 +201,13 @@ fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
 }
 
 /// What glibc does not read, although it reports nothing.
-fn early_end(file: &[u8], line: &HostsLine, path: &str) -> Option<Finding> {
+fn early_end(file: &[u8], line: &HostsLine, system: &System<'_>) -> Option<Finding> {
     let mistake = line.end.as_ref()?;
     let found = text(file, &mistake.found);
     let why = Refusal::Mistake(mistake.clone(), found);
-    Some(problem(format!("{path}: {why}; glibc reads no further than this")))
+    let hint = missing_bracket(file, mistake);
+    let why = format!("{}: {why}{hint}; glibc reads no further than this", system.path);
+    Some(mistaken(why, file, line.number, system))
 }
 
 /// What glibc's other parser makes of the file, if that is something else.
@@ -176,7 +255,7 @@ mod tests {
     }
 
     const SYSTEM: System<'static> =
-        System { glibc: Glibc::V2_33, path: "/etc/nsswitch.conf", is_authselects: false, is_installed: &|_| true };
+        System { glibc: Glibc::V2_33, path: "/etc/nsswitch.conf", is_authselects: false, why_missing: &|_| None };
 
     fn of_kind(findings: &[Finding], kind: Kind) -> Vec<&str> {
         findings.iter().filter(|finding| finding.kind == kind).map(|finding| &*finding.text).collect()
@@ -295,8 +374,8 @@ mod tests {
     #[test]
     fn a_service_without_a_library_is_passed_over() {
         let missing = |names: &'static [&'static str], line: &str| {
-            let is_installed = |name: &str| !names.contains(&name);
-            let found = findings(&format!("hosts: {line}\n"), &System { is_installed: &is_installed, ..SYSTEM });
+            let why_missing = |name: &str| names.contains(&name).then(|| "is not installed".to_owned());
+            let found = findings(&format!("hosts: {line}\n"), &System { why_missing: &why_missing, ..SYSTEM });
             found.into_iter().map(|finding| finding.text).collect::<Vec<_>>().join("\n")
         };
         let said = missing(&["wins"], "files wins mdns_minimal [NOTFOUND=return] dns");
@@ -322,8 +401,8 @@ mod tests {
         ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc 2.33 and later do not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: dns\nhosts mdns\n", "/etc/nsswitch.conf: it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only"),
-        ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file"),
-        ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file"),
+        ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected"),
+        ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected"),
         ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this"),
         ("hosts: mdns_minimal [NOTFOUND=merge] dns\n", "mdns_minimal [NOTFOUND=merge]: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"),
         ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action"),
@@ -334,6 +413,68 @@ mod tests {
     fn problems_of_the_file_are_reported() {
         for (file, expected) in FILES {
             assert_eq!(of_kind(&findings(file, &SYSTEM), Kind::Problem), [*expected], "{file:?}");
+        }
+    }
+
+    /// Files with a plain mistake, and the line that is to be written.
+    const MISTAKES: &[(&str, &str, Option<&str>)] = &[
+        (
+            "hosts: files mdns_minimal [NOTFOUND=return dns\n",
+            "] is missing after return",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts: files [NOTFOUND=continue dns\n",
+            "su may fail",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        ("passwd: files [NOTFOUND=retrun] sss\n", "su may fail", Some("passwd: files [NOTFOUND=return] sss")),
+        ("passwd: files [x] sss\n", "su may fail", None),
+        ("hosts: files, dns\n", "spaces, not commas", Some("hosts: files mdns_minimal [NOTFOUND=return] dns")),
+        (
+            "hosts: files mdns-minimal [NOTFOUND=return] dns\n",
+            "there is no service mdns-minimal: did you mean mdns_minimal?",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts: files dns mdns4_minmal\n",
+            "there is no service mdns4_minmal: did you mean mdns4_minimal?",
+            Some("hosts: files mdns4_minimal [NOTFOUND=return] dns"),
+        ),
+    ];
+
+    #[test]
+    fn a_plain_mistake_has_a_line_to_write() {
+        let why_missing =
+            |name: &str| (name.contains("mdns") && !super::super::SERVICES.contains(&name)).then(String::new);
+        for (file, sentence, instead) in MISTAKES {
+            let found = findings(file, &System { why_missing: &why_missing, ..SYSTEM });
+            let problems: Vec<_> = found.into_iter().filter(|finding| finding.kind == Kind::Problem).collect();
+            let [problem] = &problems[..] else { panic!("{file:?}: {problems:?}") };
+            assert!(problem.text.contains(sentence), "{file:?}: {problem:?}");
+            let line = match &problem.remedy {
+                Some(Remedy::Write(line) | Remedy::Correct(1, line)) => Some(line.as_str()),
+                _ => None,
+            };
+            assert_eq!(line, *instead, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn one_remedy_leaves_one_right_line() {
+        let keep = |number, line: Option<&str>, others: &[usize]| {
+            Some(Remedy::KeepOne(number, line.map(str::to_owned), others.into()))
+        };
+        let usual = "hosts: files mdns_minimal [NOTFOUND=return] dns";
+        for (file, expected) in [
+            (format!("{usual}\nrpc: db\nhosts: files dns\n"), keep(1, None, &[3])),
+            (format!("hosts: files dns\n{usual}\n"), keep(2, None, &[1])),
+            (format!("hosts: dns\n{usual}"), keep(2, Some(usual), &[1])),
+            ("hosts: dns\nhosts: files\nhosts: files dns\n".into(), keep(3, Some(usual), &[1, 2])),
+            ("hosts: dns\nhosts: files [x] dns\n".into(), None),
+        ] {
+            let remedies: Vec<_> = findings(&file, &SYSTEM).into_iter().filter_map(|finding| finding.remedy).collect();
+            assert_eq!(remedies, expected.into_iter().collect::<Vec<_>>(), "{file}");
         }
     }
 

@@ -2,10 +2,13 @@
 
 use super::super::{Action, Status};
 use super::services::{Service, Services};
-use super::{Finding, Kind, Remedy, System, USUAL, note};
+use super::{Finding, Kind, Remedy, System, USUAL, correct, note};
 
 /// What is wrong, or may surprise. Only the most important: the line to write usually corrects the others too.
 pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Finding> {
+    if let Some(finding) = misspelt(services, system) {
+        return Some(finding);
+    }
     if let Some(why) = obstacle(services) {
         return Some(advised(Kind::Problem, &format!("{why}: "), services, system));
     }
@@ -24,6 +27,19 @@ pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Findin
         format!("if no host has a .local name, glibc asks {}; if that does not serve .local, ", next.name)
     };
     Some(advised(Kind::Note, &why, services, system))
+}
+
+/// A service that is not installed, in place of one of the module's, whose name is nearly the same.
+fn misspelt(services: &Services, system: &System<'_>) -> Option<Finding> {
+    if services.first.is_some() {
+        return None;
+    }
+    let missing = services.all.iter().enumerate().filter(|(_, service)| !system.is_installed(&service.name));
+    let mut near =
+        missing.filter_map(|(index, service)| Some((index, service, correct::intended_service(&service.name)?)));
+    let (index, service, name) = near.next()?;
+    let why = format!("there is no service {}: did you mean {name}? ", service.name);
+    Some(advised(Kind::Problem, &why, &services.renamed(index, name), system))
 }
 
 /// What keeps names from resolving.

@@ -1,9 +1,10 @@
 //! Each service of the hosts line: what it knows, and what that means for a `.local` name.
 
 use super::super::{Action, Actions, HostsLine, SERVICES, Status, text};
-use super::{Finding, System, information, problem, squeeze};
+use super::{Finding, NOT_INSTALLED, System, information, problem, squeeze};
 
 /// A service of the hosts line.
+#[derive(Clone)]
 pub(super) struct Service {
     pub(super) name: String,
     /// The actions in brackets, with a space before them; empty if there are none.
@@ -101,6 +102,16 @@ impl Services {
         self.all.get(self.first?)
     }
 
+    /// The services with another name in place of this one.
+    pub(super) fn renamed(&self, index: usize, name: &str) -> Services {
+        let mut all = self.all.clone();
+        if let Some(service) = all.get_mut(index) {
+            service.name = name.into();
+        }
+        let first = all.iter().position(Service::is_ours);
+        Services { all, first }
+    }
+
     /// What holds for each service whatever the order.
     pub(super) fn explain(&self, system: &System<'_>) -> Vec<Finding> {
         let each = self.all.iter().enumerate().map(|(index, service)| self.explain_one(index, service, system));
@@ -115,8 +126,8 @@ impl Services {
     fn explain_one(&self, index: usize, service: &Service, system: &System<'_>) -> String {
         let name = &service.name;
         let line = format!("{}. {}: {}", index + 1, service.shown(), service.description());
-        if !(system.is_installed)(name) {
-            format!("{line}; libnss_{name}.so.2 is not installed, so glibc skips it")
+        if let Some(why) = (system.why_missing)(name) {
+            format!("{line}; libnss_{name}.so.2 {why}, so glibc skips it")
         } else if !service.is_ours() || index + 1 == self.all.len() {
             line
         } else if service.ends(Status::NotFound) {
@@ -129,7 +140,7 @@ impl Services {
     /// The services that glibc asks for a `.local` name that none of them has.
     fn path_of_a_local_name(&self, system: &System<'_>) -> Option<String> {
         self.first?;
-        let is_installed = |service: &Service| (system.is_installed)(&service.name);
+        let is_installed = |service: &Service| system.is_installed(&service.name);
         let status = |service: &Service| if is_installed(service) { Status::NotFound } else { Status::Unavail };
         let end = self.all.iter().position(|service| service.ends(status(service)));
         let asked = end.and_then(|end| self.all.get(..=end)).unwrap_or(&self.all);
@@ -167,12 +178,17 @@ impl Services {
     }
 
     fn missing_library(&self, system: &System<'_>) -> Option<String> {
-        let missing = || self.all.iter().filter(|service| !(system.is_installed)(&service.name));
+        let missing = || self.all.iter().filter(|service| !system.is_installed(&service.name));
         if let Some(service) = missing().find(|service| service.ends(Status::Unavail)) {
-            return Some(format!("{} ends every search, because the service is not installed", service.shown()));
+            let why = (system.why_missing)(&service.name).unwrap_or_default();
+            let subject =
+                if why == NOT_INSTALLED { "the service".into() } else { format!("libnss_{}.so.2", service.name) };
+            return Some(format!("{} ends every search, because {subject} {why}", service.shown()));
         }
         let ours = missing().find(|service| service.is_ours())?;
-        Some(format!("libnss_{}.so.2 is not installed: install the module again", ours.name))
+        let why = (system.why_missing)(&ours.name).unwrap_or_default();
+        let advice = if why == NOT_INSTALLED { ": install the module again" } else { "" };
+        Some(format!("libnss_{}.so.2 {why}{advice}", ours.name))
     }
 
     /// Only the group database can be merged.
