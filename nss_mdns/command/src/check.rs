@@ -15,7 +15,7 @@
 //! | `json` | writes JSON |
 
 mod daemons;
-mod files;
+pub(crate) mod files;
 mod firewall;
 mod hosts_line;
 mod json;
@@ -56,6 +56,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
     }
     let mut report = Report::new(io::stdout().lock(), is_json);
     all(&names, &mut report)?;
+    report.verdict()?;
     report.finish()?;
     Ok(if report.found_problem() { Outcome::Problem } else { Outcome::Good })
 }
@@ -94,6 +95,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
         interfaces: InterfaceNames(names_of_interfaces.collect()),
         services: Services::among(ours),
         both_families,
+        is_glibc_impeded: report.has_problem(&["hosts", "files"]),
     };
     names.iter().try_for_each(|name| lookups.tell(name, report))
 }

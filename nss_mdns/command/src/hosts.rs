@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
 
+use crate::check::files;
 use crate::check::loader::{self, Loaded};
 use crate::edit::Locked;
 use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, NOT_INSTALLED, Refusal, Remedy, System, USUAL};
@@ -227,5 +228,5 @@ fn why_missing(service: &str) -> Option<String> {
     }
     // In a process of its own, because a damaged file can crash the process that loads it.
     let Ok(Loaded::Fails(_)) = loader::load(service) else { return None };
-    Some(NOT_INSTALLED.into())
+    Some(files::fault(service).to_string())
 }

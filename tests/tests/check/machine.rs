@@ -100,6 +100,44 @@ fn a_module_that_is_missing_is_a_problem() -> Tested {
     Ok(())
 }
 
+/// The loader says of these files that they do not exist.
+#[test]
+fn a_module_that_cannot_be_loaded_is_told_with_its_cause() -> Tested {
+    let architecture = "octets[:18] + b'\\xb7\\x00' + octets[20:]";
+    for (change, why) in
+        [(architecture, "is for AArch64, this is"), ("b'x' * 5000", "is damaged"), ("b''", "is damaged")]
+    {
+        let (lan, folder) = with_changed_module(change)?;
+        let told = check(&lan.client, &[])?;
+        told.has_status(1);
+        let path = format!("{folder}/libnss_mdns4_minimal.so.2");
+        let problem =
+            told.after("files: problem: glibc cannot load the module for mdns4_minimal, so programs do without it: ");
+        assert!(problem.starts_with(&format!("its file cannot be loaded: {path} {why}")), "{problem}");
+        told.after(&format!("hosts: problem: libnss_mdns4_minimal.so.2 cannot be loaded: {path} {why}"));
+        told.has_no("not installed");
+        told.has_no("No such file");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_module_that_some_users_cannot_read_is_a_problem() -> Tested {
+    let (lan, folder) = with_changed_module("octets")?;
+    lan.client.script(&format!("chmod 600 {folder}/{MODULE}"))?;
+    let told = check(&lan.client, &["printer.local"])?;
+    told.has_status(1);
+    told.has(&[
+        format!(
+            "files: problem: {folder}/{MODULE} is not readable by every user: the programs of other users do without the module"
+        ),
+        format!("files: remedy: sudo chmod a+rX {folder}/{MODULE}"),
+    ]);
+    told.apply_remedy(&lan.client, "files")?;
+    check(&lan.client, &[])?.has_status(0);
+    Ok(())
+}
+
 /// What its constructor does, the program that loads it does.
 #[test]
 fn a_library_that_crashes_or_hangs_is_a_problem() -> Tested {
@@ -201,8 +239,15 @@ fn the_hosts_line_is_explained_with_a_remedy() -> Tested {
     told.has_status(1);
     told.after("hosts: problem: none of the module's services is on the line");
     told.has(&["hosts: remedy: sudo nss-mdns hosts add"]);
+    assert_eq!(told.lines().last(), Some(&"check: 1 problem: hosts"));
+    let direct = check(&lan.client, &["printer.local"])?;
+    let head = direct.after("lookup printer.local: ");
+    assert!(head.ends_with(" ms; asked directly, not through glibc)"), "{head}");
     told.apply_remedy(&lan.client, "hosts")?;
-    check(&lan.client, &[])?.has_status(0);
+    let told = check(&lan.client, &["printer.local"])?;
+    told.has_status(0);
+    told.has_no("asked directly");
+    assert_eq!(told.lines().last(), Some(&"check: no problem"));
     // Callers that want IPv4 alone never get an address.
     lan.client.use_services("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns")?;
     let told = check(&lan.client, &[])?;

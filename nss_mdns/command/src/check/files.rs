@@ -2,14 +2,17 @@
 //! whether programs of other architectures have the module too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::loader::{self, Loaded};
 use super::report::{Level, Report};
 use super::story::enumerate;
+use crate::nsswitch::NOT_INSTALLED;
 
 /// The version of this program, and of the module that belongs to it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -61,6 +64,10 @@ pub(crate) fn tell<W: Write>(services: &[String], ours: &[&str], report: &mut Re
     }
     for (path, services) in &files {
         tell_file(path, services, report)?;
+        let unreadable = unreadable(path);
+        if !unreadable.is_empty() {
+            tell_unreadable(&unreadable, report)?;
+        }
     }
     if !ours.is_empty() {
         tell_architectures(ours, report)?;
@@ -78,14 +85,114 @@ fn why(loaded: &Loaded) -> String {
     }
 }
 
+/// What is wrong with the file of a service that glibc cannot load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is no such file.
+    Absent,
+    /// These files and folders are not readable by every user.
+    Unreadable(Vec<PathBuf>),
+    /// The file is for another architecture than this program.
+    Foreign(PathBuf, String),
+    /// The file is not a complete library.
+    Damaged(PathBuf),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Absent => out.write_str(NOT_INSTALLED),
+            Fault::Unreadable(paths) => {
+                let paths = paths.iter().map(|path| path.display().to_string());
+                write!(out, "cannot be loaded: {} not readable by every user", are(paths.collect()))
+            }
+            Fault::Foreign(path, architectures) => {
+                write!(out, "cannot be loaded: {} is {architectures}", path.display())
+            }
+            Fault::Damaged(path) => write!(out, "cannot be loaded: {} is damaged", path.display()),
+        }
+    }
+}
+
+fn are(names: Vec<String>) -> String {
+    let verb = if names.len() > 1 { "are" } else { "is" };
+    format!("{} {verb}", enumerate(names.into_iter()))
+}
+
+/// What is wrong with the file of a service, where glibc looks for it. The loader itself says of files that it cannot read,
+/// and of those for another architecture, that they do not exist.
+pub(crate) fn fault(service: &str) -> Fault {
+    let Some(own) = architecture(Path::new("/proc/self/exe")) else { return Fault::Absent };
+    let file = format!("libnss_{service}.so.2");
+    let is_own = |folder: &PathBuf| architecture(&folder.join("libc.so.6")) == Some(own);
+    for folder in library_folders().into_iter().filter(is_own) {
+        for path in [folder.join("nss-mdns").join(&file), folder.join(&file)] {
+            let unreadable = unreadable(&path);
+            if !unreadable.is_empty() {
+                return Fault::Unreadable(unreadable);
+            }
+            if path.exists() {
+                return fault_of(path, own);
+            }
+        }
+    }
+    Fault::Absent
+}
+
+fn fault_of(path: PathBuf, own: (u8, u8, u16)) -> Fault {
+    match architecture(&path) {
+        Some(found) if found != own => {
+            let name = |found: (u8, u8, u16)| architecture_name(found.2, found.0);
+            let text = format!("for {}, this is {}", name(found), name(own));
+            Fault::Foreign(path, text)
+        }
+        _ => Fault::Damaged(path),
+    }
+}
+
+/// The folders on the way to a file, and the file, that some user cannot search or read; none if there is no such file.
+fn unreadable(path: &Path) -> Vec<PathBuf> {
+    let real = fs::canonicalize(path);
+    let mut parts: Vec<_> = path.ancestors().collect();
+    parts.extend(real.iter().flat_map(|real| real.ancestors()));
+    let mut found: Vec<PathBuf> = Vec::new();
+    for part in parts.into_iter().rev() {
+        let Ok(metadata) = fs::metadata(part) else { continue };
+        let needed = if metadata.is_dir() { 0o001 } else { 0o004 };
+        let part = fs::canonicalize(part).unwrap_or_else(|_| part.to_owned());
+        if metadata.permissions().mode() & needed == 0 && !found.contains(&part) {
+            found.push(part);
+        }
+    }
+    found
+}
+
+/// The command that makes files and folders readable by every user.
+fn readable_command(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    format!("sudo chmod a+rX {}", paths.join(" "))
+}
+
+fn tell_unreadable<W: Write>(paths: &[PathBuf], report: &mut Report<W>) -> io::Result<()> {
+    let names = are(paths.iter().map(|path| path.display().to_string()).collect());
+    let text = format!("{names} not readable by every user: the programs of other users do without the module");
+    report.finding("files", Level::Problem, text, Some(readable_command(paths)))
+}
+
 fn tell_unloadable<W: Write>(service: &str, loaded: &Loaded, report: &mut Report<W>) -> io::Result<()> {
     let consequence = match loaded {
         Loaded::Crashes(_) => "programs that look up any host crash",
         Loaded::Hangs => "programs that look up any host hang",
         _ => "programs do without it",
     };
-    let text = format!("glibc cannot load the module for {service}, so {consequence}: {}", why(loaded));
-    report.finding("files", Level::Problem, text, Some(install_command()))
+    let fault = matches!(loaded, Loaded::Fails(_)).then(|| fault(service)).filter(|fault| *fault != Fault::Absent);
+    let why = fault.as_ref().map_or_else(|| why(loaded), |fault| format!("its file {fault}"));
+    let text = format!("glibc cannot load the module for {service}, so {consequence}: {why}");
+    let remedy = match &fault {
+        Some(Fault::Unreadable(paths)) => readable_command(paths),
+        _ => install_command(),
+    };
+    report.finding("files", Level::Problem, text, Some(remedy))
 }
 
 /// Tells whether a file is this module.

@@ -34,6 +34,8 @@ pub(crate) struct Lookups {
     pub(crate) services: Services,
     /// The command that makes the services for one family return both.
     pub(crate) both_families: Option<String>,
+    /// The hosts line or a file that glibc loads has a problem.
+    pub(crate) is_glibc_impeded: bool,
 }
 
 /// Which services of the module are on the hosts line.
@@ -129,10 +131,11 @@ impl Lookups {
         };
         let name = printable(text);
         let time = milliseconds(told.took);
+        let direct = self.direct();
         match &told.result {
             Ok(answer) => {
                 let addresses: Vec<_> = self.addresses(answer);
-                report.good(subject, format!("{} ({time}{suffix})", addresses.join(", ")))?;
+                report.good(subject, format!("{} ({time}{suffix}{direct})", addresses.join(", ")))?;
             }
             Err(LookupError::NoResponse) => {
                 let asked = enumerate(self.asked_on(&told.events).into_iter());
@@ -275,7 +278,7 @@ impl Lookups {
         let time = milliseconds(told.took);
         match &told.result {
             Ok(pointer) => {
-                report.good(subject, format!("{} ({time}{suffix})", text_of(&pointer.name)))?;
+                report.good(subject, format!("{} ({time}{suffix}{})", text_of(&pointer.name), self.direct()))?;
                 if !is_for_minimal && self.services.has_minimal && !self.services.has_full {
                     let text = "the hosts line has only minimal services, which look up the names of link-local addresses only";
                     report.note(subject, text)?;
@@ -292,6 +295,11 @@ impl Lookups {
         let lines = story::lines(&reverse_name(&told.events), &told.events, &self.interfaces);
         let text = ip.to_string();
         report.story(&lines, self.json(text.as_bytes(), name.into(), &told))
+    }
+
+    /// What to add to a result that programs may not get.
+    fn direct(&self) -> &'static str {
+        if self.is_glibc_impeded { "; asked directly, not through glibc" } else { "" }
     }
 
     /// The interfaces on which queries were sent, in the order of the first on each.

@@ -22,18 +22,47 @@ pub(crate) struct Report<W> {
     out: W,
     /// With `--json`: the findings, and the lookups.
     json: Option<(Vec<Value>, Vec<Value>)>,
-    found_problem: bool,
+    /// The first words of the subjects of the problems, and how many problems each has.
+    problems: Vec<(String, usize)>,
 }
 
 impl<W: Write> Report<W> {
     /// A report as text or as JSON.
     pub(crate) fn new(out: W, is_json: bool) -> Self {
-        Self { out, json: is_json.then(Default::default), found_problem: false }
+        Self { out, json: is_json.then(Default::default), problems: Vec::new() }
     }
 
     /// True if a problem has been reported.
     pub(crate) fn found_problem(&self) -> bool {
-        self.found_problem
+        !self.problems.is_empty()
+    }
+
+    /// True if a problem of one of these subjects has been reported.
+    pub(crate) fn has_problem(&self, subjects: &[&str]) -> bool {
+        self.problems.iter().any(|(subject, _)| subjects.contains(&subject.as_str()))
+    }
+
+    /// Reports how many problems there are, and of which subjects.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub(crate) fn verdict(&mut self) -> io::Result<()> {
+        let number: usize = self.problems.iter().map(|(_, number)| number).sum();
+        let subjects: Vec<_> = self.problems.iter().map(|(subject, _)| subject.as_str()).collect();
+        let text = match number {
+            0 => "no problem".to_owned(),
+            1 => format!("1 problem: {}", subjects.join(", ")),
+            _ => format!("{number} problems: {}", subjects.join(", ")),
+        };
+        self.good("check", text)
+    }
+
+    fn count(&mut self, subject: &str) {
+        let subject = subject.split(' ').next().unwrap_or_default();
+        match self.problems.iter_mut().find(|(other, _)| other == subject) {
+            Some((_, number)) => *number += 1,
+            None => self.problems.push((subject.to_owned(), 1)),
+        }
     }
 
     /// Reports that something is in order, or how things are.
@@ -62,7 +91,9 @@ impl<W: Write> Report<W> {
         text: String,
         remedy: Option<String>,
     ) -> io::Result<()> {
-        self.found_problem |= level == Level::Problem;
+        if level == Level::Problem {
+            self.count(subject);
+        }
         let kind = match level {
             Level::Good => "",
             Level::Note => "note: ",
@@ -104,7 +135,7 @@ impl<W: Write> Report<W> {
             let version = env!("CARGO_PKG_VERSION").into();
             let members = [
                 ("version", version),
-                ("problem", self.found_problem.into()),
+                ("problem", self.found_problem().into()),
                 ("findings", Value::List(findings)),
                 ("lookups", Value::List(lookups)),
             ];
@@ -141,6 +172,20 @@ mod tests {
         let expected = "dns: fine\nhosts: note: odd\nfirewall eth0: problem: closed\nfirewall eth0: remedy: open it\n       \
                         1.2 ms  asked\n               so\n";
         assert_eq!(written(false), expected);
+    }
+
+    #[test]
+    fn the_verdict_counts_the_problems_of_each_subject() {
+        let verdict = |subjects: &[&str]| {
+            let mut out = Vec::new();
+            let mut report = Report::new(&mut out, false);
+            subjects.iter().for_each(|subject| report.bad(subject, "odd").unwrap());
+            report.verdict().unwrap();
+            String::from_utf8(out).unwrap().lines().last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(verdict(&[]), "check: no problem");
+        assert_eq!(verdict(&["hosts"]), "check: 1 problem: hosts");
+        assert_eq!(verdict(&["hosts", "firewall eth0", "firewall wlan0"]), "check: 3 problems: hosts, firewall");
     }
 
     #[test]
