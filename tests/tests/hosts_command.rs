@@ -80,6 +80,24 @@ fn add_and_remove_change_one_line_and_do_nothing_the_second_time() {
 }
 
 #[test]
+fn a_line_that_needs_nothing_but_has_a_problem_is_not_called_good() {
+    let mut root = root();
+    root.write(CONF, "hosts: files dns mdns_minimal\n");
+    let expected = "nothing to do: the hosts line of /etc/nsswitch.conf names the module already, but it has a problem: see \
+                    nss-mdns hosts\n";
+    assert_eq!(succeeds(&mut root, "add"), expected);
+}
+
+#[test]
+fn a_reader_that_leaves_early_ends_the_program_silently() {
+    let mut root = root();
+    let program = &*PROGRAM;
+    root.ok(&format!("(sleep 0.2; '{program}' hosts 2>/mnt/err; echo $? >/mnt/status) | true"));
+    root.ok("sleep 0.5");
+    assert_eq!((root.read("/mnt/err"), root.read("/mnt/status")), (String::new(), "1\n".into()));
+}
+
+#[test]
 fn a_dry_run_shows_the_change_and_makes_none() {
     let mut root = root();
     let before = root.traces();

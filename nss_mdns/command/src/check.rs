@@ -10,6 +10,7 @@
 //! | `machine` | the module's files, the interfaces, and whether a firewall drops multicast DNS |
 //! | `lookups` | the lookups of names and addresses; why a name is not asked for |
 //! | `firewall` | what admits multicast DNS through this machine's firewall |
+//! | `hosts_file` | the entries of `/etc/hosts` |
 //! | `recorder` | the events of a lookup |
 //! | `story` | the events as text and as JSON |
 //! | `json` | writes JSON |
@@ -17,6 +18,7 @@
 mod daemons;
 pub(crate) mod files;
 mod firewall;
+mod hosts_file;
 mod hosts_line;
 mod json;
 pub(crate) mod loader;
@@ -66,6 +68,8 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     let HostsLine { services, both_families } = hosts_line::tell(report)?;
     let ours: Vec<_> =
         crate::nsswitch::SERVICES.into_iter().filter(|ours| services.iter().any(|it| it == ours)).collect();
+    let is_files_first =
+        services.iter().find(|it| *it == "files" || ours.contains(&it.as_str())).is_some_and(|it| it == "files");
     files::tell(&services, &ours, report)?;
     let (config, settings) = machine::settings();
     tell_file("settings", "/etc/nss-mdns.conf", &settings, "the defaults hold", report)?;
@@ -95,6 +99,7 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
         interfaces: InterfaceNames(names_of_interfaces.collect()),
         services: Services::among(ours),
         both_families,
+        is_files_first,
         is_glibc_impeded: report.has_problem(&["hosts", "files"]),
     };
     names.iter().try_for_each(|name| lookups.tell(name, report))
@@ -138,6 +143,9 @@ fn tell_file<W: Write>(
     report: &mut Report<W>,
 ) -> io::Result<()> {
     match file {
+        FileReport::Absent if fs::symlink_metadata(path).is_ok() => {
+            report.note(what, format!("{path} is a symbolic link to a file that does not exist: {if_absent}"))
+        }
         FileReport::Absent => report.good(what, format!("{path} does not exist: {if_absent}")),
         FileReport::Unreadable(error) => {
             let remedy = (error.kind() == io::ErrorKind::PermissionDenied).then(|| format!("sudo chmod a+r {path}"));

@@ -29,7 +29,14 @@ pub(crate) type Error = String;
 
 fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
     let path = path.display().to_string();
-    move |error| format!("{path}: {what}: {error}")
+    // SAFETY: geteuid has no preconditions.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    move |error| format!("{path}: {what}: {error}{}", advice(error.kind(), is_root))
+}
+
+/// What to do about an error of this kind.
+fn advice(kind: io::ErrorKind, is_root: bool) -> &'static str {
+    if kind == io::ErrorKind::PermissionDenied && !is_root { ": run it with sudo" } else { "" }
 }
 
 /// A configuration file that is locked against other edits until this value is dropped.
@@ -223,4 +230,16 @@ fn discard_on_error<T>(path: &Path, result: Result<T, Error>) -> Result<T, Error
         let _ = fs::remove_file(path);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_permission_is_told_to_use_sudo() {
+        assert_eq!(advice(io::ErrorKind::PermissionDenied, false), ": run it with sudo");
+        assert_eq!(advice(io::ErrorKind::PermissionDenied, true), "");
+        assert_eq!(advice(io::ErrorKind::NotFound, false), "");
+    }
 }

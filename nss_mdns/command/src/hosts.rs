@@ -86,7 +86,8 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
             file.remove_backup().map_err(Error::Failed)?;
         }
         let state = if removes { "does not name it" } else { "names the module already" };
-        return print(&format!("nothing to do: the hosts line of {path} {state}\n"));
+        let advice = if !removes && has_problem(&file) { ", but it has a problem: see nss-mdns hosts" } else { "" };
+        return print(&format!("nothing to do: the hosts line of {path} {state}{advice}\n"));
     };
     if is_authselects(file.path(), file.content()) {
         let verb = if removes { "disable" } else { "enable" };
@@ -101,6 +102,14 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
         result.map_err(Error::Failed)?;
     }
     print(&description(&file, &edit, arguments))
+}
+
+/// Whether something is wrong with the line itself, wherever the libraries are.
+fn has_problem(file: &Locked) -> bool {
+    let shown = file.path().display().to_string();
+    let is_authselects = is_authselects(file.path(), file.content());
+    let system = System { glibc: running_glibc(), path: &shown, is_authselects, why_missing: &|_| None };
+    nsswitch::explain(file.content(), &system).iter().any(|finding| finding.kind == Kind::Problem)
 }
 
 fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {

@@ -48,6 +48,8 @@ enum Error {
     Usage(lexopt::Error),
     /// It could not be done. Exit status 1.
     Failed(String),
+    /// Nobody reads the output any more, as with `nss-mdns check | head`. Exit status 1, without a message.
+    Closed,
 }
 
 impl From<lexopt::Error> for Error {
@@ -59,6 +61,9 @@ impl From<lexopt::Error> for Error {
 /// An error of writing to standard output.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Error::Closed;
+        }
         Error::Failed(format!("standard output: {error}"))
     }
 }
@@ -68,6 +73,7 @@ impl fmt::Display for Error {
         match self {
             Error::Usage(error) => write!(formatter, "{error}; see nss-mdns --help"),
             Error::Failed(reason) => formatter.write_str(reason),
+            Error::Closed => Ok(()),
         }
     }
 }
@@ -84,6 +90,7 @@ pub fn main() -> ExitCode {
     match run(lexopt::Parser::from_env()) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Problem) => ExitCode::from(1),
+        Err(Error::Closed) => ExitCode::from(1),
         Err(error) => {
             // Not eprintln!, which panics if standard error is a closed pipe.
             let _ = writeln!(io::stderr(), "nss-mdns: {error}");

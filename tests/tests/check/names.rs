@@ -102,6 +102,32 @@ fn names_outside_local_are_explained() -> Tested {
 }
 
 #[test]
+fn an_entry_of_etc_hosts_is_noted_if_programs_get_it() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    lan.client.script("printf '192.0.2.9 printer.local\\n' >>/etc/hosts")?;
+    let note = "of /etc/hosts has 192.0.2.9 for this name: programs get that, because files comes before the module";
+    let told = check(&lan.client, &["printer.local"])?;
+    told.has_status(0);
+    let line = told.after("lookup printer.local: note: line ");
+    assert!(line.ends_with(note), "{line}");
+    lan.client.use_services("mdns_minimal [NOTFOUND=return] files dns")?;
+    check(&lan.client, &["printer.local"])?.has_no(note);
+    Ok(())
+}
+
+#[test]
+fn a_link_to_no_file_is_noted() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.script("ln -s nowhere /etc/nss-mdns.conf")?;
+    let told = check(&lan.client, &[])?;
+    told.has(&[
+        "settings: note: /etc/nss-mdns.conf is a symbolic link to a file that does not exist: the defaults hold",
+    ]);
+    told.has_status(0);
+    Ok(())
+}
+
+#[test]
 fn a_list_without_entries_is_mended_by_its_remedy() -> Tested {
     let lan = with_scripted("printer.local", &[])?;
     lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;

@@ -11,6 +11,7 @@ use resolver_core::observer::{Exclusion, Round};
 use resolver_core::policy::{self, NameRange, ReverseRange};
 use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Resolver};
 
+use super::hosts_file;
 use super::json::Value;
 use super::machine::FileReport;
 use super::recorder::{Recorded, Recorder, Use, What, text_of};
@@ -34,6 +35,8 @@ pub(crate) struct Lookups {
     pub(crate) services: Services,
     /// The command that makes the services for one family return both.
     pub(crate) both_families: Option<String>,
+    /// The service `files` comes before those of the module.
+    pub(crate) is_files_first: bool,
     /// The hosts line or a file that glibc loads has a problem.
     pub(crate) is_glibc_impeded: bool,
 }
@@ -109,7 +112,12 @@ impl Lookups {
     pub(crate) fn tell<W: Write>(&self, name: &OsStr, report: &mut Report<W>) -> io::Result<()> {
         match name.to_str().and_then(address) {
             Some(ip) => self.tell_address(ip, report),
-            None => self.tell_name(name.as_bytes(), report),
+            None => {
+                self.tell_name(name.as_bytes(), report)?;
+                let entry = hosts_file::entry(name.as_bytes()).filter(|_| self.is_files_first);
+                let subject = format!("lookup {}", printable(name.as_bytes()));
+                entry.map_or(Ok(()), |entry| report.note(&subject, entry))
+            }
         }
     }
 
