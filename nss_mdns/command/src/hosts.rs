@@ -80,12 +80,11 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
     }
     let file = Locked::open(&arguments.file).map_err(Error::Failed)?;
     let Some(edit) = edit_of(&file, arguments)? else {
-        // Of a file that has lost its hosts line, the backup may be the only copy.
-        if removes && !arguments.dry_run && nsswitch::insert(file.content(), None).is_ok() {
-            file.remove_backup().map_err(Error::Failed)?;
+        let mut text = format!("nothing to do: the hosts line of {path} {}\n", state_of(arguments.action));
+        if removes {
+            text += &tidy_up(&file, arguments)?;
         }
-        let state = if removes { "does not name it" } else { "names the module already" };
-        return print(&format!("nothing to do: the hosts line of {path} {state}\n"));
+        return print(&text);
     };
     if is_authselects(file.path(), file.content()) {
         let verb = if removes { "disable" } else { "enable" };
@@ -100,6 +99,25 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
         result.map_err(Error::Failed)?;
     }
     print(&description(&file, &edit, arguments))
+}
+
+/// Why there is nothing to do.
+fn state_of(action: Action) -> &'static str {
+    if action == Action::Remove { "does not name it" } else { "names the module already" }
+}
+
+/// Removes the backup, unless the file has lost its hosts line: then it may be the only copy. Returns what there is to say.
+fn tidy_up(file: &Locked, arguments: &Arguments) -> Result<String, Error> {
+    let has_line = nsswitch::insert(file.content(), None).is_ok();
+    if has_line && !arguments.dry_run {
+        file.remove_backup().map_err(Error::Failed)?;
+    }
+    let backup = file.backup();
+    Ok(if !has_line && backup.exists() {
+        format!("leave {}: {} has no hosts line that can be edited\n", backup.display(), file.path().display())
+    } else {
+        String::new()
+    })
 }
 
 fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {
