@@ -81,13 +81,12 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
     }
     let file = Locked::open(&arguments.file).map_err(Error::Failed)?;
     let Some(edit) = edit_of(&file, arguments)? else {
-        // Of a file that has lost its hosts line, the backup may be the only copy.
-        if removes && !arguments.dry_run && nsswitch::insert(file.content(), None).is_ok() {
-            file.remove_backup().map_err(Error::Failed)?;
-        }
-        let state = if removes { "does not name it" } else { "names the module already" };
         let advice = if !removes && has_problem(&file) { ", but it has a problem: see nss-mdns hosts" } else { "" };
-        return print(&format!("nothing to do: the hosts line of {path} {state}{advice}\n"));
+        let mut text = format!("nothing to do: the hosts line of {path} {}{advice}\n", state_of(arguments.action));
+        if removes {
+            text += &tidy_up(&file, arguments)?;
+        }
+        return print(&text);
     };
     if is_authselects(file.path(), file.content()) {
         let verb = if removes { "disable" } else { "enable" };
@@ -110,6 +109,25 @@ fn has_problem(file: &Locked) -> bool {
     let is_authselects = is_authselects(file.path(), file.content());
     let system = System { glibc: running_glibc(), path: &shown, is_authselects, why_missing: &|_| None };
     nsswitch::explain(file.content(), &system).iter().any(|finding| finding.kind == Kind::Problem)
+}
+
+/// Why there is nothing to do.
+fn state_of(action: Action) -> &'static str {
+    if action == Action::Remove { "does not name it" } else { "names the module already" }
+}
+
+/// Removes the backup, unless the file has lost its hosts line: then it may be the only copy. Returns what there is to say.
+fn tidy_up(file: &Locked, arguments: &Arguments) -> Result<String, Error> {
+    let has_line = nsswitch::insert(file.content(), None).is_ok();
+    if has_line && !arguments.dry_run {
+        file.remove_backup().map_err(Error::Failed)?;
+    }
+    let backup = file.backup();
+    Ok(if !has_line && backup.exists() {
+        format!("leave {}: {} has no hosts line that can be edited\n", backup.display(), file.path().display())
+    } else {
+        String::new()
+    })
 }
 
 fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {

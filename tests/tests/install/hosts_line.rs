@@ -137,7 +137,6 @@ fn later_changes_by_the_administrator_are_kept() {
         ("hosts: files mdns_minimal dns # unicast .local\n", "hosts: files dns # unicast .local\n"),
         ("hosts: dns mdns_minimal [NOTFOUND=return] # last\n", "hosts: dns # last\n"),
         ("hosts: files mdns4_minimal dns\n", "hosts: files mdns4_minimal dns\n"),
-        ("passwd: files\n", "passwd: files\n"),
         (NSSWITCH, NSSWITCH),
     ] {
         root.write(CONF, NSSWITCH);
@@ -147,6 +146,19 @@ fn later_changes_by_the_administrator_are_kept() {
         assert_eq!(root.read(CONF), then);
         assert_eq!(root.ok("ls -a /etc | grep nsswitch"), "nsswitch.conf\n", "no backup may be left");
     }
+}
+
+#[test]
+fn if_the_hosts_line_has_been_lost_the_backup_is_kept_and_reported() {
+    let mut root = Root::new();
+    root.installed();
+    root.write(CONF, "passwd: files\n");
+    let done = root.uninstalled();
+    assert!(
+        done.out.contains("leave /etc/nsswitch.conf.before-nss-mdns: /etc/nsswitch.conf has no hosts line "),
+        "{done:?}"
+    );
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), NSSWITCH);
 }
 
 #[test]
