@@ -155,6 +155,9 @@ fn tell_file<W: Write>(
             for (problem, remedy) in &contents.problems {
                 report.finding(what, Level::Problem, problem.clone(), remedy.clone())?;
             }
+            for consequence in &contents.consequences {
+                report.good(what, consequence.as_str())?;
+            }
             if contents.problems.is_empty() {
                 report.good(what, format!("{path} has no problems"))?;
             }

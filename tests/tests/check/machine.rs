@@ -310,6 +310,8 @@ fn a_setting_without_a_value_is_a_problem_and_the_default_holds() -> Tested {
          shell, or none, found \"\"",
         "settings: problem: /etc/nss-mdns.conf:2: retries: expected at most 4 ascending times of 20 to 10000 milliseconds, or \
          none, found \"\"",
+        "settings: line 1 is ignored, and the default of allow-interfaces is *",
+        "settings: line 2 is ignored, and the default of retries is 30 250 1250",
         "settings: /etc/nss-mdns.conf has: allow-interfaces =; retries =",
         "interface eth0: queried over IPv4 and IPv6",
     ]);

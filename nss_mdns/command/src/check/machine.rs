@@ -18,7 +18,7 @@ use resolver_core::policy::NameRange;
 use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
 use resolver_core::{Families, Family, Ids, LookupError};
 
-use crate::text::printable;
+use crate::text::{distance, printable};
 
 /// How long to wait for this machine's own packet.
 const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);
@@ -45,6 +45,8 @@ pub(crate) enum FileReport {
 pub(crate) struct Contents {
     /// Its problems, each with the path and, where there is one, the line number; and a command that solves it.
     pub(crate) problems: Vec<(String, Option<String>)>,
+    /// What follows from its problems.
+    pub(crate) consequences: Vec<String>,
     /// Its lines, without comments.
     pub(crate) lines: Vec<String>,
 }
@@ -52,10 +54,36 @@ pub(crate) struct Contents {
 /// Reads the settings as a lookup does. If they cannot be read, they are the defaults.
 pub(crate) fn settings() -> (Config, FileReport) {
     let mut config = Config::default();
-    let report = file(config::FILE, |text, report| {
-        config = config::parse(text, &mut |problem| report(&problem));
+    let mut consequences = Vec::new();
+    let mut report = file(config::FILE, |text, report| {
+        config = config::parse(text, &mut |problem| {
+            consequences.extend(consequence(&problem.to_string()));
+            report(&problem);
+        });
     });
+    if let FileReport::Read(contents) = &mut report {
+        contents.consequences = consequences;
+    }
     (config, report)
+}
+
+/// What follows from a mistake in the settings, which begins with line and key.
+fn consequence(problem: &str) -> Option<String> {
+    let mut parts = problem.splitn(3, ": ");
+    let (line, key, mistake) = (parts.next()?, parts.next()?, parts.next()?);
+    let of_key = config::SETTINGS.iter().find(|setting| setting.key == key);
+    let nearest = config::SETTINGS.iter().min_by_key(|setting| distance(setting.key, key));
+    match of_key {
+        Some(setting) if mistake.starts_with("expected ") && mistake.contains(", found ") => {
+            Some(format!("line {line} is ignored, and the default of {key} is {}", setting.default))
+        }
+        None if mistake.starts_with("no such key") => {
+            let near = nearest.filter(|setting| distance(setting.key, key) <= 2);
+            let question = near.map_or_else(String::new, |setting| format!(": did you mean {}?", setting.key));
+            Some(format!("line {line} is ignored{question}"))
+        }
+        _ => None,
+    }
 }
 
 /// A command that adds a line to a file, whether or not a newline ends the last one.
@@ -112,11 +140,11 @@ fn file(path: &CStr, read: impl FnOnce(&[u8], &mut dyn FnMut(&dyn fmt::Display))
                 let text = format!("{path}: expected to be readable by every user: other users' programs ignore it");
                 problems.push((text, Some(format!("sudo chmod a+r {path}"))));
             }
-            FileReport::Read(Contents { problems, lines: lines_of(&text) })
+            FileReport::Read(Contents { problems, lines: lines_of(&text), ..Contents::default() })
         }
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
             let text = format!("{}: expected a regular file", path.to_string_lossy());
-            FileReport::Read(Contents { problems: vec![(text, None)], lines: Vec::new() })
+            FileReport::Read(Contents { problems: vec![(text, None)], ..Contents::default() })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => FileReport::Absent,
         Err(error) => FileReport::Unreadable(error),
@@ -353,4 +381,25 @@ fn probe() -> Result<Vec<u8>, i32> {
     let host = NameRange::Local.host_name(PROBE_NAME).map_err(|_| libc::EINVAL)?;
     let query = Query { id: Ids::new().next(), name: &host.name, rtype: RecordType::A, unicast_response: false };
     Ok(query.encode(&mut [0; MAX_QUERY]).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_a_mistake_is_ignored_and_the_default_holds() {
+        for (line, expected) in [
+            ("timeout = 2s", Some("line 1 is ignored, and the default of timeout is 2000")),
+            ("\ntimout = 500", Some("line 2 is ignored: did you mean timeout?")),
+            ("nonsense = 500", Some("line 1 is ignored")),
+            ("timeout = 500\ntimeout = 600", None),
+            ("grace-min = 500\ngrace-max = 100", None),
+        ] {
+            let mut problems = Vec::new();
+            config::parse(line.as_bytes(), &mut |problem| problems.push(problem.to_string()));
+            let [problem] = &problems[..] else { panic!("{line}: {problems:?}") };
+            assert_eq!(consequence(problem).as_deref(), expected, "{line}: {problem}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::super::parse::is_space;
 use super::super::{Glibc, Reading, SERVICES, read};
+use crate::text::distance;
 
 /// The words that may stand in brackets.
 const STATUSES: [&str; 4] = ["SUCCESS", "NOTFOUND", "UNAVAIL", "TRYAGAIN"];
@@ -75,24 +76,6 @@ fn intended<'word>(word: &str, known: &[&'word str]) -> Option<&'word str> {
     let word = word.to_ascii_lowercase();
     let mut near = known.iter().filter(|known| distance(&word, &known.to_ascii_lowercase()) <= 2);
     near.next().copied().filter(|_| near.next().is_none())
-}
-
-/// How many characters are to be inserted, removed or replaced to make one text the other; longer texts differ wholly.
-pub(super) fn distance(one: &str, other: &str) -> usize {
-    const LONGEST: usize = 32;
-    if one.len() > LONGEST || other.len() > LONGEST {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, octet) in one.bytes().enumerate() {
-        let mut next = vec![index + 1];
-        for ((above, diagonal), there) in row.iter().skip(1).zip(&row).zip(other.bytes()) {
-            let left = next.last().copied().unwrap_or_default();
-            next.push((diagonal + usize::from(octet != there)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
