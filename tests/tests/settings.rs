@@ -473,6 +473,7 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
         "interface eth0: queried over IPv4 and IPv6",
         "firewall eth0: over IPv4, queries to UDP port 5353 are admitted",
         "firewall eth0: over IPv6, queries to UDP port 5353 are admitted",
+        "check: no problem",
     ];
     assert_eq!((lines, status), (expected.map(str::to_owned).into(), Some(0)));
     lan.client.write(SETTINGS, "timeout = 500\n")?;

@@ -349,6 +349,25 @@ mod tests {
     }
 
     #[test]
+    fn folders_and_files_that_some_users_cannot_read_are_found() {
+        let folder =
+            fs::canonicalize(std::env::temp_dir()).unwrap().join(format!("nss-mdns-files-{}", std::process::id()));
+        let file = folder.join("libnss_mdns.so.2");
+        let with_modes = |of_folder, of_file| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(of_file)).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(of_folder)).unwrap();
+            unreadable(&file).into_iter().filter(|path| path.starts_with(&folder)).collect::<Vec<_>>()
+        };
+        fs::create_dir(&folder).unwrap();
+        fs::write(&file, "").unwrap();
+        let found = [with_modes(0o755, 0o644), with_modes(0o700, 0o644), with_modes(0o700, 0o600)];
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, [vec![], vec![folder.clone()], vec![folder.clone(), file]]);
+        let fault = Fault::Unreadable(vec![folder]);
+        assert!(fault.to_string().ends_with(" is not readable by every user"), "{fault}");
+    }
+
+    #[test]
     fn architectures_are_told_apart() {
         let own = architecture(Path::new("/proc/self/exe")).unwrap();
         assert!(!architecture_name(own.2, own.0).contains("ELF machine"));
