@@ -25,6 +25,11 @@ pub(crate) fn is_low() -> bool {
     RESERVE.used_blocks() > BLOCKS / 2
 }
 
+/// True if the reserve holds anything.
+pub(crate) fn is_reserve_in_use() -> bool {
+    RESERVE.used_blocks() > 0
+}
+
 /// True if `pointer` points into the reserve.
 pub(crate) fn is_in_reserve<T>(pointer: *const T) -> bool {
     RESERVE.contains(pointer.cast())

@@ -11,7 +11,8 @@
 //!
 //! The order matters. Signals are blocked first and unblocked last, cancellation is disabled inside that, and panics
 //! are caught inside both. Handlers run in [`call`], where no value has a destructor, and in functions that may unwind
-//! (`extern "C-unwind"`): jumping over it and unwinding through it leaves nothing behind.
+//! (`extern "C-unwind"`): jumping over it and unwinding through it leaves nothing behind. A thread that allows asynchronous
+//! cancellation may end there as well.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
@@ -21,6 +22,7 @@ use libc::c_int;
 use resolver_core::{BlockedSignals, Interruption, LookupError, Resolver};
 
 use crate::abi::{Status, h_errno};
+use crate::allocator;
 use crate::interrupted::Ticket;
 use crate::result_codes::{Direction, Failure};
 use crate::state;
@@ -74,10 +76,14 @@ pub(crate) fn call(
     let mut progress = Progress { interrupted: None, time_left: None };
     loop {
         let blocked = BlockedSignals::block();
+        let cancellation = Cancellation::disable();
         let status = attempt(report, &body, blocked.as_ref(), &mut progress);
+        cancellation.restore();
         if let Some(blocked) = blocked {
+            let errno = Errno::save();
             // The handlers of pending signals run here, and need not return.
             blocked.restore();
+            errno.restore();
         }
         if let Some(status) = status {
             return status;
@@ -101,14 +107,15 @@ fn attempt(
     progress: &mut Progress,
 ) -> Option<Status> {
     let errno = Errno::save();
-    let cancellation = CancellationDisabled::disable();
     let result = panic::catch_unwind(AssertUnwindSafe(|| {
         state::enter(progress.interrupted.take(), |shared, interrupted, stack_position| {
             let mut interruption = Interruption::by(blocked, interrupted, progress.time_left);
             let result = body(&shared.resolver, &mut interruption);
             if result == Err(Failure::Lookup(LookupError::Interrupted)) {
                 let (interrupted, time_left) = interruption.take();
-                progress.interrupted = interrupted.and_then(|lookup| shared.interrupted.keep(lookup, stack_position));
+                // Nothing may stay in the allocator's reserve, so without memory the lookup begins again.
+                let kept = interrupted.filter(|_| !allocator::is_reserve_in_use());
+                progress.interrupted = kept.and_then(|lookup| shared.interrupted.keep(lookup, stack_position));
                 progress.time_left = time_left;
             }
             result
@@ -117,9 +124,7 @@ fn attempt(
     let result = result.unwrap_or(Err(Failure::Panicked));
     errno.restore();
     let is_interrupted = result == Err(Failure::Lookup(LookupError::Interrupted));
-    let status = (!is_interrupted).then(|| report.write(result));
-    drop(cancellation);
-    status
+    (!is_interrupted).then(|| report.write(result))
 }
 
 struct Errno(c_int);
@@ -136,29 +141,27 @@ impl Errno {
     }
 }
 
-struct CancellationDisabled {
-    before: c_int,
-}
+/// The thread's cancellation state before the call.
+struct Cancellation(c_int);
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     // The libc crate does not declare it for Linux.
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-impl CancellationDisabled {
+impl Cancellation {
     fn disable() -> Self {
         let mut before = 0;
         // SAFETY: the pointer is to a local variable.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        Self { before }
+        Self(before)
     }
-}
 
-impl Drop for CancellationDisabled {
-    fn drop(&mut self) {
-        // SAFETY: glibc allows the second pointer to be null. Enabling cancellation is not a cancellation point.
-        unsafe { pthread_setcancelstate(self.before, ptr::null_mut()) };
+    /// Ends the thread if it has been cancelled and allows asynchronous cancellation.
+    fn restore(self) {
+        // SAFETY: glibc allows the second pointer to be null.
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
     }
 }

@@ -19,8 +19,11 @@ pub(crate) struct InterruptedLookups<T> {
     places: [Place<T>; PLACES],
     /// How many places are in use.
     count: AtomicUsize,
-    next_ticket: AtomicU32,
 }
+
+/// The number of the next ticket. The child of a fork has other lookups, but goes on counting: a handler that forks returns
+/// to the interrupted lookup in the child too, whose ticket must not be good for one of the child's.
+static NEXT_TICKET: AtomicU32 = AtomicU32::new(0);
 
 /// A lookup that is kept, and a hint to whose it is. The hint may be older than the lookup.
 #[derive(Debug)]
@@ -28,6 +31,15 @@ struct Place<T> {
     kept: AtomicPtr<Kept<T>>,
     thread: AtomicUsize,
     since: AtomicU32,
+}
+
+impl<T> Place<T> {
+    /// The ticket of the lookup that this thread has just put here.
+    fn ticket(&self, index: usize, number: u32, now: u32) -> Ticket {
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        self.since.store(now, Ordering::Relaxed);
+        Ticket { place: index, number }
+    }
 }
 
 #[derive(Debug)]
@@ -48,24 +60,29 @@ impl<T> Default for InterruptedLookups<T> {
     fn default() -> Self {
         let place =
             || Place { kept: AtomicPtr::new(ptr::null_mut()), thread: AtomicUsize::new(0), since: AtomicU32::new(0) };
-        Self { places: [(); PLACES].map(|()| place()), count: AtomicUsize::new(0), next_ticket: AtomicU32::new(0) }
+        Self { places: [(); PLACES].map(|()| place()), count: AtomicUsize::new(0) }
     }
 }
 
-impl<T> InterruptedLookups<T> {
+// Another thread may drop a lookup.
+impl<T: Send> InterruptedLookups<T> {
     /// Keeps a lookup of this thread whose call is at this position on the stack. None if there is no place for it.
     pub(crate) fn keep(&self, lookup: T, stack_position: StackPosition) -> Option<Ticket> {
-        let number = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
         let now = monotonic_seconds();
-        let is_free = |place: &Place<T>| place.kept.load(Ordering::Relaxed).is_null();
+        let mut kept = Box::new(Kept { ticket: number, stack_position, lookup });
+        // All threads that are inside lookups may be interrupted at the same moment.
+        for (index, place) in self.places.iter().enumerate() {
+            match self.put_into(place, kept) {
+                Ok(()) => return Some(place.ticket(index, number, now)),
+                Err(back) => kept = back,
+            }
+        }
         let is_old = |place: &Place<T>| now.wrapping_sub(place.since.load(Ordering::Relaxed)) > MAX_CALL;
-        let index = self.places.iter().position(is_free).or_else(|| self.places.iter().position(is_old))?;
-        let place = self.places.get(index)?;
-        place.thread.store(this_thread(), Ordering::Relaxed);
-        place.since.store(now, Ordering::Relaxed);
+        let (index, place) = self.places.iter().enumerate().find(|(_, place)| is_old(place))?;
         drop(self.take_from(place));
-        let kept = Box::new(Kept { ticket: number, stack_position, lookup });
-        self.put_into(place, kept).then_some(Ticket { place: index, number })
+        self.put_into(place, kept).ok()?;
+        Some(place.ticket(index, number, now))
     }
 
     /// The lookup with this ticket, unless it has been dropped.
@@ -85,22 +102,22 @@ impl<T> InterruptedLookups<T> {
         for place in self.places.iter().filter(|place| place.thread.load(Ordering::Relaxed) == thread) {
             let Some(kept) = self.take_from(place) else { continue };
             if stack_position < kept.stack_position {
-                self.put_into(place, kept);
+                // It is dropped if another thread has taken the place meanwhile.
+                let _ = self.put_into(place, kept);
             }
         }
     }
 
-    /// False, and the lookup is dropped, if another thread has taken the place meanwhile.
-    fn put_into(&self, place: &Place<T>, kept: Box<Kept<T>>) -> bool {
+    /// Returns the lookup if the place is not free.
+    fn put_into(&self, place: &Place<T>, kept: Box<Kept<T>>) -> Result<(), Box<Kept<T>>> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let kept = Box::into_raw(kept);
         let result = place.kept.compare_exchange(ptr::null_mut(), kept, Ordering::AcqRel, Ordering::Relaxed);
-        if result.is_err() {
+        result.map(|_| ()).map_err(|_| {
             self.count.fetch_sub(1, Ordering::Relaxed);
             // SAFETY: it came from Box::into_raw above, and no other thread has seen it.
-            drop(unsafe { Box::from_raw(kept) });
-        }
-        result.is_ok()
+            unsafe { Box::from_raw(kept) }
+        })
     }
 
     fn take_from(&self, place: &Place<T>) -> Option<Box<Kept<T>>> {
@@ -142,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_is_not_good_for_a_lookup_of_the_child_of_a_fork() {
+        let (parents, childs) = (InterruptedLookups::default(), InterruptedLookups::default());
+        let ticket = parents.keep("parent's", POSITION).unwrap();
+        childs.keep("child's", POSITION).unwrap();
+        assert_eq!(childs.take(ticket), None);
+    }
+
+    #[test]
     fn only_lookups_that_this_thread_has_left_are_dropped() {
         let lookups = Arc::new(InterruptedLookups::default());
         let others = Arc::clone(&lookups);
@@ -157,6 +182,21 @@ mod tests {
         assert_eq!(lookups.take(outer), Some("outer"));
         lookups.drop_abandoned(POSITION + 1);
         assert_eq!(lookups.take(other), Some("other thread"));
+    }
+
+    #[test]
+    fn threads_that_are_interrupted_at_the_same_time_keep_their_lookups() {
+        let lookups = &InterruptedLookups::default();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || {
+                    for _ in 0..10_000 {
+                        let ticket = lookups.keep(thread, POSITION).unwrap();
+                        assert_eq!(lookups.take(ticket), Some(thread));
+                    }
+                });
+            }
+        });
     }
 
     #[test]

@@ -58,7 +58,8 @@ const DAEMON_TIMEOUT: Duration = Duration::from_millis(1200);
 /// each repeat. Each time, the machine may leave the groups and join them again, which it reports to the link.
 const MAX_REOPENED: u32 = 16;
 
-/// The time that a lookup still has after an interruption, if it had that much before: a host could not respond meanwhile.
+/// The time that a lookup still has after a long interruption, if it had that much before: a host could not respond
+/// meanwhile. All interruptions together prolong a lookup by no more than this.
 const MIN_LEFT: Duration = Duration::from_millis(400);
 
 /// If a lookup is interrupted for at least this long, it repeats its questions at once: responses have probably been lost.
@@ -84,6 +85,8 @@ pub(crate) struct Exchange {
     /// The ephemeral ports that queries were sent from: responses to them may still be on their way.
     ports: Ports,
     reopenings_left: u32,
+    /// How much longer interruptions may make the lookup.
+    prolongation_left: Duration,
     interrupted_at: Option<Instant>,
     /// For how long the lookup has been interrupted in all.
     interrupted_for: Duration,
@@ -105,6 +108,7 @@ impl Exchange {
             has_asked_daemon: false,
             ports: Ports::default(),
             reopenings_left: MAX_REOPENED,
+            prolongation_left: MIN_LEFT,
             interrupted_at: None,
             interrupted_for: Duration::ZERO,
         }
@@ -133,8 +137,11 @@ impl Exchange {
     }
 
     fn resume_after(&mut self, interrupted_for: Duration) -> bool {
-        let (now, left) = (self.now(), self.time_left());
-        self.deadline = now + left.saturating_sub(interrupted_for).max(left.min(MIN_LEFT));
+        let (now, before) = (self.now(), self.time_left());
+        let left = before.saturating_sub(interrupted_for);
+        let prolonged_by = before.min(MIN_LEFT).saturating_sub(left).min(self.prolongation_left);
+        self.prolongation_left -= prolonged_by;
+        self.deadline = now + left + prolonged_by;
         self.interrupted_at = None;
         self.interrupted_for += interrupted_for;
         let may_reopen = self.reopenings_left > 0;
@@ -286,6 +293,8 @@ fn query(
             }
         }
         if is_interrupted && lookup.poll(querier.exchange.now()) != Progress::Done {
+            // What has arrived is lost when the sockets are closed.
+            querier.drain(lookup, &mut buffer, true);
             return Err(querier.exchange.interrupt(querier.sockets.ports()));
         }
     }

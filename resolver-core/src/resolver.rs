@@ -294,10 +294,11 @@ impl Resolver {
             Err(LookupError::Interrupted) => return Err(interruption.keep_host(network)),
             queried => queried.map_err(|error| network.unavailable.unwrap_or(error)),
         };
-        let now = network.now();
+        let ended_at = network.now();
         let NetworkLookup { lookup, interfaces, .. } = &mut *network;
         let is_proven = !lookup.has_only_daemon_addresses();
-        let mut answer = match lookup.finish(name, interfaces, now) {
+        let now = Instant::now();
+        let mut answer = match lookup.finish(name, interfaces, ended_at) {
             Some(answer) => answer,
             None if is_own => {
                 observer.report(Event::OwnAnswer);
@@ -393,8 +394,9 @@ impl Resolver {
         if queried == Err(LookupError::Interrupted) {
             return Err(interruption.keep_pointer(network));
         }
-        let now = network.now();
-        let Some(pointer) = network.lookup.finish(now) else {
+        let pointer = network.lookup.finish(network.now());
+        let now = Instant::now();
+        let Some(pointer) = pointer else {
             return Err(queried.err().unwrap_or_else(|| self.cache_no_response(name, settings, now)));
         };
         self.cache_pointer(name, &pointer, settings);
@@ -403,10 +405,10 @@ impl Resolver {
 
     #[inline(never)]
     fn cache_pointer(&self, name: &Name, pointer: &Pointer, settings: &Settings) {
-        let entry = CacheEntry::Pointer(pointer.clone());
         self.with_cache_of(settings, |cache| {
             fault_injection::point(Point::CacheInsert);
-            cache.insert(name, entry, settings.config.cache_size);
+            // Cloned here, not moved into the closure: each move puts a copy on the stack.
+            cache.insert(name, CacheEntry::Pointer(pointer.clone()), settings.config.cache_size);
         });
     }
 

@@ -74,6 +74,11 @@ const LIKELY_TO_JUMP: [c_int; 12] = [
     libc::SIGWINCH,
 ];
 
+unsafe extern "C-unwind" {
+    // The libc crate declares that it does not unwind. But a handler that runs in it may end the thread.
+    fn pthread_sigmask(how: c_int, set: *const SignalMask, before: *mut SignalMask) -> c_int;
+}
+
 /// Blocks all signals of this thread but [`FAULTS`]. Returns the mask before; None if `sigprocmask(2)` fails.
 pub(crate) fn block_signals() -> Option<SignalMask> {
     let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -83,7 +88,7 @@ pub(crate) fn block_signals() -> Option<SignalMask> {
         for signal in FAULTS {
             libc::sigdelset(blocked.as_mut_ptr(), signal);
         }
-        let failed = libc::pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
+        let failed = pthread_sigmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) != 0;
         (!failed).then(|| before.assume_init())
     }
 }
@@ -91,7 +96,7 @@ pub(crate) fn block_signals() -> Option<SignalMask> {
 /// Sets the mask of this thread. If it cannot be set, it stays as it is.
 pub(crate) fn set_signal_mask(mask: &SignalMask) {
     // SAFETY: the pointer is to an initialised set.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+    unsafe { pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
 }
 
 /// Sets the mask of this thread to `before` and the signals that are [`LIKELY_TO_JUMP`].
@@ -109,18 +114,31 @@ pub(crate) fn block_fewer_signals(before: &SignalMask) {
 /// # Errors
 /// Those of `signalfd(2)` and `fcntl(2)`.
 pub(crate) fn signal_descriptor(before: &SignalMask) -> io::Result<OwnedFd> {
+    let descriptor = signalfd(-1, before);
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new, and nothing else owns it.
+    above_stdio(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// True if `descriptor`, which came from [`signal_descriptor`] with the same `before`, still refers to such a file. Its
+/// [`FileId`] does not tell: all signalfds, and several other kinds of files, have the same inode.
+pub(crate) fn is_signal_descriptor(descriptor: &OwnedFd, before: &SignalMask) -> bool {
+    // For another kind of file this fails with EINVAL. gVisor returns 0 instead of the descriptor.
+    signalfd(descriptor.as_raw_fd(), before) >= 0
+}
+
+/// `signalfd(2)` for all signals that are not in `before`.
+fn signalfd(descriptor: RawFd, before: &SignalMask) -> RawFd {
     let mut watched = MaybeUninit::<SignalMask>::uninit();
-    // SAFETY: sigfillset initialises the set that the others use. The descriptor is new, and nothing else owns it.
+    // SAFETY: sigfillset initialises the set that the others use.
     unsafe {
         libc::sigfillset(watched.as_mut_ptr());
         for signal in (1..=libc::SIGRTMAX()).filter(|&signal| libc::sigismember(before, signal) == 1) {
             libc::sigdelset(watched.as_mut_ptr(), signal);
         }
-        let descriptor = libc::signalfd(-1, watched.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        above_stdio(OwnedFd::from_raw_fd(descriptor))
+        libc::signalfd(descriptor, watched.as_ptr(), libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)
     }
 }
 
@@ -376,7 +394,7 @@ pub(crate) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     usize::try_from(length).map_err(|_| io::Error::last_os_error())
 }
 
-/// Identifies an open file. It tells apart two files that had the same descriptor, one after the other.
+/// Identifies an open socket. It tells apart two sockets that had the same descriptor, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: u64,
@@ -534,6 +552,29 @@ pub(crate) mod tests {
     pub(crate) fn is_open(number: RawFd) -> bool {
         // SAFETY: F_GETFD touches no memory.
         unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+    }
+
+    /// Sends a signal to this thread, which blocks it.
+    pub(crate) fn raise_blocked() {
+        // SAFETY: touches no memory, and no handler runs.
+        assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+    }
+
+    /// Takes the signal of [`raise_blocked`].
+    pub(crate) fn take_blocked() {
+        let (mut signal, mut set) = (0, MaybeUninit::uninit());
+        // SAFETY: sigemptyset initialises the set that the others use. The signal is pending.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR1);
+            assert_eq!(libc::sigwait(set.as_ptr(), &raw mut signal), 0);
+        }
+    }
+
+    /// A new file of `eventfd(2)`.
+    pub(crate) fn event_counter() -> OwnedFd {
+        // SAFETY: the descriptor is new, and nothing else owns it.
+        unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC)) }
     }
 
     /// True if the pattern matches according to the C library's `fnmatch(3)`.

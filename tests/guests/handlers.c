@@ -242,6 +242,8 @@ static void check_state(int signal)
         fail("cancellation state %d and type %d in a handler, %d and %d outside", state, type, caller.cancel_state,
              caller.cancel_type);
     handled++;
+    /* A handler should restore errno. If one does not, `ask` must find it unchanged all the same. */
+    errno = EXDEV;
 }
 
 static void find_the_callers_state(void)

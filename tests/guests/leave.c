@@ -1,6 +1,6 @@
 /* leave WAY: a signal handler does not return to the lookup that it interrupted. With `jump` it jumps out by siglongjmp,
- * with `exit` it ends the thread, with `cancel` it cancels the thread. Nothing is left behind, and the next lookup
- * works. */
+ * with `exit` it ends the thread, with `cancel` it cancels the thread. With `asynchronous`, threads that allow this at
+ * any time are cancelled by another one. Nothing is left behind, and the next lookup works. */
 #include "signals.h"
 
 enum { ROUNDS = 200 };
@@ -163,6 +163,37 @@ static void end_threads(void (*handler)(int))
     }
 }
 
+static void *allow_cancellation_and_look_up(void *number)
+{
+    char name[64];
+    snprintf(name, sizeof name, "slow300-asynchronous-%d.local", (int)(intptr_t)number);
+    pthread_cleanup_push(note_unwinding, NULL);
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    ask(name);
+    pthread_testcancel();
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static void cancel_asynchronously(void)
+{
+    enum { THREADS = 20 };
+    struct state before = state_now();
+    pthread_t threads[THREADS];
+    for (int number = 0; number < THREADS; number++)
+        pthread_create(&threads[number], NULL, allow_cancellation_and_look_up, (void *)(intptr_t)number);
+    for (int number = 0; number < THREADS; number++) {
+        sleep_ms(5);
+        pthread_cancel(threads[number]);
+    }
+    /* Some versions of glibc do not report PTHREAD_CANCELED here. */
+    for (int number = 0; number < THREADS; number++)
+        pthread_join(threads[number], NULL);
+    if (unwound != THREADS)
+        fail("%d of %d threads were unwound", unwound, THREADS);
+    expect_unharmed(&before, "after asynchronous cancellation");
+}
+
 int main(int count, char **arguments)
 {
     const char *way = count > 1 ? arguments[1] : "jump";
@@ -171,6 +202,8 @@ int main(int count, char **arguments)
         fail("no addresses");
     if (strcmp(way, "jump") == 0)
         jump_out();
+    else if (strcmp(way, "asynchronous") == 0)
+        cancel_asynchronously();
     else
         end_threads(strcmp(way, "exit") == 0 ? exit_thread : cancel_thread);
     printf("%d rounds for each signal\n", ROUNDS);

@@ -178,6 +178,8 @@ static void stop_process(void)
 {
     pid_t pid = fork();
     if (pid == 0) {
+        /* SIGTSTP does not stop a process group without a parent in the session, such as that of a test run by setsid. */
+        setpgid(0, 0);
         send_after(SIGTSTP, 100, 0);
         _exit(ask("slow300-stopped.local") == 2 ? 0 : 1);
     }

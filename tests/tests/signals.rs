@@ -39,6 +39,11 @@ fn a_handler_may_cancel_its_thread() -> Tested {
 }
 
 #[test]
+fn threads_that_allow_asynchronous_cancellation_may_be_cancelled() -> Tested {
+    run("leave", &["asynchronous"])
+}
+
+#[test]
 fn a_handler_may_fork() -> Tested {
     run("handlers", &["fork"])
 }

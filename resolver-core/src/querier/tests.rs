@@ -134,6 +134,24 @@ fn an_interruption_counts_as_long_as_enough_time_is_left_to_ask_again() {
 }
 
 #[test]
+fn many_long_interruptions_prolong_a_lookup_only_once() {
+    let mut exchange = Exchange::new(&Config::default(), Duration::from_secs(2));
+    let mut received_for = Duration::ZERO;
+    // Each time the lookup receives for 6 ms, and is then interrupted for 1 s.
+    for _ in 0..1000 {
+        exchange.interrupted_at = Some(exchange.start + received_for);
+        exchange.interrupted_for = Duration::ZERO;
+        if exchange.time_left().is_zero() {
+            break;
+        }
+        exchange.resume_after(Duration::from_secs(1));
+        received_for += Duration::from_millis(6);
+    }
+    assert_eq!(exchange.prolongation_left, Duration::ZERO);
+    assert!(received_for < Duration::from_millis(50), "{received_for:?}");
+}
+
+#[test]
 fn the_clock_of_an_exchange_stands_still_during_an_interruption() {
     let mut exchange = Exchange::new(&Config::default(), Duration::from_secs(2));
     exchange.interrupt(Ports::default());
