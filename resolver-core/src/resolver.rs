@@ -405,10 +405,10 @@ impl Resolver {
 
     #[inline(never)]
     fn cache_pointer(&self, name: &Name, pointer: &Pointer, settings: &Settings) {
-        let entry = CacheEntry::Pointer(pointer.clone());
         self.with_cache_of(settings, |cache| {
             fault_injection::point(Point::CacheInsert);
-            cache.insert(name, entry, settings.config.cache_size);
+            // Cloned here, not moved into the closure: each move puts a copy on the stack.
+            cache.insert(name, CacheEntry::Pointer(pointer.clone()), settings.config.cache_size);
         });
     }
 
