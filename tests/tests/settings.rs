@@ -501,7 +501,7 @@ fn the_check_says_which_services_handle_a_name() -> Result<(), String> {
     let (lines, _) = check(&lan.client, &[])?;
     let expected = "allowed: note: /etc/mdns.allow lists nothing: the services mdns, mdns4 and mdns6 look up no names";
     assert!(lines.contains(expected), "{lines:#?}");
-    assert!(lines.contains("allowed: remedy: echo .local | sudo tee -a /etc/mdns.allow"), "{lines:#?}");
+    assert!(lines.contains("allowed: remedy: printf '\\n.local\\n' | sudo tee -a /etc/mdns.allow"), "{lines:#?}");
     assert_eq!(status, Some(0));
     Ok(())
 }

@@ -33,10 +33,12 @@ use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::net::interfaces::Interfaces;
 use resolver_core::{Family, Resolver};
 
+use self::hosts_line::HostsLine;
 use self::lookups::{Lookups, Services};
 use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest};
 use self::report::{Level, Report};
 use self::story::{InterfaceNames, enumerate, family_name};
+use crate::text::printable;
 use crate::{Error, Outcome, USAGE, print};
 
 /// Runs `nss-mdns check` with the arguments that follow its name.
@@ -58,7 +60,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
 
 fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     report.good("versions", versions())?;
-    let services = hosts_line::tell(report)?;
+    let HostsLine { services, both_families } = hosts_line::tell(report)?;
     let ours: Vec<_> =
         crate::nsswitch::SERVICES.into_iter().filter(|ours| services.iter().any(|it| it == ours)).collect();
     files::tell(&services, &ours, report)?;
@@ -84,10 +86,12 @@ fn all<W: Write>(names: &[OsString], report: &mut Report<W>) -> io::Result<()> {
     let names_of_interfaces = interfaces.iter().map(|interface| (interface.index, interface.name.clone()));
     let lookups = Lookups {
         resolver: Resolver::default(),
+        settings,
         unicast_local: config.unicast_local,
         domains,
         interfaces: InterfaceNames(names_of_interfaces.collect()),
         services: Services::among(ours),
+        both_families,
     };
     names.iter().try_for_each(|name| lookups.tell(name, report))
 }
@@ -116,7 +120,7 @@ fn tell_allowed<W: Write>(report: &mut Report<W>) -> io::Result<()> {
             "allowed",
             Level::Note,
             text.into(),
-            Some("echo .local | sudo tee -a /etc/mdns.allow".into()),
+            Some(machine::append_command(".local", "/etc/mdns.allow")),
         )?;
     }
     Ok(())
@@ -170,7 +174,7 @@ fn tell_domains<W: Write>(
         let text = "/etc/resolv.conf has no search domain under .local";
         return if has_problem { Ok(()) } else { report.good("dns", text) };
     }
-    let names = |domain: &[u8]| recorder::printable(domain);
+    let names = |domain: &[u8]| printable(domain);
     let below: Vec<_> = domains.below_local().map(names).collect();
     if !is_on {
         let local = domains.has_local().then(|| "local".to_owned());

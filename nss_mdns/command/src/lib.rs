@@ -7,6 +7,7 @@
 //! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
 //! | `edit` | replaces a file that programs may read at any moment |
 //! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
+//! | `text` | text from elsewhere, such that a terminal prints it as it is |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -14,6 +15,7 @@ mod check;
 mod edit;
 mod hosts;
 pub mod nsswitch;
+mod text;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -83,7 +85,8 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Problem) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("nss-mdns: {error}");
+            // Not eprintln!, which panics if standard error is a closed pipe.
+            let _ = writeln!(io::stderr(), "nss-mdns: {error}");
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
     }

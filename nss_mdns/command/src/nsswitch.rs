@@ -32,7 +32,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use change::{Edit, Refusal, insert, remove};
-pub use explain::{Finding, Kind, System, explain};
+pub use explain::{Finding, Kind, Remedy, System, USUAL, explain};
 pub use parse::read;
 
 /// The services of the module.

@@ -166,8 +166,15 @@ impl Sockets {
     pub(crate) fn open_missing_listeners(&mut self, interfaces: &Interfaces, observer: impl Observer) {
         let is_missing = self.endpoints.iter().all(|endpoint| endpoint.kind == SocketKind::Ephemeral);
         let last = self.ready.iter().map(|poll| poll.fd).max();
-        if is_missing && last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
-            self.open_listeners(interfaces, observer);
+        if !is_missing {
+            return;
+        }
+        if last.is_some_and(|last| sys::is_descriptor_allowed(last.saturating_add(RESERVE))) {
+            return self.open_listeners(interfaces, observer);
+        }
+        for family in Family::ALL {
+            let error = io::Error::from_raw_os_error(libc::EMFILE);
+            observer.report(no_socket(SocketKind::MulticastListener, family, None, &error));
         }
     }
 

@@ -310,6 +310,10 @@ fn a_reverse_lookup_is_told() -> Tested {
         ),
     ]);
     assert!(told.after(&format!("lookup {v4}: ")).starts_with("printer.local ("));
+    // As the check itself shows the address.
+    let link_local = lan.printer.eth0().link_local.ok_or("no link-local address")?;
+    let told = check(&lan.client, &[&format!("{link_local}%eth0")])?;
+    told.after(&format!("lookup {link_local}: printer.local ("));
     let told = check(&lan.client, &["192.0.2.1"])?;
     told.has(&[
         "lookup 192.0.2.1: problem: not asked for: it is in no prefix of a queried interface, or the setting reverse \

@@ -33,7 +33,7 @@ fn files(host: &Host, folder: &str) -> Result<(Vec<String>, Option<i32>), String
     Ok((about_files.map(|line| line.replace(folder, "LIBDIR")).collect(), told.status))
 }
 
-const INSTALL: &str = "remedy: sudo ./install.sh    (in a copy of the source; or install the package again)";
+const INSTALL: &str = "remedy: sudo ./install.sh  # in a copy of the source; or install the package again";
 
 #[test]
 fn the_file_that_glibc_loads_is_named_with_its_version() -> Tested {
@@ -100,6 +100,27 @@ fn a_module_that_is_missing_is_a_problem() -> Tested {
     Ok(())
 }
 
+/// What its constructor does, the program that loads it does.
+#[test]
+fn a_library_that_crashes_or_hangs_is_a_problem() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.use_services("files nowhere mdns_minimal [NOTFOUND=return] dns")?;
+    let folder = tests::module::library_folder()?.display().to_string();
+    for (statement, why) in [("abort()", "ends with signal 6"), ("for (;;) pause()", "hangs")] {
+        lan.client.script(&format!(
+            "printf '#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) void f(void) {{ {statement}; }}' |
+             cc -shared -fPIC -x c -o {folder}/libnss_nowhere.so.2 -"
+        ))?;
+        let told = check(&lan.client, &[])?;
+        told.has(&[format!(
+            "files: problem: the service nowhere on the hosts line breaks programs that look up hosts: the process that loads its \
+             file {why}"
+        )]);
+        told.has_status(1);
+    }
+    Ok(())
+}
+
 #[test]
 fn an_architecture_without_the_module_is_named() -> Tested {
     let lan = Scenario::silent(Families::V4)?;
@@ -142,6 +163,37 @@ fn the_hosts_line_is_explained_with_a_remedy() -> Tested {
     ]);
     told.apply_remedy(&lan.client, "hosts")?;
     check(&lan.client, &[])?.has_status(0);
+    Ok(())
+}
+
+/// Odd files, each behind a symbolic link, and what their remedy makes of them.
+#[test]
+fn the_remedy_of_the_hosts_line_helps_whatever_the_file_holds() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    let both = "hosts: files mdns_minimal [NOTFOUND=return] dns\n";
+    for (content, expected) in [
+        ("  hosts files dns mdns_minimal\nrpc: db\n", format!("{both}rpc: db\n")),
+        ("hosts: files [NOTFOUND=return] dns\n", both.into()),
+        ("rpc: db", format!("rpc: db\n{both}")),
+        ("rpc: db\nhosts: files mdns_minimal", "rpc: db\nhosts: files mdns_minimal\n\n".into()),
+    ] {
+        lan.client.script("mkdir -p /etc/site; ln -sf site/switch /etc/nsswitch.conf")?;
+        lan.client.write("/etc/site/switch", content)?;
+        check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+        assert_eq!(lan.client.script("cat /etc/site/switch")?, expected);
+        check(&lan.client, &[])?.has_status(0);
+    }
+    for preparation in ["chmod 640 /etc/site/switch", "rm /etc/site/switch"] {
+        lan.client.script(preparation)?;
+        check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+        check(&lan.client, &[])?.has_status(0);
+    }
+    lan.client.script("test -L /etc/nsswitch.conf")?;
+    // The services for one family, where sed must keep the link too.
+    lan.client.use_services("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns")?;
+    check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;
+    assert_eq!(lan.client.script("cat /etc/site/switch")?, both);
+    lan.client.script("test -L /etc/nsswitch.conf")?;
     Ok(())
 }
 
@@ -191,6 +243,32 @@ time.sleep(60)";
 }
 
 #[test]
+fn a_listener_that_is_omitted_is_told_with_its_cause() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    let told = check_by(&lan.client, &["prlimit", "--nofile=22"], &["printer.local"])?;
+    told.has_status(1);
+    for family in ["IPv4", "IPv6"] {
+        told.has(&[
+            format!(
+                "firewall eth0: problem: over {family}, not tested: there is no multicast listener on this interface, so hosts \
+                 there that respond by multicast only are not found: Too many open files (os error 24)"
+            ),
+            format!("there is no multicast listener on port 5353 over {family}: Too many open files (os error 24)"),
+        ]);
+    }
+    told.has_no("igmp_max_memberships");
+    lan.client.script("echo 0 >/proc/sys/net/ipv4/igmp_max_memberships")?;
+    let told = check(&lan.client, &["nobody.local"])?;
+    told.has(&[
+        "firewall eth0: remedy: sudo sysctl net.ipv4.igmp_max_memberships=64",
+        "could not ask on eth0 from port 5353: 224.0.0.251 for A and AAAA: there is no multicast listener on port 5353",
+    ]);
+    told.apply_remedy(&lan.client, "firewall eth0")?;
+    check(&lan.client, &[])?.has_status(0);
+    Ok(())
+}
+
+#[test]
 fn a_program_that_does_not_share_the_port_is_a_problem() -> Tested {
     let lan = Scenario::silent(Families::Both)?;
     let holder = "import socket, time
@@ -230,6 +308,8 @@ fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
     let outcome = lan.client.run(&["chroot", "/run/host/root", "/nss-mdns", "check", "printer.local"]);
     assert_eq!((outcome.code, &*outcome.stderr), (Some(1), ""), "{outcome:?}");
     assert!(outcome.stdout.contains("hosts: problem: /etc/nsswitch.conf cannot be read"), "{outcome:?}");
+    let daemons = "daemons: no daemon answers lookups; /proc/net/udp cannot be read\n";
+    assert!(outcome.stdout.contains(daemons), "{outcome:?}");
     assert!(outcome.stdout.contains("lookup printer.local: ") && outcome.stdout.contains("10.77.1.1"), "{outcome:?}");
     Ok(())
 }

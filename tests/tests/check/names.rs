@@ -14,12 +14,23 @@ fn a_name_of_three_labels_is_explained() -> Tested {
         "lookup printer.site.local: problem: not asked for: it has 3 labels, and only names of 2 are asked for (the setting labels), because \
          others usually belong to sites that serve .local by DNS; to change that, set labels = any in /etc/nss-mdns.conf, or \
          add .site.local to /etc/mdns.allow for the services mdns, mdns4 and mdns6",
-        "lookup printer.site.local: remedy: echo 'labels = any' | sudo tee -a /etc/nss-mdns.conf",
+        "lookup printer.site.local: remedy: printf '\\nlabels = any\\n' | sudo tee -a /etc/nss-mdns.conf",
     ]);
     told.has_no("asked on");
     // What is proposed helps: the setting, and the list.
     told.apply_remedy(&lan.client, "lookup printer.site.local")?;
     check(&lan.client, &["printer.site.local"])?.has_status(0);
+    // So it does if the file ends without a newline, or has the setting already.
+    for settings in ["timeout = 500", "timeout = 500\nLabels=2 # as ever\n"] {
+        lan.client.script(&format!(
+            "mkdir -p /etc/site; ln -sf site/conf /etc/nss-mdns.conf; printf '{settings}' >/etc/site/conf"
+        ))?;
+        check(&lan.client, &["printer.site.local"])?.apply_remedy(&lan.client, "lookup printer.site.local")?;
+        let told = check(&lan.client, &["printer.site.local"])?;
+        told.has_status(0);
+        told.has(&["settings: /etc/nss-mdns.conf has: timeout = 500; labels = any"]);
+        lan.client.script("test -L /etc/nss-mdns.conf")?;
+    }
     lan.client.script("rm /etc/nss-mdns.conf; echo .site.local >/etc/mdns.allow")?;
     let told = check(&lan.client, &["printer.site.local"])?;
     assert!(told.after("lookup printer.site.local: ").ends_with(" ms; by the full services only)"), "{}", told.text);
@@ -27,7 +38,7 @@ fn a_name_of_three_labels_is_explained() -> Tested {
     told.has(&[
         "lookup printer.site.local: problem: the hosts line has only minimal services, which do not look it up: programs do \
          not find it",
-        "lookup printer.site.local: remedy: sudo nss-mdns hosts add --service mdns4",
+        "lookup printer.site.local: remedy: sudo nss-mdns hosts add --service mdns",
     ]);
     told.has_status(1);
     told.apply_remedy(&lan.client, "lookup printer.site.local")?;
@@ -79,11 +90,26 @@ fn names_outside_local_are_explained() -> Tested {
          look up the domains that /etc/mdns.allow lists",
     ]);
     told.after("lookup a..local: problem: it is not a valid name (");
+    check(&lan.client, &[r"a\.b.local"])?.has(&[
+        r"lookup a\.b.local: problem: not asked for: an escape in it stands for a character that programs do not accept in the name of a host",
+    ]);
     lan.client.write("/etc/mdns.allow", ".example\n")?;
     check(&lan.client, &["www.example.org"])?.has(&[
         "lookup www.example.org: problem: not asked for: it is not under .local, and /etc/mdns.allow lists no suffix of it \
          (only the services mdns, mdns4 and mdns6 read that file)",
     ]);
+    Ok(())
+}
+
+#[test]
+fn a_list_without_entries_is_mended_by_its_remedy() -> Tested {
+    let lan = with_scripted("printer.local", &[])?;
+    lan.client.use_services("files mdns4 [NOTFOUND=return] dns")?;
+    lan.client.write("/etc/mdns.allow", "# no newline ends this")?;
+    check(&lan.client, &[])?.apply_remedy(&lan.client, "allowed")?;
+    let told = check(&lan.client, &["printer.local"])?;
+    told.has(&["allowed: /etc/mdns.allow has: .local"]);
+    told.has_status(0);
     Ok(())
 }
 

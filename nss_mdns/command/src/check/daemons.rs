@@ -36,15 +36,17 @@ pub(crate) fn tell<W: Write>(config: &Config, report: &mut Report<W>) -> io::Res
         report.good("daemons", "systemd-resolved runs: lookups do not ask it; the service resolve would")?;
     }
     let users = users_of_port();
-    if !users.is_empty() {
+    if let Some(users) = users.as_ref().filter(|users| !users.is_empty()) {
         is_any = true;
-        let users = enumerate(users.into_iter());
+        let users = enumerate(users.iter().cloned());
         report.good("daemons", format!("UDP port {MDNS_PORT} is open in processes of {users}"))?;
     }
-    if is_any {
-        Ok(())
-    } else {
-        report.good("daemons", format!("no daemon answers lookups, and no process uses UDP port {MDNS_PORT}"))
+    match (is_any, users) {
+        (true, _) => Ok(()),
+        (false, Some(_)) => {
+            report.good("daemons", format!("no daemon answers lookups, and no process uses UDP port {MDNS_PORT}"))
+        }
+        (false, None) => report.good("daemons", "no daemon answers lookups; /proc/net/udp cannot be read"),
     }
 }
 
@@ -53,11 +55,13 @@ fn answers(paths: &[&str]) -> bool {
     paths.iter().any(|path| UnixStream::connect(path).is_ok())
 }
 
-/// The users whose processes have a UDP socket on port 5353.
-fn users_of_port() -> BTreeSet<String> {
-    let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    tables.iter().flat_map(|table| uids_on_port(table)).map(|uid| account(&accounts, uid)).collect()
+/// The users whose processes have a UDP socket on port 5353; None if that cannot be read.
+fn users_of_port() -> Option<BTreeSet<String>> {
+    // A kernel without IPv6 has no second table.
+    let tables = [fs::read_to_string("/proc/net/udp").ok()?, fs::read_to_string("/proc/net/udp6").unwrap_or_default()];
+    let accounts = fs::read("/etc/passwd").unwrap_or_default();
+    let accounts = String::from_utf8_lossy(&accounts);
+    Some(tables.iter().flat_map(|table| uids_on_port(table)).map(|uid| account(&accounts, uid)).collect())
 }
 
 /// The user ids of the sockets on port 5353 in a table such as `/proc/net/udp` (proc(5)).

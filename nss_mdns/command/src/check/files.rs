@@ -39,6 +39,13 @@ pub(crate) fn tell<W: Write>(services: &[String], ours: &[&str], report: &mut Re
             Ok(Loaded::File(path)) if is_ours => files.entry(path).or_default().push(service),
             Ok(Loaded::File(_)) => {}
             Ok(loaded) if is_ours => tell_unloadable(service, &loaded, report)?,
+            Ok(loaded @ (Loaded::Crashes(_) | Loaded::Hangs)) => {
+                let text = format!(
+                    "the service {service} on the hosts line breaks programs that look up hosts: {}",
+                    why(&loaded)
+                );
+                report.bad("files", text)?;
+            }
             Ok(loaded) => {
                 let text = format!("glibc skips the service {service} on the hosts line: {}", why(&loaded));
                 report.note("files", text)?;
@@ -60,6 +67,7 @@ fn why(loaded: &Loaded) -> String {
         Loaded::File(path) => path.display().to_string(),
         Loaded::Fails(error) => error.clone(),
         Loaded::NoFunctions => "its file has no function that looks up hosts".into(),
+        Loaded::Hangs => "the process that loads its file hangs".into(),
         Loaded::Crashes(signal) => format!("the process that loads its file ends with signal {signal}"),
     }
 }
@@ -67,6 +75,7 @@ fn why(loaded: &Loaded) -> String {
 fn tell_unloadable<W: Write>(service: &str, loaded: &Loaded, report: &mut Report<W>) -> io::Result<()> {
     let consequence = match loaded {
         Loaded::Crashes(_) => "programs that look up any host crash",
+        Loaded::Hangs => "programs that look up any host hang",
         _ => "programs do without it",
     };
     let text = format!("glibc cannot load the module for {service}, so {consequence}: {}", why(loaded));
@@ -122,7 +131,7 @@ fn version(octets: &[u8]) -> Option<String> {
 
 /// What installs the module, on this system.
 fn install_command() -> String {
-    "sudo ./install.sh    (in a copy of the source; or install the package again)".into()
+    "sudo ./install.sh  # in a copy of the source; or install the package again".into()
 }
 
 /// The package that a file belongs to, by the system's package manager.

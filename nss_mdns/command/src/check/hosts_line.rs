@@ -4,53 +4,80 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::loader;
-use super::recorder::printable;
+use super::machine::append_command;
 use super::report::{Level, Report};
-use crate::hosts;
-use crate::nsswitch::{self, Glibc, Kind, Reading};
+use crate::hosts::{self, FILE};
+use crate::nsswitch::{self, Kind, Reading, Remedy};
+use crate::text::printable;
 
-/// What glibc reads.
-const FILE: &str = "/etc/nsswitch.conf";
+/// Enables the features of authselect for both families.
+const AUTHSELECT: &str = "sudo authselect enable-feature with-mdns4 && sudo authselect enable-feature with-mdns6";
 
-/// Explains the hosts line. Returns the services on it, in glibc's order; none if there is no hosts line.
+/// What the rest of the check needs of the hosts line.
+#[derive(Debug, Default)]
+pub(crate) struct HostsLine {
+    /// The services on it, in glibc's order; none if there is no hosts line.
+    pub(crate) services: Vec<String>,
+    /// The command that makes the services for one family return both.
+    pub(crate) both_families: Option<String>,
+}
+
+/// Explains the hosts line.
 ///
 /// # Errors
 /// Those of writing.
-pub(crate) fn tell<W: Write>(report: &mut Report<W>) -> io::Result<Vec<String>> {
+pub(crate) fn tell<W: Write>(report: &mut Report<W>) -> io::Result<HostsLine> {
     let content = fs::read(FILE).unwrap_or_default();
     for finding in hosts::findings(Path::new(FILE)) {
-        let text = printable(finding.text.as_bytes());
         match finding.kind {
-            Kind::Information => report.good("hosts", text)?,
-            Kind::Note => report.note("hosts", text)?,
+            Kind::Information => report.good("hosts", finding.text)?,
+            Kind::Note => report.note("hosts", finding.text)?,
             Kind::Problem => {
-                let remedy = remedy(&content, &text);
-                report.finding("hosts", Level::Problem, text, remedy)?;
+                let command = finding.remedy.and_then(|remedy| command(&content, &remedy));
+                report.finding("hosts", Level::Problem, finding.text, command)?;
             }
         }
     }
-    Ok(services(&content))
+    Ok(line(&content))
 }
 
-/// The command that mends the hosts line, if it can.
-fn remedy(content: &[u8], problem: &str) -> Option<String> {
-    if problem.contains("authselect") {
-        return Some("sudo authselect enable-feature with-mdns4 && sudo authselect enable-feature with-mdns6".into());
+/// The command that solves a problem.
+fn command(content: &[u8], remedy: &Remedy) -> Option<String> {
+    match remedy {
+        Remedy::Authselect => Some(AUTHSELECT.into()),
+        Remedy::MakeReadable => Some(format!("sudo chmod a+r {FILE}")),
+        Remedy::Append(line) => Some(append_command(line, FILE)),
+        Remedy::Write(line) if is_added(content, line) => Some("sudo nss-mdns hosts add".into()),
+        Remedy::Write(line) => {
+            let is_plain = !line.contains(['\\', '\'']) && printable(line.as_bytes()) == *line;
+            is_plain.then(|| sed_command(content, &format!("c {line}"))).flatten()
+        }
     }
-    if matches!(nsswitch::insert(content, None), Ok(Some(_))) {
-        return Some("sudo nss-mdns hosts add".into());
-    }
-    let (_, line) = problem.rsplit_once(": write: hosts: ")?;
-    let is_plain = !line.contains(['/', '&', '\\', '\'', '\n']);
-    is_plain.then(|| format!("sudo sed -i 's/^hosts:.*/hosts: {line}/' {FILE}"))
 }
 
-fn services(content: &[u8]) -> Vec<String> {
-    let glibc = if loader::glibc_version() < (2, 33) { Glibc::V2_31 } else { Glibc::V2_33 };
-    let Reading::Line(line) = nsswitch::read(content, glibc) else { return Vec::new() };
+/// Whether `nss-mdns hosts add` writes this line.
+fn is_added(content: &[u8], line: &str) -> bool {
+    let Ok(Some(edit)) = nsswitch::insert(content, None) else { return false };
+    let new = edit.apply(content);
+    let Reading::Line(added) = nsswitch::read(&new, hosts::running_glibc()) else { return false };
+    line.strip_prefix("hosts: ") == Some(&added.services_text(&new))
+}
+
+/// The command that changes the line that takes effect. sed would put a file in place of a symbolic link.
+fn sed_command(content: &[u8], change: &str) -> Option<String> {
+    let Reading::Line(line) = nsswitch::read(content, hosts::running_glibc()) else { return None };
+    Some(format!("sudo sed -i --follow-symlinks '{}{change}' {FILE}", line.number))
+}
+
+fn line(content: &[u8]) -> HostsLine {
+    let Reading::Line(line) = nsswitch::read(content, hosts::running_glibc()) else { return HostsLine::default() };
     let name = |service: &nsswitch::Service| printable(content.get(service.name.clone()).unwrap_or_default());
-    line.services.iter().map(name).collect()
+    let both_families = if hosts::is_authselects(Path::new(FILE), content) {
+        Some(AUTHSELECT.into())
+    } else {
+        sed_command(content, "s/mdns[46]/mdns/g")
+    };
+    HostsLine { services: line.services.iter().map(name).collect(), both_families }
 }
 
 #[cfg(test)]
@@ -60,18 +87,24 @@ mod tests {
     #[test]
     fn the_services_are_those_that_glibc_asks() {
         let text = b"hosts: files\nhosts: mdns4_minimal [NOTFOUND=return] dns\n";
-        assert_eq!(services(text), ["mdns4_minimal", "dns"]);
-        assert_eq!(services(b"passwd: files\n"), [""; 0]);
+        assert_eq!(line(text).services, ["mdns4_minimal", "dns"]);
+        assert_eq!(line(b"passwd: files\n").services, [""; 0]);
     }
 
     #[test]
-    fn the_remedy_is_a_command_only_if_it_helps() {
+    fn each_remedy_is_a_command_that_changes_the_line_in_effect() {
+        let write = |content: &[u8], line: &str| command(content, &Remedy::Write(line.into()));
         let add = Some("sudo nss-mdns hosts add".to_owned());
-        assert_eq!(remedy(b"hosts: files dns\n", "none of the services"), add);
-        assert_eq!(remedy(b"hosts: files mdns_minimal dns\n", "any"), None);
-        let edit = Some("sudo sed -i 's/^hosts:.*/hosts: files mdns dns/' /etc/nsswitch.conf".to_owned());
-        assert_eq!(remedy(b"hosts: dns mdns\n", "wrong: write: hosts: files mdns dns"), edit);
-        assert_eq!(remedy(b"hosts: dns mdns\n", "wrong: write: hosts: a/b 'c'"), None);
-        assert!(remedy(b"hosts: files dns\n", "authselect writes it").is_some_and(|it| it.contains("enable-feature")));
+        assert_eq!(write(b"hosts: files  dns\n", "hosts: files mdns_minimal [NOTFOUND=return] dns"), add);
+        // hosts add does not write this line.
+        let sed = |text: &str| Some(format!("sudo sed -i --follow-symlinks '{text}' /etc/nsswitch.conf"));
+        let blocked = b"hosts: files [NOTFOUND=return] dns\n";
+        let line = "hosts: files mdns_minimal [NOTFOUND=return] dns";
+        assert_eq!(write(blocked, line), sed(&format!("1c {line}")));
+        assert_eq!(write(b"hosts: a\n hosts dns mdns\n", "hosts: mdns dns"), sed("2c hosts: mdns dns"));
+        assert_eq!(write(b"hosts: dns mdns\n", "hosts: a 'c'"), None);
+        assert_eq!(write(b"hosts: dns mdns\n", "hosts: a \\"), None);
+        let append = command(b"", &Remedy::Append(line.into()));
+        assert_eq!(append, Some(format!("printf '\\n{line}\\n' | sudo tee -a /etc/nsswitch.conf")));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::text::is_printable;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -134,13 +136,6 @@ fn write_text(text: &str, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     out.write_char('"')
-}
-
-/// False for characters that a terminal does not print as they are: control characters, and those that change the
-/// direction of the text.
-pub(crate) fn is_printable(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -21,7 +21,12 @@ pub(crate) enum Loaded {
     NoFunctions,
     /// The process that loads it ends with this signal.
     Crashes(i32),
+    /// The process that loads it has not done so after [`TIMEOUT`].
+    Hangs,
 }
+
+/// How long loading may take, in seconds.
+const TIMEOUT: u32 = 5;
 
 /// The functions of a service that look up hosts (`nss.h`), without `_nss_SERVICE_` before them.
 const FUNCTIONS: [&str; 5] =
@@ -42,6 +47,11 @@ pub(crate) fn load(service: &str) -> io::Result<Loaded> {
         -1 => Err(io::Error::last_os_error()),
         0 => {
             drop(reader);
+            // SAFETY: both have no preconditions. The signal ends this child.
+            unsafe {
+                libc::signal(libc::SIGALRM, libc::SIG_DFL);
+                libc::alarm(TIMEOUT)
+            };
             let _ = File::from(writer).write_all(&report(service));
             // SAFETY: _exit has no preconditions. It runs none of the destructors that the loaded file may have.
             unsafe { libc::_exit(0) }
@@ -53,7 +63,11 @@ pub(crate) fn load(service: &str) -> io::Result<Loaded> {
             let mut status = 0;
             // SAFETY: `status` is a local variable.
             unsafe { libc::waitpid(child, &raw mut status, 0) };
-            Ok(if libc::WIFSIGNALED(status) { Loaded::Crashes(libc::WTERMSIG(status)) } else { parse(&reply) })
+            Ok(match libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)) {
+                Some(libc::SIGALRM) => Loaded::Hangs,
+                Some(signal) => Loaded::Crashes(signal),
+                None => parse(&reply),
+            })
         }
     }
 }

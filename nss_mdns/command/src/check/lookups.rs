@@ -8,18 +8,22 @@ use std::time::{Duration, Instant};
 
 use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::observer::{Exclusion, Round};
-use resolver_core::policy::{NameRange, ReverseRange};
+use resolver_core::policy::{self, NameRange, ReverseRange};
 use resolver_core::{Answer, Families, Family, HostName, LookupError, Pointer, Resolver};
 
 use super::json::Value;
-use super::recorder::{Recorded, Recorder, Use, What, printable, text_of};
+use super::machine::FileReport;
+use super::recorder::{Recorded, Recorder, Use, What, text_of};
 use super::report::{Level, Report};
 use super::story::{self, InterfaceNames, Line, enumerate, family_name};
+use crate::text::printable;
 
 /// What the lookups of names need.
 pub(crate) struct Lookups {
     /// The resolver. All lookups share its cache, as those of one process do.
     pub(crate) resolver: Resolver,
+    /// The file of the settings.
+    pub(crate) settings: FileReport,
     /// The setting `unicast-local`.
     pub(crate) unicast_local: bool,
     /// The search domains under `.local`.
@@ -28,6 +32,8 @@ pub(crate) struct Lookups {
     pub(crate) interfaces: InterfaceNames,
     /// Which of the services are on the hosts line.
     pub(crate) services: Services,
+    /// The command that makes the services for one family return both.
+    pub(crate) both_families: Option<String>,
 }
 
 /// Which services of the module are on the hosts line.
@@ -99,7 +105,7 @@ impl Lookups {
     /// # Errors
     /// Those of writing.
     pub(crate) fn tell<W: Write>(&self, name: &OsStr, report: &mut Report<W>) -> io::Result<()> {
-        match name.to_str().and_then(|text| text.parse().ok()) {
+        match name.to_str().and_then(address) {
             Some(ip) => self.tell_address(ip, report),
             None => self.tell_name(name.as_bytes(), report),
         }
@@ -179,7 +185,7 @@ impl Lookups {
                 subject,
                 Level::Problem,
                 text.into(),
-                Some("sudo nss-mdns hosts add --service mdns4".into()),
+                Some("sudo nss-mdns hosts add --service mdns".into()),
             );
         }
         if suffix.contains("minimal") && !services.has_minimal {
@@ -199,12 +205,7 @@ impl Lookups {
                 "the services on the hosts line return only {} addresses, and it has none",
                 families.join(" and ")
             );
-            return report.finding(
-                subject,
-                Level::Problem,
-                text,
-                Some("sudo sed -i '/^hosts/s/mdns[46]/mdns/g' /etc/nsswitch.conf".into()),
-            );
+            return report.finding(subject, Level::Problem, text, self.both_families.clone());
         }
         Ok(())
     }
@@ -237,13 +238,16 @@ impl Lookups {
                  others usually belong to sites that serve .local by DNS; to change that, set labels = any in \
                  /etc/nss-mdns.conf, or add .{domain} to /etc/mdns.allow for the services mdns, mdns4 and mdns6"
             );
-            return (Level::Problem, text, Some("echo 'labels = any' | sudo tee -a /etc/nss-mdns.conf".into()));
+            return (Level::Problem, text, Some(self.settings.set_command("labels", "any")));
         }
         let outside = |text: &str| (Level::Problem, text.to_owned(), None);
         match () {
             () if full.exclusion() == Some(Exclusion::NotListed) => outside(
                 "not asked for: it is not under .local, and /etc/mdns.allow lists no suffix of it (only the services \
                  mdns, mdns4 and mdns6 read that file)",
+            ),
+            () if policy::is_local(text) => outside(
+                "not asked for: an escape in it stands for a character that programs do not accept in the name of a host",
             ),
             () if !text.contains(&b'.') => {
                 let name = printable(text);
@@ -330,6 +334,14 @@ impl Lookups {
     }
 }
 
+/// The address that a text stands for. The interface after a `%` is not needed: all of them are asked.
+fn address(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((ip, _)) => ip.parse().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
+    }
+}
+
 /// True if the first addresses arrived only after a later round of questions than the first.
 fn is_answered_late(events: &[Recorded]) -> bool {
     let is_answer = |event: &&Recorded| match &event.what {
@@ -352,4 +364,16 @@ fn reverse_name(events: &[Recorded]) -> String {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_name_its_interface() {
+        assert_eq!(address("fe80::1%eth0"), Some("fe80::1".parse().unwrap()));
+        assert_eq!(address("10.0.0.1"), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!((address("10.0.0.1%eth0"), address("a%b.local"), address("")), (None, None, None));
+    }
 }

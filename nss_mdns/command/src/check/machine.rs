@@ -18,7 +18,7 @@ use resolver_core::policy::NameRange;
 use resolver_core::wire::{MAX_MESSAGE, MAX_QUERY, Query, RecordType};
 use resolver_core::{Families, Family, Ids, LookupError};
 
-use super::recorder::printable;
+use crate::text::printable;
 
 /// How long to wait for this machine's own packet.
 const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);
@@ -56,6 +56,29 @@ pub(crate) fn settings() -> (Config, FileReport) {
         config = config::parse(text, &mut |problem| report(&problem));
     });
     (config, report)
+}
+
+/// A command that adds a line to a file, whether or not a newline ends the last one.
+pub(crate) fn append_command(line: &str, path: &str) -> String {
+    format!("printf '\\n{line}\\n' | sudo tee -a {path}")
+}
+
+impl FileReport {
+    /// The command that makes a setting have this value, on a line of its own or on the one that sets it now.
+    pub(crate) fn set_command(&self, key: &str, value: &str) -> String {
+        let path = config::FILE.to_string_lossy();
+        if self.sets(key) {
+            format!("sudo sed -i --follow-symlinks 's/^[[:space:]]*{key}[[:space:]]*=.*/{key} = {value}/I' {path}")
+        } else {
+            append_command(&format!("{key} = {value}"), &path)
+        }
+    }
+
+    fn sets(&self, key: &str) -> bool {
+        let Self::Read(contents) = self else { return false };
+        let mut settings = contents.lines.iter().filter_map(|line| line.split_once('='));
+        settings.any(|(other, _)| other.trim().eq_ignore_ascii_case(key))
+    }
 }
 
 /// Reads `/etc/mdns.allow`. The flag is true if it exists and allows no name.
@@ -262,7 +285,8 @@ impl LoopbackTest {
         let here = of_family().find(|failure| failure.interface == Some(interface.index));
         match here.or_else(|| of_family().find(|failure| failure.interface.is_none())) {
             Some(failure) => Admission::NoListener(failure.errno),
-            None => Admission::TooManyMemberships,
+            None if family == Family::V4 => Admission::TooManyMemberships,
+            None => Admission::NoListener(libc::EADDRNOTAVAIL),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Records what a lookup reports to its observer, each event with the time since the start of the lookup.
 
 use std::cell::RefCell;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,8 @@ use resolver_core::observer::{Conclusion, Denial, Event, Exclusion, NameSource, 
 use resolver_core::wire::{Message, Name, Record, RecordType};
 use resolver_core::{Address, Families, Family, LookupError};
 
-use super::json::is_printable;
+use super::story::socket_name;
+use crate::text::printable;
 
 /// The events of one lookup.
 #[derive(Debug)]
@@ -190,7 +192,15 @@ fn sent_query(sent: &Sent<'_>) -> SentQuery {
         interface: sent.interface,
         source: sent.source,
         to: sent.to,
-        error: sent.result.as_ref().err().map(ToString::to_string),
+        error: sent.result.as_ref().err().map(|error| sending_error(sent.socket, error)),
+    }
+}
+
+/// Why a query could not be sent. A socket that is missing has no error of the kernel.
+fn sending_error(socket: SocketKind, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENOTSOCK) => format!("there is no {}", socket_name(socket)),
+        _ => error.to_string(),
     }
 }
 
@@ -199,19 +209,6 @@ pub(crate) fn text_of(name: &Name) -> String {
     let mut octets = Vec::new();
     name.write_text(|piece| octets.extend_from_slice(piece));
     printable(&octets)
-}
-
-/// Text from the network or the command line, with escapes for what a terminal does not print as it is.
-pub(crate) fn printable(octets: &[u8]) -> String {
-    let mut text = String::new();
-    for character in String::from_utf8_lossy(octets).chars() {
-        if is_printable(character) {
-            text.push(character);
-        } else {
-            text.extend(character.escape_default());
-        }
-    }
-    text
 }
 
 /// The records of a message; none if it is not a message.
@@ -272,15 +269,6 @@ pub(crate) fn type_name(rtype: RecordType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_from_the_network_cannot_control_a_terminal() {
-        assert_eq!(printable(b"printer.local"), "printer.local");
-        assert_eq!(printable("b\u{fc}ro".as_bytes()), "b\u{fc}ro");
-        assert_eq!(printable(b"a\x1b[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\u{202e}b");
-        assert_eq!(printable(b"a\xffb"), "a\u{fffd}b");
-    }
 
     #[test]
     fn records_are_shown_with_what_a_lookup_reads() {

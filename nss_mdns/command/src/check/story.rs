@@ -400,7 +400,8 @@ fn by_types(targets: ByDestination) -> Targets {
     joined
 }
 
-fn socket_name(kind: SocketKind) -> &'static str {
+/// The name of a socket of a lookup.
+pub(crate) fn socket_name(kind: SocketKind) -> &'static str {
     match kind {
         SocketKind::Ephemeral => "socket on an ephemeral port",
         SocketKind::MulticastListener => "multicast listener on port 5353",

@@ -12,7 +12,7 @@ use super::{DEFAULT, Glibc, HostsLine, Reading, read, text};
 use self::services::Services;
 
 /// The services of a line that suits most machines.
-const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
+pub const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
 
 /// How important a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,21 @@ pub struct Finding {
     pub kind: Kind,
     /// What there is to say.
     pub text: String,
+    /// What solves the problem, if that is known.
+    pub remedy: Option<Remedy>,
+}
+
+/// What solves a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// This line in place of the one that takes effect.
+    Write(String),
+    /// This line at the end of the file; only the newline that the file lacks, if it is empty.
+    Append(String),
+    /// The features of authselect, which generates the file.
+    Authselect,
+    /// Permission to read the file for everybody.
+    MakeReadable,
 }
 
 /// What the explanation depends on, besides the file.
@@ -82,26 +97,30 @@ fn oddity(file: &[u8], path: &str) -> Option<Finding> {
 }
 
 fn information(text: String) -> Finding {
-    Finding { kind: Kind::Information, text }
+    Finding { kind: Kind::Information, text, remedy: None }
 }
 
 fn note(text: String) -> Finding {
-    Finding { kind: Kind::Note, text }
+    Finding { kind: Kind::Note, text, remedy: None }
 }
 
 fn problem(text: String) -> Finding {
-    Finding { kind: Kind::Problem, text }
+    Finding { kind: Kind::Problem, text, remedy: None }
 }
 
 fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
     let path = system.path;
-    let why = match hosts_lines(file).last() {
-        Some(number) => {
-            format!("{path}:{number}: no newline ends the hosts line, so glibc 2.33 and later do not read it")
+    let usual = format!("hosts: {USUAL}");
+    let (why, remedy) = match hosts_lines(file).last() {
+        Some(number) if !file.ends_with(b"\n") => {
+            let why =
+                format!("{path}:{number}: no newline ends the hosts line, so glibc 2.33 and later do not read it");
+            (why, Some(Remedy::Append(String::new())))
         }
-        None => format!("{path} has no hosts line"),
+        Some(number) => (format!("{path}:{number}: the hosts line names no service, so glibc does not use it"), None),
+        None => (format!("{path} has no hosts line"), Some(Remedy::Append(usual.clone()))),
     };
-    problem(format!("{why}, and asks {DEFAULT}; write one line: hosts: {USUAL}"))
+    Finding { remedy, ..problem(format!("{why}, and asks {DEFAULT}; write one line: {usual}")) }
 }
 
 /// What glibc does not read, although it reports nothing.
@@ -118,16 +137,12 @@ fn other_reading(file: &[u8], line: &HostsLine, glibc: Glibc) -> Option<Finding>
         Glibc::V2_31 => (Glibc::V2_33, "2.33 and later"),
         Glibc::V2_33 => (Glibc::V2_31, "2.31 and 2.32"),
     };
-    let services = |line: &HostsLine| {
-        let services: Vec<_> = line.services.iter().map(|service| squeeze(&text(file, &service.span()))).collect();
-        services.join(" ")
-    };
     let there = match read(file, other) {
-        Reading::Line(other) => services(&other),
+        Reading::Line(other) => other.services_text(file),
         Reading::Default => DEFAULT.into(),
         Reading::Broken(_) => "nothing, because a mistake makes every lookup fail".into(),
     };
-    if line.services.is_empty() || there == services(line) {
+    if line.services.is_empty() || there == line.services_text(file) {
         return None;
     }
     let has_comment = file.get(line.span.clone()).is_some_and(|line| line.contains(&b'#'));
@@ -136,6 +151,14 @@ fn other_reading(file: &[u8], line: &HostsLine, glibc: Glibc) -> Option<Finding>
     } else {
         format!("glibc {versions} would ask: {there}")
     }))
+}
+
+impl HostsLine {
+    /// The services with their actions, separated by single spaces.
+    pub fn services_text(&self, file: &[u8]) -> String {
+        let services: Vec<_> = self.services.iter().map(|service| squeeze(&text(file, &service.span()))).collect();
+        services.join(" ")
+    }
 }
 
 /// A text with each run of white space as one space.
@@ -312,6 +335,14 @@ mod tests {
         for (file, expected) in FILES {
             assert_eq!(of_kind(&findings(file, &SYSTEM), Kind::Problem), [*expected], "{file:?}");
         }
+    }
+
+    #[test]
+    fn glibc_2_31_does_not_use_a_line_without_services() {
+        let old = System { glibc: Glibc::V2_31, ..SYSTEM };
+        let found = findings("hosts:\n", &old);
+        let expected = "/etc/nsswitch.conf:1: the hosts line names no service, so glibc does not use it, and asks ";
+        assert!(of_kind(&found, Kind::Problem)[0].starts_with(expected), "{found:?}");
     }
 
     #[test]

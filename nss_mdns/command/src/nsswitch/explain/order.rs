@@ -2,12 +2,12 @@
 
 use super::super::{Action, Status};
 use super::services::{Service, Services};
-use super::{Finding, System, USUAL, note, problem};
+use super::{Finding, Kind, Remedy, System, USUAL, note};
 
 /// What is wrong, or may surprise. Only the most important: the line to write usually corrects the others too.
 pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Finding> {
     if let Some(why) = obstacle(services) {
-        return Some(problem(format!("{why}: {}", advice(services, system))));
+        return Some(advised(Kind::Problem, &format!("{why}: "), services, system));
     }
     let (index, first) = services.first.zip(services.first())?;
     let next = services.all.get(index + 1)?;
@@ -23,7 +23,7 @@ pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Findin
     } else {
         format!("if no host has a .local name, glibc asks {}; if that does not serve .local, ", next.name)
     };
-    Some(note(why + &advice(services, system)))
+    Some(advised(Kind::Note, &why, services, system))
 }
 
 /// What keeps names from resolving.
@@ -98,14 +98,16 @@ fn is_for_local_names(services: &Services, index: usize) -> bool {
     services.all.get(index).is_some_and(|service| service.is_ours() && (service.is_minimal() || !is_after_dns))
 }
 
-fn advice(services: &Services, system: &System<'_>) -> String {
+/// A finding with the line that should be there.
+fn advised(kind: Kind, why: &str, services: &Services, system: &System<'_>) -> Finding {
     let line = proposal(services);
-    if system.is_authselects {
-        return format!(
-            "authselect generates this file (features with-mdns4, with-mdns6), and the line should be: {line}"
-        );
-    }
-    format!("write: {line}")
+    let (advice, remedy) = if system.is_authselects {
+        let advice = "authselect generates this file (features with-mdns4, with-mdns6), and the line should be";
+        (advice, Remedy::Authselect)
+    } else {
+        ("write", Remedy::Write(line.clone()))
+    };
+    Finding { kind, text: format!("{why}{advice}: {line}"), remedy: Some(remedy) }
 }
 
 /// The line to write. A full service keeps its place, and the minimal one of its family goes before what asks DNS.
