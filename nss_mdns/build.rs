@@ -25,6 +25,7 @@ SECTIONS { .not_called : { *(.init_array .init_array.* .fini_array .fini_array.*
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     for argument in [
         // A thread may have a frame of the module on its stack for as long as the process runs: never unload it.
@@ -66,16 +67,13 @@ fn leave_out_soname(folder: &Path) -> io::Result<()> {
 fn leave_out_constructors(folder: &Path) -> io::Result<()> {
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
     // Linkers other than GNU's and LLVM's do not support INSERT. With them the entries stay, which does no harm.
-    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
-    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    // Paths in the flags of packaging/cargo may contain these names too.
-    let mut flags = flags.split('\x1f').filter(|flag| !flag.starts_with("--remap-path-prefix"));
-    if flags.any(|flag| ["mold", "gold", "wild"].iter().any(|linker| flag.contains(linker))) {
+    if rustc_flags().iter().any(|flag| ["mold", "gold", "wild"].iter().any(|linker| flag.contains(linker))) {
         return Ok(());
     }
     let script = folder.join("no-constructors.ld");
     fs::write(&script, NOT_CALLED)?;
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-T,{}", script.display());
+    // Not by -Wl, which splits a path at its commas.
+    println!("cargo::rustc-cdylib-link-arg=-T{}", script.display());
     Ok(())
 }
 
@@ -96,12 +94,18 @@ fn link_unwinder_statically(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What the compiler that cargo links with prints for this option; nothing if it cannot be run.
+/// What the compiler that rustc links with prints for this option; nothing if it cannot be run.
 fn ask_compiler(option: &str) -> Option<String> {
-    println!("cargo::rerun-if-env-changed=CC");
-    let compiler = env::var("RUSTC_LINKER").or_else(|_| env::var("CC")).unwrap_or_else(|_| "cc".into());
-    let mut words = compiler.split_whitespace();
-    let output = Command::new(words.next()?).args(words).arg(option).output().ok()?;
+    let flags = rustc_flags();
+    let chosen = flags.iter().rev().find_map(|flag| flag.trim_start_matches("-C").strip_prefix("linker="));
+    let compiler = chosen.map(str::to_owned).or_else(|| env::var("RUSTC_LINKER").ok()).unwrap_or_else(|| "cc".into());
+    let output = Command::new(compiler).arg(option).output().ok()?;
     let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     Some(printed).filter(|printed| output.status.success() && !printed.is_empty())
+}
+
+/// The flags that the user's configuration gives to rustc, without the paths of packaging/cargo.
+fn rustc_flags() -> Vec<String> {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    flags.split('\x1f').filter(|flag| !flag.starts_with("--remap-path-prefix")).map(str::to_owned).collect()
 }

@@ -5,6 +5,7 @@
 //!
 //! [`LookupError::Interrupted`]: crate::LookupError::Interrupted
 
+use std::fmt;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,6 @@ const MAX_HELD: Duration = Duration::from_millis(4);
 const OTHERS_FIRST: Duration = Duration::from_millis(2);
 
 /// The signals of this thread that [`BlockedSignals::block`] has blocked.
-#[derive(Debug)]
 #[must_use = "they stay blocked until they are restored"]
 pub struct BlockedSignals {
     before: SignalMask,
@@ -38,6 +38,13 @@ impl BlockedSignals {
     /// them may jump out of it.
     pub fn restore(&self) {
         sys::set_signal_mask(&self.before);
+    }
+}
+
+/// Not derived, because `sigset_t` implements it only in newer versions of libc than the oldest one admitted.
+impl fmt::Debug for BlockedSignals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("BlockedSignals").finish_non_exhaustive()
     }
 }
 

@@ -55,7 +55,7 @@ wrap() {
       echo "exec $1 \"\$@\""; } >$2
     chmod 755 $2
 }
-for name in mv cp ln rm mkdir rmdir chmod sync ldconfig; do
+for name in mv cp install ln rm mkdir rmdir chmod sync touch ldconfig; do
     wrap $(command -v $name) /mnt/killer/$name
 done
 mv /mnt/archive/nss-mdns /mnt/nss-mdns

@@ -248,9 +248,14 @@ fn a_second_architecture_has_its_own_folder() {
     let before = root.ok(&snapshot);
     let done = root.install(&format!("--no-check --libdir {libdir}"));
     assert_refused(&done, "is built for another architecture");
-    let done = root.installed();
-    let note = format!("note: programs that use {libdir}/libc.so.6 have no module yet; docs/32-bit.md says");
-    assert!(done.out.contains(&note), "{done:?}");
+    root.installed();
+    let done = root.run(&format!("{}/nss-mdns check", folder()));
+    assert!(done.out.contains(&format!("whose C library is in {libdir}, have no module")), "{done:?}");
+    let conf = format!("/etc/ld.so.conf.d/00-nss-mdns{}.conf", libdir.replace('/', "-"));
+    root.ok(&format!("echo theirs >{conf}"));
+    assert_refused(&root.install("--no-check --module /mnt/libnss_mdns.so"), "the loader does not look into");
+    root.ok(&format!("rm {conf}; [ ! -e {libdir}/nss-mdns ]"));
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER, "the first folder's module still needs the service");
     let done = root.install("--no-check --module /mnt/libnss_mdns.so");
     assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
     assert!(done.out.contains(&format!("install {libdir}/nss-mdns/libnss_mdns.so.2\n")), "{done:?}");
