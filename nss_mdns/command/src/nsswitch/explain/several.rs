@@ -3,6 +3,9 @@
 use super::super::change::{Refusal, hosts_lines};
 use super::{Finding, Kind, Remedy, System, explain as explain_file, line_of, problem};
 
+/// How many lines are considered, from the last one. Each takes time, and a file may have any number.
+const MAX_CANDIDATES: usize = 16;
+
 /// Says that there are several, and which one to keep: the last one without problems, or else the last one, corrected.
 pub(super) fn explain(file: &[u8], system: &System<'_>) -> Option<Finding> {
     let numbers = hosts_lines(file);
@@ -12,7 +15,12 @@ pub(super) fn explain(file: &[u8], system: &System<'_>) -> Option<Finding> {
         let others = numbers.iter().copied().filter(|other| *other != number).collect();
         (!system.is_authselects).then_some(Remedy::KeepOne(number, line, others))
     };
-    let good = numbers.iter().rev().copied().find(|&number| problems(&line_of(file, number), system).is_empty());
+    let good = numbers
+        .iter()
+        .rev()
+        .take(MAX_CANDIDATES)
+        .copied()
+        .find(|&number| problems(&line_of(file, number), system).is_empty());
     if let Some(number) = good {
         // sed keeps a last line without newline as it is, unless it replaces the line.
         let line = (!file.ends_with(b"\n")).then(|| line_of(file, number));
