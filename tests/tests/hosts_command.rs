@@ -92,9 +92,9 @@ fn a_line_that_needs_nothing_but_has_a_problem_is_not_called_good() {
 fn a_reader_that_leaves_early_ends_the_program_silently() {
     let mut root = root();
     let program = &*PROGRAM;
-    root.ok(&format!("(sleep 0.2; '{program}' hosts 2>/mnt/err; echo $? >/mnt/status) | true"));
-    root.ok("sleep 0.5");
-    assert_eq!((root.read("/mnt/err"), root.read("/mnt/status")), (String::new(), "1\n".into()));
+    root.ok(&format!("(sleep 0.2; '{program}' hosts 2>/mnt/message; echo $? >/mnt/status) | true"));
+    root.ok("for i in $(seq 50); do test -s /mnt/status && break; sleep 0.1; done");
+    assert_eq!((root.read("/mnt/message"), root.read("/mnt/status")), (String::new(), "1\n".into()));
 }
 
 #[test]
