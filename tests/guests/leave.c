@@ -47,7 +47,9 @@ static void jump_once(int signal, int round, const struct state *before)
         sleep_ms(200);
         jumped = false;
     }
-    timer_delete(timer);
+    /* The signal may have arrived before the timer was known here. Before glibc 2.34, a null one is read. */
+    if (timer)
+        timer_delete(timer);
     if (!jumped)
         fail("signal %d was not delivered", signal);
     if (now_ms() - start > 1500)
