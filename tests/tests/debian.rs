@@ -152,7 +152,10 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
         root.ok(&format!("dpkg --install {} && dpkg --purge {NAME}", package()));
         root.write(CONF, BEFORE);
         let before = root.ok(SNAPSHOT);
-        assert_eq!(install(&mut root), "");
+        let done = root.run(&format!("dpkg --install {}", package()));
+        assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+        let changed = "\nlibnss-mdns-nodaemon: change /etc/nsswitch.conf:\nlibnss-mdns-nodaemon: - hosts: ";
+        assert!(done.out.contains(changed), "{done:?}");
         assert_eq!(root.read(CONF), AFTER);
         assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
