@@ -6,6 +6,7 @@
 //! | `check` | `nss-mdns check`: settings, interfaces, firewall, and the lookup of names, by the module's own code |
 //! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
 //! | `edit` | replaces a file that programs may read at any moment |
+//! | `elf`, `library_folders` | what an ELF file is built for; where distributions keep libraries |
 //! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
 //! | `text` | text from elsewhere, such that a terminal prints it as it is |
 
@@ -13,7 +14,9 @@
 
 mod check;
 mod edit;
+mod elf;
 mod hosts;
+mod library_folders;
 pub mod nsswitch;
 mod text;
 
