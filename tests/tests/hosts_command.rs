@@ -157,6 +157,25 @@ fn an_error_that_cannot_be_written_does_not_change_the_exit_status() {
     }
 }
 
+/// Exit status 1 says that the file is as it was.
+#[test]
+fn output_that_cannot_be_written_does_not_hide_that_the_file_was_changed() {
+    let mut root = root();
+    let program = &*PROGRAM;
+    for (arguments, content, status) in [
+        ("add --dry-run", OLD, 1),
+        ("remove", OLD, 1),
+        ("add", NEW, 0),
+        ("add", NEW, 1),
+        ("remove --dry-run", NEW, 1),
+        ("remove", OLD, 0),
+    ] {
+        let done = root.run(&format!("'{program}' hosts {arguments} >/dev/full"));
+        assert_eq!((done.status, &*root.read(CONF)), (status, content), "{arguments}: {done:?}");
+        assert!(done.err.starts_with("nss-mdns: standard output: No space left on device"), "{done:?}");
+    }
+}
+
 #[test]
 fn the_file_cannot_control_the_terminal() {
     let mut root = root();
@@ -264,6 +283,43 @@ fn the_backup_of_a_file_that_has_lost_its_hosts_line_is_kept() {
     assert_eq!(files(&mut root), "nsswitch.conf");
 }
 
+/// The backup is the only copy of what the file was before it lost its hosts line.
+#[test]
+fn an_older_backup_is_not_overwritten() {
+    let mut root = root();
+    succeeds(&mut root, "add");
+    for (content, line) in [("hosts: files dns\n", 1), ("passwd: files\nhosts: files dns\n", 2)] {
+        root.write(CONF, content);
+        let said = succeeds(&mut root, "add --dry-run");
+        assert!(
+            said.starts_with(&format!("would change line {line} of {CONF}, with the older backup left as {BACKUP}:"))
+        );
+        let said = succeeds(&mut root, "add");
+        assert!(said.starts_with(&format!("change line {line} of {CONF}, with the older backup left as {BACKUP}:\n")));
+        assert_eq!(root.read(BACKUP), OLD);
+    }
+    // An edit that fails leaves it, too.
+    root.write(CONF, OLD);
+    root.ok("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf");
+    assert_refused(&mut root, "add", "/etc/nsswitch.conf: cannot be replaced");
+    root.ok("umount /etc/nsswitch.conf");
+    assert_eq!((root.read(CONF), root.read(BACKUP)), (OLD.into(), OLD.into()));
+}
+
+#[test]
+fn the_residue_of_a_killed_edit_is_removed_even_if_there_is_nothing_to_do() {
+    let mut root = root();
+    root.ok("echo residue >/etc/nsswitch.conf.nss-mdns-new");
+    succeeds(&mut root, "remove --dry-run");
+    assert_eq!(files(&mut root), "nsswitch.conf nsswitch.conf.nss-mdns-new");
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
+    succeeds(&mut root, "add");
+    root.ok("echo residue >/etc/nsswitch.conf.nss-mdns-new");
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
+}
+
 #[test]
 fn an_odd_line_is_refused_with_file_line_and_what_was_expected() {
     let mut root = root();
@@ -359,8 +415,8 @@ fn the_new_file_is_flushed_before_it_takes_its_place_and_the_folder_afterwards()
     assert_eq!(done.status, 0, "{done:?}");
     let calls = root.read("/mnt/trace");
     let calls: Vec<_> = calls.lines().filter(|call| ["write", "fsync", "rename"].contains(call)).collect();
-    // The content; the backup and the file; the report on standard output.
-    assert_eq!(calls, ["write", "fsync", "rename", "rename", "fsync", "write"]);
+    // The content; the file; the report on standard output.
+    assert_eq!(calls, ["write", "fsync", "rename", "fsync", "write"]);
 }
 
 #[test]

@@ -93,12 +93,18 @@ pub fn main() -> ExitCode {
     match run(lexopt::Parser::from_env()) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Problem) => ExitCode::from(1),
-        Err(Error::Closed) => ExitCode::from(1),
         Err(error) => {
-            // Not eprintln!, which panics if standard error is a closed pipe.
-            let _ = writeln!(io::stderr(), "nss-mdns: {error}");
+            complain(&error);
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
+    }
+}
+
+/// Writes an error to standard error.
+fn complain(error: &Error) {
+    if !matches!(error, Error::Closed) {
+        // Not eprintln!, which panics if standard error is a closed pipe.
+        let _ = writeln!(io::stderr(), "nss-mdns: {error}");
     }
 }
 
