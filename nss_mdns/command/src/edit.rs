@@ -5,10 +5,11 @@
 //! 2. Lock it, so that two edits do not overwrite each other. The lock is on the file itself, hence the check that the
 //!    path still leads to it.
 //! 3. Write the new content to `FILE.nss-mdns-new` with the attributes of the old file, and flush it to disk.
-//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute.
+//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute. An older
+//!    file of that name stays: the user may need it.
 //! 5. Check that nobody has changed the file meanwhile, rename the new one into place, and flush the folder.
 //!
-//! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces.
+//! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces or removes.
 
 mod attributes;
 
@@ -27,7 +28,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// An error, with the file and what failed.
 pub(crate) type Error = String;
 
-fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
+/// Describes an error of this action with a file.
+pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
     let path = path.display().to_string();
     // SAFETY: geteuid has no preconditions.
     let is_root = unsafe { libc::geteuid() } == 0;
@@ -76,16 +78,18 @@ impl Locked {
 
     /// The second name that the old file gets.
     pub(crate) fn backup(&self) -> PathBuf {
-        with_suffix(&self.path, ".before-nss-mdns")
+        backup_of(&self.path)
     }
 
-    /// Replaces the file, and keeps the old one as [`Locked::backup`].
+    /// Replaces the file, and keeps the old one as [`Locked::backup`], unless an older backup is there.
     pub(crate) fn replace_and_keep(&self, content: &[u8]) -> Result<(), Error> {
         let new = self.write_new(content)?;
         let backup = self.backup();
-        let result = self.keep_old(&backup).and_then(|()| {
+        let keeps_older = self.has_older_backup();
+        let result = if keeps_older { Ok(()) } else { self.keep_old(&backup) };
+        let result = result.and_then(|()| {
             let renamed = self.rename(&new);
-            if renamed.is_err() {
+            if renamed.is_err() && !keeps_older {
                 let _ = fs::remove_file(&backup);
             }
             renamed
@@ -93,11 +97,18 @@ impl Locked {
         discard_on_error(&new, result)
     }
 
+    /// Whether the backup is of an earlier edit that was not undone. It may be the only copy of what the file was then.
+    pub(crate) fn has_older_backup(&self) -> bool {
+        let backup = self.backup();
+        fs::symlink_metadata(&backup).is_ok() && !is_at(&self.file, &backup)
+    }
+
     /// Replaces the file, and removes a backup that is there. A backup that has this content becomes the file again, with
     /// the times that it had.
     pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
         if self.is_backup_of(content) {
-            return self.rename(&self.backup());
+            self.rename(&self.backup())?;
+            return self.remove_residue();
         }
         let new = self.write_new(content)?;
         discard_on_error(&new, self.rename(&new))?;
@@ -118,22 +129,22 @@ impl Locked {
 
     /// Removes the backup of an earlier run, if there is one.
     pub(crate) fn remove_backup(&self) -> Result<(), Error> {
-        let backup = self.backup();
-        match fs::remove_file(&backup) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&backup, "cannot be removed")(error)),
-            _ => Ok(()),
-        }
+        remove_if_there(&self.backup())
+    }
+
+    /// Removes the new file of a run that was killed, if there is one.
+    pub(crate) fn remove_residue(&self) -> Result<(), Error> {
+        remove_if_there(&self.new_file())
+    }
+
+    fn new_file(&self) -> PathBuf {
+        with_suffix(&self.path, ".nss-mdns-new")
     }
 
     /// Writes the new file beside the old one.
     fn write_new(&self, content: &[u8]) -> Result<PathBuf, Error> {
-        let new = with_suffix(&self.path, ".nss-mdns-new");
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&new, "cannot be removed")(error));
-            }
-            _ => {}
-        }
+        let new = self.new_file();
+        self.remove_residue()?;
         let result = self.write(&new, content);
         discard_on_error(&new, result.map_err(failed(&new, "cannot be written")))?;
         Ok(new)
@@ -147,22 +158,18 @@ impl Locked {
         file.sync_all()
     }
 
-    /// A backup that is there is replaced in one step.
+    /// Gives the file a second name.
     fn keep_old(&self, backup: &Path) -> Result<(), Error> {
-        // A run that was killed has made it already. rename() does nothing if both names lead to one file.
+        // A run that was killed has made it already.
         if is_at(&self.file, backup) {
             return Ok(());
         }
-        let link = with_suffix(backup, ".nss-mdns-new");
-        let _ = fs::remove_file(&link);
-        let result = fs::hard_link(&self.path, &link).and_then(|()| fs::rename(&link, backup));
-        let result = result.map_err(|error| match error.kind() {
+        fs::hard_link(&self.path, backup).map_err(|error| match error.kind() {
             io::ErrorKind::CrossesDevices => {
                 format!("{}: is a mount point and cannot be replaced", self.path.display())
             }
             _ => failed(backup, "cannot be made")(error),
-        });
-        discard_on_error(&link, result)
+        })
     }
 
     fn rename(&self, new: &Path) -> Result<(), Error> {
@@ -191,20 +198,30 @@ fn open_regular(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(failed(path, "cannot be read"))
 }
 
-/// Takes the lock, or waits for it. `File::lock` needs a newer compiler than this project.
+/// Takes the lock, or waits for it.
 fn lock(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
+    while !try_lock(file) {
+        if Instant::now() >= deadline {
+            return Err(format!("{}: is locked by another program", path.display()));
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Takes the lock on a file, which ends when the file is closed. Returns false if another program has it.
+/// `File::try_lock` needs a newer compiler than this project.
+pub(crate) fn try_lock(file: &File) -> bool {
     loop {
         // SAFETY: flock has no memory-safety requirements.
         if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-            return Ok(());
+            return true;
         }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
+        match io::Error::last_os_error().raw_os_error() {
             Some(libc::EINTR) => {}
-            Some(libc::EWOULDBLOCK) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
-            Some(libc::EWOULDBLOCK) => return Err(format!("{}: is locked by another program", path.display())),
+            Some(libc::EWOULDBLOCK) => return false,
             // File systems without locks, such as some network file systems: go on without it.
-            _ => return Ok(()),
+            _ => return true,
         }
     }
 }
@@ -218,10 +235,22 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
+/// The name of the backup of a file.
+pub(crate) fn backup_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".before-nss-mdns")
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, "cannot be removed")(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes a file that is of no use after an error.
