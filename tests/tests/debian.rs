@@ -367,6 +367,16 @@ fn a_symbolic_link_is_preserved_and_a_missing_file_is_no_error() {
     purge(&mut root);
 }
 
+/// It may be the only copy of what an administrator had.
+#[test]
+fn an_older_backup_of_nsswitch_conf_is_kept() {
+    let mut root = prepared(BEFORE);
+    root.ok("echo older >/etc/nsswitch.conf.before-nss-mdns");
+    install(&mut root);
+    assert_eq!(root.read(CONF), AFTER);
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), "older\n");
+}
+
 #[test]
 fn an_unwritable_nsswitch_conf_prevents_neither_installation_nor_removal() {
     let mut root = prepared(BEFORE);

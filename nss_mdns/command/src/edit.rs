@@ -33,12 +33,16 @@ pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error
     let path = path.display().to_string();
     // SAFETY: geteuid has no preconditions.
     let is_root = unsafe { libc::geteuid() } == 0;
-    move |error| format!("{path}: {what}: {error}{}", advice(error.kind(), is_root))
+    move |error| format!("{path}: {what}: {error}{}", advice(&error, is_root))
 }
 
-/// What to do about an error of this kind.
-fn advice(kind: io::ErrorKind, is_root: bool) -> &'static str {
-    if kind == io::ErrorKind::PermissionDenied && !is_root { ": run it with sudo" } else { "" }
+/// What to do about an error.
+fn advice(error: &io::Error, is_root: bool) -> &'static str {
+    match (error.raw_os_error(), is_root) {
+        (Some(libc::EACCES | libc::EPERM), false) => ": run it with sudo",
+        (Some(libc::EPERM), true) => ": it may be immutable (see lsattr)",
+        _ => "",
+    }
 }
 
 /// A configuration file that is locked against other edits until this value is dropped.
@@ -266,9 +270,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_without_permission_is_told_to_use_sudo() {
-        assert_eq!(advice(io::ErrorKind::PermissionDenied, false), ": run it with sudo");
-        assert_eq!(advice(io::ErrorKind::PermissionDenied, true), "");
-        assert_eq!(advice(io::ErrorKind::NotFound, false), "");
+    fn errors_of_permission_come_with_advice() {
+        let advice = |errno, is_root| advice(&io::Error::from_raw_os_error(errno), is_root);
+        assert_eq!(advice(libc::EACCES, false), ": run it with sudo");
+        assert_eq!(advice(libc::EPERM, true), ": it may be immutable (see lsattr)");
+        assert_eq!(advice(libc::EACCES, true), "");
+        assert_eq!(advice(libc::ENOENT, false), "");
     }
 }
