@@ -154,7 +154,7 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
         let before = root.ok(SNAPSHOT);
         let done = root.run(&format!("dpkg --install {}", package()));
         assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
-        let changed = "\nlibnss-mdns-nodaemon: change /etc/nsswitch.conf:\nlibnss-mdns-nodaemon: - hosts: ";
+        let changed = "\nlibnss-mdns-nodaemon: change line 2 of /etc/nsswitch.conf:\nlibnss-mdns-nodaemon: - hosts: ";
         assert!(done.out.contains(changed), "{done:?}");
         assert_eq!(root.read(CONF), AFTER);
         assert_all_six_files_are_ours(&mut root);
@@ -374,6 +374,8 @@ fn an_older_backup_of_nsswitch_conf_is_kept() {
     root.ok("echo older >/etc/nsswitch.conf.before-nss-mdns");
     install(&mut root);
     assert_eq!(root.read(CONF), AFTER);
+    purge(&mut root);
+    assert_eq!(root.read(CONF), BEFORE);
     assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), "older\n");
 }
 

@@ -131,8 +131,8 @@ fn another_file_and_another_service_can_be_chosen() {
 fn wrong_usage_is_reported_as_such() {
     let mut root = root();
     for (arguments, reason) in [
-        ("--service mdns", "--service and --dry-run need add or remove"),
-        ("--dry-run", "--service and --dry-run need add or remove"),
+        ("--service mdns", "--service, --dry-run and --no-backup need add or remove"),
+        ("--dry-run", "--service, --dry-run and --no-backup need add or remove"),
         ("add --service dns", "dns is none of the module's services"),
         ("add --service", "missing argument for option '--service'"),
         ("add remove", "unexpected argument \"remove\""),
@@ -337,25 +337,46 @@ fn the_backup_of_a_file_that_has_lost_its_hosts_line_is_kept() {
 
 /// The backup is the only copy of what the file was before it lost its hosts line.
 #[test]
-fn an_older_backup_is_not_overwritten() {
+fn an_older_backup_is_neither_overwritten_nor_removed() {
     let mut root = root();
     succeeds(&mut root, "add");
-    for (content, line) in [("hosts: files dns\n", 1), ("passwd: files\nhosts: files dns\n", 2)] {
+    for (content, number) in [("hosts: files dns\n", 2), ("passwd: files\nhosts: files dns\n", 3)] {
         root.write(CONF, content);
+        let backup = format!("{BACKUP}.{number}");
         let said = succeeds(&mut root, "add --dry-run");
-        assert!(
-            said.starts_with(&format!("would change line {line} of {CONF}, with the older backup left as {BACKUP}:"))
-        );
-        let said = succeeds(&mut root, "add");
-        assert!(said.starts_with(&format!("change line {line} of {CONF}, with the older backup left as {BACKUP}:\n")));
-        assert_eq!(root.read(BACKUP), OLD);
+        assert!(said.contains(&format!("of {CONF}, with the old file kept as {backup}:\n")), "{said}");
+        succeeds(&mut root, "add");
+        assert_eq!((root.read(BACKUP), root.read(&backup)), (OLD.into(), content.into()));
     }
-    // An edit that fails leaves it, too.
-    root.write(CONF, OLD);
+    succeeds(&mut root, "remove");
+    assert_eq!(root.read(CONF), "passwd: files\nhosts: files dns\n");
+    let two = "nsswitch.conf nsswitch.conf.before-nss-mdns nsswitch.conf.before-nss-mdns.2";
+    assert_eq!(files(&mut root), two);
+    // Nothing was added, so no backup is known to be of use no longer.
+    let said = succeeds(&mut root, "remove");
+    assert!(said.ends_with(&format!("\nleave {BACKUP}.2: {CONF} differs from it\n")), "{said}");
+    assert_eq!(files(&mut root), two);
+    // An edit that fails leaves them, too.
     root.ok("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf");
-    assert_refused(&mut root, "add", "/etc/nsswitch.conf: cannot be replaced");
+    assert_refused(&mut root, "add", "/etc/nsswitch.conf: is a mount point and cannot be replaced");
     root.ok("umount /etc/nsswitch.conf");
-    assert_eq!((root.read(CONF), root.read(BACKUP)), (OLD.into(), OLD.into()));
+    assert_eq!(files(&mut root), two);
+}
+
+#[test]
+fn without_a_backup_none_is_made_or_removed() {
+    let mut root = root();
+    for backup in ["true", "echo older >/etc/nsswitch.conf.before-nss-mdns"] {
+        root.ok(backup);
+        let before = files(&mut root);
+        let said = succeeds(&mut root, "add --no-backup");
+        assert!(said.contains(&format!("of {CONF}:\n- ")), "{said}");
+        assert_eq!(files(&mut root), before);
+        for _ in 0..2 {
+            succeeds(&mut root, "remove --no-backup");
+            assert_eq!((files(&mut root), root.read(CONF)), (before.clone(), OLD.into()));
+        }
+    }
 }
 
 #[test]

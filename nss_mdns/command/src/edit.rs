@@ -5,8 +5,8 @@
 //! 2. Lock it, so that two edits do not overwrite each other. The lock is on the file itself, hence the check that the
 //!    path still leads to it.
 //! 3. Write the new content to `FILE.nss-mdns-new` with the attributes of the old file, and flush it to disk.
-//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute. An older
-//!    file of that name stays: the user may need it.
+//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute. If an
+//!    older backup has that name, `.2`, `.3` and so on follows: it may be the only copy of what somebody needs.
 //! 5. Check that nobody has changed the file meanwhile, rename the new one into place, and flush the folder.
 //!
 //! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces or removes.
@@ -80,20 +80,19 @@ impl Locked {
         &self.content
     }
 
-    /// The second name that the old file gets.
-    pub(crate) fn backup(&self) -> PathBuf {
-        backup_of(&self.path)
+    /// Replaces the file.
+    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
+        let new = self.write_new(content)?;
+        discard_on_error(&new, self.rename(&new))
     }
 
-    /// Replaces the file, and keeps the old one as [`Locked::backup`], unless an older backup is there.
+    /// Replaces the file, and keeps the old one as [`Locked::new_backup`].
     pub(crate) fn replace_and_keep(&self, content: &[u8]) -> Result<(), Error> {
         let new = self.write_new(content)?;
-        let backup = self.backup();
-        let keeps_older = self.has_older_backup();
-        let result = if keeps_older { Ok(()) } else { self.keep_old(&backup) };
-        let result = result.and_then(|()| {
+        let backup = self.new_backup();
+        let result = self.keep_old(&backup).and_then(|()| {
             let renamed = self.rename(&new);
-            if renamed.is_err() && !keeps_older {
+            if renamed.is_err() {
                 let _ = fs::remove_file(&backup);
             }
             renamed
@@ -101,39 +100,58 @@ impl Locked {
         discard_on_error(&new, result)
     }
 
-    /// Whether the backup is of an earlier edit that was not undone. It may be the only copy of what the file was then.
-    pub(crate) fn has_older_backup(&self) -> bool {
-        let backup = self.backup();
-        fs::symlink_metadata(&backup).is_ok() && !is_at(&self.file, &backup)
-    }
-
-    /// Replaces the file, and removes a backup that is there. A backup that has this content becomes the file again, with
-    /// the times that it had.
-    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
-        if self.is_backup_of(content) {
-            self.rename(&self.backup())?;
+    /// Replaces the file, and removes the last backup. If that has this content, it becomes the file again, with the times
+    /// that it had.
+    pub(crate) fn restore(&self, content: &[u8]) -> Result<(), Error> {
+        if let Some(backup) = self.last_backup().filter(|backup| self.is_like(backup, content)) {
+            self.rename(&backup)?;
             return self.remove_residue();
         }
-        let new = self.write_new(content)?;
-        discard_on_error(&new, self.rename(&new))?;
+        self.replace(content)?;
         self.remove_backup()
     }
 
-    /// Whether the backup is a file with this content, and mode and owner have not changed since.
-    fn is_backup_of(&self, content: &[u8]) -> bool {
+    /// Whether a file has this content, and mode and owner of this one.
+    fn is_like(&self, backup: &Path, content: &[u8]) -> bool {
         let attributes = |metadata: fs::Metadata| (metadata.mode(), metadata.uid(), metadata.gid());
-        let backup = self.backup();
-        match (fs::symlink_metadata(&backup), self.file.metadata()) {
+        match (fs::symlink_metadata(backup), self.file.metadata()) {
             (Ok(old), Ok(now)) => {
-                attributes(old) == attributes(now) && fs::read(&backup).is_ok_and(|octets| octets == content)
+                attributes(old) == attributes(now) && fs::read(backup).is_ok_and(|octets| octets == content)
             }
             _ => false,
         }
     }
 
-    /// Removes the backup of an earlier run, if there is one.
+    /// The second name that the old file gets: the first that no older backup has.
+    pub(crate) fn new_backup(&self) -> PathBuf {
+        let last = self.last_backup();
+        match last {
+            // A run that was killed has made it already.
+            Some(last) if is_at(&self.file, &last) => last,
+            _ => {
+                self.backups().find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| backup_of(&self.path))
+            }
+        }
+    }
+
+    /// The backup of the last edit that was not undone.
+    pub(crate) fn last_backup(&self) -> Option<PathBuf> {
+        self.backups().take_while(|name| fs::symlink_metadata(name).is_ok()).last()
+    }
+
+    /// The names of backups, the oldest first.
+    fn backups(&self) -> impl Iterator<Item = PathBuf> {
+        let first = backup_of(&self.path);
+        let others = (2..100).map({
+            let first = first.clone();
+            move |number| with_suffix(&first, &format!(".{number}"))
+        });
+        std::iter::once(first).chain(others)
+    }
+
+    /// Removes the last backup, if there is one.
     pub(crate) fn remove_backup(&self) -> Result<(), Error> {
-        remove_if_there(&self.backup())
+        self.last_backup().map_or(Ok(()), |backup| remove_if_there(&backup))
     }
 
     /// Removes the new file of a run that was killed, if there is one.
@@ -239,7 +257,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// The name of the backup of a file.
+/// The name of the oldest backup of a file.
 pub(crate) fn backup_of(path: &Path) -> PathBuf {
     with_suffix(path, ".before-nss-mdns")
 }

@@ -35,16 +35,28 @@ pub(crate) struct Arguments {
     service: Option<String>,
     file: PathBuf,
     dry_run: bool,
+    /// What becomes of the old file, or of what is left of an earlier edit.
+    backup: Backup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backup {
+    /// The old file is kept. When the edit is undone, its backup is removed.
+    Kept,
+    /// Likewise. The last backup is known to be of the edit that is undone, even if that has been undone by hand.
+    Known,
+    /// No backup is made or removed.
+    Untouched,
 }
 
 impl Arguments {
-    /// For the usual service on the system's hosts line.
-    pub(crate) fn usual(action: Action, dry_run: bool) -> Arguments {
-        Arguments { action, service: None, file: FILE.into(), dry_run }
+    /// For the usual service on the system's hosts line, by an installation, which knows what it has added.
+    pub(crate) fn of_installation(action: Action, dry_run: bool) -> Arguments {
+        Arguments { action, service: None, file: FILE.into(), dry_run, backup: Backup::Known }
     }
 }
 
-/// What came of [`change`], with the text that reports it.
+/// The outcome of [`change`], with the text that reports it.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// The line needs none.
@@ -78,13 +90,15 @@ fn report(change: Change, dry_run: bool) -> Result<Outcome, Error> {
 
 /// Parses the arguments; None if they ask for help.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
-    let mut arguments = Arguments::usual(Action::Explain, false);
+    let mut arguments =
+        Arguments { action: Action::Explain, service: None, file: FILE.into(), dry_run: false, backup: Backup::Kept };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
             Long("service") => arguments.service = Some(parser.value()?.string()?),
             Long("file") => arguments.file = parser.value()?.into(),
             Long("dry-run") => arguments.dry_run = true,
+            Long("no-backup") => arguments.backup = Backup::Untouched,
             Value(value) if arguments.action == Action::Explain && value == "add" => arguments.action = Action::Add,
             Value(value) if arguments.action == Action::Explain && value == "remove" => {
                 arguments.action = Action::Remove;
@@ -93,8 +107,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
         }
     }
     let edits = arguments.action != Action::Explain;
-    if !edits && (arguments.service.is_some() || arguments.dry_run) {
-        return Err(Error::Usage("--service and --dry-run need add or remove".into()));
+    if !edits && (arguments.service.is_some() || arguments.dry_run || arguments.backup != Backup::Kept) {
+        return Err(Error::Usage("--service, --dry-run and --no-backup need add or remove".into()));
     }
     if let Some(service) = arguments.service.as_ref().filter(|name| !nsswitch::SERVICES.contains(&name.as_str())) {
         return Err(Error::Usage(Refusal::NotOurs(service.clone()).to_string().into()));
@@ -131,7 +145,11 @@ pub(crate) fn change(arguments: &Arguments) -> Result<Change, Error> {
     let text = description(&file, &edit, arguments);
     if !arguments.dry_run {
         let content = edit.apply(file.content());
-        let result = if removes { file.replace(&content) } else { file.replace_and_keep(&content) };
+        let result = match arguments.backup {
+            Backup::Untouched => file.replace(&content),
+            _ if removes => file.restore(&content),
+            _ => file.replace_and_keep(&content),
+        };
         result.map_err(Error::Failed)?;
     }
     Ok(Change::Made(text))
@@ -150,20 +168,27 @@ fn state_of(action: Action) -> &'static str {
     if action == Action::Remove { "does not name it" } else { "names the module already" }
 }
 
-/// Removes what earlier runs have left. The backup stays if the file has lost its hosts line: then it may be the only copy.
-/// Returns what there is to say.
+/// Removes what earlier runs have left, except a backup that may be the only copy of what it has. Returns what there is to
+/// say.
 fn tidy_up(file: &Locked, arguments: &Arguments) -> Result<String, Error> {
-    let has_line = nsswitch::insert(file.content(), None).is_ok();
     if !arguments.dry_run {
-        let removed = if has_line { file.remove_backup() } else { Ok(()) };
-        removed.and_then(|()| file.remove_residue()).map_err(Error::Failed)?;
+        file.remove_residue().map_err(Error::Failed)?;
     }
-    let backup = file.backup();
-    Ok(if !has_line && backup.exists() {
-        format!("leave {}: {} has no hosts line that can be edited\n", backup.display(), file.path().display())
+    let Some(backup) = file.last_backup().filter(|_| arguments.backup != Backup::Untouched) else {
+        return Ok(String::new());
+    };
+    let is_copy = || fs::read(&backup).is_ok_and(|content| content == file.content());
+    let why = if nsswitch::insert(file.content(), None).is_err() {
+        "has no hosts line that can be edited"
+    } else if arguments.backup != Backup::Known && !is_copy() {
+        "differs from it"
     } else {
-        String::new()
-    })
+        if !arguments.dry_run {
+            file.remove_backup().map_err(Error::Failed)?;
+        }
+        return Ok(String::new());
+    };
+    Ok(format!("leave {}: {} {why}\n", backup.display(), file.path().display()))
 }
 
 fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {
@@ -186,9 +211,8 @@ fn description(file: &Locked, edit: &Edit, arguments: &Arguments) -> String {
     let would = if arguments.dry_run { "would " } else { "" };
     let path = file.path().display();
     let mut text = format!("{would}change line {} of {path}", edit.line);
-    if arguments.action == Action::Add {
-        let what = if file.has_older_backup() { "the older backup left as" } else { "the old file kept as" };
-        let _ = write!(text, ", with {what} {}", file.backup().display());
+    if arguments.action == Action::Add && arguments.backup != Backup::Untouched {
+        let _ = write!(text, ", with the old file kept as {}", file.new_backup().display());
     }
     let line = |content: &[u8]| {
         let line = content.split(|octet| *octet == b'\n').nth(edit.line.saturating_sub(1)).unwrap_or_default();

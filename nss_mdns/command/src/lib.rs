@@ -9,7 +9,7 @@
 //! | `install` | `nss-mdns install` and `nss-mdns uninstall`, which `install.sh` calls |
 //! | `elf`, `library_folders` | what an ELF file is built for; where distributions keep libraries |
 //! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
-//! | `text` | text from elsewhere, such that a terminal prints it as it is |
+//! | `text` | text from elsewhere, in a form that a terminal prints as it is |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -31,7 +31,7 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 Usage: nss-mdns check [--json] [NAME]...
        nss-mdns hosts [--file FILE]
-       nss-mdns hosts add|remove [--service NAME] [--file FILE] [--dry-run]
+       nss-mdns hosts add|remove [--service NAME] [--file FILE] [--no-backup] [--dry-run]
        nss-mdns install --module FILE --files DIR [--libdir DIR] [--prefix DIR] [--dry-run] [--no-check]
        nss-mdns uninstall [--libdir DIR] [--dry-run]
 
@@ -43,6 +43,7 @@ hosts   Explains the hosts line of /etc/nsswitch.conf, service by service, as gl
 hosts add, hosts remove
         Adds a service to that line or removes it: mdns_minimal, or NAME. The old file is kept as a backup.
         --file FILE  instead of /etc/nsswitch.conf
+        --no-backup  neither makes nor removes a backup
         --dry-run    shows the change and writes nothing
 install, uninstall
         install.sh calls these, and its --help explains them. A package manager installs and removes packages.

@@ -42,7 +42,11 @@ pub(super) fn add(run: &mut Run) -> Result<(), edit::Error> {
     }
 }
 
-/// Removes what [`add`] has added. A line that cannot be edited stays as it is: without a module, glibc skips the service.
+/// Removes what [`add`] has added.
+///
+/// # Errors
+/// Why the line stays as it is. Then the note stays too, so that the run can be repeated. Without a module, glibc skips the
+/// service.
 pub(super) fn remove(run: &mut Run) -> Result<(), edit::Error> {
     let note = Path::new(NOTE);
     if !note.exists() {
@@ -51,7 +55,8 @@ pub(super) fn remove(run: &mut Run) -> Result<(), edit::Error> {
     run.check_interruption()?;
     match change(Action::Remove, run.is_dry()) {
         Ok(Change::Made(text) | Change::Unneeded(text)) => run.print(&text),
-        Ok(Change::Authselect(text)) | Err(text) => complain(&Error::Failed(text)),
+        Ok(Change::Authselect(text)) => complain(&Error::Failed(text)),
+        Err(text) => return Err(text),
     }
     let conf = Path::new(hosts::FILE);
     if !conf.exists() {
@@ -65,7 +70,7 @@ pub(super) fn remove(run: &mut Run) -> Result<(), edit::Error> {
 }
 
 fn change(action: Action, dry_run: bool) -> Result<Change, edit::Error> {
-    hosts::change(&Arguments::usual(action, dry_run)).map_err(|error| error.to_string())
+    hosts::change(&Arguments::of_installation(action, dry_run)).map_err(|error| error.to_string())
 }
 
 /// The note is on the disk before the line is changed.
