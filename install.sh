@@ -15,22 +15,22 @@ Usage: sudo ./install.sh              build the module, install it, add it to th
 Options:
   --dry-run      print what would change, change nothing
   --module FILE  install this module, and nss-mdns from the same folder, instead of building them
-  --libdir DIR   install into DIR/nss-mdns instead of the C library's folder (--uninstall then needs it too, if DIR has
-                 no libc.so.6)
+  --libdir DIR   install into DIR/nss-mdns instead of the C library's folder, or uninstall only there
   --prefix DIR   link the program, the manual pages and the example into DIR/bin and DIR/share; default: /usr/local
   --destdir DIR  only put the files of a package below DIR, for the prefix /usr
   --no-check     do not check the installation at the end
   --help         print this
 
 Only installing and uninstalling need root. A file in the place of a link is left alone, and so is /etc/nss-mdns.conf.
-Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage; 3 installed, but the check found a problem.
-If --uninstall ends with 1, something may be left: remove the cause and repeat it. --check exits as `nss-mdns check`.
+Exit status: 0 done; 1 not possible; 2 wrong usage; 3 installed, but the check found a problem. With 1, nothing was
+changed or a first installation was undone. A later one, or --uninstall, may be half done: remove the cause and repeat it.
+--check exits as `nss-mdns check`.
 END
 }
 
 main() {
     umask 022
-    PATH=$PATH:/usr/sbin:/sbin
+    PATH=${PATH:+$PATH:}/usr/sbin:/sbin
     # Lists of paths have one path a line.
     IFS='
 '
@@ -66,6 +66,10 @@ parse_options() {
     if [ -n "$destdir" ]; then
         [ "$action" = install_module ] || fail "--destdir is only for installing; see --help" 2
         action=stage_package prefix=${prefix:-/usr}
+        case ${libdir:-/}:$prefix in
+        /*:/*) ;;
+        *) fail "with --destdir, --libdir and --prefix need absolute paths; see --help" 2 ;;
+        esac
     fi
 }
 
@@ -102,7 +106,7 @@ uninstall_module() {
 }
 
 check_system() {
-    find_program || fail "the program nss-mdns is not here: sudo ./install.sh builds and installs it"
+    find_program --version || fail "the program nss-mdns is not here: sudo ./install.sh builds and installs it"
     exec "$program" check
 }
 
@@ -165,19 +169,22 @@ elf_kind() {
     od -An -v -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n' | sed -n 's/^7f454c46\(....\).*\(....\)$/\1\2/p'
 }
 
-# Finds a program nss-mdns that runs here. The one beside the module may be for another architecture.
+# find_program [ARGUMENT...]: finds a program nss-mdns that runs here with these arguments. The one beside the module may be
+# for another architecture, and an older one may not know `uninstall`.
 find_program() {
-    for program in ${module:+"${module%/*}/nss-mdns"} nss-mdns "$here/nss-mdns" "$here/target/release/nss-mdns" \
-        $(installations | sed 's,$,/nss-mdns,'); do
-        if "$program" uninstall --help >/dev/null 2>&1; then return 0; fi
+    [ $# -gt 0 ] || set -- uninstall --help
+    for program in ${module:+"${module%/*}/nss-mdns"} "$here/nss-mdns" "$here/target/release/nss-mdns" \
+        $(installations | sed 's,$,/nss-mdns,') nss-mdns; do
+        if "$program" "$@" >/dev/null 2>&1; then return 0; fi
     done
     return 1
 }
 
 # The folders of installations, also of those that a kill has left.
 installations() {
-    ls -d ${libdir:+"$libdir"/nss-mdns*} /usr/lib*/nss-mdns* /usr/lib/*-linux-*/nss-mdns* /lib*/nss-mdns* \
-        /lib/*-linux-*/nss-mdns* 2>/dev/null
+    for folder in ${libdir:+"$libdir"} /usr/lib* /usr/lib/*-linux-* /lib* /lib/*-linux-*; do
+        ls -d "$folder/nss-mdns" "$folder/nss-mdns.new" 2>/dev/null
+    done
 }
 
 # --- The files of a package ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ pub(crate) struct Architecture {
 }
 
 impl Architecture {
-    /// What a file is built for; None if it is no ELF file.
+    /// What a file is built for; None if it is not an ELF file.
     pub(crate) fn of(file: &Path) -> Option<Architecture> {
         let mut header = [0; 20];
         File::open(file).ok()?.read_exact(&mut header).ok()?;

@@ -23,7 +23,9 @@ mod place;
 mod refusals;
 mod run;
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -90,10 +92,10 @@ fn parse_install(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error>
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
-            Long("module") => module = Some(PathBuf::from(parser.value()?)),
-            Long("files") => files = Some(PathBuf::from(parser.value()?)),
-            Long("libdir") => libdir = Some(place::real_path(Path::new(&parser.value()?))),
-            Long("prefix") => prefix = parser.value()?.into(),
+            Long("module") => module = Some(path(parser.value()?)?),
+            Long("files") => files = Some(path(parser.value()?)?),
+            Long("libdir") => libdir = Some(place::real_path(&path(parser.value()?)?)),
+            Long("prefix") => prefix = path(parser.value()?)?,
             Long("dry-run") => dry_run = true,
             Long("no-check") => check = false,
             _ => return Err(argument.unexpected().into()),
@@ -112,12 +114,20 @@ fn parse_uninstall(mut parser: lexopt::Parser) -> Result<Option<(Option<PathBuf>
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
-            Long("libdir") => libdir = Some(place::real_path(Path::new(&parser.value()?))),
+            Long("libdir") => libdir = Some(place::real_path(&path(parser.value()?)?)),
             Long("dry-run") => dry_run = true,
             _ => return Err(argument.unexpected().into()),
         }
     }
     Ok(Some((libdir, dry_run)))
+}
+
+/// A path that can be a line in the list of links.
+fn path(value: OsString) -> Result<PathBuf, Error> {
+    if value.is_empty() || value.as_bytes().contains(&b'\n') {
+        return Err(Error::Usage("expected a path that is not empty and has no newline".into()));
+    }
+    Ok(value.into())
 }
 
 /// What is to be installed, and where, after all refusals.
@@ -167,10 +177,10 @@ impl Plan {
         files::install(&self.items, &self.place, run)?;
         links::make(&self.items, &self.place, run)?;
         // glibc finds the module only by this cache. ldconfig lists a file that has a SONAME under that name alone.
-        if ldconfig::count(folder) != SERVICES.len() {
+        if ldconfig::count(folder)? != SERVICES.len() {
             ldconfig::run(run)?;
         }
-        if !run.is_dry() && ldconfig::count(folder) != SERVICES.len() {
+        if !run.is_dry() && ldconfig::count(folder)? != SERVICES.len() {
             return Err(format!("the loader does not look into {} (see /etc/ld.so.conf)", folder.display()));
         }
         hosts_line::add(run)?;
@@ -178,16 +188,15 @@ impl Plan {
     }
 }
 
-/// Removes the installations in these places.
+/// Removes the installations in these places. A hosts line that cannot be edited does not keep the rest from going.
 fn remove(places: &[Place], run: &mut Run) -> Result<(), edit::Error> {
     // Another architecture's module that stays needs the hosts line.
-    if place::installed().iter().all(|installed| places.contains(installed)) {
-        hosts_line::remove(run)?;
-    }
+    let stays = place::installed().iter().any(|installed| !places.contains(installed));
+    let edited = if stays { Ok(()) } else { hosts_line::remove(run) };
     for place in places {
         remove_place(place, run)?;
     }
-    run.check_interruption()
+    edited.and_then(|()| run.check_interruption())
 }
 
 fn remove_place(place: &Place, run: &mut Run) -> Result<(), edit::Error> {
@@ -200,7 +209,7 @@ fn remove_place(place: &Place, run: &mut Run) -> Result<(), edit::Error> {
     }
     run.make(|| files::remove_folder(&place.new))?;
     links::remove(place, &[], run)?;
-    if ldconfig::count(&place.folder) != 0 {
+    if ldconfig::lists(&place.folder)? {
         ldconfig::run(run)?;
     }
     run.say(format_args!("remove {}", place.folder.display()));
@@ -249,5 +258,10 @@ mod tests {
         let arguments = parse_uninstall(parser(&["--libdir=/usr/../nowhere/", "--dry-run"])).unwrap();
         assert_eq!(arguments, Some((Some("/nowhere".into()), true)));
         assert!(matches!(parse_uninstall(parser(&["--no-check"])), Err(Error::Usage(_))));
+        for path in ["", "/a\nb"] {
+            let arguments = parser(&["--module=m.so", "--files=.", "--prefix", path]);
+            assert!(matches!(parse_install(arguments), Err(Error::Usage(_))), "{path:?}");
+            assert!(matches!(parse_uninstall(parser(&["--libdir", path])), Err(Error::Usage(_))), "{path:?}");
+        }
     }
 }

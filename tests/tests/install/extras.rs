@@ -52,7 +52,7 @@ fn existing_files_of_other_origin_are_left_alone() {
     let done = root.installed();
     for (_, _, place) in [EXTRAS[0], EXTRAS[2], EXTRAS[3]] {
         assert!(done.out.contains(&format!("leave {place} as it is: ")), "{done:?}");
-        assert!(!done.out.contains(&format!("install {place}\n")), "{done:?}");
+        assert!(!done.out.contains(&format!("link {place}\n")), "{done:?}");
     }
     assert!(root.installed().out.contains("nothing to do"));
     root.ok("[ ! -e /mnt/elsewhere ]");

@@ -190,14 +190,18 @@ fn a_kill_after_any_delay_leaves_a_consistent_system() {
     let mut root = Root::with_debian_package();
     root.remember_other_files();
     let before = root.snapshot();
-    for centiseconds in (0..30).step_by(3) {
-        let what = format!("killed after {centiseconds}0 ms");
-        root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{centiseconds:02}; kill -9 -$!; wait $!"));
+    let mut kills = 0;
+    for milliseconds in (0..100).step_by(7) {
+        let what = format!("killed after {milliseconds} ms");
+        let done =
+            root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{milliseconds:03}; kill -9 -$!; wait $!"));
+        kills += u32::from(done.status == 137);
         root.ok("flock -w 10 /etc true");
         root.assert_consistent(&what);
         root.uninstalled();
         assert_same(&before, &root.snapshot(), &what);
     }
+    assert!(kills > 0, "no run was killed");
 }
 
 /// An overlay whose upper layer has no extended attributes, like that of some containers.

@@ -90,6 +90,34 @@ fn if_the_hosts_line_has_been_lost_the_backup_is_kept_and_reported() {
 }
 
 #[test]
+fn if_the_hosts_line_cannot_be_edited_the_uninstallation_says_so_and_can_be_repeated() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.write(CONF, format!("{NSSWITCH_AFTER}hosts: files\n"));
+    let done = root.install("--uninstall");
+    assert!(done.status == 1 && done.err.contains("it has more than one hosts line"), "{done:?}");
+    root.ok(&format!("[ ! -e {} ] && [ -e {NOTE} ]", folder()));
+    root.write(CONF, NSSWITCH_AFTER);
+    root.uninstalled();
+    let strip = |text: &str| text.lines().filter(|line| !line.contains(CONF)).collect::<Vec<_>>().join("\n");
+    assert_eq!(root.read(CONF), NSSWITCH);
+    assert_same(&strip(&before), &strip(&root.snapshot()), "after the second run");
+}
+
+/// It may be the only copy of what an administrator had.
+#[test]
+fn an_older_backup_is_neither_overwritten_nor_removed() {
+    let mut root = Root::new();
+    root.ok("echo older >/etc/nsswitch.conf.before-nss-mdns");
+    let before = root.snapshot();
+    root.installed();
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns.2"), NSSWITCH);
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+}
+
+#[test]
 fn if_nsswitch_conf_has_been_deleted_the_backup_is_kept_and_reported() {
     let mut root = Root::new();
     root.installed();

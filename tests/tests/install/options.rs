@@ -237,6 +237,10 @@ fn wrong_usage_prints_one_line_and_exits_with_status_2() {
         "--dry-run=yes",
         "--uninstall --destdir /mnt/stage",
         "--check --destdir /mnt/stage",
+        "--destdir /mnt/stage --libdir lib",
+        "--destdir /mnt/stage --prefix usr",
+        "--no-check --prefix \"$(printf '/mnt/a\\nb')\"",
+        "--no-check --libdir \"$(mkdir -p \"$(printf '/mnt/a\\nb')\" && printf '/mnt/a\\nb')\"",
     ] {
         let done = root.install(arguments);
         assert_eq!((done.status, done.err.lines().count()), (2, 1), "{arguments}: {done:?}");

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::Arguments;
@@ -45,6 +45,12 @@ impl Item {
             Content::Of(source) => Some(source),
             Content::Text(_) => None,
         }
+    }
+
+    /// Whether a file has its content and mode.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o7777 == self.mode)
+            && fs::read(path).is_ok_and(|there| self.octets().is_ok_and(|octets| octets == there))
     }
 
     fn octets(&self) -> Result<Vec<u8>, edit::Error> {
@@ -91,8 +97,7 @@ pub(super) fn install(items: &[Item], place: &Place, run: &mut Run) -> Result<()
     run.make(|| fs::create_dir(new).map_err(failed(new, "cannot be made")))?;
     for item in items {
         let installed = place.folder.join(item.name);
-        let is_there = fs::read(&installed).is_ok_and(|there| item.octets().is_ok_and(|octets| octets == there));
-        if item.source().is_some() && !is_there {
+        if item.source().is_some() && !item.is_at(&installed) {
             run.say(format_args!("install {}", installed.display()));
         }
         run.make(|| write(&new.join(item.name), item.mode, &item.octets()?))?;
@@ -120,14 +125,20 @@ fn replace_files(items: &[Item], place: &Place, run: &Run) -> Result<(), edit::E
             run.make(|| rename(&new, &old))?;
         }
     }
-    Ok(())
+    let folder = &place.folder;
+    let readable = fs::Permissions::from_mode(0o755);
+    run.make(|| fs::set_permissions(folder, readable).map_err(failed(folder, "cannot be made readable")))
 }
 
-/// Whether both are links with the same target, or files with the same content.
+/// Whether both are links with the same target, or files with the same content and mode.
 fn is_same(one: &Path, other: &Path) -> bool {
+    let mode = |path| fs::metadata(path).map_or(0, |metadata| metadata.mode());
     match (fs::read_link(one), fs::read_link(other)) {
         (Ok(one), Ok(other)) => one == other,
-        (Err(_), Err(_)) => fs::read(one).is_ok_and(|one| fs::read(other).is_ok_and(|other| one == other)),
+        (Err(_), Err(_)) => {
+            let is_equal = fs::read(one).is_ok_and(|one| fs::read(other).is_ok_and(|other| one == other));
+            is_equal && mode(one) == mode(other)
+        }
         _ => false,
     }
 }

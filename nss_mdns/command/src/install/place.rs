@@ -10,6 +10,10 @@ use crate::edit;
 use crate::elf::Architecture;
 use crate::library_folders::{library_folders, real_folders};
 
+/// The beginning of the link that leads the loader to an installation. The path of LIBDIR follows, so that there is a link
+/// for each architecture, and `.conf`.
+const CONF: &str = "/etc/ld.so.conf.d/00-nss-mdns";
+
 /// The place of one installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -27,7 +31,7 @@ impl Place {
     pub(super) fn of(libdir: PathBuf) -> Place {
         let octets = libdir.as_os_str().as_bytes().iter();
         let flat = octets.map(|octet| if *octet == b'/' { b'-' } else { *octet }).collect();
-        let mut conf = OsString::from("/etc/ld.so.conf.d/00-nss-mdns");
+        let mut conf = OsString::from(CONF);
         conf.push(OsString::from_vec(flat));
         conf.push(".conf");
         Place { folder: libdir.join("nss-mdns"), new: libdir.join("nss-mdns.new"), conf: conf.into(), libdir }
@@ -38,7 +42,7 @@ impl Place {
         self.outside().is_file()
     }
 
-    /// Whether the folder is of other origin. A run that was killed may have left an empty one.
+    /// Whether the folder belongs to something else. A run that was killed may have left an empty one.
     pub(super) fn is_foreign(&self) -> bool {
         let is_empty = || fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_none());
         self.folder.exists() && !self.is_installed() && !is_empty()
@@ -60,8 +64,16 @@ pub(super) fn choose(architecture: Option<Architecture>) -> Result<Place, edit::
 
 /// The places in which a module is installed, or was left by a run that was killed.
 pub(super) fn installed() -> Vec<Place> {
-    let places = folders_of_libc().into_iter().map(Place::of);
+    let places = real_folders(folders_of_libc().into_iter().chain(named_folders())).into_iter().map(Place::of);
     places.filter(|place| place.is_installed() || place.new.is_dir()).collect()
+}
+
+/// The library folders of the installations to which links in `/etc` lead the loader: any that `--libdir` may have named.
+fn named_folders() -> Vec<PathBuf> {
+    let entries = Path::new(CONF).parent().and_then(|folder| fs::read_dir(folder).ok());
+    let links = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    let ours = links.filter(|link| link.as_os_str().as_bytes().starts_with(CONF.as_bytes()));
+    ours.filter_map(|link| Some(fs::read_link(link).ok()?.parent()?.parent()?.to_owned())).collect()
 }
 
 pub(super) fn libc(libdir: &Path) -> PathBuf {
@@ -76,6 +88,13 @@ fn folders_of_libc() -> Vec<PathBuf> {
 
 /// The path without symbolic links, even if its end does not exist.
 pub(super) fn real_path(path: &Path) -> PathBuf {
+    follow(path, MAX_LINKS)
+}
+
+/// As many symbolic links as the kernel follows (path_resolution(7)).
+const MAX_LINKS: u32 = 40;
+
+fn follow(path: &Path, links: u32) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let mut real = PathBuf::new();
     for component in path.components() {
@@ -83,7 +102,10 @@ pub(super) fn real_path(path: &Path) -> PathBuf {
             Component::ParentDir => _ = real.pop(),
             _ => real.push(component),
         }
-        real = fs::canonicalize(&real).unwrap_or(real);
+        if let (Ok(target), true) = (fs::read_link(&real), links > 0) {
+            real.pop();
+            real = follow(&real.join(target), links - 1);
+        }
     }
     real
 }
@@ -115,5 +137,12 @@ mod tests {
         }
         assert_eq!(real_path(Path::new("/nowhere/a/../b/")), Path::new("/nowhere/b"));
         assert!(real_path(Path::new("relative")).is_absolute());
+        let link = std::env::temp_dir().join(format!("nss-mdns-place-{}", std::process::id()));
+        for (target, expected) in [("/nowhere/../there", "/there/c"), (link.to_str().unwrap(), "")] {
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let path = real_path(&link.join("c"));
+            fs::remove_file(&link).unwrap();
+            assert!(expected.is_empty() || path == Path::new(expected), "{path:?}");
+        }
     }
 }

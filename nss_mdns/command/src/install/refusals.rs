@@ -37,7 +37,7 @@ pub(super) fn check_place(place: &Place, items: &[Item], module: &Path, dry_run:
         return Err(format!("{} is not a folder", place.libdir.display()));
     }
     if place.is_foreign() {
-        return Err(format!("{} is here, and is not of this script", place.folder.display()));
+        return Err(format!("{} is here, and is not of an installation by install.sh", place.folder.display()));
     }
     need_architecture(&libc(&place.libdir), module)?;
     if !dry_run {
@@ -80,7 +80,8 @@ fn need_writable(file: &Path) -> Result<(), edit::Error> {
 
 /// A damaged module would crash every program that resolves a name. One for another architecture cannot be tried.
 fn need_loadable(module: &Path) -> Result<(), edit::Error> {
-    if !module.is_file() || Architecture::of(module) != Architecture::own() {
+    let is_for_other = Architecture::of(module).is_some_and(|architecture| Some(architecture) != Architecture::own());
+    if !module.is_file() || is_for_other {
         return Ok(());
     }
     let module = std::path::absolute(module).unwrap_or_else(|_| module.into());
