@@ -197,6 +197,16 @@ impl fmt::Display for Expected {
     }
 }
 
+/// What was found in place of what glibc expected, for a message.
+fn found(octets: &[u8], mistake: &Mistake) -> String {
+    let found = text(octets, &mistake.found);
+    match octets.get(mistake.found.start) {
+        _ if !found.is_empty() => format!("\"{found}\""),
+        None | Some(b'\n' | b'#' | 0) => "the end of the line".into(),
+        Some(_) => "white space".into(),
+    }
+}
+
 /// `octets` at this span as text; empty if the span is outside.
 fn text(octets: &[u8], span: &Range<usize>) -> String {
     String::from_utf8_lossy(octets.get(span.clone()).unwrap_or_default()).into_owned()

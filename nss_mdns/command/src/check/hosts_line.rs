@@ -43,6 +43,20 @@ pub(crate) fn tell<W: Write>(report: &mut Report<W>) -> io::Result<HostsLine> {
 
 /// The command that solves a problem.
 fn command(content: &[u8], remedy: &Remedy) -> Option<String> {
+    let command = command_with_sudo(content, remedy)?;
+    Some(if breaks_sudo(content) { command.replace("sudo ", "") } else { command })
+}
+
+/// Whether sudo fails because of the file: it looks up the user, and the addresses of this machine.
+fn breaks_sudo(content: &[u8]) -> bool {
+    match nsswitch::read(content, hosts::running_glibc()) {
+        Reading::Broken(_) => true,
+        Reading::Line(line) => line.services.is_empty(),
+        Reading::Default => false,
+    }
+}
+
+fn command_with_sudo(content: &[u8], remedy: &Remedy) -> Option<String> {
     match remedy {
         Remedy::Authselect => Some(AUTHSELECT.into()),
         Remedy::MakeReadable => Some(format!("sudo chmod a+r {FILE}")),
@@ -50,10 +64,7 @@ fn command(content: &[u8], remedy: &Remedy) -> Option<String> {
         Remedy::Write(line) if is_added(content, line) => Some("sudo nss-mdns hosts add".into()),
         Remedy::Write(line) => is_plain(line).then(|| sed_command(content, &format!("c {line}"))).flatten(),
         Remedy::Correct(number, line) => {
-            // sudo looks up the user, which fails too in a broken file.
-            let is_broken = matches!(nsswitch::read(content, hosts::running_glibc()), Reading::Broken(_));
-            let sudo = if is_broken { "" } else { "sudo " };
-            is_plain(line).then(|| format!("{sudo}sed -i --follow-symlinks '{number}c {line}' {FILE}"))
+            is_plain(line).then(|| format!("sudo sed -i --follow-symlinks '{number}c {line}' {FILE}"))
         }
         Remedy::KeepOne(number, line, others) => keep_command(*number, line.as_deref(), others),
     }
@@ -78,7 +89,10 @@ fn is_added(content: &[u8], line: &str) -> bool {
     let Ok(Some(edit)) = nsswitch::insert(content, None) else { return false };
     let new = edit.apply(content);
     let Reading::Line(added) = nsswitch::read(&new, hosts::running_glibc()) else { return false };
-    line.strip_prefix("hosts: ") == Some(&added.services_text(&new))
+    let services = added.services_text(&new);
+    // A comment stays.
+    let services = services.split(" #").next().unwrap_or_default();
+    line.strip_prefix("hosts: ") == Some(services)
 }
 
 /// The command that changes the line that takes effect. sed would put a file in place of a symbolic link.
@@ -125,7 +139,14 @@ mod tests {
         let correct = |content: &[u8]| command(content, &Remedy::Correct(1, line.into()));
         assert_eq!(correct(b"hosts: files, dns\n"), sed(&format!("1c {line}")));
         let without_sudo = sed(&format!("1c {line}")).map(|command| command.replace("sudo ", ""));
+        for without_service in ["hosts:\n", "hosts: [NOTFOUND=return] files dns\n"] {
+            assert_eq!(correct(without_service.as_bytes()), without_sudo, "{without_service}");
+        }
         assert_eq!(correct(b"hosts: files [NOTFOUND=retrun] dns\n"), without_sudo);
+        assert_eq!(correct(b"passwd: files [\nhosts: files dns\n"), without_sudo);
+        let keep = command(b"hosts: files mdns\nhosts:\n", &Remedy::KeepOne(1, None, vec![2]));
+        assert_eq!(keep.as_deref(), Some("sed -i --follow-symlinks '2d' /etc/nsswitch.conf"));
+        assert_eq!(write(b"hosts: files dns # mine\n", line), add);
         let keep = |line: Option<&str>| command(b"", &Remedy::KeepOne(2, line.map(str::to_owned), vec![1, 4]));
         assert_eq!(keep(None), sed("1d;4d"));
         assert_eq!(keep(Some("hosts: dns")), sed("1d;4d;2c hosts: dns"));

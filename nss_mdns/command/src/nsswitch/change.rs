@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::parse::{Entry, Line, Scanner, lines};
-use super::{Glibc, Mistake, Reading, SERVICES, Service, read, text};
+use super::{Glibc, Mistake, Reading, SERVICES, Service, found, read, text};
 
 /// A change of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +69,11 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoService(line) => write!(formatter, "line {line}: its hosts line names no service"),
             Refusal::Mistake(mistake, found) => {
-                write!(formatter, "line {}: expected {}, found \"{found}\"", mistake.line, mistake.expected)
+                write!(formatter, "line {}: expected {}, found {found}", mistake.line, mistake.expected)
             }
             Refusal::Broken(mistake, found) => write!(
                 formatter,
-                "line {}: expected {}, found \"{found}\"; because of this, glibc 2.33 and later read nothing of the file",
+                "line {}: expected {}, found {found}; because of this, glibc 2.33 and later read nothing of the file",
                 mistake.line, mistake.expected
             ),
             Refusal::OddService(line, word) => {
@@ -201,7 +201,7 @@ fn editable_line(file: &[u8]) -> Result<EditableLine, Refusal> {
         return Err(Refusal::OddService(line.number, text(file, &odd.name)));
     }
     if let Some(mistake) = list.end {
-        let found = text(file, &mistake.found);
+        let found = found(file, &mistake);
         return Err(Refusal::Mistake(mistake, found));
     }
     if list.services.is_empty() {
@@ -211,7 +211,7 @@ fn editable_line(file: &[u8]) -> Result<EditableLine, Refusal> {
         return Err(Refusal::OddService(line.number, word));
     }
     if let Reading::Broken(mistake) = read(file, Glibc::V2_33) {
-        let found = text(file, &mistake.found);
+        let found = found(file, &mistake);
         return Err(Refusal::Broken(mistake, found));
     }
     Ok(EditableLine { number: line.number, services: list.services })
@@ -305,9 +305,10 @@ mod tests {
         ("hosts: files [NOTFOUND=stop] dns\n", Err("line 1: expected return, continue or merge, found \"stop]\"")),
         ("hosts: files [NOTFOUND=] dns\n", Err("line 1: expected return, continue or merge, found \"]\"")),
         ("hosts: files [NOTFOUND] dns\n", Err("line 1: expected an equals sign, found \"]\"")),
-        ("hosts: files [! UNAVAIL=return] dns\n", Err("line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"\"")),
+        ("hosts: files [! UNAVAIL=return] dns\n", Err("line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found white space")),
         ("hosts: files [] dns\n", Err("line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"]\"")),
         ("hosts: files [SUCCESS=return # x] dns\n", Err("line 1: expected SUCCESS")),
+        ("hosts: files [SUCCESS=return\n", Err("directly before it, found the end of the line")),
         ("hosts: files # [x]\n", Err("because of this, glibc 2.33 and later read nothing of the file")),
         ("hosts: files [SUCCESS=return] [UNAVAIL=return] dns\n", Err("line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[UNAVAIL=return]\"")),
         ("passwd: files [x]\nhosts: files dns\n", Err("line 1: expected SUCCESS")),

@@ -10,7 +10,7 @@ mod services;
 mod several;
 
 use super::change::{Refusal, hosts_lines, insert};
-use super::{DEFAULT, Expected, Glibc, HostsLine, Mistake, Reading, read, text};
+use super::{DEFAULT, Expected, Glibc, HostsLine, Mistake, Reading, found, read, text};
 
 use self::services::Services;
 
@@ -19,6 +19,9 @@ pub const USUAL: &str = "files mdns_minimal [NOTFOUND=return] dns";
 
 /// Why the library of a service is missing, if there is no such file.
 pub const NOT_INSTALLED: &str = "is not installed";
+
+/// Where to change a file that makes sudo fail. It completes a sentence.
+const ROOT_SHELL: &str = "in a root shell (one that is open already, su -, or a recovery console)";
 
 /// How important a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +83,6 @@ impl System<'_> {
 
 /// Explains the hosts line of a file.
 pub fn explain(file: &[u8], system: &System<'_>) -> Vec<Finding> {
-    let path = system.path;
     let mut findings = match read(file, system.glibc) {
         Reading::Broken(mistake) => vec![broken(file, &mistake, system)],
         Reading::Default => vec![no_hosts_line(file, system)],
@@ -89,11 +91,17 @@ pub fn explain(file: &[u8], system: &System<'_>) -> Vec<Finding> {
     let is_broken = matches!(read(file, system.glibc), Reading::Broken(_));
     if let Some(several) = several::explain(file, system) {
         // One remedy at a time: each changes the numbers of the lines, or lines that another one removes.
-        let several = if is_broken { Finding { remedy: None, ..several } } else { several };
+        let several = match read(file, system.glibc) {
+            Reading::Broken(_) => Finding { remedy: None, ..several },
+            Reading::Line(line) if line.services.is_empty() => {
+                Finding { text: format!("{}; sudo may crash: change the file {ROOT_SHELL}", several.text), ..several }
+            }
+            _ => several,
+        };
         findings.iter_mut().filter(|_| !is_broken).for_each(|finding| finding.remedy = None);
         findings.insert(0, several);
     }
-    findings.extend(oddity(file, path).filter(|_| !findings.iter().any(|finding| finding.kind == Kind::Problem)));
+    findings.extend(oddity(file, system).filter(|_| !findings.iter().any(|finding| finding.kind == Kind::Problem)));
     findings
 }
 
@@ -101,28 +109,63 @@ fn explain_line(file: &[u8], line: &HostsLine, system: &System<'_>) -> Vec<Findi
     let path = system.path;
     let shown = squeeze(&text(file, &line.span));
     let mut findings = vec![information(format!("line {} of {path} is: {shown}", line.number))];
-    if line.services.iter().any(|service| text(file, &service.name).contains(',')) {
-        let why = format!("{path}: line {}: services are separated by spaces, not commas", line.number);
+    if let Some(why) = odd_word(file, line) {
+        let why = format!("{path}: line {}: {why}", line.number);
         findings.push(mistaken(why, file, line.number, system));
+        return findings;
+    }
+    if line.services.is_empty() && !system.is_authselects {
+        findings.push(mistaken(order::no_service(), file, line.number, system));
         return findings;
     }
     let services = Services::new(file, line);
     findings.extend(services.explain(system));
-    findings.extend(order::explain(&services, system));
-    findings.extend(early_end(file, line, system));
+    // What glibc does not read may change the order of the services.
+    findings.extend(early_end(file, line, system).or_else(|| order::explain(&services, system)));
     findings.extend(other_reading(file, line, system.glibc));
     findings
 }
 
+/// A word on the line that is not the name of a service, and why it is there. Words of a comment are not considered.
+fn odd_word(file: &[u8], line: &HostsLine) -> Option<String> {
+    let start = line.span.start;
+    let comment = file.get(line.span.clone())?.iter().position(|&octet| octet == b'#').map(|offset| start + offset);
+    let before = line.services.iter().filter(|service| comment.is_none_or(|comment| service.name.start < comment));
+    let words: Vec<_> = before.map(|service| decoded(file.get(service.name.clone()).unwrap_or_default())).collect();
+    if words.is_empty() && !line.services.is_empty() {
+        return Some("glibc 2.33 and later take # and what follows for services, and no other is on the line".into());
+    }
+    let odd: Vec<_> = words.iter().filter(|word| !word.chars().all(correct::is_plain)).collect();
+    let has = |is_odd: fn(char) -> bool| odd.iter().flat_map(|word| word.chars()).find(|character| is_odd(*character));
+    Some(if has(|character| character == ',').is_some() {
+        "services are separated by spaces, not commas".into()
+    } else if has(|character| character == ';').is_some() {
+        "services are separated by spaces, not semicolons".into()
+    } else if let Some(blank) = has(correct::is_foreign_blank) {
+        let number = u32::from(blank);
+        format!(
+            "services are separated by spaces, not by the character U+{number:04X}, which looks like one or is invisible"
+        )
+    } else if has(correct::is_quote).is_some() {
+        "the names of services are not quoted".into()
+    } else if let Some(word) = odd.iter().find(|word| word.contains('#')) {
+        format!("glibc 2.33 and later take # and what follows for a part of the service \"{word}\"")
+    } else {
+        format!("\"{}\" on its hosts line is neither a service nor an action", odd.first()?)
+    })
+}
+
 /// A mistake that makes every lookup in every database fail.
 fn broken(file: &[u8], mistake: &Mistake, system: &System<'_>) -> Finding {
-    let found = text(file, &mistake.found);
-    let why = Refusal::Broken(mistake.clone(), found);
+    let why = Refusal::Broken(mistake.clone(), found(file, mistake));
     let hint = missing_bracket(file, mistake);
     let path = system.path;
+    let line = line_of(file, mistake.line);
+    let line = squeeze(&line);
+    let database = line.split([' ', ':']).next().unwrap_or_default();
     let why = format!(
-        "{path}: {why}{hint}, so users and groups are not found either, and sudo and su may fail: do not close a root \
-         shell before the line is corrected"
+        "{path}: the {database} line is: {line}; {why}{hint}, so users and groups are not found either, and sudo and su \
+         may fail: do not close a root shell before the line is corrected, and correct it {ROOT_SHELL}"
     );
     mistaken(why, file, mistake.line, system)
 }
@@ -151,8 +194,13 @@ fn usable(line: String, system: &System<'_>) -> String {
 
 /// The line with this number, without its newline.
 fn line_of(file: &[u8], number: usize) -> String {
-    let line = file.split(|&octet| octet == b'\n').nth(number.saturating_sub(1)).unwrap_or_default();
-    String::from_utf8_lossy(line).into_owned()
+    decoded(file.split(|&octet| octet == b'\n').nth(number.saturating_sub(1)).unwrap_or_default())
+}
+
+/// Octets as UTF-8, or else as ISO 8859-1, in which a no-break space is one octet.
+fn decoded(octets: &[u8]) -> String {
+    let latin = |_| octets.iter().copied().map(char::from).collect();
+    std::str::from_utf8(octets).map_or_else(latin, str::to_owned)
 }
 
 /// Says where a closing bracket is missing, if that is the mistake.
@@ -168,9 +216,14 @@ fn missing_bracket(file: &[u8], mistake: &Mistake) -> String {
 }
 
 /// What keeps `nss-mdns hosts add` from editing the line, although glibc reads it.
-fn oddity(file: &[u8], path: &str) -> Option<Finding> {
+fn oddity(file: &[u8], system: &System<'_>) -> Option<Finding> {
     let refusal = insert(file, None).err()?;
-    Some(problem(format!("{path}: {refusal}")))
+    let why = format!("{}: {refusal}", system.path);
+    Some(match refusal {
+        Refusal::OddService(number, _) | Refusal::NoService(number) => mistaken(why, file, number, system),
+        Refusal::Mistake(mistake, _) | Refusal::Broken(mistake, _) => mistaken(why, file, mistake.line, system),
+        _ => problem(why),
+    })
 }
 
 fn information(text: String) -> Finding {
@@ -203,8 +256,7 @@ fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
 /// What glibc does not read, although it reports nothing.
 fn early_end(file: &[u8], line: &HostsLine, system: &System<'_>) -> Option<Finding> {
     let mistake = line.end.as_ref()?;
-    let found = text(file, &mistake.found);
-    let why = Refusal::Mistake(mistake.clone(), found);
+    let why = Refusal::Mistake(mistake.clone(), found(file, mistake));
     let hint = missing_bracket(file, mistake);
     let why = format!("{}: {why}{hint}; glibc reads no further than this", system.path);
     Some(mistaken(why, file, line.number, system))
@@ -284,7 +336,7 @@ mod tests {
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files myhostname", Kind::Problem, "none of the module's services is on the line: write",
             "files myhostname mdns_minimal [NOTFOUND=return]"),
-        ("", Kind::Problem, "the line names no service, which crashes programs with glibc 2.33 and later: write",
+        ("", Kind::Problem, "the line names no service, which crashes programs with glibc 2.33 and later, sudo among them: correct the line in a root shell (one that is open already, su -, or a recovery console): write",
             "files mdns_minimal [NOTFOUND=return] dns"),
         ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", Kind::Problem,
             "resolve [!UNAVAIL=return] ends the search for .local names, so glibc never asks mdns4_minimal: write",
@@ -401,11 +453,14 @@ mod tests {
         ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc 2.33 and later do not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: dns\nhosts mdns\n", "/etc/nsswitch.conf: it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only"),
-        ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected"),
-        ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected"),
-        ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this"),
+        ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: the hosts line is: hosts: mdns [NOTFOUND=halt]; line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected, and correct it in a root shell (one that is open already, su -, or a recovery console): write: hosts: mdns"),
+        ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: the group line is: group: files [x]; line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected, and correct it in a root shell (one that is open already, su -, or a recovery console): write: group: files"),
+        ("passwd: files [\nhosts: mdns\n", "/etc/nsswitch.conf: the passwd line is: passwd: files [; line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found the end of the line; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected, and correct it in a root shell (one that is open already, su -, or a recovery console): write: passwd: files"),
+        ("hosts: [SUCCESS=return] files dns\n", "the line names no service, which crashes programs with glibc 2.33 and later, sudo among them: correct the line in a root shell (one that is open already, su -, or a recovery console): write: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: # files dns\n", "/etc/nsswitch.conf: line 1: glibc 2.33 and later take # and what follows for services, and no other is on the line: write: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this: write: hosts: mdns [SUCCESS=return NOTFOUND=return] dns"),
         ("hosts: mdns_minimal [NOTFOUND=merge] dns\n", "mdns_minimal [NOTFOUND=merge]: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"),
-        ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action"),
+        ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action: write: hosts: files mdns"),
         ("hosts: mdns\0 dns\n", "/etc/nsswitch.conf: it holds NUL bytes"),
     ];
 
@@ -429,8 +484,43 @@ mod tests {
             Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ),
         ("passwd: files [NOTFOUND=retrun] sss\n", "su may fail", Some("passwd: files [NOTFOUND=return] sss")),
-        ("passwd: files [x] sss\n", "su may fail", None),
+        ("passwd: files [x] sss\n", "su may fail", Some("passwd: files sss")),
         ("hosts: files, dns\n", "spaces, not commas", Some("hosts: files mdns_minimal [NOTFOUND=return] dns")),
+        (
+            "hosts: files;mdns_minimal;dns\n",
+            "line 1: services are separated by spaces, not semicolons",
+            Some("hosts: files mdns_minimal dns"),
+        ),
+        (
+            "hosts: files\u{a0}mdns_minimal dns\n",
+            "line 1: services are separated by spaces, not by the character U+00A0",
+            Some("hosts: files mdns_minimal dns"),
+        ),
+        (
+            "hosts: \"files\" mdns_minimal dns\n",
+            "line 1: the names of services are not quoted",
+            Some("hosts: files mdns_minimal dns"),
+        ),
+        (
+            "hosts: files dns#x\n",
+            "take # and what follows for a part of the service \"dns#x\"",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts: files ]] dns\n",
+            "line 1: \"]]\" on its hosts line is neither a service nor an action",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts: files mdns_minimal NOTFOUND=return] dns\n",
+            "line 1: \"NOTFOUND=return]\" on its hosts line is neither a service nor an action",
+            Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts::files mdns_minimal dns\n",
+            "line 1: \":\" on its hosts line is neither",
+            Some("hosts: files mdns_minimal dns"),
+        ),
         (
             "hosts: files mdns-minimal [NOTFOUND=return] dns\n",
             "there is no service mdns-minimal: did you mean mdns_minimal?",
@@ -471,10 +561,121 @@ mod tests {
             (format!("hosts: files dns\n{usual}\n"), keep(2, None, &[1])),
             (format!("hosts: dns\n{usual}"), keep(2, Some(usual), &[1])),
             ("hosts: dns\nhosts: files\nhosts: files dns\n".into(), keep(3, Some(usual), &[1, 2])),
-            ("hosts: dns\nhosts: files [x] dns\n".into(), None),
+            ("hosts: dns\nhosts: files [x] dns\n".into(), Some(Remedy::Correct(2, usual.into()))),
+            ("hosts: files mdns\nhosts:\n".into(), keep(1, None, &[2])),
         ] {
             let remedies: Vec<_> = findings(&file, &SYSTEM).into_iter().filter_map(|finding| finding.remedy).collect();
             assert_eq!(remedies, expected.into_iter().collect::<Vec<_>>(), "{file}");
+        }
+    }
+
+    #[test]
+    fn several_lines_that_crash_sudo_are_corrected_in_a_root_shell() {
+        let found = findings("hosts: files mdns\nhosts:\n", &SYSTEM);
+        assert!(found[0].text.ends_with(&format!("; keep line 1 only; sudo may crash: change the file {ROOT_SHELL}")));
+    }
+
+    /// Lines that people have written.
+    const DAMAGED: &[&str] = &[
+        "hosts:",
+        "hosts",
+        "hosts: [NOTFOUND=return] files dns",
+        "hosts: files dns [",
+        "hosts: files dns ]",
+        "hosts: files [] dns",
+        "hosts: files [=return] dns",
+        "hosts: files mdns_minimal [NOTFOUND return] dns",
+        "hosts: files mdns_minimal [NOTFOUND=return dns]",
+        "hosts: files mdns_minimal [NOTFOUND=return dns",
+        "hosts: files mdns_minimal [NOTFOUND=retrun] dns",
+        "hosts: files mdns_minimal [NOTFOUND=stop] dns",
+        "hosts: files mdns_minimal [NOTFOUND=return]] dns",
+        "hosts: files mdns_minimal NOTFOUND=return] dns",
+        "hosts: files mdns_minimal NOTFOUND=return dns",
+        "hosts: files mdns_minimal (NOTFOUND=return) dns",
+        "hosts: files mdns_minimal {NOTFOUND=return} dns",
+        "hosts: files mdns_minimal [NOTFOUND=return] [UNAVAIL=return] dns",
+        "hosts: files dns # x [NOTFOUND=return",
+        "hosts: files dns # it's mine",
+        "hosts: files # dns",
+        "hosts: # files dns",
+        "hosts: files dns#x",
+        "passwd: files [",
+        "passwd: files [] sss",
+        "group: files [=return] sss",
+        "group: files [NOTFOUND return] sss",
+        "shadow: files sss # [",
+        "hosts: files\u{a0}mdns_minimal [NOTFOUND=return] dns",
+        "hosts: files mdns_minimal [NOTFOUND=return]\u{a0}dns",
+        "hosts: files mdns_minimal\u{2003}[NOTFOUND=return] dns",
+        "hosts: files mdns_minimal [NOTFOUND=return\u{a0}] dns",
+        "hosts:\u{a0}files\u{200b}dns",
+        "hosts: files;mdns_minimal;dns",
+        "hosts: files, mdns_minimal, dns",
+        "hosts: files ; dns",
+        "hosts: files|dns",
+        "hosts: \"files\" 'mdns_minimal' [NOTFOUND=return] \"dns\"",
+        "hosts: \"files mdns_minimal [NOTFOUND=return] dns\"",
+        "hosts: files mdns_minimal \"[NOTFOUND=return]\" dns",
+        "hosts: files dns \\",
+        "hosts: files \\ dns",
+        "hosts: files (dns)",
+        "hosts: files {mdns_minimal} dns",
+        "hosts: hosts: files dns",
+        "hosts: files dns networks: files",
+        "hosts: files: dns:",
+        "hosts = files dns",
+        "hosts: = files dns",
+        "hosts: files [NOTFOUND=merge] dns",
+        "hosts: files dns [NOTFOUND=merge] wins",
+        "hosts: files dns, mdns-minimal",
+    ];
+
+    /// The file after a remedy that writes a line; None for another one.
+    fn applied(file: &str, remedy: &Remedy) -> Option<String> {
+        let mut lines: Vec<_> = file.lines().map(str::to_owned).collect();
+        match remedy {
+            Remedy::Correct(number, line) | Remedy::KeepOne(number, Some(line), _) => {
+                lines[number - 1].clone_from(line);
+            }
+            Remedy::Write(line) => {
+                let Reading::Line(read) = read(file.as_bytes(), SYSTEM.glibc) else { panic!("{file:?}") };
+                lines[read.number - 1].clone_from(line);
+            }
+            _ => return None,
+        }
+        if let Remedy::KeepOne(_, _, others) = remedy {
+            others.iter().rev().for_each(|other| drop(lines.remove(other - 1)));
+        }
+        Some(lines.join("\n") + "\n")
+    }
+
+    /// The services of other packages that a line names, before a comment.
+    fn others(line: &str) -> Vec<&str> {
+        let words = line.split('#').next().unwrap_or_default().split(|character| !correct::is_plain(character));
+        words.filter(|word| ["files", "dns", "resolve", "sss", "wins", "myhostname"].contains(word)).collect()
+    }
+
+    /// Checks each remedy that writes a line. Returns how many there are.
+    fn check_remedies(file: &str) -> usize {
+        let mut count = 0;
+        for finding in findings(file, &SYSTEM) {
+            let Some(new) = finding.remedy.as_ref().and_then(|remedy| applied(file, remedy)) else { continue };
+            count += 1;
+            let found = findings(&new, &SYSTEM);
+            assert_eq!(of_kind(&found, Kind::Problem), Vec::<&str>::new(), "{file:?}: {finding:?}");
+            if !others(file).is_empty() {
+                assert_eq!(others(&new), others(file), "{file:?}: {finding:?}");
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn each_damaged_line_has_one_remedy_which_leaves_no_problem() {
+        for line in DAMAGED {
+            let after = if line.starts_with("hosts") { "" } else { "hosts: mdns_minimal [NOTFOUND=return]\n" };
+            assert_eq!(check_remedies(&format!("{line}\n{after}")), 1, "{line}");
         }
     }
 
@@ -530,7 +731,24 @@ mod tests {
         " [!SUCCESS=return]",
     ];
 
+    /// What lines are damaged with.
+    #[rustfmt::skip]
+    const DAMAGE: &[&str] = &[
+        " ", " ", " ", "[", "]", "[]", "!", "=", ":", ",", ";", "\"", "'", "\\", "(", ")", "{", "}", "|", "\u{a0}", "\u{200b}",
+        "NOTFOUND", "return", "x", "[NOTFOUND=return", "NOTFOUND=return]", "[NOTFOUND=merge]", "hosts:",
+    ];
+
     proptest! {
+        #[test]
+        fn no_remedy_leaves_a_problem(
+            words in prop::collection::vec(
+                (prop::sample::select(NAMES), prop::sample::select(ACTIONS), prop::sample::select(DAMAGE)), 1..7
+            ),
+        ) {
+            let words: Vec<_> = words.iter().map(|(name, actions, damage)| format!(" {name} {damage} {actions}")).collect();
+            check_remedies(&format!("hosts:{}\n", words.concat()));
+        }
+
         #[test]
         fn the_line_to_write_has_no_problem(
             words in prop::collection::vec((prop::sample::select(NAMES), prop::sample::select(ACTIONS)), 0..7),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Action, Actions, Expected, Glibc, HostsLine, Mistake, Reading, Service, Status};
 
 /// The databases that glibc 2.33 and later know. Lines of others (`sudoers`, `automount`) are skipped unread.
-const DATABASES: [&str; 17] = [
+pub(super) const DATABASES: [&str; 17] = [
     "aliases",
     "ethers",
     "group",

@@ -2,7 +2,7 @@
 
 use super::super::{Action, Status};
 use super::services::{Service, Services};
-use super::{Finding, Kind, Remedy, System, USUAL, correct, note};
+use super::{Finding, Kind, ROOT_SHELL, Remedy, System, USUAL, correct, note};
 
 /// What is wrong, or may surprise. Only the most important: the line to write usually corrects the others too.
 pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Finding> {
@@ -45,7 +45,7 @@ fn misspelt(services: &Services, system: &System<'_>) -> Option<Finding> {
 /// What keeps names from resolving.
 fn obstacle(services: &Services) -> Option<String> {
     if services.all.is_empty() {
-        return Some("the line names no service, which crashes programs with glibc 2.33 and later".into());
+        return Some(no_service());
     }
     let Some((index, first)) = services.first.zip(services.first()) else {
         return Some("none of the module's services is on the line".into());
@@ -55,6 +55,14 @@ fn obstacle(services: &Services) -> Option<String> {
     obstacle_before(before, first)
         .or_else(|| family_never_asked(services))
         .or_else(|| obstacle_itself(first).filter(|_| !is_last))
+}
+
+/// With an empty list, `getaddrinfo` reads memory that it has not set.
+pub(super) fn no_service() -> String {
+    format!(
+        "the line names no service, which crashes programs with glibc 2.33 and later, sudo among them: correct the line \
+         {ROOT_SHELL}"
+    )
 }
 
 /// A service before the first one of the module that keeps `.local` names from it, or delays them.
@@ -116,7 +124,7 @@ fn is_for_local_names(services: &Services, index: usize) -> bool {
 
 /// A finding with the line that should be there.
 fn advised(kind: Kind, why: &str, services: &Services, system: &System<'_>) -> Finding {
-    let line = proposal(services);
+    let line = proposal(&services.without_comment());
     let (advice, remedy) = if system.is_authselects {
         let advice = "authselect generates this file (features with-mdns4, with-mdns6), and the line should be";
         (advice, Remedy::Authselect)
@@ -143,7 +151,7 @@ fn proposal(services: &Services) -> String {
         let is_replaced = is_first && (place == Some(index) || service.name == name);
         let is_covered = covers_both && is_for_local_names(services, index);
         if !is_replaced && !is_covered {
-            words.push(if service.name == "files" { service.name.clone() } else { service.shown() });
+            words.push(if service.name == "files" { service.name.clone() } else { service.without_merge() });
         }
     }
     if place.is_none() {

@@ -35,6 +35,16 @@ impl Service {
         format!("{}{}", self.name, self.brackets)
     }
 
+    /// The service with its actions, which are left out if one is merge.
+    pub(super) fn without_merge(&self) -> String {
+        if self.merges() { self.name.clone() } else { self.shown() }
+    }
+
+    /// Only the group database can be merged.
+    fn merges(&self) -> bool {
+        Status::ALL.iter().any(|status| self.actions.after(*status) == Action::Merge)
+    }
+
     /// The address families of a service of the module.
     pub(super) fn family(&self) -> &'static str {
         if self.name.contains('4') {
@@ -108,6 +118,13 @@ impl Services {
         if let Some(service) = all.get_mut(index) {
             service.name = name.into();
         }
+        let first = all.iter().position(Service::is_ours);
+        Services { all, first }
+    }
+
+    /// The services before a comment, which glibc 2.33 and later take for services.
+    pub(super) fn without_comment(&self) -> Services {
+        let all: Vec<_> = self.all.iter().take_while(|service| !service.name.starts_with('#')).cloned().collect();
         let first = all.iter().position(Service::is_ours);
         Services { all, first }
     }
@@ -191,11 +208,8 @@ impl Services {
         Some(format!("libnss_{}.so.2 {why}{advice}", ours.name))
     }
 
-    /// Only the group database can be merged.
     fn merge(&self) -> Option<String> {
-        let merges =
-            |service: &&Service| Status::ALL.iter().any(|status| service.actions.after(*status) == Action::Merge);
-        let shown = self.all.iter().find(merges)?.shown();
+        let shown = self.all.iter().find(|service| service.merges())?.shown();
         Some(format!("{shown}: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"))
     }
 }
