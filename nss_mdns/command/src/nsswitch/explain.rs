@@ -240,17 +240,24 @@ fn problem(text: String) -> Finding {
 
 fn no_hosts_line(file: &[u8], system: &System<'_>) -> Finding {
     let path = system.path;
-    let usual = format!("hosts: {USUAL}");
-    let (why, remedy) = match hosts_lines(file).last() {
+    match hosts_lines(file).last() {
         Some(number) if !file.ends_with(b"\n") => {
-            let why =
-                format!("{path}:{number}: no newline ends the hosts line, so glibc 2.33 and later do not read it");
-            (why, Some(Remedy::Append(String::new())))
+            let text = format!(
+                "{path}:{number}: no newline ends the hosts line, so glibc 2.33 and later ignore it and ask {DEFAULT} instead: \
+                 end it with a newline"
+            );
+            Finding { remedy: Some(Remedy::Append(String::new())), ..problem(text) }
         }
-        Some(number) => (format!("{path}:{number}: the hosts line names no service, so glibc does not use it"), None),
-        None => (format!("{path} has no hosts line"), Some(Remedy::Append(usual.clone()))),
-    };
-    Finding { remedy, ..problem(format!("{why}, and asks {DEFAULT}; write one line: {usual}")) }
+        Some(number) => {
+            let why = format!("{path}:{number}: the hosts line names no service, so glibc asks {DEFAULT}");
+            mistaken(why, file, *number, system)
+        }
+        None => {
+            let line = format!("hosts: {USUAL}");
+            let text = format!("{path} has no hosts line, so glibc asks {DEFAULT}: write one line: {line}");
+            Finding { remedy: Some(Remedy::Append(line)), ..problem(text) }
+        }
+    }
 }
 
 /// What glibc does not read, although it reports nothing.
@@ -450,8 +457,8 @@ mod tests {
     /// Files with a problem that is not one of the order of the services.
     #[rustfmt::skip]
     const FILES: &[(&str, &str)] = &[
-        ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
-        ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc 2.33 and later do not read it, and asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files); write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("passwd: files\n", "/etc/nsswitch.conf has no hosts line, so glibc asks files dns (before glibc 2.35: dns [!UNAVAIL=return] files): write one line: hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ("hosts: files mdns_minimal", "/etc/nsswitch.conf:1: no newline ends the hosts line, so glibc 2.33 and later ignore it and ask files dns (before glibc 2.35: dns [!UNAVAIL=return] files) instead: end it with a newline"),
         ("hosts: dns\nhosts mdns\n", "/etc/nsswitch.conf: it has more than one hosts line (lines 1, 2): glibc uses the last one; keep line 2 only"),
         ("hosts: mdns [NOTFOUND=halt]\n", "/etc/nsswitch.conf: the hosts line is: hosts: mdns [NOTFOUND=halt]; line 1: expected return, continue or merge, found \"halt]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected, and correct it in a root shell (one that is open already, su -, or a recovery console): write: hosts: mdns"),
         ("group: files [x]\nhosts: mdns\n", "/etc/nsswitch.conf: the group line is: group: files [x]; line 1: expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"x]\"; because of this, glibc 2.33 and later read nothing of the file, so users and groups are not found either, and sudo and su may fail: do not close a root shell before the line is corrected, and correct it in a root shell (one that is open already, su -, or a recovery console): write: group: files"),
@@ -683,8 +690,9 @@ mod tests {
     fn glibc_2_31_does_not_use_a_line_without_services() {
         let old = System { glibc: Glibc::V2_31, ..SYSTEM };
         let found = findings("hosts:\n", &old);
-        let expected = "/etc/nsswitch.conf:1: the hosts line names no service, so glibc does not use it, and asks ";
+        let expected = "/etc/nsswitch.conf:1: the hosts line names no service, so glibc asks files dns ";
         assert!(of_kind(&found, Kind::Problem)[0].starts_with(expected), "{found:?}");
+        assert_eq!(found[0].remedy, Some(Remedy::Correct(1, format!("hosts: {USUAL}"))));
     }
 
     #[test]
