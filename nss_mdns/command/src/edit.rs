@@ -129,24 +129,15 @@ impl Locked {
             // A run that was killed has made it already.
             Some(last) if is_at(&self.file, &last) => last,
             _ => {
-                self.backups().find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| backup_of(&self.path))
+                let mut names = backups_of(&self.path);
+                names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| backup_of(&self.path))
             }
         }
     }
 
     /// The backup of the last edit that was not undone.
     pub(crate) fn last_backup(&self) -> Option<PathBuf> {
-        self.backups().take_while(|name| fs::symlink_metadata(name).is_ok()).last()
-    }
-
-    /// The names of backups, the oldest first.
-    fn backups(&self) -> impl Iterator<Item = PathBuf> {
-        let first = backup_of(&self.path);
-        let others = (2..100).map({
-            let first = first.clone();
-            move |number| with_suffix(&first, &format!(".{number}"))
-        });
-        std::iter::once(first).chain(others)
+        last_backup_of(&self.path)
     }
 
     /// Removes the last backup, if there is one.
@@ -255,6 +246,21 @@ fn is_at(file: &File, path: &Path) -> bool {
         (Ok(file), Ok(there)) => identity(file) == identity(there),
         _ => false,
     }
+}
+
+/// The last backup of a file that may be missing.
+pub(crate) fn last_backup_of(path: &Path) -> Option<PathBuf> {
+    backups_of(path).take_while(|name| fs::symlink_metadata(name).is_ok()).last()
+}
+
+/// The names of backups of a file, the oldest first.
+fn backups_of(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let first = backup_of(path);
+    let others = (2..100).map({
+        let first = first.clone();
+        move |number| with_suffix(&first, &format!(".{number}"))
+    });
+    std::iter::once(first).chain(others)
 }
 
 /// The name of the oldest backup of a file.

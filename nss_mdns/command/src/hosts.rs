@@ -12,7 +12,7 @@ use lexopt::prelude::*;
 
 use crate::check::files;
 use crate::check::loader::{self, Loaded};
-use crate::edit::Locked;
+use crate::edit::{Locked, last_backup_of};
 use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, NOT_INSTALLED, Refusal, Remedy, System, USUAL};
 use crate::text::printable;
 use crate::{Error, Outcome, USAGE, complain, print};
@@ -255,7 +255,6 @@ fn line(finding: &Finding) -> String {
 
 /// Explains the hosts line of a file, as the glibc of this program reads it.
 pub(crate) fn findings(path: &Path) -> Vec<Finding> {
-    let problem = |text, remedy| Finding { kind: Kind::Problem, text, remedy };
     let shown = path.display().to_string();
     let content = match fs::read(path) {
         Ok(content) => content,
@@ -264,14 +263,7 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
                 format!("this user cannot read {shown}, so their programs use glibc's defaults: chmod 644 {shown}");
             return vec![problem(text, Some(Remedy::MakeReadable))];
         }
-        Err(error) => {
-            let text = format!(
-                "{shown} cannot be read ({error}), so glibc asks {}; nsswitch.conf.example is such a file",
-                nsswitch::DEFAULT
-            );
-            let is_missing = error.kind() == io::ErrorKind::NotFound;
-            return vec![problem(text, is_missing.then(|| Remedy::Append(format!("hosts: {USUAL}"))))];
-        }
+        Err(error) => return vec![unreadable(path, &error)],
     };
     let unreadable = unreadable_by_others(path).map(|text| problem(text, Some(Remedy::MakeReadable)));
     let mut findings: Vec<_> = unreadable.into_iter().collect();
@@ -290,6 +282,37 @@ pub(crate) fn findings(path: &Path) -> Vec<Finding> {
     ));
     let shown = |finding: Finding| Finding { text: printable(finding.text.as_bytes()), ..finding };
     findings.into_iter().map(shown).collect()
+}
+
+/// A file that is missing, or that nobody can read.
+fn unreadable(path: &Path, error: &io::Error) -> Finding {
+    let shown = path.display();
+    let usual = format!("hosts: {USUAL}");
+    let target = fs::read_link(path).ok();
+    let (advice, remedy) = if path.is_dir() {
+        ("it is a folder: move it away, and write a file".into(), Some(Remedy::Replace(usual)))
+    } else if let Some(target) = target {
+        let shown = target.display();
+        // A relative target starts at the folder of the link.
+        let target = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+        let has_folder = target.parent().is_some_and(Path::is_dir);
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let remedy = if is_missing && has_folder { Remedy::Append(usual) } else { Remedy::Replace(usual) };
+        let copy = last_backup_of(&target).map(|backup| format!("; {} is a backup of that file", backup.display()));
+        let copy = copy.unwrap_or_default();
+        (format!("it is a symbolic link to {shown}{copy}: restore it, or write one"), Some(remedy))
+    } else if let Some(backup) = last_backup_of(path).filter(|_| error.kind() == io::ErrorKind::NotFound) {
+        let backup = backup.display().to_string();
+        (format!("{backup} is a backup of it: copy it back"), Some(Remedy::Restore(backup)))
+    } else {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        ("nsswitch.conf.example is such a file".into(), is_missing.then_some(Remedy::Append(usual)))
+    };
+    problem(format!("{shown} cannot be read ({error}), so glibc asks {}; {advice}", nsswitch::DEFAULT), remedy)
+}
+
+fn problem(text: String, remedy: Option<Remedy>) -> Finding {
+    Finding { kind: Kind::Problem, text, remedy }
 }
 
 fn unreadable_by_others(path: &Path) -> Option<String> {

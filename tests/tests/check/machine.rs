@@ -308,6 +308,40 @@ fn the_remedy_of_the_hosts_line_helps_whatever_the_file_holds() -> Tested {
         check(&lan.client, &[])?.has_status(0);
     }
     lan.client.script("test -L /etc/nsswitch.conf")?;
+    // A missing file, of which there may be a backup, a folder, and links that lead nowhere.
+    for (preparation, advice, expected) in [
+        ("", "nsswitch.conf.example is such a file", format!("\n{both}")),
+        (
+            "printf 'hosts: files dns\\nrpc: db\\n' >nsswitch.conf.before-nss-mdns",
+            "/etc/nsswitch.conf.before-nss-mdns is a backup of it: copy it back",
+            format!("{both}rpc: db\n"),
+        ),
+        ("mkdir nsswitch.conf", "it is a folder: move it away, and write a file", format!("\n{both}")),
+        (
+            "ln -s loop nsswitch.conf; ln -s loop loop",
+            "it is a symbolic link to loop: restore it, or write one",
+            format!("\n{both}"),
+        ),
+        (
+            "ln -s none/switch nsswitch.conf",
+            "it is a symbolic link to none/switch: restore it, or write one",
+            format!("\n{both}"),
+        ),
+        (
+            "ln -s site/other nsswitch.conf; touch site/other.before-nss-mdns",
+            "it is a symbolic link to site/other; /etc/site/other.before-nss-mdns is a backup of that file: restore it, or write one",
+            format!("\n{both}"),
+        ),
+    ] {
+        lan.client.script(&format!("cd /etc; rm -rf nsswitch.conf; {preparation}"))?;
+        let told = check(&lan.client, &[])?;
+        let problem = told.after("hosts: problem: /etc/nsswitch.conf cannot be read ");
+        assert!(problem.contains(advice), "{problem}");
+        told.apply_remedy(&lan.client, "hosts")?;
+        assert_eq!(lan.client.script("cat /etc/nsswitch.conf")?, expected);
+        check(&lan.client, &[])?.has_status(0);
+    }
+    lan.client.script("cd /etc; rm -r nsswitch.conf*; ln -sf site/switch nsswitch.conf")?;
     // The services for one family, where sed must keep the link too.
     lan.client.use_services("files mdns6_minimal [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns")?;
     check(&lan.client, &[])?.apply_remedy(&lan.client, "hosts")?;

@@ -61,6 +61,12 @@ fn command_with_sudo(content: &[u8], remedy: &Remedy) -> Option<String> {
         Remedy::Authselect => Some(AUTHSELECT.into()),
         Remedy::MakeReadable => Some(format!("sudo chmod a+r {FILE}")),
         Remedy::Append(line) => Some(append_command(line, FILE)),
+        Remedy::Restore(backup) => {
+            is_plain(backup).then(|| format!("sudo cp -p '{backup}' {FILE} && sudo nss-mdns hosts add"))
+        }
+        Remedy::Replace(line) => {
+            Some(format!("sudo mv -T --backup=numbered {FILE} {FILE}.old && {}", append_command(line, FILE)))
+        }
         Remedy::Write(line) if is_added(content, line) => Some("sudo nss-mdns hosts add".into()),
         Remedy::Write(line) => is_plain(line).then(|| sed_command(content, &format!("c {line}"))).flatten(),
         Remedy::Correct(number, line) => {
@@ -152,5 +158,10 @@ mod tests {
         assert_eq!(keep(Some("hosts: dns")), sed("1d;4d;2c hosts: dns"));
         let append = command(b"", &Remedy::Append(line.into()));
         assert_eq!(append, Some(format!("printf '\\n{line}\\n' | sudo tee -a /etc/nsswitch.conf")));
+        let restore = command(b"", &Remedy::Restore("/etc/backup".into()));
+        assert_eq!(restore.as_deref(), Some("sudo cp -p '/etc/backup' /etc/nsswitch.conf && sudo nss-mdns hosts add"));
+        let replace = command(b"", &Remedy::Replace(line.into())).unwrap_or_default();
+        let expected = "sudo mv -T --backup=numbered /etc/nsswitch.conf /etc/nsswitch.conf.old && ";
+        assert_eq!(replace, expected.to_owned() + &append.unwrap_or_default());
     }
 }

@@ -60,6 +60,11 @@ pub enum Remedy {
     Authselect,
     /// Permission to read the file for everybody.
     MakeReadable,
+    /// This backup in place of the missing file, with the module on its hosts line.
+    Restore(String),
+    /// A file with this line in place of a folder, or of a symbolic link that leads nowhere, which is kept under another
+    /// name.
+    Replace(String),
 }
 
 /// What the explanation depends on, besides the file.
