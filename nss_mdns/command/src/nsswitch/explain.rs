@@ -127,6 +127,10 @@ fn explain_line(file: &[u8], line: &HostsLine, system: &System<'_>) -> Vec<Findi
     findings.extend(services.explain(system));
     // What glibc does not read may change the order of the services.
     findings.extend(early_end(file, line, system).or_else(|| order::explain(&services, system)));
+    // Many hosts have IPv4 addresses alone, few IPv6 addresses.
+    if !findings.iter().any(|finding| finding.kind == Kind::Problem) {
+        findings.extend(services.missing_family("IPv4").map(note));
+    }
     findings.extend(other_reading(file, line, system.glibc));
     findings
 }
@@ -334,7 +338,8 @@ mod tests {
         ("files mdns_minimal [NOTFOUND=return] dns # last", Kind::Note,
             "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own", ""),
         ("files mdns", Kind::Information, "", ""),
-        ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", Kind::Information, "", ""),
+        ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", Kind::Note,
+            "hosts that have only IPv4 addresses are not found under .local", ""),
         ("files myhostname mymachines mdns_minimal [!SUCCESS=return]", Kind::Information, "", ""),
         ("files mdns4_minimal [NOTFOUND=return] dns mdns", Kind::Information, "", ""),
         ("files mdns_minimal dns", Kind::Note, "if no host has a .local name, glibc asks dns; if that does not serve .local, write",
@@ -433,6 +438,31 @@ mod tests {
             limits("mdns_minimal [NOTFOUND=return] files dns"),
             "files comes after the module, so .local names in /etc/hosts are not found"
         );
+    }
+
+    #[test]
+    fn names_that_programs_do_not_find_are_noted() {
+        let notes = |line: &str| {
+            let found = findings(&format!("hosts: {line}\n"), &SYSTEM);
+            of_kind(&found, Kind::Note).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let nothing_else = "no other service than the module is on the line, so programs find no name in /etc/hosts, \
+                            localhost included, and no name in DNS";
+        assert_eq!(
+            notes("mdns6_minimal"),
+            [nothing_else, "hosts that have only IPv4 addresses are not found under .local"]
+        );
+        for line in ["mdns_minimal", "mdns4_minimal [NOTFOUND=return]", "mdns"] {
+            assert_eq!(notes(line), [nothing_else], "{line}");
+        }
+        let late = "files comes after the module and resolve [!UNAVAIL=return], so .local names in /etc/hosts are not found: \
+                    put files first if they should be";
+        assert_eq!(notes("mymachines mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] files"), [late]);
+        for line in
+            ["files mdns_minimal", "mdns_minimal [NOTFOUND=return] dns", "mdns_minimal [NOTFOUND=return] resolve"]
+        {
+            assert_eq!(notes(line), [""; 0], "{line}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Each service of the hosts line: what it knows, and what that means for a `.local` name.
 
 use super::super::{Action, Actions, HostsLine, SERVICES, Status, text};
-use super::{Finding, NOT_INSTALLED, System, information, problem, squeeze};
+use super::{Finding, NOT_INSTALLED, System, information, note, problem, squeeze};
 
 /// A service of the hosts line.
 #[derive(Clone)]
@@ -134,7 +134,7 @@ impl Services {
         let each = self.all.iter().enumerate().map(|(index, service)| self.explain_one(index, service, system));
         let mut findings: Vec<_> = each.map(information).collect();
         findings.extend(self.path_of_a_local_name(system).map(information));
-        findings.extend(self.limits().into_iter().map(information));
+        findings.extend(self.limits());
         findings.extend(self.missing_library(system).map(problem));
         findings.extend(self.merge().map(problem));
         findings
@@ -168,22 +168,43 @@ impl Services {
     }
 
     /// What this line cannot do, whether or not that is intended.
-    fn limits(&self) -> Vec<String> {
+    fn limits(&self) -> Vec<Finding> {
         let mut limits = Vec::new();
         let files = self.all.iter().position(|service| service.name == "files");
         let first_ends = self.first().is_some_and(|first| first.ends(Status::NotFound));
         match (files, self.first) {
-            (None, _) => limits.push("files is not on the line, so the names in /etc/hosts are not found".into()),
+            (None, Some(_)) if self.all.iter().all(Service::is_ours) => {
+                let why = "no other service than the module is on the line, so programs find no name in /etc/hosts, \
+                           localhost included, and no name in DNS";
+                limits.push(note(why.into()));
+            }
+            (None, _) => {
+                limits.push(information("files is not on the line, so the names in /etc/hosts are not found".into()));
+            }
             (Some(files), Some(first)) if first < files && first_ends => {
-                limits.push("files comes after the module, so .local names in /etc/hosts are not found".into());
+                limits.push(self.late_files(first, files));
             }
             _ => {}
         }
-        limits.extend(self.missing_family());
+        limits.extend(self.missing_family("IPv6").map(information));
         limits
     }
 
-    fn missing_family(&self) -> Option<String> {
+    /// The module may have to come before files because a service between them ends the search.
+    fn late_files(&self, first: usize, files: usize) -> Finding {
+        let mut between = self.all.iter().take(files).skip(first + 1);
+        match between.find(|service| service.ends(Status::NotFound)) {
+            Some(service) => note(format!(
+                "files comes after the module and {}, so .local names in /etc/hosts are not found: put files first if they \
+                 should be",
+                service.shown()
+            )),
+            None => information("files comes after the module, so .local names in /etc/hosts are not found".into()),
+        }
+    }
+
+    /// That hosts with addresses of this family alone are not found, if that is so.
+    pub(super) fn missing_family(&self, missing: &str) -> Option<String> {
         let first = self.first()?;
         let has_both = self.all.iter().any(|service| service.is_ours() && service.adds_family_to(first));
         let other = match first.family() {
@@ -191,7 +212,8 @@ impl Services {
             "IPv6" => "IPv4",
             _ => return None,
         };
-        (!has_both).then(|| format!("hosts that have only {other} addresses are not found under .local"))
+        (!has_both && other == missing)
+            .then(|| format!("hosts that have only {other} addresses are not found under .local"))
     }
 
     fn missing_library(&self, system: &System<'_>) -> Option<String> {
