@@ -89,6 +89,18 @@ fn a_line_that_needs_nothing_but_has_a_problem_is_not_called_good() {
 }
 
 #[test]
+fn a_misspelt_service_beside_the_added_one_is_named() {
+    let mut root = root();
+    root.write(CONF, "hosts: files mdns_minmal [NOTFOUND=return] dns\n");
+    let expected = "+ hosts: files mdns_minmal [NOTFOUND=return] mdns_minimal [NOTFOUND=return] dns\nmdns_minmal, which stays \
+                    on the line, is not installed: remove it if mdns_minimal was meant\n";
+    for arguments in ["add --dry-run", "add"] {
+        let said = succeeds(&mut root, arguments);
+        assert!(said.ends_with(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_ends_the_program_silently() {
     let mut root = root();
     let program = &*PROGRAM;

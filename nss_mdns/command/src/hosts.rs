@@ -142,7 +142,10 @@ pub(crate) fn change(arguments: &Arguments) -> Result<Change, Error> {
              authselect {verb}-feature with-mdns6"
         )));
     }
-    let text = description(&file, &edit, arguments);
+    let mut text = description(&file, &edit, arguments);
+    if !removes {
+        text += &misspelt_word(&file);
+    }
     if !arguments.dry_run {
         let content = edit.apply(file.content());
         let result = match arguments.backup {
@@ -161,6 +164,14 @@ fn has_problem(file: &Locked) -> bool {
     let is_authselects = is_authselects(file.path(), file.content());
     let system = System { glibc: running_glibc(), path: &shown, is_authselects, why_missing: &|_| None };
     nsswitch::explain(file.content(), &system).iter().any(|finding| finding.kind == Kind::Problem)
+}
+
+/// Says that a misspelt service stays on the line beside the one that is added.
+fn misspelt_word(file: &Locked) -> String {
+    let system = System { glibc: running_glibc(), path: "", is_authselects: false, why_missing: &why_missing };
+    let Some((word, intended)) = nsswitch::misspelt(file.content(), &system) else { return String::new() };
+    let word = printable(word.as_bytes());
+    format!("{word}, which stays on the line, is not installed: remove it if {intended} was meant\n")
 }
 
 /// Why there is nothing to do.

@@ -32,7 +32,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use change::{Edit, Refusal, insert, remove};
-pub use explain::{Finding, Kind, NOT_INSTALLED, Remedy, System, USUAL, explain};
+pub use explain::{Finding, Kind, NOT_INSTALLED, Remedy, System, USUAL, explain, misspelt};
 pub use parse::read;
 
 /// The services of the module.

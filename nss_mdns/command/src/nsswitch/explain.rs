@@ -110,6 +110,14 @@ pub fn explain(file: &[u8], system: &System<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A service on the hosts line that is not installed, with the service of the module that its name is near to.
+pub fn misspelt(file: &[u8], system: &System<'_>) -> Option<(String, &'static str)> {
+    let Reading::Line(line) = read(file, system.glibc) else { return None };
+    let services = Services::new(file, &line);
+    let (index, intended) = services.misspelt(system)?;
+    Some((services.all.get(index)?.name.clone(), intended))
+}
+
 fn explain_line(file: &[u8], line: &HostsLine, system: &System<'_>) -> Vec<Finding> {
     let path = system.path;
     let shown = squeeze(&text(file, &line.span));

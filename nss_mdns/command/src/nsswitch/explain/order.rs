@@ -2,7 +2,7 @@
 
 use super::super::{Action, Status};
 use super::services::{Service, Services};
-use super::{Finding, Kind, ROOT_SHELL, Remedy, System, USUAL, correct, note};
+use super::{Finding, Kind, ROOT_SHELL, Remedy, System, USUAL, note};
 
 /// What is wrong, or may surprise. Only the most important: the line to write usually corrects the others too.
 pub(super) fn explain(services: &Services, system: &System<'_>) -> Option<Finding> {
@@ -34,10 +34,8 @@ fn misspelt(services: &Services, system: &System<'_>) -> Option<Finding> {
     if services.first.is_some() {
         return None;
     }
-    let missing = services.all.iter().enumerate().filter(|(_, service)| !system.is_installed(&service.name));
-    let mut near =
-        missing.filter_map(|(index, service)| Some((index, service, correct::intended_service(&service.name)?)));
-    let (index, service, name) = near.next()?;
+    let (index, name) = services.misspelt(system)?;
+    let service = services.all.get(index)?;
     let why = format!("there is no service {}: did you mean {name}? ", service.name);
     Some(advised(Kind::Problem, &why, &services.renamed(index, name), system))
 }

@@ -1,7 +1,7 @@
 //! Each service of the hosts line: what it knows, and what that means for a `.local` name.
 
 use super::super::{Action, Actions, HostsLine, SERVICES, Status, text};
-use super::{Finding, NOT_INSTALLED, System, information, note, problem, squeeze};
+use super::{Finding, NOT_INSTALLED, System, correct, information, note, problem, squeeze};
 
 /// A service of the hosts line.
 #[derive(Clone)]
@@ -127,6 +127,14 @@ impl Services {
         let all: Vec<_> = self.all.iter().take_while(|service| !service.name.starts_with('#')).cloned().collect();
         let first = all.iter().position(Service::is_ours);
         Services { all, first }
+    }
+
+    /// The index of a service that is not installed, and the one of the module that has nearly the same name.
+    pub(super) fn misspelt(&self, system: &System<'_>) -> Option<(usize, &'static str)> {
+        self.all.iter().enumerate().filter(|(_, service)| !service.is_ours()).find_map(|(index, service)| {
+            let intended = correct::intended_service(&service.name)?;
+            (!system.is_installed(&service.name)).then_some((index, intended))
+        })
     }
 
     /// What holds for each service whatever the order.
