@@ -795,9 +795,13 @@ mod tests {
             words in prop::collection::vec(
                 (prop::sample::select(NAMES), prop::sample::select(ACTIONS), prop::sample::select(DAMAGE)), 1..7
             ),
+            space in prop::sample::select(&["", " "][..]),
         ) {
-            let words: Vec<_> = words.iter().map(|(name, actions, damage)| format!(" {name} {damage} {actions}")).collect();
-            check_remedies(&format!("hosts:{}\n", words.concat()));
+            let mut file = String::from("hosts:");
+            for (name, actions, damage) in words {
+                file += &format!(" {name}{space}{damage}{space}{actions}");
+            }
+            check_remedies(&(file + "\n"));
         }
 
         #[test]

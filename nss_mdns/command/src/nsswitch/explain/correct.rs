@@ -1,4 +1,4 @@
-//! The line to write in place of one with a mistake. Separators become spaces, quotes go, and misspelt statuses and actions
+//! The line to write in place of one with a mistake. Separators and quotes become spaces, and misspelt statuses and actions
 //! are corrected. What cannot be corrected is left out, so that every version of glibc reads the line.
 
 use super::super::parse::DATABASES;
@@ -72,6 +72,7 @@ fn is_separator(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()
         || is_foreign_blank(character)
+        || is_quote(character)
         || matches!(character, ',' | ';' | '|' | '&' | '\\')
 }
 
@@ -98,7 +99,7 @@ fn tokens(text: &str) -> Vec<Token> {
             '!' => Some(Token::Not),
             _ if is_separator(character) => None,
             _ => {
-                word.extend(Some(character).filter(|character| !is_quote(*character)));
+                word.push(character);
                 continue;
             }
         };
@@ -236,6 +237,7 @@ mod tests {
         ("hosts: files\u{a0}mdns_minimal\u{3000}dns", Some("hosts: files mdns_minimal dns")),
         ("hosts: files\u{200b}dns\u{feff}", Some("hosts: files dns")),
         ("hosts: \"files\" 'mdns_minimal' [NOTFOUND=return] \u{201c}dns\u{201d}", Some("hosts: files mdns_minimal [NOTFOUND=return] dns")),
+        ("hosts: 'files''dns'", Some("hosts: files dns")),
         ("hosts: \"files dns\"", Some("hosts: files dns")),
         // Other characters.
         ("hosts: files dns \\", Some("hosts: files dns")),
