@@ -291,6 +291,7 @@ fn the_remedy_of_the_hosts_line_helps_whatever_the_file_holds() -> Tested {
         ("hosts: files mdns_minimal (NOTFOUND=return) dns\n", both.into()),
         ("hosts: files mdns_minimal [NOTFOUND=return]] ; dns \\\n", both.into()),
         ("hosts: hosts: files dns\n", both.into()),
+        ("hosts: files mdns_minimal [NOTFOUND=return] \\\n  dns\nrpc: db\n", format!("{both}rpc: db\n")),
         ("hosts: files dns#x\n", both.into()),
         ("# hosts: files dns\n", format!("# hosts: files dns\n\n{both}")),
         ("rpc: db", format!("rpc: db\n{both}")),

@@ -189,14 +189,37 @@ fn broken(file: &[u8], mistake: &Mistake, system: &System<'_>) -> Finding {
 
 /// A finding about a line with a mistake, with the line to write if what was meant is plain.
 fn mistaken(why: String, file: &[u8], number: usize, system: &System<'_>) -> Finding {
-    let line = line_of(file, number);
+    let (line, continued) = continued_line(file, number);
     match correct::corrected(&line).filter(|_| !system.is_authselects) {
         Some(new) => {
             let new = usable(new, system);
-            Finding { remedy: Some(Remedy::Correct(number, new.clone())), ..problem(format!("{why}: write: {new}")) }
+            let text = format!("{why}: write: {new}");
+            let remedy = if continued.is_empty() {
+                Remedy::Correct(number, new)
+            } else {
+                Remedy::KeepOne(number, Some(new), continued)
+            };
+            Finding { remedy: Some(remedy), ..problem(text) }
         }
         None => problem(why),
     }
+}
+
+/// The line with this number, with the lines that a backslash at its end was meant to add, and their numbers. For glibc, a
+/// backslash continues nothing.
+fn continued_line(file: &[u8], number: usize) -> (String, Vec<usize>) {
+    let mut line = line_of(file, number);
+    let mut numbers = Vec::new();
+    while line.trim_end().ends_with('\\') && !line.contains('#') {
+        let next = number + numbers.len() + 1;
+        let more = line_of(file, next);
+        if more.trim().is_empty() || more.contains([':', '#']) {
+            break;
+        }
+        line = format!("{} {more}", line.trim_end().trim_end_matches('\\'));
+        numbers.push(next);
+    }
+    (line, numbers)
 }
 
 /// This line, or the one to write instead if it is a hosts line with other problems.
@@ -510,7 +533,7 @@ mod tests {
         ("hosts: # files dns\n", "/etc/nsswitch.conf: line 1: glibc 2.33 and later take # and what follows for services, and no other is on the line: write: hosts: files mdns_minimal [NOTFOUND=return] dns"),
         ("hosts: mdns [SUCCESS=return] [NOTFOUND=return] dns\n", "/etc/nsswitch.conf: line 1: expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"; glibc reads no further than this: write: hosts: mdns [SUCCESS=return NOTFOUND=return] dns"),
         ("hosts: mdns_minimal [NOTFOUND=merge] dns\n", "mdns_minimal [NOTFOUND=merge]: glibc cannot merge hosts, and since 2.36 the lookup fails: write return or continue"),
-        ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action: write: hosts: files mdns"),
+        ("hosts: files mdns \\\n dns\n", "/etc/nsswitch.conf: line 1: \"\\\" on its hosts line is neither a service nor an action: write: hosts: files mdns dns"),
         ("hosts: mdns\0 dns\n", "/etc/nsswitch.conf: it holds NUL bytes"),
     ];
 
@@ -613,6 +636,13 @@ mod tests {
             ("hosts: dns\nhosts: files\nhosts: files dns\n".into(), keep(3, Some(usual), &[1, 2])),
             ("hosts: dns\nhosts: files [x] dns\n".into(), Some(Remedy::Correct(2, usual.into()))),
             ("hosts: files mdns\nhosts:\n".into(), keep(1, None, &[2])),
+            // A line that was meant to go on behind a backslash.
+            (
+                "hosts: files \\\n mdns_minimal [NOTFOUND=return] \\\n dns\nrpc: db\n".into(),
+                keep(1, Some(usual), &[2, 3]),
+            ),
+            ("hosts: files dns \\\nrpc: db\n".into(), Some(Remedy::Correct(1, usual.into()))),
+            ("hosts: files dns \\".into(), Some(Remedy::Append(String::new()))),
         ] {
             let remedies: Vec<_> = findings(&file, &SYSTEM).into_iter().filter_map(|finding| finding.remedy).collect();
             assert_eq!(remedies, expected.into_iter().collect::<Vec<_>>(), "{file}");
