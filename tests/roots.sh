@@ -10,16 +10,16 @@ toolchain=/root/.rustup/toolchains/machine
 # The mirror may lag behind: a release file of unstable is valid for a week only. Nobody needs the root after a crash of
 # this machine, so dpkg does not wait until files are on disk.
 make_root() {
-    local release=$1 root=$2 mirror settings status=0
+    local release=$1 path=$2 mirror settings status=0
     shift 2
     mirror=$(mirror)
-    rm -rf "$root"
-    mkdir -p "${root%/*}"
+    rm -rf "$path"
+    mkdir -p "${path%/*}"
     settings=$(mktemp)
     host_apt_settings >"$settings"
     # Without a mirror, mmdebstrap uses Debian's.
     mmdebstrap --quiet --mode=root --aptopt="$settings" --aptopt='Acquire::Check-Valid-Until "false"' \
-        --dpkgopt=force-unsafe-io "$@" "$release" "$root" ${mirror:+"$mirror"} || status=$?
+        --dpkgopt=force-unsafe-io "$@" "$release" "$path" ${mirror:+"$mirror"} || status=$?
     rm -f "$settings"
     return "$status"
 }
@@ -58,12 +58,12 @@ copy_cargo_settings() {
 # this machine's, and so are the ways to the mirror and to the registries. The root needs umount, from the package mount.
 # shellcheck disable=SC2016 # for the inner shell
 enter_root() {
-    local root=$1 certificates=/etc/ssl/certs/ca-certificates.crt variable settings=()
+    local path=$1 certificates=/etc/ssl/certs/ca-certificates.crt variable settings=()
     shift
-    mkdir -p "$root/etc/ssl/certs"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    mkdir -p "$path/etc/ssl/certs"
+    cp /etc/resolv.conf "$path/etc/resolv.conf"
     if [ -e "$certificates" ]; then
-        cp "$certificates" "$root$certificates"
+        cp "$certificates" "$path$certificates"
         # They would only use certificates of their own.
         settings+=("PIP_CERT=$certificates" "NODE_EXTRA_CA_CERTS=$certificates")
     fi
@@ -96,5 +96,5 @@ enter_root() {
             pivot_root . .old
             umount -l /.old
             cd /checkout
-            exec "$@"' sh "$root" "$PWD" "$@"
+            exec "$@"' sh "$path" "$PWD" "$@"
 }
