@@ -1,11 +1,8 @@
 #!/bin/sh
-# Installs the module and the program nss-mdns of this checkout (or release archive), or uninstalls them; --help lists
-# the options. In a release archive, libnss_mdns.so and nss-mdns are beside this script.
+# Builds the module and the program nss-mdns of this checkout, and has the program install or uninstall them; --help lists
+# the options. In a release archive, libnss_mdns.so and nss-mdns are beside this script, and nothing is built.
 #
-# All files are in one folder, LIBDIR/nss-mdns, which appears in one rename. Outside it there are only symbolic links
-# into it, and the service on the hosts line of /etc/nsswitch.conf, which the program nss-mdns edits. A link in
-# /etc/ld.so.conf.d makes glibc prefer this module to another package's in LIBDIR, which this script never touches. The
-# file `outside` in the folder lists the links before they are made, so a run that was killed can be repeated or undone.
+# nss_mdns/command/src/install.rs of the sources says what is installed, and how.
 set -u
 
 usage() {
@@ -18,31 +15,27 @@ Usage: sudo ./install.sh              build the module, install it, add it to th
 Options:
   --dry-run      print what would change, change nothing
   --module FILE  install this module, and nss-mdns from the same folder, instead of building them
-  --libdir DIR   install into DIR/nss-mdns instead of the C library's folder (--uninstall then needs it too, if DIR has
-                 no libc.so.6)
+  --libdir DIR   install into DIR/nss-mdns instead of the C library's folder, or uninstall only there
   --prefix DIR   link the program, the manual pages and the example into DIR/bin and DIR/share; default: /usr/local
   --destdir DIR  only put the files of a package below DIR, for the prefix /usr
   --no-check     do not check the installation at the end
   --help         print this
 
 Only installing and uninstalling need root. A file in the place of a link is left alone, and so is /etc/nss-mdns.conf.
-Exit status: 0 done; 1 not possible, nothing was changed; 2 wrong usage; 3 installed, but the check found a problem.
-If --uninstall ends with 1, something may be left: remove the cause and repeat it. --check exits as `nss-mdns check`.
+Exit status: 0 done; 1 not possible; 2 wrong usage; 3 installed, but the check found a problem. With 1, nothing was
+changed or a first installation was undone. A later one, or --uninstall, may be half done: remove the cause and repeat it.
+--check exits as `nss-mdns check`.
 END
 }
 
-# Exists while the service is on the hosts line because of this script.
-readonly note=/var/lib/nss-mdns.hosts-line
-
 main() {
     umask 022
-    PATH=$PATH:/usr/sbin:/sbin
+    PATH=${PATH:+$PATH:}/usr/sbin:/sbin
     # Lists of paths have one path a line.
     IFS='
 '
     here=$(dirname -- "$(readlink -f -- "$0")")
-    action=install_module dry_run='' check=yes destdir='' prefix='' libdir='' module=''
-    folder='' new='' changed='' undo=''
+    action=install_module dry_run='' no_check='' destdir='' prefix='' libdir='' module=''
     parse_options "$@"
     $action
 }
@@ -61,7 +54,7 @@ parse_options() {
         --uninstall) action=uninstall_module ;;
         --check) action=check_system ;;
         --dry-run) dry_run=yes ;;
-        --no-check) check='' ;;
+        --no-check) no_check=yes ;;
         --destdir) destdir=$2 && shift ;;
         --prefix) prefix=$2 && shift ;;
         --libdir) libdir=$2 && shift ;;
@@ -73,9 +66,10 @@ parse_options() {
     if [ -n "$destdir" ]; then
         [ "$action" = install_module ] || fail "--destdir is only for installing; see --help" 2
         action=stage_package prefix=${prefix:-/usr}
-    else
-        # Each run must spell a folder in the same way.
-        prefix=$(readlink -m -- "${prefix:-/usr/local}") libdir=${libdir:+$(readlink -m -- "$libdir")}
+        case ${libdir:-/}:$prefix in
+        /*:/*) ;;
+        *) fail "with --destdir, --libdir and --prefix need absolute paths; see --help" 2 ;;
+        esac
     fi
 }
 
@@ -85,65 +79,34 @@ fail() {
     exit "${2:-1}"
 }
 
-# Announces a change, which `run` then makes.
-say() {
-    changed=yes
-    echo "${dry_run:+would }$1"
-}
-
-# Runs a command that changes something, except in a dry run. A command that fails prints the reason itself.
-run() {
-    [ -n "$dry_run" ] || "$@" || exit 1
-}
-
 # --- The five actions ---------------------------------------------------------------------------------
 
 install_module() {
-    need_root
+    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo (--dry-run shows what it does)"
+    [ -z "$libdir" ] || [ -d "$libdir" ] || fail "$libdir is not a folder"
     find_module
-    choose_libdir
-    check_files
-    check_folder
-    check_hosts_line
-    begin
-    install_folder
-    make_links
-    # glibc finds the module only by this cache. ldconfig lists a file that has a SONAME under that name alone.
-    [ "$(count_cached)" = 6 ] || run_ldconfig
-    [ -n "$dry_run" ] || [ "$(count_cached)" = 6 ] || fail "the loader does not look into $folder (see /etc/ld.so.conf)"
-    add_to_hosts_line
-    undo=''
-    [ -n "$changed" ] || echo "nothing to do: the module is installed and up to date"
-    if [ -n "$dry_run" ] || [ -z "$check" ] || [ -z "$is_native" ]; then return 0; fi
-    "$folder/nss-mdns" check || exit 3
+    if find_program; then
+        exec "$program" install "--module=$module" "--files=$here" ${libdir:+"--libdir=$libdir"} \
+            ${prefix:+"--prefix=$prefix"} ${dry_run:+--dry-run} ${no_check:+--no-check}
+    fi
+    # A second architecture needs none beside it.
+    [ "$(elf_kind "$module")" != "$(elf_kind "$(command -v getent)")" ] || need_beside_module "${module%/*}/nss-mdns"
+    [ -n "$dry_run" ] || fail "no nss-mdns that runs here is beside the module or installed"
+    echo "would install the module, nss-mdns and the manual pages"
+    echo "would add mdns_minimal to the hosts line of /etc/nsswitch.conf if it is not there"
+    echo "(the program that shows every change is not built yet)"
 }
 
 uninstall_module() {
-    need_root
-    folders=${libdir:-$(installed)}
-    for libdir in $folders; do
-        name_folder
-        for place in "$folder" $(our_links); do need_writable "$place"; done
-    done
-    begin
-    remove_modules "$folders"
-    [ -n "$changed" ] || echo "nothing to do: the module is not installed"
-}
-
-# A package has its files in the usual places, because it replaces the packages that have theirs there.
-stage_package() {
-    find_module
-    choose_libdir
-    check_files
-    say "put the files of a package below $destdir"
-    echo "$files" | while IFS='|' read -r _ mode source place; do
-        run install -D -m "$mode" "$source" "$destdir$place"
-    done || exit 1
-    make_aliases "$destdir$libdir"
+    if find_program; then
+        exec "$program" uninstall ${libdir:+"--libdir=$libdir"} ${dry_run:+--dry-run}
+    fi
+    [ -z "$(installations)" ] || fail "no nss-mdns that runs here is beside this script or installed"
+    echo "nothing to do: the module is not installed"
 }
 
 check_system() {
-    find_program || fail "the program nss-mdns is not here: sudo ./install.sh builds and installs it"
+    find_program --version || fail "the program nss-mdns is not here: sudo ./install.sh builds and installs it"
     exec "$program" check
 }
 
@@ -152,7 +115,26 @@ try_it() {
     exec "$here/tests/try"
 }
 
-# --- What to install, and where -----------------------------------------------------------------------
+# A package has its files in the usual places, because it replaces the packages that have theirs there. It may be for
+# another architecture, whose program nss-mdns does not run here.
+stage_package() {
+    find_module
+    libdir=${libdir:-$(folder_of_libc)}
+    [ -n "$libdir" ] || fail "no folder has a libc.so.6 of the module's architecture: name one with --libdir DIR"
+    files=$(list_files)
+    for source in $(echo "$files" | cut -d '|' -f 2); do need_beside_module "$source"; done
+    echo "${dry_run:+would }put the files of a package below $destdir"
+    [ -z "$dry_run" ] || exit 0
+    echo "$files" | while IFS='|' read -r mode source place; do
+        install -D -m "$mode" "$source" "$destdir$place" || exit 1
+    done || exit 1
+    # The names under which glibc looks for the module's other services.
+    for service in mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do
+        ln -sf libnss_mdns.so.2 "$destdir$libdir/libnss_$service.so.2" || exit 1
+    done
+}
+
+# --- The module and the program -----------------------------------------------------------------------
 
 # The module is the one that --module names, or is built here, or was shipped with this script, or was built before.
 find_module() {
@@ -173,38 +155,13 @@ find_module() {
     fi
 }
 
-# LIBDIR is the folder with the C library of the programs that can load the module.
-choose_libdir() {
-    native=$(elf_kind "$(command -v getent)")
-    kind=$(elf_kind "$module")
-    : "${kind:=$native}" # in a dry run that does not build the module
-    is_native=$([ "$kind" != "$native" ] || echo yes)
-    [ -n "$libdir" ] || for libdir in $(libc_folders) ''; do
-        [ "$(elf_kind "$libdir/libc.so.6")" != "$kind" ] || break
-    done
-    [ -n "$libdir" ] || fail "no folder has a libc.so.6 of the module's architecture: name one with --libdir DIR"
-    name_folder
-}
-
-# The folder, its name while it is written or removed, and the link in /etc that leads the loader to it.
-name_folder() {
-    folder=$libdir/nss-mdns new=$libdir/nss-mdns.new
-    conf=/etc/ld.so.conf.d/00-nss-mdns$(echo "$libdir" | tr / -).conf
-}
-
-# The folders with a libc.so.6, the loader's own choice first.
-libc_folders() {
-    {
-        ldconfig -p | sed -n '/hwcap/d; s/^[[:blank:]]*libc\.so\.6 .* => //p'
-        ls -d /usr/lib*/libc.so.6 /lib*/libc.so.6 /usr/lib/*-linux-*/libc.so.6 /lib/*-linux-*/libc.so.6
-    } 2>/dev/null | while IFS= read -r file; do (cd -P "${file%/*}" && pwd); done | awk '!seen[$0]++'
-}
-
-# Those in which a module is installed, or was left by a run that was killed.
-installed() {
-    for libdir in $(libc_folders); do
-        if [ -f "$libdir/nss-mdns/outside" ] || [ -d "$libdir/nss-mdns.new" ]; then echo "$libdir"; fi
-    done
+# Refuses if FILE is missing or is for another architecture than the module.
+need_beside_module() {
+    [ -f "$1" ] || [ -n "$dry_run" ] || fail "$1, which belongs beside the module, is not here"
+    case $(elf_kind "$1") in
+    '' | "$(elf_kind "$module")") ;;
+    *) fail "$1 is built for another architecture than $module" ;;
+    esac
 }
 
 # Class and machine of an ELF file, as hexadecimal digits; nothing for another file.
@@ -212,243 +169,44 @@ elf_kind() {
     od -An -v -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n' | sed -n 's/^7f454c46\(....\).*\(....\)$/\1\2/p'
 }
 
-# NAME|MODE|SOURCE|PLACE of each file: its name in the folder, and the place of the link to it. A package has the file
-# itself at PLACE. A second architecture needs only the module.
-list_files() {
-    share=$prefix/share abstractions=/etc/apparmor.d/abstractions
-    if [ -n "$destdir" ]; then
-        echo "libnss_mdns.so.2|644|$module|$libdir/libnss_mdns.so.2"
-        echo "apparmor|644|$here/packaging/apparmor|$share/nss-mdns/apparmor"
-    else
-        echo "libnss_mdns.so.2|644|$module|"
-        echo "ld.so.conf|||$conf" # install_folder writes it
-        [ -n "$is_native" ] || return 0
-        echo "nss-mdns.conf.example|644|$here/docs/nss-mdns.conf.example|$share/doc/nss-mdns/nss-mdns.conf.example"
-        [ ! -d $abstractions ] || echo "apparmor|644|$here/packaging/apparmor|$abstractions/nameservice.d/nss-mdns"
-    fi
-    cat <<END
-nss-mdns|755|${module%/*}/nss-mdns|$prefix/bin/nss-mdns
-nss-mdns.1|644|$here/docs/man/nss-mdns.1|$share/man/man1/nss-mdns.1
-nss-mdns.conf.5|644|$here/docs/man/nss-mdns.conf.5|$share/man/man5/nss-mdns.conf.5
-nss-mdns.8|644|$here/docs/man/nss-mdns.8|$share/man/man8/nss-mdns.8
-END
-}
-
-# --- Refusals, before anything is changed -------------------------------------------------------------
-
-need_root() {
-    [ -n "$dry_run" ] || [ "$(id -u)" = 0 ] || fail "this needs root: run it with sudo (--dry-run shows what it does)"
-}
-
-check_files() {
-    files=$(list_files)
-    places=$(echo "$files" | cut -d '|' -f 4-)
-    for source in $(echo "$files" | cut -d '|' -f 3); do
-        [ -f "$source" ] || [ -n "$dry_run" ] || fail "$source, which belongs beside the module, is not here"
-        need_architecture "$source"
-    done
-}
-
-check_folder() {
-    [ -d "$libdir" ] || fail "$libdir is not a folder"
-    [ ! -e "$folder" ] || [ -f "$folder/outside" ] || fail "$folder is here, and is not of this script"
-    need_architecture "$libdir/libc.so.6"
-    for place in "$folder" $places; do need_writable "$place"; done
-    [ -n "$is_native" ] && [ -f "$module" ] || return 0
-    # A damaged module would crash every program that resolves a name.
-    {
-        problem=$(LD_PRELOAD=$module getent --version 2>&1 >/dev/null) ||
-            : "${problem:=a program that tries to crashes}"
-    } 2>/dev/null # hides the shell's own report of a crash
-    [ -z "$problem" ] || fail "$module cannot be loaded: ${problem#*shared libraries: }"
-}
-
-# Refuses if FILE is built for another architecture than the module.
-need_architecture() {
-    case $(elf_kind "$1") in
-    '' | "$kind") ;;
-    *) fail "$1 is built for another architecture than $module" ;;
-    esac
-}
-
-# Refuses unless the file FILE can be made or removed.
-need_writable() {
-    parent=${1%/*}
-    while [ ! -d "${parent:-/}" ]; do parent=${parent%/*}; done
-    [ -n "$dry_run" ] || [ -w "${parent:-/}" ] || fail "${parent:-/} cannot be written to (is it mounted read-only?)"
-}
-
-# --- The folder and the links into it -----------------------------------------------------------------
-
-# Everything is on the disk before anything is renamed into place.
-install_folder() {
-    run rm -rf "$new"
-    run mkdir "$new"
-    while IFS='|' read -r name mode source _; do
-        [ -n "$source" ] || continue
-        cmp -s "$source" "$folder/$name" || say "install $folder/$name"
-        run install -m "$mode" "$source" "$new/$name"
-    done <<END
-$files
-END
-    make_aliases "$new"
-    [ -z "$dry_run" ] || return 0
-    { echo "$folder" >"$new/ld.so.conf" && list_outside >"$new/outside" && sync; } ||
-        fail "$folder cannot be written (is the disk full?)"
-    if [ ! -d "$folder" ]; then
-        undo=yes
-        run mv "$new" "$folder"
-    else
-        # Running programs keep the file that they have loaded.
-        for file in "$new"/*; do
-            cmp -s "$file" "$folder/${file##*/}" || run mv -f "$file" "$folder/"
-        done
-    fi
-}
-
-# The names under which glibc looks for the module's other services.
-make_aliases() {
-    for service in mdns4 mdns6 mdns_minimal mdns4_minimal mdns6_minimal; do
-        run ln -sf libnss_mdns.so.2 "$1/libnss_$service.so.2"
-    done
-}
-
-# The places of the links, also of earlier runs, and the folders that are made for them, which end with a slash.
-list_outside() {
-    {
-        cat "$folder/outside" 2>/dev/null
-        for place in $places; do
-            echo "$place"
-            place=${place%/*}
-            while [ ! -d "${place:-/}" ]; do echo "$place/" && place=${place%/*}; done
-        done
-    } | LC_ALL=C sort -u
-}
-
-make_links() {
-    while IFS='|' read -r name _ _ place; do
-        if [ -z "$place" ] || our_links | grep -q -x -F "$place"; then
-            continue
-        elif [ -e "$place" ] || [ -L "$place" ]; then
-            echo "leave $place as it is: it is not of the installation in $libdir"
-        else
-            say "link $place"
-            run mkdir -p "${place%/*}"
-            run ln -s "$folder/$name" "$place"
-        fi
-    done <<END
-$files
-END
-    # Those of another prefix.
-    [ ! -f "$folder/outside" ] || remove_links "$places"
-}
-
-# The links that this script has made, and that nobody has replaced since.
-our_links() {
-    [ -f "$folder/outside" ] || return 0
-    while IFS= read -r place; do
-        case $(readlink -- "$place") in "$folder"/*) echo "$place" ;; esac
-    done <"$folder/outside"
-}
-
-# Removes the links that are not in the list WANTED, and the folders that were made for them and are empty now.
-remove_links() {
-    for place in $(our_links | grep -v -x -F "$1"); do
-        say "remove $place"
-        run rm -f "$place"
-    done
-    [ -z "$dry_run" ] || return 0
-    grep '/$' "$folder/outside" | LC_ALL=C sort -r | xargs -d '\n' -r rmdir 2>/dev/null
-}
-
-# remove_modules LIBDIRS
-remove_modules() {
-    # Another architecture's module that stays needs the hosts line.
-    installed | grep -q -v -x -F "$1" || remove_from_hosts_line
-    for libdir in $1; do
-        name_folder
-        remove_folder
-    done
-}
-
-remove_folder() {
-    run rm -rf "$new"
-    [ -f "$folder/outside" ] || return 0
-    remove_links ''
-    [ "$(count_cached)" = 0 ] || run_ldconfig
-    say "remove $folder"
-    run mv "$folder" "$new"
-    run rm -rf "$new"
-}
-
-# How many files of the folder the loader's cache lists.
-count_cached() {
-    ldconfig -p | grep -c -F "=> $folder/libnss_mdns"
-}
-
-run_ldconfig() {
-    say "run ldconfig"
-    [ -n "$dry_run" ] || ldconfig || fail "ldconfig failed (is the disk full?)"
-}
-
-# --- The hosts line -----------------------------------------------------------------------------------
-
-# Finds a program nss-mdns that runs here. The one beside the module may be for another architecture.
+# find_program [ARGUMENT...]: finds a program nss-mdns that runs here with these arguments. The one beside the module may be
+# for another architecture, and an older one may not know `uninstall`.
 find_program() {
-    for program in "${module%/*}/nss-mdns" "$folder/nss-mdns" nss-mdns "$here/nss-mdns" \
-        "$here/target/release/nss-mdns"; do
-        if "$program" --version >/dev/null 2>&1; then return 0; fi
+    [ $# -gt 0 ] || set -- uninstall --help
+    for program in ${module:+"${module%/*}/nss-mdns"} "$here/nss-mdns" "$here/target/release/nss-mdns" \
+        $(installations | sed 's,$,/nss-mdns,') nss-mdns; do
+        if "$program" "$@" >/dev/null 2>&1; then return 0; fi
     done
     return 1
 }
 
-# Refuses if the program would refuse to edit this line.
-check_hosts_line() {
-    plan=''
-    if ! find_program; then
-        [ -n "$dry_run" ] || fail "no nss-mdns that runs here is beside the module or installed"
-    elif ! plan=$("$program" hosts add --dry-run 2>&1); then
-        [ -z "${plan##*belongs to authselect*}" ] || fail "${plan#nss-mdns: }"
-    fi
+# The folders of installations, also of those that a kill has left.
+installations() {
+    for folder in ${libdir:+"$libdir"} /usr/lib* /usr/lib/*-linux-* /lib* /lib/*-linux-*; do
+        ls -d "$folder/nss-mdns" "$folder/nss-mdns.new" 2>/dev/null
+    done
 }
 
-add_to_hosts_line() {
-    case $plan in
-    'would change'*)
-        changed=yes
-        run touch "$note"
-        "$program" hosts add ${dry_run:+--dry-run} || exit 1
-        ;;
-    *'belongs to authselect'*) echo "$plan" ;;
-    esac
+# --- The files of a package ---------------------------------------------------------------------------
+
+# MODE|SOURCE|PLACE of each.
+list_files() {
+    cat <<END
+644|$module|$libdir/libnss_mdns.so.2
+755|${module%/*}/nss-mdns|$prefix/bin/nss-mdns
+644|$here/packaging/apparmor|$prefix/share/nss-mdns/apparmor
+644|$here/docs/man/nss-mdns.1|$prefix/share/man/man1/nss-mdns.1
+644|$here/docs/man/nss-mdns.conf.5|$prefix/share/man/man5/nss-mdns.conf.5
+644|$here/docs/man/nss-mdns.8|$prefix/share/man/man8/nss-mdns.8
+END
 }
 
-# A line that the program refuses to edit stays as it is: without a module, glibc skips the service.
-remove_from_hosts_line() {
-    [ -e "$note" ] || return 0
-    find_program || fail "no nss-mdns is here to edit the hosts line"
-    "$program" hosts remove ${dry_run:+--dry-run}
-    backup=$(readlink -f /etc/nsswitch.conf).before-nss-mdns
-    [ -e /etc/nsswitch.conf ] || echo "leave $backup: /etc/nsswitch.conf, as it was before the installation, is gone"
-    run rm -f "$note"
-}
-
-# --- Interruption -------------------------------------------------------------------------------------
-
-# From here on, no other run can start. However this one ends, it undoes a first installation that is incomplete.
-begin() {
-    [ -z "$dry_run" ] || return 0
-    # The lock is on /etc itself and ends with this process.
-    exec 9</etc
-    flock -n 9 || fail "another install.sh is running"
-    trap clean_up EXIT
-    trap 'fail interrupted' HUP INT TERM
-}
-
-clean_up() {
-    trap '' HUP INT TERM
-    [ -z "$undo" ] || (remove_modules "$libdir") >/dev/null
-    [ -z "$new" ] || rm -rf "$new"
+# The folder of the C library with which the loader loads the module.
+folder_of_libc() {
+    file=$module
+    [ -f "$file" ] || file=$(command -v getent) # in a dry run that does not build the module
+    file=$(ldd "$file" 2>/dev/null | sed -n 's/^[[:blank:]]*libc\.so\.6 => \(.*\) (0x.*/\1/p')
+    [ -z "$file" ] || (cd -P "${file%/*}" && pwd)
 }
 
 main "$@"

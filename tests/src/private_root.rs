@@ -34,9 +34,10 @@ mkdir /mnt/upper/var/lib/dpkg/triggers
 cp /var/lib/dpkg/triggers/[A-Za-z]*[a-z] /mnt/upper/var/lib/dpkg/triggers/ 2>/dev/null || true
 (cd /mnt/upper/var/lib/dpkg && : >lock && : >lock-frontend && : >triggers/Lock)
 for top in etc usr var; do
-    mount -t overlay none -o "lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top" "/$top"
+    layers=lowerdir=/$top,upperdir=/mnt/upper/$top,workdir=/mnt/work/$top
+    mount -t overlay none -o "$layers$ATTRIBUTES" "/$top" || mount -t overlay none -o "$layers" "/$top"
 done
-# dpkg renames the new folder of a package. An overlay does not support this for an ordinary user.
+# dpkg renames the new folder of a package. Before Linux 6.6, an overlay does not support this for an ordinary user.
 mount -t tmpfs none /usr/share/doc
 # Scripts of packages write to /run.
 mount -t tmpfs -o mode=755 none /run
@@ -114,6 +115,8 @@ impl Root {
         unshare.args(["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
         unshare.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent");
         unshare.env("LIBDIR", library_folder()).env("CHECKOUT", module::workspace());
+        // With attributes that an ordinary user may set, an overlay can rename folders. Before Linux 6.6, tmpfs has none.
+        unshare.env("ATTRIBUTES", if unprivileged() { ",userxattr" } else { "" });
         unshare.env("MODULE", module::path().expect("the module is built"));
         let mut child = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare starts");
         let commands = child.stdin.take().expect("a pipe");

@@ -152,7 +152,10 @@ fn the_package_can_be_installed_used_upgraded_and_removed_without_residue() {
         root.ok(&format!("dpkg --install {} && dpkg --purge {NAME}", package()));
         root.write(CONF, BEFORE);
         let before = root.ok(SNAPSHOT);
-        assert_eq!(install(&mut root), "");
+        let done = root.run(&format!("dpkg --install {}", package()));
+        assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+        let changed = "\nlibnss-mdns-nodaemon: change line 2 of /etc/nsswitch.conf:\nlibnss-mdns-nodaemon: - hosts: ";
+        assert!(done.out.contains(changed), "{done:?}");
         assert_eq!(root.read(CONF), AFTER);
         assert_all_six_files_are_ours(&mut root);
         assert_eq!(root.ok(&format!("dpkg --verify {NAME}")), "");
@@ -362,6 +365,18 @@ fn a_symbolic_link_is_preserved_and_a_missing_file_is_no_error() {
     let said = install(&mut root);
     assert!(said.contains("/etc/nsswitch.conf: cannot be found"), "{said}");
     purge(&mut root);
+}
+
+/// It may be the only copy of what an administrator had.
+#[test]
+fn an_older_backup_of_nsswitch_conf_is_kept() {
+    let mut root = prepared(BEFORE);
+    root.ok("echo older >/etc/nsswitch.conf.before-nss-mdns");
+    install(&mut root);
+    assert_eq!(root.read(CONF), AFTER);
+    purge(&mut root);
+    assert_eq!(root.read(CONF), BEFORE);
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), "older\n");
 }
 
 #[test]

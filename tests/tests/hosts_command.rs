@@ -1,5 +1,5 @@
-//! `nss-mdns hosts`, `hosts add` and `hosts remove` on the file system: what is changed, what is kept, and what is left
-//! behind by a kill, a full disk or another program.
+//! `nss-mdns hosts`, `hosts add` and `hosts remove` on the file system: what is changed, how glibc reads it, what is kept, and
+//! what is left behind by a kill, a full disk or another program.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -131,8 +131,8 @@ fn another_file_and_another_service_can_be_chosen() {
 fn wrong_usage_is_reported_as_such() {
     let mut root = root();
     for (arguments, reason) in [
-        ("--service mdns", "--service and --dry-run need add or remove"),
-        ("--dry-run", "--service and --dry-run need add or remove"),
+        ("--service mdns", "--service, --dry-run and --no-backup need add or remove"),
+        ("--dry-run", "--service, --dry-run and --no-backup need add or remove"),
         ("add --service dns", "dns is none of the module's services"),
         ("add --service", "missing argument for option '--service'"),
         ("add remove", "unexpected argument \"remove\""),
@@ -154,6 +154,25 @@ fn an_error_that_cannot_be_written_does_not_change_the_exit_status() {
         (format!("'{program}' hosts --file /nowhere >/dev/full 2>/dev/full"), 1),
     ] {
         assert_eq!(root.run(&script).status, status, "{script}");
+    }
+}
+
+/// Exit status 1 says that the file is as it was.
+#[test]
+fn output_that_cannot_be_written_does_not_hide_that_the_file_was_changed() {
+    let mut root = root();
+    let program = &*PROGRAM;
+    for (arguments, content, status) in [
+        ("add --dry-run", OLD, 1),
+        ("remove", OLD, 1),
+        ("add", NEW, 0),
+        ("add", NEW, 1),
+        ("remove --dry-run", NEW, 1),
+        ("remove", OLD, 0),
+    ] {
+        let done = root.run(&format!("'{program}' hosts {arguments} >/dev/full"));
+        assert_eq!((done.status, &*root.read(CONF)), (status, content), "{arguments}: {done:?}");
+        assert!(done.err.starts_with("nss-mdns: standard output: No space left on device"), "{done:?}");
     }
 }
 
@@ -198,6 +217,58 @@ fn a_symbolic_link_stays_and_the_file_at_its_end_is_replaced() {
     );
     succeeds(&mut root, "remove");
     assert_eq!((root.read("/etc/site/switch"), root.ok("ls /etc/site")), (OLD.into(), "link\nswitch\n".into()));
+}
+
+/// Contents of nsswitch.conf, with the services that the real glibc tries before and after `hosts add`; `None` if
+/// that is refused. There is no module for any of these services, so each is unavailable and glibc tries
+/// the next.
+const MEANINGS: &[(&str, &str, Option<&str>)] = &[
+    ("hosts:\talpha\tresolve\t\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    (" \thosts : alpha   resolve\nrpc: db", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("hosts:resolve\n", "resolve", Some("mdns_minimal resolve")),
+    ("hosts: alpha[SUCCESS=return]resolve\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("# hosts: old\r\nhosts: alpha resolve\r\nrpc: db\r\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    ("hosts: alpha\r\n", "alpha", Some("alpha mdns_minimal")),
+    // Since version 2.33, glibc reads a comment after the services as more services.
+    ("hosts: alpha # not resolve\n", "alpha # not resolve", Some("alpha mdns_minimal # not resolve")),
+    ("hosts: alpha resolve#x\n", "alpha resolve#x", Some("alpha mdns_minimal resolve#x")),
+    (
+        "hosts: alpha [ notfound = continue  !UNAVAIL=return ] resolve\n",
+        "alpha resolve",
+        Some("alpha mdns_minimal resolve"),
+    ),
+    ("hosts: alpha [UNAVAIL=RETURN] resolve\n", "alpha", Some("alpha")),
+    ("hosts: alpha resolve [UNAVAIL=merge] omega\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
+    // A backslash does not continue the line: it is a service, and the next line is not part of the hosts line.
+    ("hosts: alpha \\\n  resolve\n", "alpha \\", None),
+    ("hosts: alpha \\\n  networks: omega\n", "alpha \\", None),
+    // A second database on the line is read as a service.
+    ("hosts: alpha networks: omega\n", "alpha networks: omega", None),
+    // A last line without a newline is not read.
+    ("rpc: db\nhosts: alpha", "", None),
+    // Of two hosts lines, the last one takes effect.
+    ("hosts: alpha\nhosts: omega\n", "omega", None),
+    ("hosts: alpha [SUCCESS=return] [NOTFOUND=continue] omega\n", "alpha", None),
+    ("hosts: alpha [NOTFOUND=stop] omega\n", "", None),
+    ("hosts: [NOTFOUND=return] alpha\n", "", None),
+];
+
+#[test]
+fn glibc_reads_the_edited_line_as_the_old_one_with_the_service_added() {
+    let services = "LD_DEBUG=files LC_ALL=C getent ahosts nobody.local 2>&1 | sed -n 's/.*file=libnss_\\([^ ]*\\)\\.so\\.2 .*/\\1/p' |
+        awk '!seen[$0]++' | tr '\\n' ' '";
+    let mut root = root();
+    for (text, before, after) in MEANINGS {
+        root.write(CONF, text);
+        assert_eq!(root.ok(services).trim(), *before, "{text:?}");
+        let done = hosts(&mut root, "add");
+        assert_eq!(done.status, i32::from(after.is_none()), "{text:?}: {done:?}");
+        assert_eq!(root.ok(services).trim(), after.unwrap_or(before), "{text:?}");
+        if after.is_some() {
+            succeeds(&mut root, "remove");
+        }
+        assert_eq!(root.read(CONF), *text);
+    }
 }
 
 /// Prints mode, owner and extended attributes; `set` sets some first. An access control list can be set by everybody,
@@ -260,6 +331,64 @@ fn the_backup_of_a_file_that_has_lost_its_hosts_line_is_kept() {
         assert_eq!((root.read(CONF), root.read(BACKUP)), (content.into(), OLD.into()));
     }
     root.write(CONF, OLD);
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
+}
+
+/// The backup is the only copy of what the file was before it lost its hosts line.
+#[test]
+fn an_older_backup_is_neither_overwritten_nor_removed() {
+    let mut root = root();
+    succeeds(&mut root, "add");
+    for (content, number) in [("hosts: files dns\n", 2), ("passwd: files\nhosts: files dns\n", 3)] {
+        root.write(CONF, content);
+        let backup = format!("{BACKUP}.{number}");
+        let said = succeeds(&mut root, "add --dry-run");
+        assert!(said.contains(&format!("of {CONF}, with the old file kept as {backup}:\n")), "{said}");
+        succeeds(&mut root, "add");
+        assert_eq!((root.read(BACKUP), root.read(&backup)), (OLD.into(), content.into()));
+    }
+    succeeds(&mut root, "remove");
+    assert_eq!(root.read(CONF), "passwd: files\nhosts: files dns\n");
+    let two = "nsswitch.conf nsswitch.conf.before-nss-mdns nsswitch.conf.before-nss-mdns.2";
+    assert_eq!(files(&mut root), two);
+    // Nothing was added, so no backup is known to be of use no longer.
+    let said = succeeds(&mut root, "remove");
+    assert!(said.ends_with(&format!("\nleave {BACKUP}.2: {CONF} differs from it\n")), "{said}");
+    assert_eq!(files(&mut root), two);
+    // An edit that fails leaves them, too.
+    root.ok("mount --bind /etc/nsswitch.conf /etc/nsswitch.conf");
+    assert_refused(&mut root, "add", "/etc/nsswitch.conf: is a mount point and cannot be replaced");
+    root.ok("umount /etc/nsswitch.conf");
+    assert_eq!(files(&mut root), two);
+}
+
+#[test]
+fn without_a_backup_none_is_made_or_removed() {
+    let mut root = root();
+    for backup in ["true", "echo older >/etc/nsswitch.conf.before-nss-mdns"] {
+        root.ok(backup);
+        let before = files(&mut root);
+        let said = succeeds(&mut root, "add --no-backup");
+        assert!(said.contains(&format!("of {CONF}:\n- ")), "{said}");
+        assert_eq!(files(&mut root), before);
+        for _ in 0..2 {
+            succeeds(&mut root, "remove --no-backup");
+            assert_eq!((files(&mut root), root.read(CONF)), (before.clone(), OLD.into()));
+        }
+    }
+}
+
+#[test]
+fn the_residue_of_a_killed_edit_is_removed_even_if_there_is_nothing_to_do() {
+    let mut root = root();
+    root.ok("echo residue >/etc/nsswitch.conf.nss-mdns-new");
+    succeeds(&mut root, "remove --dry-run");
+    assert_eq!(files(&mut root), "nsswitch.conf nsswitch.conf.nss-mdns-new");
+    succeeds(&mut root, "remove");
+    assert_eq!(files(&mut root), "nsswitch.conf");
+    succeeds(&mut root, "add");
+    root.ok("echo residue >/etc/nsswitch.conf.nss-mdns-new");
     succeeds(&mut root, "remove");
     assert_eq!(files(&mut root), "nsswitch.conf");
 }
@@ -359,8 +488,8 @@ fn the_new_file_is_flushed_before_it_takes_its_place_and_the_folder_afterwards()
     assert_eq!(done.status, 0, "{done:?}");
     let calls = root.read("/mnt/trace");
     let calls: Vec<_> = calls.lines().filter(|call| ["write", "fsync", "rename"].contains(call)).collect();
-    // The content; the backup and the file; the report on standard output.
-    assert_eq!(calls, ["write", "fsync", "rename", "rename", "fsync", "write"]);
+    // The content; the file; the report on standard output.
+    assert_eq!(calls, ["write", "fsync", "rename", "fsync", "write"]);
 }
 
 #[test]
@@ -429,6 +558,10 @@ fn hosts_explains_and_reports_problems_by_its_status() {
         Some(&*format!("hosts: line 3 of {CONF} is: hosts: files mdns_minimal [NOTFOUND=return] dns"))
     );
     assert!(lines(&done).iter().all(|line| line.starts_with("hosts: ")), "{done:?}");
+    root.write(CONF, "hosts: files mdns_minimal dns\n");
+    let done = hosts(&mut root, "");
+    assert!(done.status == 0 && done.out.contains("\nhosts: note: "), "a note is no problem: {done:?}");
+    root.write(CONF, NEW);
     root.ok("rm $LIBDIR/libnss_mdns_minimal.so.2");
     let done = hosts(&mut root, "");
     assert_eq!(done.status, 1, "{done:?}");

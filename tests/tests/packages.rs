@@ -258,6 +258,19 @@ fn without_cargo_the_archive_is_made_of_existing_binaries_and_a_message_says_so(
 }
 
 #[test]
+fn a_debian_package_cannot_be_built_without_debhelper_and_the_message_says_so() {
+    let few = workspace().join("target/without-debhelper");
+    std::fs::create_dir_all(&few).expect("a folder");
+    for program in ["sh", "dirname", "sed", "id"] {
+        let _ = std::os::unix::fs::symlink(Path::new("/usr/bin").join(program), few.join(program));
+    }
+    let output = run(Command::new(workspace().join("packaging/build-deb")).env("PATH", few).env_remove("CARGO_HOME"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.starts_with("build-deb: this is missing: the package debhelper (apt-get install"), "{said}");
+}
+
+#[test]
 fn packages_are_reproducible_byte_for_byte() {
     for script in ["build-deb", "archive"] {
         let first = std::fs::read(build(script)).expect("the package");

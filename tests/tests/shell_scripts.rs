@@ -9,6 +9,7 @@ fn shellcheck_reports_nothing() {
         "install.sh",
         "tests/run",
         "tests/deps",
+        "tests/desktop",
         "tests/bench",
         "tests/fuzz",
         "tests/soak",

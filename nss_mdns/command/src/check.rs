@@ -255,11 +255,8 @@ fn tell_firewalls<W: Write>(
         Ok(test) => test,
         Err(error) => return report.bad("firewall", format!("not tested, because no socket could be opened: {error}")),
     };
-    for interface in interfaces {
-        for family in interface.families() {
-            let admission = test.test(interface, family);
-            tell_firewall(&interface.name, family, admission, report)?;
-        }
+    for probe in test.run(interfaces) {
+        tell_firewall(&probe.interface.name, probe.family, probe.admission, report)?;
     }
     if tracked_connections() > 0 {
         let text = "the kernel tracks connections, so a stateful firewall may drop the unicast responses to the first \
@@ -303,7 +300,7 @@ fn tell_firewall<W: Write>(
                 "over {family}, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that answer only by \
                  multicast are not found (unless the rule drops only packets from this machine's own addresses)"
             );
-            tell_drop(subject, text, "input", firewall::admit_incoming(), report)
+            tell_drop(subject, text, "input", firewall::admit_incoming(interface), report)
         }
         Admission::NotSent(errno @ libc::EPERM) => {
             let text = format!("over {family}, a firewall here blocks sending: {}", error(errno));

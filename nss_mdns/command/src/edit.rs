@@ -5,10 +5,11 @@
 //! 2. Lock it, so that two edits do not overwrite each other. The lock is on the file itself, hence the check that the
 //!    path still leads to it.
 //! 3. Write the new content to `FILE.nss-mdns-new` with the attributes of the old file, and flush it to disk.
-//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute.
+//! 4. Give the old file a second name, `FILE.before-nss-mdns`. A hard link needs no space and loses no attribute. If an
+//!    older backup has that name, `.2`, `.3` and so on follows: it may be the only copy of what somebody needs.
 //! 5. Check that nobody has changed the file meanwhile, rename the new one into place, and flush the folder.
 //!
-//! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces.
+//! A killed run leaves at most `FILE.nss-mdns-new`, which the next run replaces or removes.
 
 mod attributes;
 
@@ -27,16 +28,21 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// An error, with the file and what failed.
 pub(crate) type Error = String;
 
-fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
+/// Describes an error of this action with a file.
+pub(crate) fn failed(path: &Path, what: &str) -> impl FnOnce(io::Error) -> Error {
     let path = path.display().to_string();
     // SAFETY: geteuid has no preconditions.
     let is_root = unsafe { libc::geteuid() } == 0;
-    move |error| format!("{path}: {what}: {error}{}", advice(error.kind(), is_root))
+    move |error| format!("{path}: {what}: {error}{}", advice(&error, is_root))
 }
 
-/// What to do about an error of this kind.
-fn advice(kind: io::ErrorKind, is_root: bool) -> &'static str {
-    if kind == io::ErrorKind::PermissionDenied && !is_root { ": run it with sudo" } else { "" }
+/// What to do about an error.
+fn advice(error: &io::Error, is_root: bool) -> &'static str {
+    match (error.raw_os_error(), is_root) {
+        (Some(libc::EACCES | libc::EPERM), false) => ": run it with sudo",
+        (Some(libc::EPERM), true) => ": it may be immutable (see lsattr)",
+        _ => "",
+    }
 }
 
 /// A configuration file that is locked against other edits until this value is dropped.
@@ -74,15 +80,16 @@ impl Locked {
         &self.content
     }
 
-    /// The second name that the old file gets.
-    pub(crate) fn backup(&self) -> PathBuf {
-        with_suffix(&self.path, ".before-nss-mdns")
+    /// Replaces the file.
+    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
+        let new = self.write_new(content)?;
+        discard_on_error(&new, self.rename(&new))
     }
 
-    /// Replaces the file, and keeps the old one as [`Locked::backup`].
+    /// Replaces the file, and keeps the old one as [`Locked::new_backup`].
     pub(crate) fn replace_and_keep(&self, content: &[u8]) -> Result<(), Error> {
         let new = self.write_new(content)?;
-        let backup = self.backup();
+        let backup = self.new_backup();
         let result = self.keep_old(&backup).and_then(|()| {
             let renamed = self.rename(&new);
             if renamed.is_err() {
@@ -93,47 +100,73 @@ impl Locked {
         discard_on_error(&new, result)
     }
 
-    /// Replaces the file, and removes a backup that is there. A backup that has this content becomes the file again, with
-    /// the times that it had.
-    pub(crate) fn replace(&self, content: &[u8]) -> Result<(), Error> {
-        if self.is_backup_of(content) {
-            return self.rename(&self.backup());
+    /// Replaces the file, and removes the last backup. If that has this content, it becomes the file again, with the times
+    /// that it had.
+    pub(crate) fn restore(&self, content: &[u8]) -> Result<(), Error> {
+        if let Some(backup) = self.last_backup().filter(|backup| self.is_like(backup, content)) {
+            self.rename(&backup)?;
+            return self.remove_residue();
         }
-        let new = self.write_new(content)?;
-        discard_on_error(&new, self.rename(&new))?;
+        self.replace(content)?;
         self.remove_backup()
     }
 
-    /// Whether the backup is a file with this content, and mode and owner have not changed since.
-    fn is_backup_of(&self, content: &[u8]) -> bool {
+    /// Whether a file has this content, and mode and owner of this one.
+    fn is_like(&self, backup: &Path, content: &[u8]) -> bool {
         let attributes = |metadata: fs::Metadata| (metadata.mode(), metadata.uid(), metadata.gid());
-        let backup = self.backup();
-        match (fs::symlink_metadata(&backup), self.file.metadata()) {
+        match (fs::symlink_metadata(backup), self.file.metadata()) {
             (Ok(old), Ok(now)) => {
-                attributes(old) == attributes(now) && fs::read(&backup).is_ok_and(|octets| octets == content)
+                attributes(old) == attributes(now) && fs::read(backup).is_ok_and(|octets| octets == content)
             }
             _ => false,
         }
     }
 
-    /// Removes the backup of an earlier run, if there is one.
-    pub(crate) fn remove_backup(&self) -> Result<(), Error> {
-        let backup = self.backup();
-        match fs::remove_file(&backup) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&backup, "cannot be removed")(error)),
-            _ => Ok(()),
+    /// The second name that the old file gets: the first that no older backup has.
+    pub(crate) fn new_backup(&self) -> PathBuf {
+        let last = self.last_backup();
+        match last {
+            // A run that was killed has made it already.
+            Some(last) if is_at(&self.file, &last) => last,
+            _ => {
+                self.backups().find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| backup_of(&self.path))
+            }
         }
+    }
+
+    /// The backup of the last edit that was not undone.
+    pub(crate) fn last_backup(&self) -> Option<PathBuf> {
+        self.backups().take_while(|name| fs::symlink_metadata(name).is_ok()).last()
+    }
+
+    /// The names of backups, the oldest first.
+    fn backups(&self) -> impl Iterator<Item = PathBuf> {
+        let first = backup_of(&self.path);
+        let others = (2..100).map({
+            let first = first.clone();
+            move |number| with_suffix(&first, &format!(".{number}"))
+        });
+        std::iter::once(first).chain(others)
+    }
+
+    /// Removes the last backup, if there is one.
+    pub(crate) fn remove_backup(&self) -> Result<(), Error> {
+        self.last_backup().map_or(Ok(()), |backup| remove_if_there(&backup))
+    }
+
+    /// Removes the new file of a run that was killed, if there is one.
+    pub(crate) fn remove_residue(&self) -> Result<(), Error> {
+        remove_if_there(&self.new_file())
+    }
+
+    fn new_file(&self) -> PathBuf {
+        with_suffix(&self.path, ".nss-mdns-new")
     }
 
     /// Writes the new file beside the old one.
     fn write_new(&self, content: &[u8]) -> Result<PathBuf, Error> {
-        let new = with_suffix(&self.path, ".nss-mdns-new");
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&new, "cannot be removed")(error));
-            }
-            _ => {}
-        }
+        let new = self.new_file();
+        self.remove_residue()?;
         let result = self.write(&new, content);
         discard_on_error(&new, result.map_err(failed(&new, "cannot be written")))?;
         Ok(new)
@@ -147,22 +180,18 @@ impl Locked {
         file.sync_all()
     }
 
-    /// A backup that is there is replaced in one step.
+    /// Gives the file a second name.
     fn keep_old(&self, backup: &Path) -> Result<(), Error> {
-        // A run that was killed has made it already. rename() does nothing if both names lead to one file.
+        // A run that was killed has made it already.
         if is_at(&self.file, backup) {
             return Ok(());
         }
-        let link = with_suffix(backup, ".nss-mdns-new");
-        let _ = fs::remove_file(&link);
-        let result = fs::hard_link(&self.path, &link).and_then(|()| fs::rename(&link, backup));
-        let result = result.map_err(|error| match error.kind() {
+        fs::hard_link(&self.path, backup).map_err(|error| match error.kind() {
             io::ErrorKind::CrossesDevices => {
                 format!("{}: is a mount point and cannot be replaced", self.path.display())
             }
             _ => failed(backup, "cannot be made")(error),
-        });
-        discard_on_error(&link, result)
+        })
     }
 
     fn rename(&self, new: &Path) -> Result<(), Error> {
@@ -191,20 +220,30 @@ fn open_regular(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(failed(path, "cannot be read"))
 }
 
-/// Takes the lock, or waits for it. `File::lock` needs a newer compiler than this project.
+/// Takes the lock, or waits for it.
 fn lock(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
+    while !try_lock(file) {
+        if Instant::now() >= deadline {
+            return Err(format!("{}: is locked by another program", path.display()));
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Takes the lock on a file, which ends when the file is closed. Returns false if another program has it.
+/// `File::try_lock` needs a newer compiler than this project.
+pub(crate) fn try_lock(file: &File) -> bool {
     loop {
         // SAFETY: flock has no memory-safety requirements.
         if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-            return Ok(());
+            return true;
         }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
+        match io::Error::last_os_error().raw_os_error() {
             Some(libc::EINTR) => {}
-            Some(libc::EWOULDBLOCK) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
-            Some(libc::EWOULDBLOCK) => return Err(format!("{}: is locked by another program", path.display())),
+            Some(libc::EWOULDBLOCK) => return false,
             // File systems without locks, such as some network file systems: go on without it.
-            _ => return Ok(()),
+            _ => return true,
         }
     }
 }
@@ -218,10 +257,22 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
+/// The name of the oldest backup of a file.
+pub(crate) fn backup_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".before-nss-mdns")
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, "cannot be removed")(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes a file that is of no use after an error.
@@ -237,9 +288,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_without_permission_is_told_to_use_sudo() {
-        assert_eq!(advice(io::ErrorKind::PermissionDenied, false), ": run it with sudo");
-        assert_eq!(advice(io::ErrorKind::PermissionDenied, true), "");
-        assert_eq!(advice(io::ErrorKind::NotFound, false), "");
+    fn errors_of_permission_come_with_advice() {
+        let advice = |errno, is_root| advice(&io::Error::from_raw_os_error(errno), is_root);
+        assert_eq!(advice(libc::EACCES, false), ": run it with sudo");
+        assert_eq!(advice(libc::EPERM, true), ": it may be immutable (see lsattr)");
+        assert_eq!(advice(libc::EACCES, true), "");
+        assert_eq!(advice(libc::ENOENT, false), "");
     }
 }

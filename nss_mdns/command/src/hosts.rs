@@ -15,14 +15,14 @@ use crate::check::loader::{self, Loaded};
 use crate::edit::Locked;
 use crate::nsswitch::{self, Edit, Finding, Glibc, Kind, NOT_INSTALLED, Refusal, Remedy, System, USUAL};
 use crate::text::printable;
-use crate::{Error, Outcome, USAGE, print};
+use crate::{Error, Outcome, USAGE, complain, print};
 
 /// What glibc reads.
 pub(crate) const FILE: &str = "/etc/nsswitch.conf";
 
 /// What to do with the hosts line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+pub(crate) enum Action {
     Explain,
     Add,
     Remove,
@@ -30,11 +30,41 @@ enum Action {
 
 /// The arguments that follow `hosts`.
 #[derive(Debug, PartialEq, Eq)]
-struct Arguments {
+pub(crate) struct Arguments {
     action: Action,
     service: Option<String>,
     file: PathBuf,
     dry_run: bool,
+    /// What becomes of the old file, or of what is left of an earlier edit.
+    backup: Backup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backup {
+    /// The old file is kept. When the edit is undone, its backup is removed.
+    Kept,
+    /// Likewise. The last backup is known to be of the edit that is undone, even if that has been undone by hand.
+    Known,
+    /// No backup is made or removed.
+    Untouched,
+}
+
+impl Arguments {
+    /// For the usual service on the system's hosts line, by an installation, which knows what it has added.
+    pub(crate) fn of_installation(action: Action, dry_run: bool) -> Arguments {
+        Arguments { action, service: None, file: FILE.into(), dry_run, backup: Backup::Known }
+    }
+}
+
+/// The outcome of [`change`], with the text that reports it.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// The line needs none.
+    Unneeded(String),
+    /// It was made, or would be made in a dry run.
+    Made(String),
+    /// The file was left alone because authselect generates it; the text says what to run.
+    Authselect(String),
 }
 
 /// Runs `nss-mdns hosts` with the arguments that follow its name.
@@ -42,19 +72,33 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<Outcome, Error> {
     let Some(arguments) = parse(arguments)? else { return print(USAGE) };
     match arguments.action {
         Action::Explain => print_findings(&arguments.file),
-        Action::Add | Action::Remove => change(&arguments),
+        Action::Add | Action::Remove => report(change(&arguments)?, arguments.dry_run),
+    }
+}
+
+/// Exit status 1 says that nothing was changed. So an error of writing about a change is reported, but is no failure.
+fn report(change: Change, dry_run: bool) -> Result<Outcome, Error> {
+    match change {
+        Change::Made(text) if !dry_run => Ok(print(&text).unwrap_or_else(|error| {
+            complain(&error);
+            Outcome::Good
+        })),
+        Change::Made(text) | Change::Unneeded(text) => print(&text),
+        Change::Authselect(text) => Err(Error::Failed(text)),
     }
 }
 
 /// Parses the arguments; None if they ask for help.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
-    let mut arguments = Arguments { action: Action::Explain, service: None, file: FILE.into(), dry_run: false };
+    let mut arguments =
+        Arguments { action: Action::Explain, service: None, file: FILE.into(), dry_run: false, backup: Backup::Kept };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
             Long("service") => arguments.service = Some(parser.value()?.string()?),
             Long("file") => arguments.file = parser.value()?.into(),
             Long("dry-run") => arguments.dry_run = true,
+            Long("no-backup") => arguments.backup = Backup::Untouched,
             Value(value) if arguments.action == Action::Explain && value == "add" => arguments.action = Action::Add,
             Value(value) if arguments.action == Action::Explain && value == "remove" => {
                 arguments.action = Action::Remove;
@@ -63,8 +107,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
         }
     }
     let edits = arguments.action != Action::Explain;
-    if !edits && (arguments.service.is_some() || arguments.dry_run) {
-        return Err(Error::Usage("--service and --dry-run need add or remove".into()));
+    if !edits && (arguments.service.is_some() || arguments.dry_run || arguments.backup != Backup::Kept) {
+        return Err(Error::Usage("--service, --dry-run and --no-backup need add or remove".into()));
     }
     if let Some(service) = arguments.service.as_ref().filter(|name| !nsswitch::SERVICES.contains(&name.as_str())) {
         return Err(Error::Usage(Refusal::NotOurs(service.clone()).to_string().into()));
@@ -73,11 +117,14 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Error> {
 }
 
 /// Adds the service to the hosts line, or removes it.
-fn change(arguments: &Arguments) -> Result<Outcome, Error> {
+///
+/// # Errors
+/// Why the file was left alone.
+pub(crate) fn change(arguments: &Arguments) -> Result<Change, Error> {
     let path = arguments.file.display();
     let removes = arguments.action == Action::Remove;
     if removes && fs::exists(&arguments.file).is_ok_and(|exists| !exists) {
-        return print(&format!("nothing to do: {path} does not exist\n"));
+        return Ok(Change::Unneeded(format!("nothing to do: {path} does not exist\n")));
     }
     let file = Locked::open(&arguments.file).map_err(Error::Failed)?;
     let Some(edit) = edit_of(&file, arguments)? else {
@@ -86,21 +133,26 @@ fn change(arguments: &Arguments) -> Result<Outcome, Error> {
         if removes {
             text += &tidy_up(&file, arguments)?;
         }
-        return print(&text);
+        return Ok(Change::Unneeded(text));
     };
     if is_authselects(file.path(), file.content()) {
         let verb = if removes { "disable" } else { "enable" };
-        return Err(Error::Failed(format!(
+        return Ok(Change::Authselect(format!(
             "{path}: belongs to authselect and was left alone; run\n    authselect {verb}-feature with-mdns4\n    \
              authselect {verb}-feature with-mdns6"
         )));
     }
+    let text = description(&file, &edit, arguments);
     if !arguments.dry_run {
         let content = edit.apply(file.content());
-        let result = if removes { file.replace(&content) } else { file.replace_and_keep(&content) };
+        let result = match arguments.backup {
+            Backup::Untouched => file.replace(&content),
+            _ if removes => file.restore(&content),
+            _ => file.replace_and_keep(&content),
+        };
         result.map_err(Error::Failed)?;
     }
-    print(&description(&file, &edit, arguments))
+    Ok(Change::Made(text))
 }
 
 /// Whether something is wrong with the line itself, wherever the libraries are.
@@ -116,18 +168,27 @@ fn state_of(action: Action) -> &'static str {
     if action == Action::Remove { "does not name it" } else { "names the module already" }
 }
 
-/// Removes the backup, unless the file has lost its hosts line: then it may be the only copy. Returns what there is to say.
+/// Removes what earlier runs have left, except a backup that may be the only copy of what it has. Returns what there is to
+/// say.
 fn tidy_up(file: &Locked, arguments: &Arguments) -> Result<String, Error> {
-    let has_line = nsswitch::insert(file.content(), None).is_ok();
-    if has_line && !arguments.dry_run {
-        file.remove_backup().map_err(Error::Failed)?;
+    if !arguments.dry_run {
+        file.remove_residue().map_err(Error::Failed)?;
     }
-    let backup = file.backup();
-    Ok(if !has_line && backup.exists() {
-        format!("leave {}: {} has no hosts line that can be edited\n", backup.display(), file.path().display())
+    let Some(backup) = file.last_backup().filter(|_| arguments.backup != Backup::Untouched) else {
+        return Ok(String::new());
+    };
+    let is_copy = || fs::read(&backup).is_ok_and(|content| content == file.content());
+    let why = if nsswitch::insert(file.content(), None).is_err() {
+        "has no hosts line that can be edited"
+    } else if arguments.backup != Backup::Known && !is_copy() {
+        "differs from it"
     } else {
-        String::new()
-    })
+        if !arguments.dry_run {
+            file.remove_backup().map_err(Error::Failed)?;
+        }
+        return Ok(String::new());
+    };
+    Ok(format!("leave {}: {} {why}\n", backup.display(), file.path().display()))
 }
 
 fn edit_of(file: &Locked, arguments: &Arguments) -> Result<Option<Edit>, Error> {
@@ -150,8 +211,8 @@ fn description(file: &Locked, edit: &Edit, arguments: &Arguments) -> String {
     let would = if arguments.dry_run { "would " } else { "" };
     let path = file.path().display();
     let mut text = format!("{would}change line {} of {path}", edit.line);
-    if arguments.action == Action::Add {
-        let _ = write!(text, ", with the old file kept as {}", file.backup().display());
+    if arguments.action == Action::Add && arguments.backup != Backup::Untouched {
+        let _ = write!(text, ", with the old file kept as {}", file.new_backup().display());
     }
     let line = |content: &[u8]| {
         let line = content.split(|octet| *octet == b'\n').nth(edit.line.saturating_sub(1)).unwrap_or_default();

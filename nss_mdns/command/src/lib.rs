@@ -1,19 +1,24 @@
-//! The program `nss-mdns`: explains what affects the module's lookups on this machine, and edits the hosts line of
-//! `nsswitch.conf`. Administrators run it, and so do `install.sh` and the packages' scripts.
+//! The program `nss-mdns`: explains what affects the module's lookups on this machine, edits the hosts line of
+//! `nsswitch.conf`, and installs the module for `install.sh`. Administrators run it, and so do the packages' scripts.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `check` | `nss-mdns check`: settings, interfaces, firewall, and the lookup of names, by the module's own code |
 //! | `hosts` | `nss-mdns hosts`: explains and edits the hosts line |
 //! | `edit` | replaces a file that programs may read at any moment |
+//! | `install` | `nss-mdns install` and `nss-mdns uninstall`, which `install.sh` calls |
+//! | `elf`, `library_folders` | what an ELF file is built for; where distributions keep libraries |
 //! | [`nsswitch`] | the hosts line as glibc reads it: parsed, explained, changed; no I/O |
-//! | `text` | text from elsewhere, such that a terminal prints it as it is |
+//! | `text` | text from elsewhere, in a form that a terminal prints as it is |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod check;
 mod edit;
+mod elf;
 mod hosts;
+mod install;
+mod library_folders;
 pub mod nsswitch;
 mod text;
 
@@ -26,7 +31,9 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 Usage: nss-mdns check [--json] [NAME]...
        nss-mdns hosts [--file FILE]
-       nss-mdns hosts add|remove [--service NAME] [--file FILE] [--dry-run]
+       nss-mdns hosts add|remove [--service NAME] [--file FILE] [--no-backup] [--dry-run]
+       nss-mdns install --module FILE --files DIR [--libdir DIR] [--prefix DIR] [--dry-run] [--no-check]
+       nss-mdns uninstall [--libdir DIR] [--dry-run]
 
 check   Explains what affects lookups on this machine: the hosts line, the files that glibc loads for it, settings, names
         that are left to DNS, daemons, interfaces, and whether a firewall drops multicast DNS (by sending one query on
@@ -36,9 +43,12 @@ hosts   Explains the hosts line of /etc/nsswitch.conf, service by service, as gl
 hosts add, hosts remove
         Adds a service to that line or removes it: mdns_minimal, or NAME. The old file is kept as a backup.
         --file FILE  instead of /etc/nsswitch.conf
+        --no-backup  neither makes nor removes a backup
         --dry-run    shows the change and writes nothing
+install, uninstall
+        install.sh calls these, and its --help explains them. A package manager installs and removes packages.
 
-Exit status: 0 all is well; 1 there is a problem; 2 wrong usage.
+Exit status: 0 all is well; 1 there is a problem; 2 wrong usage; 3 installed, but the check found a problem.
 ";
 
 /// What ended the program early.
@@ -78,11 +88,15 @@ impl fmt::Display for Error {
     }
 }
 
-/// Whether a subcommand has found a problem.
+/// How a subcommand that was able to do its work has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
+    /// All is well. Exit status 0.
     Good,
+    /// It has found a problem. Exit status 1.
     Problem,
+    /// The module is installed, and the check found a problem. Exit status 3.
+    InstalledWithProblem,
 }
 
 /// Runs the program with the arguments of this process.
@@ -90,12 +104,19 @@ pub fn main() -> ExitCode {
     match run(lexopt::Parser::from_env()) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Problem) => ExitCode::from(1),
-        Err(Error::Closed) => ExitCode::from(1),
+        Ok(Outcome::InstalledWithProblem) => ExitCode::from(3),
         Err(error) => {
-            // Not eprintln!, which panics if standard error is a closed pipe.
-            let _ = writeln!(io::stderr(), "nss-mdns: {error}");
+            complain(&error);
             ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 1 })
         }
+    }
+}
+
+/// Writes an error to standard error.
+fn complain(error: &Error) {
+    if !matches!(error, Error::Closed) {
+        // Not eprintln!, which panics if standard error is a closed pipe.
+        let _ = writeln!(io::stderr(), "nss-mdns: {error}");
     }
 }
 
@@ -106,6 +127,8 @@ fn run(mut arguments: lexopt::Parser) -> Result<Outcome, Error> {
         Some(Long("version")) => print(concat!("nss-mdns ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(Value(name)) if name == "check" => check::run(arguments),
         Some(Value(name)) if name == "hosts" => hosts::run(arguments),
+        Some(Value(name)) if name == "install" => install::install(arguments),
+        Some(Value(name)) if name == "uninstall" => install::uninstall(arguments),
         Some(Value(name)) => Err(Error::Usage(format!("unknown command {name:?}").into())),
         Some(option) => Err(option.unexpected().into()),
         None => Err(Error::Usage("a command is missing".into())),

@@ -1,4 +1,4 @@
-//! Text from elsewhere, such that a terminal prints it as it is. Everything that the program writes and has not made itself
+//! Text from elsewhere, in a form that a terminal prints as it is. Everything that the program writes and has not made itself
 //! goes through [`printable`].
 
 /// Text from the network, a file or the command line, with escapes for what a terminal does not print as it is.

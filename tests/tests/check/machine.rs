@@ -1,5 +1,6 @@
 //! What the check says about the machine: hosts line, files, daemons, settings, firewall; and as JSON.
 
+use std::time::Instant;
 use tests::lan::{Families, Host, Network};
 use tests::lookups::{python, python_daemon};
 use tests::responders::avahi;
@@ -418,6 +419,26 @@ fn the_check_needs_no_privileges_no_interface_and_no_system() -> Tested {
     Ok(())
 }
 
+/// Otherwise a machine with twenty networks of containers would need ten seconds.
+#[test]
+fn all_interfaces_are_tested_at_the_same_time() -> Tested {
+    let lan = Scenario::silent(Families::V4)?;
+    lan.client.script(
+        "for number in $(seq 20); do
+             ip link add link$number type veth peer name peer$number && ip link set link$number up &&
+                 ip link set peer$number up && ip address add 10.78.$number.1/24 dev link$number || exit 1
+         done",
+    )?;
+    lan.client.firewall("table inet t { chain i { type filter hook input priority 0; udp dport 5353 drop; }; }")?;
+    let start = Instant::now();
+    let told = check(&lan.client, &[])?;
+    let seconds = start.elapsed().as_secs();
+    let dropped = told.lines().iter().filter(|line| line.contains("a firewall here drops incoming")).count();
+    assert!(dropped >= 16, "{dropped} of the interfaces:\n{}", told.text);
+    assert!(seconds < 5, "{seconds} s");
+    Ok(())
+}
+
 /// Tools that are not installed, or not active, are not offered.
 #[test]
 fn a_firewall_is_opened_by_the_tool_that_is_active() -> Tested {
@@ -439,6 +460,11 @@ fn a_firewall_is_opened_by_the_tool_that_is_active() -> Tested {
     assert_eq!(remedy(&(tool("ufw", 0) + &conf("yes")))?.as_deref(), Some("sudo ufw allow mdns"));
     assert_eq!(remedy(&(tool("ufw", 0) + &tool("firewall-cmd", 0) + &conf("no")))?.as_deref(), Some(firewalld));
     assert_eq!(remedy(&(tool("ufw", 0) + &tool("firewall-cmd", 252) + &conf("no")))?, None);
+    // With the zone of the interface, if that is not the default zone.
+    let zone = "echo '[ $1 != --get-zone-of-interface=eth0 ] || echo trusted-home' >>/run/host/bin/firewall-cmd; ";
+    let expected = firewalld.replacen("--permanent", "--permanent --zone=trusted-home", 1);
+    let reply = tool("firewall-cmd", 0).replace("exit 0", "true") + zone;
+    assert_eq!(remedy(&(reply + &conf("no")))?, Some(expected));
     Ok(())
 }
 

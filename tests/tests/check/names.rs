@@ -166,7 +166,7 @@ fn a_service_that_lacks_the_family_is_explained() -> Tested {
     let told = check(&lan.client, &["printer.local"])?;
     told.has_status(1);
     told.has(&[
-        "lookup printer.local: problem: the services on the hosts line return only IPv6 addresses, and it has none",
+        "lookup printer.local: problem: the services on the hosts line that look it up return only IPv6 addresses, and it has none",
     ]);
     told.apply_remedy(&lan.client, "lookup printer.local")?;
     check(&lan.client, &["printer.local"])?.has_status(0);

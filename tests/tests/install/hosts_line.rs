@@ -1,116 +1,44 @@
-//! `/etc/nsswitch.conf`: what is added to the hosts line, how glibc reads the result, and how the line is restored.
+//! `/etc/nsswitch.conf`: that the service is added to the hosts line and taken off again, what is refused, and what is kept.
 
 use super::module::root_of_another_distribution;
 use super::*;
 
-/// Contents of nsswitch.conf with the expected result: the new content, or a part of the message that refuses it.
-#[rustfmt::skip]
+/// Exists while the service is on the hosts line because of the installation.
+const NOTE: &str = "/var/lib/nss-mdns.hosts-line";
+
+/// Contents of nsswitch.conf with the expected result: the new content, or a part of the message that refuses it. The unit
+/// tests of `nss_mdns/command/src/nsswitch/change.rs` have all kinds of lines.
 const LINES: &[(&str, Result<&str, &str>)] = &[
-    ("hosts: files dns\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\n")),
-    ("hosts: files dns\nrpc: db", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns\nrpc: db")),
-    ("hosts:\tfiles\tdns\t\n", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\n")),
-    (" \thosts : files   dns  \n", Ok(" \thosts : files   mdns_minimal [NOTFOUND=return] dns  \n")),
-    ("hosts:dns\n", Ok("hosts:mdns_minimal [NOTFOUND=return] dns\n")),
-    ("hosts: files[SUCCESS=return]dns\n", Ok("hosts: files[SUCCESS=return]mdns_minimal [NOTFOUND=return] dns\n")),
-    ("# hosts: old\r\nhosts: files dns\r\nrpc: db\r\n", Ok("# hosts: old\r\nhosts: files mdns_minimal [NOTFOUND=return] dns\r\nrpc: db\r\n")),
-    ("hosts: files\r\n", Ok("hosts: files mdns_minimal [NOTFOUND=return]\r\n")),
-    ("hosts: files # not dns, nor mdns4\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] # not dns, nor mdns4\n")),
-    ("hosts: files dns#x\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns#x\n")),
-    ("rpc: dns\nhosts: my resolve [!UNAVAIL=return] files dns\n", Ok("rpc: dns\nhosts: my mdns_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] files dns\n")),
-    ("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis\n", Ok("hosts: files [ NOTFOUND=continue  UNAVAIL=return ] nis mdns_minimal [NOTFOUND=return]\n")),
-    ("# Größe\nhosts: files dns\n", Ok("# Größe\nhosts: files mdns_minimal [NOTFOUND=return] dns\n")),
-    ("hosts: files adns dnsx dns\n", Ok("hosts: files adns dnsx mdns_minimal [NOTFOUND=return] dns\n")),
-    ("hosts: files dns resolve\n", Ok("hosts: files mdns_minimal [NOTFOUND=return] dns resolve\n")),
+    ("hosts:\tfiles\tdns\t\nrpc: db", Ok("hosts:\tfiles\tmdns_minimal [NOTFOUND=return] dns\t\nrpc: db")),
     ("hosts: files mdns4_minimal [NOTFOUND=return] dns\n", Ok("hosts: files mdns4_minimal [NOTFOUND=return] dns\n")),
-    ("hosts:\tfiles dns\tmdns # last\n", Ok("hosts:\tfiles dns\tmdns # last\n")),
-    ("hosts: files mdns6[NOTFOUND=return]dns\n", Ok("hosts: files mdns6[NOTFOUND=return]dns\n")),
-    ("passwd: files\nhosts: files dns", Err("no newline ends its hosts line, so glibc does not read it")),
-    ("passwd: files\n", Err("it has no hosts line")),
-    ("", Err("it has no hosts line")),
-    ("#hosts: files dns\nHosts: files dns\n", Err("it has no hosts line")),
     ("hosts: files dns\nhosts: files\n", Err("it has more than one hosts line")),
-    ("hosts:\n", Err("its hosts line names no service")),
-    ("hosts: # files dns\n", Err("its hosts line names no service")),
-    ("hosts: files \\\n  dns\n", Err("\"\\\" on its hosts line is neither a service nor an action")),
-    ("hosts: files dns networks: files\n", Err("\"networks:\" on its hosts line is neither")),
-    ("hosts: files [NOTFOUND=return dns\n", Err("expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"dns\"")),
-    ("hosts: files ] dns\n", Err("\"]\" on its hosts line is neither")),
-    ("hosts: [NOTFOUND=return] dns\n", Err("expected the name of a service, which one pair of brackets at most may follow, found \"[NOTFOUND=return]\"")),
     ("hosts: files [NOTFOUND=stop] dns\n", Err("expected return, continue or merge, found \"stop]\"")),
-    ("hosts: files [! UNAVAIL=return] dns\n", Err("expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"\"")),
-    ("hosts: files [] dns\n", Err("expected SUCCESS, NOTFOUND, UNAVAIL or TRYAGAIN, with at most a ! directly before it, found \"]\"")),
-    ("hosts: files [SUCCESS=return] [UNAVAIL=return] dns\n", Err("expected the name of a service, which one pair of brackets at most may follow, found \"[UNAVAIL=return]\"")),
-    ("hosts: files\0 dns\n", Err("it holds NUL bytes")),
 ];
 
 #[test]
-fn unusual_hosts_lines_are_preserved_byte_for_byte_or_refused() {
+fn the_hosts_line_is_edited_and_restored_or_the_installation_is_refused() {
     let mut root = Root::new();
     for (text, expected) in LINES {
         root.write(CONF, text);
         root.ok("chmod 640 /etc/nsswitch.conf");
-        let before = root.snapshot();
+        let (before, traces) = (root.snapshot(), root.traces());
         let done = root.install("--no-check");
         match expected {
             Ok(wanted) => {
                 assert_eq!(done.status, 0, "{text:?}: {done:?}");
                 assert_eq!(root.read(CONF), *wanted);
                 assert_eq!(root.ok("stat -c %a /etc/nsswitch.conf"), "640\n", "the mode is kept");
+                let is_ours = root.run(&format!("[ -e {NOTE} ]")).status == 0;
+                assert_eq!(is_ours, wanted != text, "the note is for a line that was changed");
                 root.uninstalled();
+                root.ok(&format!("[ ! -e {NOTE} ]"));
             }
-            Err(sentence) => assert_refused(&done, sentence),
+            Err(sentence) => {
+                assert_refused(&done, sentence);
+                assert_same(&traces, &root.traces(), text);
+            }
         }
         assert_same(&before, &root.snapshot(), text);
-    }
-}
-
-/// Contents of nsswitch.conf, with the services that the real glibc tries before and after the installation; `None` if
-/// the installation is refused. There is no module for any of these services, so each is unavailable and glibc tries
-/// the next.
-const MEANINGS: &[(&str, &str, Option<&str>)] = &[
-    ("hosts:\talpha\tresolve\t\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    (" \thosts : alpha   resolve\nrpc: db", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    ("hosts:resolve\n", "resolve", Some("mdns_minimal resolve")),
-    ("hosts: alpha[SUCCESS=return]resolve\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    ("# hosts: old\r\nhosts: alpha resolve\r\nrpc: db\r\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    ("hosts: alpha\r\n", "alpha", Some("alpha mdns_minimal")),
-    // Since version 2.33, glibc reads a comment after the services as more services.
-    ("hosts: alpha # not resolve\n", "alpha # not resolve", Some("alpha mdns_minimal # not resolve")),
-    ("hosts: alpha resolve#x\n", "alpha resolve#x", Some("alpha mdns_minimal resolve#x")),
-    (
-        "hosts: alpha [ notfound = continue  !UNAVAIL=return ] resolve\n",
-        "alpha resolve",
-        Some("alpha mdns_minimal resolve"),
-    ),
-    ("hosts: alpha [UNAVAIL=RETURN] resolve\n", "alpha", Some("alpha")),
-    ("hosts: alpha resolve [UNAVAIL=merge] omega\n", "alpha resolve", Some("alpha mdns_minimal resolve")),
-    // A backslash does not continue the line: it is a service, and the next line is not part of the hosts line.
-    ("hosts: alpha \\\n  resolve\n", "alpha \\", None),
-    ("hosts: alpha \\\n  networks: omega\n", "alpha \\", None),
-    // A second database on the line is read as a service.
-    ("hosts: alpha networks: omega\n", "alpha networks: omega", None),
-    // A last line without a newline is not read.
-    ("rpc: db\nhosts: alpha", "", None),
-    // Of two hosts lines, the last one takes effect.
-    ("hosts: alpha\nhosts: omega\n", "omega", None),
-    ("hosts: alpha [SUCCESS=return] [NOTFOUND=continue] omega\n", "alpha", None),
-    ("hosts: alpha [NOTFOUND=stop] omega\n", "", None),
-    ("hosts: [NOTFOUND=return] alpha\n", "", None),
-];
-
-#[test]
-fn glibc_reads_the_edited_line_as_the_old_one_with_the_service_added() {
-    let services = "LD_DEBUG=files LC_ALL=C getent ahosts nobody.local 2>&1 | sed -n 's/.*file=libnss_\\([^ ]*\\)\\.so\\.2 .*/\\1/p' |
-        awk '!seen[$0]++' | tr '\\n' ' '";
-    let mut root = Root::new();
-    for (text, before, after) in MEANINGS {
-        root.write(CONF, text);
-        assert_eq!(root.ok(services).trim(), *before, "{text:?}");
-        let done = root.install("--no-check");
-        assert_eq!(done.status, i32::from(after.is_none()), "{text:?}: {done:?}");
-        assert_eq!(root.ok(services).trim(), after.unwrap_or(before), "{text:?}");
-        root.uninstalled();
-        assert_eq!(root.read(CONF), *text);
     }
 }
 
@@ -159,6 +87,34 @@ fn if_the_hosts_line_has_been_lost_the_backup_is_kept_and_reported() {
         "{done:?}"
     );
     assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns"), NSSWITCH);
+}
+
+#[test]
+fn if_the_hosts_line_cannot_be_edited_the_uninstallation_says_so_and_can_be_repeated() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.write(CONF, format!("{NSSWITCH_AFTER}hosts: files\n"));
+    let done = root.install("--uninstall");
+    assert!(done.status == 1 && done.err.contains("it has more than one hosts line"), "{done:?}");
+    root.ok(&format!("[ ! -e {} ] && [ -e {NOTE} ]", folder()));
+    root.write(CONF, NSSWITCH_AFTER);
+    root.uninstalled();
+    let strip = |text: &str| text.lines().filter(|line| !line.contains(CONF)).collect::<Vec<_>>().join("\n");
+    assert_eq!(root.read(CONF), NSSWITCH);
+    assert_same(&strip(&before), &strip(&root.snapshot()), "after the second run");
+}
+
+/// It may be the only copy of what an administrator had.
+#[test]
+fn an_older_backup_is_neither_overwritten_nor_removed() {
+    let mut root = Root::new();
+    root.ok("echo older >/etc/nsswitch.conf.before-nss-mdns");
+    let before = root.snapshot();
+    root.installed();
+    assert_eq!(root.read("/etc/nsswitch.conf.before-nss-mdns.2"), NSSWITCH);
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
 }
 
 #[test]
@@ -252,70 +208,5 @@ fn the_example_is_a_valid_nsswitch_conf() {
         root.ok("getent hosts localhost");
         let done = root.installed();
         assert!(done.out.contains("nothing to do"), "{line}: {done:?}");
-    }
-}
-
-/// Hosts lines, each with the kind of the finding (empty if there is none), its text, and the line that it proposes.
-#[rustfmt::skip]
-const FINDINGS: &[(&str, &str, &str, &str)] = &[
-    ("files mdns4_minimal [NOTFOUND=return] dns", "", "", ""),
-    ("files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns", "", "", ""),
-    ("mdns_minimal\t[NOTFOUND=return] files  dns mdns", "", "", ""),
-    ("files mdns_minimal [NOTFOUND=return] dns # last", "note: ",
-        "glibc 2.33 and later take # and what follows for services: put the comment on a line of its own", ""),
-    ("files mdns", "", "", ""),
-    ("files [SUCCESS=return NOTFOUND=continue] mdns6_minimal [ notfound = RETURN ] dns", "", "", ""),
-    ("files myhostname mymachines mdns_minimal [!SUCCESS=return]", "", "", ""),
-    ("files mdns_minimal dns", "note: ", "if no host has a .local name, glibc asks dns; if that does not serve .local, write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files mdns4 [NOTFOUND=return] dns", "note: ",
-        "mdns4 [NOTFOUND=return] also keeps glibc from asking the next service for the names of addresses on the link; mdns4_minimal does not", ""),
-    ("files dns", "problem: ", "none of the module's services is on the line: write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files myhostname", "problem: ", "none of the module's services is on the line: write",
-        "files myhostname mdns_minimal [NOTFOUND=return]"),
-    ("files resolve [!UNAVAIL=return] mdns4_minimal [NOTFOUND=return] dns", "problem: ",
-        "resolve [!UNAVAIL=return] ends the search for .local names, so glibc never asks mdns4_minimal: write",
-        "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"),
-    ("resolve mdns_minimal", "problem: ", "glibc asks resolve for .local names before mdns_minimal: it rarely knows them, and may take seconds: write",
-        "mdns_minimal [NOTFOUND=return] resolve"),
-    ("files dns mdns", "problem: ", "glibc asks dns for .local names before mdns: it rarely knows them, and may take seconds: write",
-        "files mdns_minimal [NOTFOUND=return] dns mdns"),
-    ("files dns [NOTFOUND=return] mdns4", "problem: ", "dns [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns4: write",
-        "files mdns4_minimal [NOTFOUND=return] dns [NOTFOUND=return] mdns4"),
-    ("files [NOTFOUND=return] mdns6_minimal", "problem: ", "files [NOTFOUND=return] ends the search for .local names, so glibc never asks mdns6_minimal: write",
-        "files mdns6_minimal [NOTFOUND=return]"),
-    ("files [!SUCCESS=return] mdns dns", "problem: ", "files [!SUCCESS=return] ends the search for .local names, so glibc never asks mdns: write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-    ("wins [SUCCESS=return NOTFOUND=return] mdns_minimal", "problem: ",
-        "wins [SUCCESS=return NOTFOUND=return] ends the search for .local names, so glibc never asks mdns_minimal: write",
-        "mdns_minimal [NOTFOUND=return] wins [SUCCESS=return NOTFOUND=return]"),
-    ("files mdns_minimal [!SUCCESS=return] dns", "problem: ", "mdns_minimal [!SUCCESS=return] also ends the search for all names outside .local: write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files mdns [UNAVAIL=return] dns", "problem: ", "mdns [UNAVAIL=return] also ends the search for all names outside .local: write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-    ("files mdns_minimal [SUCCESS=continue] dns", "problem: ", "mdns_minimal [SUCCESS=continue] discards the addresses that it finds: write",
-        "files mdns_minimal [NOTFOUND=return] dns"),
-];
-
-#[test]
-fn problems_of_hosts_lines_are_reported_and_the_proposed_lines_have_none() {
-    let mut root = Root::new();
-    root.installed();
-    let mut findings = |line: &str| {
-        root.write(CONF, format!("{line}\n"));
-        let done = root.run("/usr/local/bin/nss-mdns hosts");
-        let findings = done.out.lines().filter_map(|line| line.strip_prefix("hosts: "));
-        let findings = findings.filter(|said| ["problem: ", "note: "].iter().any(|kind| said.starts_with(kind)));
-        (findings.map(str::to_owned).collect::<Vec<_>>(), done.status)
-    };
-    for (line, kind, sentence, instead) in FINDINGS {
-        let (found, status) = findings(&format!("hosts: {line}"));
-        let instead = if instead.is_empty() { String::new() } else { format!(": hosts: {instead}") };
-        let wanted = if kind.is_empty() { vec![] } else { vec![format!("{kind}{sentence}{instead}")] };
-        assert_eq!((found, status), (wanted, i32::from(*kind == "problem: ")), "{line}");
-        let Some(instead) = instead.strip_prefix(": ") else { continue };
-        let (found, status) = findings(instead);
-        assert!(status == 0 && !found.iter().any(|finding| finding.starts_with("problem: ")), "{instead}: {found:?}");
     }
 }

@@ -10,6 +10,7 @@ mod options;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tests::guest::{self, Kind};
 use tests::module::workspace;
 use tests::private_root::{Done, assert_same, library_folder};
 use tests::sandbox::unprivileged;
@@ -42,24 +43,20 @@ const EXTRAS: [(&str, &str, &str); 5] = [
     ("644", "docs/nss-mdns.conf.example", "/usr/local/share/doc/nss-mdns/nss-mdns.conf.example"),
 ];
 
-/// Makes a folder with wrappers of the commands that change something, and puts one in the place of the program
-/// nss-mdns. The wrappers count their calls. At the call whose number is in /mnt/kill_at, the wrapper kills the whole
-/// run with SIGKILL. They do neither unless `KILLING` is set.
-const KILLER: &str = r#"
-mkdir -p /mnt/killer
-wrap() {
-    { echo '#!/bin/sh'
-      echo '[ -n "$KILLING" ] || exec '"$1"' "$@"'
-      echo 'count=$(($(cat /mnt/count) + 1)); echo $count >/mnt/count'
-      echo '[ $count -ne "$(cat /mnt/kill_at)" ] || kill -9 0'
-      echo "exec $1 \"\$@\""; } >$2
-    chmod 755 $2
-}
-for name in mv cp install ln rm mkdir rmdir chmod sync touch ldconfig; do
-    wrap $(command -v $name) /mnt/killer/$name
-done
-mv /mnt/archive/nss-mdns /mnt/nss-mdns
-wrap /mnt/nss-mdns /mnt/archive/nss-mdns
+/// Puts a program in the place of ldconfig that kills the whole run with SIGKILL before a change of the real one: that
+/// whose number is in `KILL_LDCONFIG_AT`. The real one is statically linked, so no library can be preloaded into it.
+const LDCONFIG_KILLER: &str = r#"
+mkdir /mnt/killer
+cat >/mnt/killer/ldconfig <<'END'
+#!/bin/sh
+[ -n "$KILL_LDCONFIG_AT" ] && [ "$1" != -p ] || exec /usr/sbin/ldconfig "$@"
+calls='write,fchmod,fsync,?chmod,?fchmodat,?rename,?renameat,?renameat2,?unlink,?unlinkat,?mkdir,?mkdirat'
+strace -qq -o /dev/null -e "trace=$calls" -e "inject=$calls:signal=SIGKILL:when=$KILL_LDCONFIG_AT" /usr/sbin/ldconfig "$@"
+status=$?
+[ $status -ne 137 ] || kill -9 0
+exit $status
+END
+chmod 755 /mnt/killer/ldconfig
 "#;
 
 /// The folder of the installation.
@@ -74,6 +71,12 @@ fn loader_conf() -> String {
 
 fn module() -> &'static Path {
     tests::module::path().expect("the module is built")
+}
+
+/// Variables in the environment that have a library count the program's changes: see `tests/guests/interrupted.c`.
+fn preload() -> String {
+    let library = guest::compile("interrupted", Kind::Preload).expect("a C compiler");
+    format!("ONLY=nss-mdns LD_PRELOAD='{}'", library.display())
 }
 
 fn cargo() -> PathBuf {
@@ -133,16 +136,29 @@ impl Root {
         done
     }
 
-    /// Runs install.sh and kills it before its n-th change. Returns false if the run ended before that.
+    /// Runs install.sh with these variables in the environment, which kill it. Returns false if the run ended before that.
     #[track_caller]
-    fn killed_at(&mut self, n: u32, arguments: &str) -> bool {
-        let done = self.run(&format!(
-            "echo 0 >/mnt/count; echo {n} >/mnt/kill_at; KILLING=yes PATH=/mnt/killer:$PATH setsid -w sh {INSTALL} {arguments}"
-        ));
-        assert!([0, 137].contains(&done.status), "{arguments} killed at {n}: {done:?}");
+    fn killed(&mut self, variables: &str, arguments: &str) -> bool {
+        let done = self.run(&format!("{variables} setsid -w sh {INSTALL} {arguments}"));
+        assert!([0, 137].contains(&done.status), "{arguments} with {variables}: {done:?}");
         // The lock is held until the last process of the run has died.
         self.ok("flock -w 10 /etc true");
         done.status == 137
+    }
+
+    /// Runs install.sh and kills it before the n-th change that the program nss-mdns makes itself.
+    #[track_caller]
+    fn killed_at(&mut self, n: u32, arguments: &str) -> bool {
+        self.killed(&format!("KILL_CHANGE_AT={n} {}", preload()), arguments)
+    }
+
+    /// Runs install.sh and kills it before the n-th change that its ldconfig makes, after [`LDCONFIG_KILLER`].
+    #[track_caller]
+    fn killed_in_ldconfig_at(&mut self, n: u32, arguments: &str) -> bool {
+        let killed = self.killed(&format!("KILL_LDCONFIG_AT={n} PATH=/mnt/killer:$PATH"), arguments);
+        // The file of a killed ldconfig, which the next one replaces.
+        self.ok("rm -f /etc/ld.so.cache~");
+        killed
     }
 
     /// Checks that nsswitch.conf is the old or the new one, that the folder of the installation is complete or absent, and
@@ -152,7 +168,9 @@ impl Root {
         let conf = self.read(CONF);
         assert!([NSSWITCH, NSSWITCH_AFTER].contains(&&*conf), "{what}: {conf:?}");
         self.assert_other_files_are_untouched(what);
-        let mut script = format!("[ ! -e {} ] || {{\n", folder());
+        // Where folders cannot be renamed, it may be incomplete while the loader does not look into it.
+        let unused = format!("[ -e /mnt/no-renamed-folders ] && [ ! -e {} ]", loader_conf());
+        let mut script = format!("[ ! -e {} ] || {{ {unused}; }} || {{\n", folder());
         for name in NAMES {
             script += &format!("cmp $MODULE {}/{name} && ", folder());
         }
@@ -171,6 +189,9 @@ impl Root {
     /// Copies the files with the module's names that another package has in the library folder.
     fn remember_other_files(&mut self) {
         self.ok("mkdir /mnt/theirs; cp -a $LIBDIR/libnss_mdns*.so.2 /mnt/theirs/");
+        self.ok("mkdir $LIBDIR/one && python3 -c 'import os; os.chdir(os.environ[\"LIBDIR\"]); os.rename(\"one\", \"two\")' ||
+             touch /mnt/no-renamed-folders
+             rmdir $LIBDIR/one $LIBDIR/two; true");
     }
 
     #[track_caller]

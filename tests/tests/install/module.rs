@@ -71,9 +71,13 @@ fn a_folder_of_other_origin_is_refused() {
     let mut root = Root::new();
     root.ok(&format!("mkdir {0}; echo theirs >{0}/file", folder()));
     let before = root.traces();
-    assert_refused(&root.install("--no-check"), "nss-mdns is here, and is not of this script");
+    assert_refused(&root.install("--no-check"), "nss-mdns is here, and is not of an installation by install.sh");
     assert!(root.uninstalled().out.contains("nothing to do"));
     assert_same(&before, &root.traces(), "after the refusals");
+    // A killed run may have left an empty one.
+    root.ok(&format!("rm {}/file", folder()));
+    root.installed();
+    root.assert_glibc_loads_from(&folder());
 }
 
 #[test]
@@ -196,7 +200,7 @@ fn the_folders_of_fedora_and_arch_are_found_and_other_packages_files_are_untouch
 #[test]
 fn a_loader_that_does_not_read_the_configuration_folder_is_refused() {
     let mut root = Root::new();
-    root.ok("grep -v include /etc/ld.so.conf >/mnt/conf; cp /mnt/conf /etc/ld.so.conf; ldconfig");
+    root.ok("grep -v include /etc/ld.so.conf >/mnt/conf; rm /etc/ld.so.conf; cp /mnt/conf /etc/ld.so.conf; ldconfig");
     let before = root.snapshot();
     assert_refused(&root.install("--no-check"), "the loader does not look into");
     assert_same(&before, &root.snapshot(), "after the refusal");
@@ -287,5 +291,56 @@ fn a_damaged_module_is_refused_before_it_can_crash_programs() {
         &root.install("--no-check"),
         "libnss_mdns.so cannot be loaded: libc.so.7: cannot open shared object",
     );
+    root.ok("{ printf damaged; tail -c +8 $MODULE; } >/mnt/archive/libnss_mdns.so");
+    assert_refused(&root.install("--no-check"), "libnss_mdns.so: invalid ELF header");
     assert_same(&before, &root.traces(), "after the refusals");
+    // Over a module that works.
+    root.ok("cp /mnt/archive/libnss_mdns.so /mnt/damaged; cp $MODULE /mnt/archive/");
+    root.installed();
+    let before = root.traces();
+    root.ok("cp /mnt/damaged /mnt/archive/libnss_mdns.so");
+    assert_refused(&root.install("--no-check"), "libnss_mdns.so: invalid ELF header");
+    root.ok("cp $MODULE /mnt/archive/");
+    let relevant =
+        |traces: &str| traces.lines().filter(|line| !line.contains("/archive")).collect::<Vec<_>>().join("\n");
+    assert_same(&relevant(&before), &relevant(&root.traces()), "after the refusal of an upgrade");
+}
+
+/// A library folder that no distribution has, with octets that are no UTF-8, is found by the link in /etc.
+#[test]
+fn an_installation_in_any_folder_is_found_and_removed() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.ok("folder=$(printf '/mnt/l\\377 b') && mkdir \"$folder\" && ln -s \"$folder\" /mnt/link");
+    root.ok(&format!("sh {INSTALL} --no-check --libdir /mnt/link"));
+    assert_eq!(root.ok("LC_ALL=C ldconfig -p | grep -a -c '=> /mnt/l.* b/nss-mdns/libnss_mdns'"), "6\n");
+    assert_eq!(root.read(CONF), NSSWITCH_AFTER);
+    root.uninstalled();
+    root.ok("rmdir /mnt/link/ 2>/dev/null; rmdir \"$(readlink /mnt/link)\" && rm /mnt/link");
+    assert_same(&before, &root.snapshot(), "after the removal");
+    assert_eq!(root.run("ldconfig -p | grep nss-mdns").out, "");
+}
+
+#[test]
+fn without_ldconfig_an_uninstallation_stops_and_can_be_repeated() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    root.installed();
+    root.ok("mount --bind /dev/null /usr/sbin/ldconfig");
+    let done = root.install("--uninstall");
+    assert!(done.status == 1 && done.err.contains("ldconfig"), "{done:?}");
+    root.ok("umount /usr/sbin/ldconfig");
+    root.uninstalled();
+    assert_same(&before, &root.snapshot(), "after the removal");
+    assert_eq!(root.run("ldconfig -p | grep nss-mdns").out, "");
+}
+
+#[test]
+fn modes_that_keep_users_out_are_corrected() {
+    let mut root = Root::new();
+    root.installed();
+    root.ok(&format!("chmod 600 {0}/libnss_mdns.so.2; chmod 700 {0}", folder()));
+    let done = root.installed();
+    assert!(done.out.contains(&format!("install {}/libnss_mdns.so.2\n", folder())), "{done:?}");
+    assert_eq!(root.ok(&format!("stat -c %a {0} {0}/libnss_mdns.so.2", folder())), "755\n644\n");
 }

@@ -26,6 +26,8 @@ fn destdir_receives_the_files_for_a_package_and_the_system_is_unchanged() {
          sh {INSTALL} --destdir /mnt/stage --libdir /usr/lib64 --prefix /opt --module /mnt/libnss_mdns.so
          cmp /mnt/libnss_mdns.so /mnt/stage/usr/lib64/libnss_mdns.so.2 && cmp /mnt/nss-mdns /mnt/stage/opt/bin/nss-mdns"
     ));
+    let done = root.install("--destdir /mnt/stage --module /mnt/libnss_mdns.so");
+    assert_refused(&done, "no folder has a libc.so.6 of the module's architecture: name one with --libdir DIR");
     assert_same(&before, &root.traces(), "after staging");
 }
 
@@ -70,6 +72,74 @@ fn a_dry_run_prints_the_changes_and_makes_none() {
     assert!(done.out.contains(change), "{done:?}");
     assert_eq!(done.out.matches("would remove").count(), 7, "{done:?}");
     assert_same(&before, &root.traces(), "after the second dry run");
+}
+
+/// Makes a source tree in which nothing has been built. Its cargo leaves a file, /mnt/built, and then fails.
+fn unbuilt_tree(root: &mut Root) {
+    root.source_tree("/mnt/archive");
+    root.ok("rm /mnt/archive/libnss_mdns.so /mnt/archive/nss-mdns; mkdir -p /mnt/bin; cat >/mnt/bin/cargo <<'END'
+#!/bin/sh
+[ \"$1\" != --version ] || { echo cargo 1.85.0; exit; }
+touch /mnt/built; exit 101
+END
+chmod 755 /mnt/bin/cargo");
+}
+
+#[test]
+fn a_dry_run_before_the_first_build_says_what_it_cannot_show() {
+    let mut root = Root::new();
+    unbuilt_tree(&mut root);
+    let before = root.traces();
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --dry-run"));
+    assert_eq!((done.status, &*done.err), (0, ""), "{done:?}");
+    assert!(done.out.starts_with("would build the module and nss-mdns\n"), "{done:?}");
+    let line = "\nwould add mdns_minimal to the hosts line of /etc/nsswitch.conf if it is not there\n";
+    assert!(done.out.contains(line), "{done:?}");
+    assert!(done.out.ends_with("(the program that shows every change is not built yet)\n"), "{done:?}");
+    assert_same(&before, &root.traces(), "after the dry run");
+    root.ok("[ ! -e /mnt/built ]");
+}
+
+#[test]
+fn a_wrong_library_folder_is_refused_before_the_build() {
+    let mut root = Root::new();
+    unbuilt_tree(&mut root);
+    let done = root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --libdir /mnt/nowhere"));
+    assert_refused(&done, "/mnt/nowhere is not a folder");
+    root.ok("[ ! -e /mnt/built ]");
+    root.run(&format!("PATH=/mnt/bin:$PATH sh {INSTALL} --libdir $LIBDIR"));
+    root.ok("[ -e /mnt/built ]");
+}
+
+#[test]
+fn the_installed_program_uninstalls_if_there_is_none_beside_the_script() {
+    let mut root = Root::new();
+    let before = root.snapshot();
+    for prefix in ["/usr/local", "/mnt/opt"] {
+        assert_eq!(root.install(&format!("--no-check --prefix {prefix}")).status, 0);
+        root.ok("mv /mnt/archive/nss-mdns /mnt/away");
+        assert!(root.uninstalled().out.contains(&format!("\nremove {}\n", folder())));
+        assert_eq!(root.uninstalled().out, "nothing to do: the module is not installed\n");
+        assert_same(&before, &root.snapshot(), prefix);
+        root.ok("mv /mnt/away /mnt/archive/nss-mdns");
+    }
+    root.ok(&format!("rm /mnt/archive/nss-mdns; mkdir {}.new", folder()));
+    assert_refused(&root.install("--uninstall"), "no nss-mdns that runs here is beside this script or installed");
+}
+
+#[test]
+fn the_program_names_the_arguments_that_it_lacks() {
+    let mut root = Root::new();
+    for (arguments, reason) in [
+        ("install", "--module or --files is missing"),
+        ("install --module /mnt/archive/libnss_mdns.so", "--module or --files is missing"),
+        ("install --module /mnt/archive/libnss_mdns.so --files /mnt/archive here", "unexpected argument \"here\""),
+        ("uninstall --prefix /usr", "invalid option '--prefix'"),
+    ] {
+        let done = root.run(&format!("/mnt/archive/nss-mdns {arguments}"));
+        assert_eq!(done.status, 2, "{arguments}: {done:?}");
+        assert!(done.err.contains(reason) && done.err.ends_with("; see nss-mdns --help\n"), "{done:?}");
+    }
 }
 
 #[test]
@@ -167,6 +237,10 @@ fn wrong_usage_prints_one_line_and_exits_with_status_2() {
         "--dry-run=yes",
         "--uninstall --destdir /mnt/stage",
         "--check --destdir /mnt/stage",
+        "--destdir /mnt/stage --libdir lib",
+        "--destdir /mnt/stage --prefix usr",
+        "--no-check --prefix \"$(printf '/mnt/a\\nb')\"",
+        "--no-check --libdir \"$(mkdir -p \"$(printf '/mnt/a\\nb')\" && printf '/mnt/a\\nb')\"",
     ] {
         let done = root.install(arguments);
         assert_eq!((done.status, done.err.lines().count()), (2, 1), "{arguments}: {done:?}");

@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 use super::loader::{self, Loaded};
 use super::report::{Level, Report};
 use super::story::enumerate;
+use crate::elf::Architecture;
+use crate::library_folders::library_folders;
 use crate::nsswitch::NOT_INSTALLED;
 
 /// The version of this program, and of the module that belongs to it.
@@ -22,9 +24,6 @@ const NOTE_NAME: &[u8] = b"nss-mdns\0\0\0\0";
 
 /// The length of the version in that note.
 const NOTE_VERSION: usize = 16;
-
-/// The number of this machine in ELF headers.
-const I386: u16 = 3;
 
 /// The program that runs programs for i386. Compilers bring a C library for i386 without it.
 const I386_LOADER: &str = "/lib/ld-linux.so.2";
@@ -122,9 +121,9 @@ fn are(names: Vec<String>) -> String {
 /// What is wrong with the file of a service, where glibc looks for it. The loader itself says of files that it cannot read,
 /// and of those for another architecture, that they do not exist.
 pub(crate) fn fault(service: &str) -> Fault {
-    let Some(own) = architecture(Path::new("/proc/self/exe")) else { return Fault::Absent };
+    let Some(own) = Architecture::own() else { return Fault::Absent };
     let file = format!("libnss_{service}.so.2");
-    let is_own = |folder: &PathBuf| architecture(&folder.join("libc.so.6")) == Some(own);
+    let is_own = |folder: &PathBuf| Architecture::of(&folder.join("libc.so.6")) == Some(own);
     for folder in library_folders().into_iter().filter(is_own) {
         for path in [folder.join("nss-mdns").join(&file), folder.join(&file)] {
             let unreadable = unreadable(&path);
@@ -139,13 +138,9 @@ pub(crate) fn fault(service: &str) -> Fault {
     Fault::Absent
 }
 
-fn fault_of(path: PathBuf, own: (u8, u8, u16)) -> Fault {
-    match architecture(&path) {
-        Some(found) if found != own => {
-            let name = |found: (u8, u8, u16)| architecture_name(found.2, found.0);
-            let text = format!("for {}, this is {}", name(found), name(own));
-            Fault::Foreign(path, text)
-        }
+fn fault_of(path: PathBuf, own: Architecture) -> Fault {
+    match Architecture::of(&path) {
+        Some(found) if found != own => Fault::Foreign(path, format!("for {found}, this is {own}")),
         _ => Fault::Damaged(path),
     }
 }
@@ -266,67 +261,25 @@ fn package_of(file: &Path) -> Option<String> {
     })
 }
 
-/// The folders in which distributions keep the libraries of several architectures, and the folder of their C library.
-fn library_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = ["/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"].map(PathBuf::from).into();
-    for parent in ["/usr/lib", "/lib"] {
-        let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
-        folders.extend(entries.filter(|path| path.to_string_lossy().contains("-linux-gnu")));
-    }
-    folders.extend(["/lib", "/lib32", "/lib64", "/libx32"].map(PathBuf::from));
-    let mut real: Vec<PathBuf> = Vec::new();
-    for folder in folders {
-        match fs::canonicalize(&folder) {
-            Ok(folder) if !real.contains(&folder) => real.push(folder),
-            _ => {}
-        }
-    }
-    real
-}
-
-/// Class, byte order and machine in an ELF header (elf(5)).
-fn architecture(file: &Path) -> Option<(u8, u8, u16)> {
-    let mut header = [0; 20];
-    io::Read::read_exact(&mut fs::File::open(file).ok()?, &mut header).ok()?;
-    let [0x7f, b'E', b'L', b'F', class, order, ..] = header else { return None };
-    let machine = [header[18], header[19]];
-    let machine = if order == 1 { u16::from_le_bytes(machine) } else { u16::from_be_bytes(machine) };
-    Some((class, order, machine))
-}
-
-fn architecture_name(machine: u16, class: u8) -> String {
-    match (machine, class) {
-        (3, _) => "i386".into(),
-        (21, _) => "PowerPC64".into(),
-        (22, _) => "s390x".into(),
-        (40, _) => "arm".into(),
-        (62, 1) => "x32".into(),
-        (62, _) => "x86-64".into(),
-        (183, _) => "AArch64".into(),
-        (243, _) => "RISC-V".into(),
-        (number, class) => format!("ELF machine {number}, {} bits", 32 * u32::from(class)),
-    }
-}
-
 /// Reports the architectures whose programs have a C library here, but not the module.
 fn tell_architectures<W: Write>(ours: &[&str], report: &mut Report<W>) -> io::Result<()> {
-    let Some(own) = architecture(Path::new("/proc/self/exe")) else { return Ok(()) };
+    let Some(own) = Architecture::own() else { return Ok(()) };
     for folder in library_folders() {
-        let Some(found) = architecture(&folder.join("libc.so.6")).filter(|found| *found != own) else { continue };
-        if found.2 == I386 && !Path::new(I386_LOADER).exists() {
+        let libc = Architecture::of(&folder.join("libc.so.6"));
+        let Some(found) = libc.filter(|found| *found != own) else { continue };
+        if found.is_i386() && !Path::new(I386_LOADER).exists() {
             continue;
         }
         let has = |service: &str| {
             let file = format!("libnss_{service}.so.2");
             [folder.join(&file), folder.join("nss-mdns").join(&file)]
                 .iter()
-                .any(|file| architecture(file) == Some(found))
+                .any(|file| Architecture::of(file) == Some(found))
         };
         if !ours.iter().all(|service| has(service)) {
-            let name = architecture_name(found.2, found.0);
             let text = format!(
-                "programs for {name}, whose C library is in {}, have no module and do not find .local names: build it \
-                 for {name}, and install it there with install.sh --libdir (docs/32-bit.md shows how)",
+                "programs for {found}, whose C library is in {}, have no module and do not find .local names: build it \
+                 for {found}, and install it there with install.sh --libdir (docs/32-bit.md shows how)",
                 folder.display()
             );
             report.note("files", text)?;
@@ -365,13 +318,5 @@ mod tests {
         assert_eq!(found, [vec![], vec![folder.clone()], vec![folder.clone(), file]]);
         let fault = Fault::Unreadable(vec![folder]);
         assert!(fault.to_string().ends_with(" is not readable by every user"), "{fault}");
-    }
-
-    #[test]
-    fn architectures_are_told_apart() {
-        let own = architecture(Path::new("/proc/self/exe")).unwrap();
-        assert!(!architecture_name(own.2, own.0).contains("ELF machine"));
-        assert_eq!(architecture_name(3, 1), "i386");
-        assert_eq!(architecture(Path::new("/etc/passwd")), None);
     }
 }

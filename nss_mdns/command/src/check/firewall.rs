@@ -15,13 +15,16 @@ pub(crate) fn rule(chain: &str) -> String {
     )
 }
 
-/// The command that admits incoming multicast DNS; None if no tool for that is active.
-pub(crate) fn admit_incoming() -> Option<String> {
+/// The command that admits incoming multicast DNS on this interface; None if no tool for that is active.
+pub(crate) fn admit_incoming(interface: &str) -> Option<String> {
     if is_ufw_active() {
         return Some("sudo ufw allow mdns".into());
     }
-    let command = "sudo firewall-cmd --permanent --add-service=mdns && sudo firewall-cmd --reload";
-    is_firewalld_active().then(|| command.into())
+    is_firewalld_active().then(|| {
+        // Without the option, firewall-cmd changes the default zone, which applies to interfaces without their own.
+        let zone = zone(interface).map(|zone| format!("--zone={zone} ")).unwrap_or_default();
+        format!("sudo firewall-cmd --permanent {zone}--add-service=mdns && sudo firewall-cmd --reload")
+    })
 }
 
 /// The command that admits outgoing multicast DNS; None if no tool for that is active.
@@ -39,10 +42,20 @@ fn is_enabled(ufw_conf: &str) -> bool {
 }
 
 fn is_firewalld_active() -> bool {
-    let Some(path) = tool("firewall-cmd") else { return false };
-    let status =
-        Command::new(path).arg("--state").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
+    firewall_cmd("--state").is_some()
+}
+
+/// The zone of firewalld to which an interface belongs, unless it is the default zone.
+fn zone(interface: &str) -> Option<String> {
+    let zone = firewall_cmd(&format!("--get-zone-of-interface={interface}"))?;
+    let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"_-".contains(&octet);
+    (!zone.is_empty() && zone.bytes().all(is_name)).then_some(zone)
+}
+
+/// What firewall-cmd prints; None if it is not installed or fails.
+fn firewall_cmd(argument: &str) -> Option<String> {
+    let output = Command::new(tool("firewall-cmd")?).arg(argument).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The path of an administrator's program. A user's PATH may lack the folders for such programs.

@@ -1,14 +1,14 @@
-//! Asks glibc itself which file it loads for a service.
+//! Asks glibc itself which file it loads for a service, and whether it can load a library.
 //!
 //! glibc loads `libnss_SERVICE.so.2` with `dlopen(3)`. So does this program, in a process of its own, because a file that
 //! is damaged can crash the process that loads it.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, c_void};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What happens if glibc loads a service's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,39 @@ pub(crate) fn load(service: &str) -> io::Result<Loaded> {
     if service.contains('/') {
         return Ok(Loaded::Fails("its name is a path".into()));
     }
+    Ok(match in_child(|| report(path(service)))? {
+        Ended::Reply(reply) => parse(&reply),
+        Ended::Signal(libc::SIGALRM) => Loaded::Hangs,
+        Ended::Signal(signal) => Loaded::Crashes(signal),
+    })
+}
+
+/// Why this program cannot load a library; None if it can.
+///
+/// # Errors
+/// If no process could be started.
+pub(crate) fn why_unloadable(library: &Path) -> io::Result<Option<String>> {
+    let file = CString::new(library.as_os_str().as_bytes())?;
+    Ok(match in_child(|| report(open(&file).map(|_| None)))? {
+        Ended::Reply(reply) => match parse(&reply) {
+            Loaded::Fails(error) => Some(error),
+            _ => None,
+        },
+        Ended::Signal(libc::SIGALRM) => Some("a program that tries to hangs".into()),
+        Ended::Signal(_) => Some("a program that tries to crashes".into()),
+    })
+}
+
+/// How the process that loads a file has ended.
+enum Ended {
+    /// It has sent this.
+    Reply(Vec<u8>),
+    /// It was ended by this signal: SIGALRM after [`TIMEOUT`].
+    Signal(i32),
+}
+
+/// Calls a function in a process of its own, and returns what the function returns.
+fn in_child(function: impl FnOnce() -> Vec<u8>) -> io::Result<Ended> {
     let (mut reader, writer) = pipe()?;
     // SAFETY: this process has no other thread, so the child may do anything.
     match unsafe { libc::fork() } {
@@ -52,7 +85,7 @@ pub(crate) fn load(service: &str) -> io::Result<Loaded> {
                 libc::signal(libc::SIGALRM, libc::SIG_DFL);
                 libc::alarm(TIMEOUT)
             };
-            let _ = File::from(writer).write_all(&report(service));
+            let _ = File::from(writer).write_all(&function());
             // SAFETY: _exit has no preconditions. It runs none of the destructors that the loaded file may have.
             unsafe { libc::_exit(0) }
         }
@@ -63,11 +96,8 @@ pub(crate) fn load(service: &str) -> io::Result<Loaded> {
             let mut status = 0;
             // SAFETY: `status` is a local variable.
             unsafe { libc::waitpid(child, &raw mut status, 0) };
-            Ok(match libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)) {
-                Some(libc::SIGALRM) => Loaded::Hangs,
-                Some(signal) => Loaded::Crashes(signal),
-                None => parse(&reply),
-            })
+            let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
+            Ok(signal.map_or(Ended::Reply(reply), Ended::Signal))
         }
     }
 }
@@ -84,8 +114,8 @@ fn pipe() -> io::Result<(File, OwnedFd)> {
 }
 
 /// What the child reports: `=` and the path, `!` and the loader's error, or nothing.
-fn report(service: &str) -> Vec<u8> {
-    match path(service) {
+fn report(loaded: Result<Option<Vec<u8>>, Vec<u8>>) -> Vec<u8> {
+    match loaded {
         Ok(Some(path)) => [b"=", path.as_slice()].concat(),
         Ok(None) => Vec::new(),
         Err(error) => [b"!", error.as_slice()].concat(),
@@ -106,14 +136,7 @@ fn parse(reply: &[u8]) -> Loaded {
 /// The loader's own message.
 fn path(service: &str) -> Result<Option<Vec<u8>>, Vec<u8>> {
     let c_string = |text: String| CString::new(text).map_err(|_| b"its name has a NUL".to_vec());
-    let file = c_string(format!("libnss_{service}.so.2"))?;
-    // SAFETY: `file` is a C string. Whatever the file's constructors do, they do it in this child.
-    let handle = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW) };
-    if handle.is_null() {
-        // SAFETY: dlerror returns null, or a C string that is valid until the next call of the loader.
-        let error = unsafe { libc::dlerror() };
-        return Err(if error.is_null() { Vec::new() } else { c_text(error) });
-    }
+    let handle = open(&c_string(format!("libnss_{service}.so.2"))?)?;
     for function in FUNCTIONS {
         let symbol = c_string(format!("_nss_{service}_{function}"))?;
         // SAFETY: `handle` is open and `symbol` is a C string.
@@ -127,6 +150,21 @@ fn path(service: &str) -> Result<Option<Vec<u8>>, Vec<u8>> {
         }
     }
     Ok(None)
+}
+
+/// Loads a library and returns its handle.
+///
+/// # Errors
+/// The loader's own message.
+fn open(file: &CStr) -> Result<*mut c_void, Vec<u8>> {
+    // SAFETY: `file` is a C string. Whatever the file's constructors do, they do it in this child.
+    let handle = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW) };
+    if !handle.is_null() {
+        return Ok(handle);
+    }
+    // SAFETY: dlerror returns null, or a C string that is valid until the next call of the loader.
+    let error = unsafe { libc::dlerror() };
+    Err(if error.is_null() { Vec::new() } else { c_text(error) })
 }
 
 /// A copy of a C string that the loader has returned.
@@ -153,6 +191,13 @@ mod tests {
         assert!(why.contains("libnss_no-such-service.so.2"), "{why}");
         assert_eq!(load("a/b").unwrap(), Loaded::Fails("its name is a path".into()));
         assert!(glibc_version() >= (2, 17));
+    }
+
+    #[test]
+    fn a_library_that_cannot_be_loaded_is_told_from_one_that_can() {
+        assert_eq!(why_unloadable(Path::new("libc.so.6")).unwrap(), None);
+        let why = why_unloadable(Path::new("/etc/passwd")).unwrap().unwrap();
+        assert!(why.contains("/etc/passwd: "), "{why}");
     }
 
     #[test]

@@ -44,12 +44,18 @@ pub(crate) struct Lookups {
 /// Which services of the module are on the hosts line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Services {
-    /// `mdns_minimal`, `mdns4_minimal` or `mdns6_minimal`.
-    pub(crate) has_minimal: bool,
-    /// `mdns`, `mdns4` or `mdns6`.
-    pub(crate) has_full: bool,
-    /// The families that they return.
-    pub(crate) families: Families,
+    /// The families that `mdns_minimal`, `mdns4_minimal` or `mdns6_minimal` return.
+    minimal: Families,
+    /// The families that `mdns`, `mdns4` or `mdns6` return.
+    full: Families,
+}
+
+/// Which services look up a name, if they are on the hosts line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AskedFor {
+    All,
+    MinimalOnly,
+    FullOnly,
 }
 
 impl Services {
@@ -67,16 +73,24 @@ impl Services {
                 "mdns6" => Families::only(Family::V6),
                 _ => continue,
             };
-            services.has_minimal |= is_minimal;
-            services.has_full |= !is_minimal;
-            families.iter().for_each(|family| services.families.insert(family));
+            let all = if is_minimal { &mut services.minimal } else { &mut services.full };
+            *all = all.union(families);
         }
         services
     }
 
+    /// The families that programs find of a name.
+    fn families(self, asked: AskedFor) -> Families {
+        match asked {
+            AskedFor::All => self.minimal.union(self.full),
+            AskedFor::MinimalOnly => self.minimal,
+            AskedFor::FullOnly => self.full,
+        }
+    }
+
     /// True if none of them is on the line.
     pub(crate) fn is_empty(self) -> bool {
-        !self.has_minimal && !self.has_full
+        self.families(AskedFor::All).is_empty()
     }
 }
 
@@ -127,10 +141,10 @@ impl Lookups {
         // No family, no question: whether the full services look up the name at all.
         let full = self.host(NameRange::Allowed, text, Families::NONE);
         let is_excluded = |told: &Told<Answer>| matches!(told.result, Err(LookupError::NotOurs));
-        let (told, suffix) = match (is_excluded(&minimal), is_excluded(&full)) {
-            (false, false) => (minimal, ""),
-            (false, true) => (minimal, "; by the minimal services only"),
-            (true, false) => (self.host(NameRange::Allowed, text, Families::BOTH), "; by the full services only"),
+        let (told, asked) = match (is_excluded(&minimal), is_excluded(&full)) {
+            (false, false) => (minimal, AskedFor::All),
+            (false, true) => (minimal, AskedFor::MinimalOnly),
+            (true, false) => (self.host(NameRange::Allowed, text, Families::BOTH), AskedFor::FullOnly),
             (true, true) => {
                 let (level, reason, remedy) = self.why_not_asked(text, &minimal, &full);
                 report.finding(subject, level, reason, remedy)?;
@@ -140,6 +154,11 @@ impl Lookups {
         let name = printable(text);
         let time = milliseconds(told.took);
         let direct = self.direct();
+        let suffix = match asked {
+            AskedFor::All => "",
+            AskedFor::MinimalOnly => "; by the minimal services only",
+            AskedFor::FullOnly => "; by the full services only",
+        };
         match &told.result {
             Ok(answer) => {
                 let addresses: Vec<_> = self.addresses(answer);
@@ -170,7 +189,7 @@ impl Lookups {
                         packets are lost";
             report.note(subject, text)?;
         }
-        self.service_problems(subject, suffix, &told, report)
+        self.service_problems(subject, asked, &told, report)
     }
 
     /// Looks up a name by the services of a range.
@@ -185,43 +204,32 @@ impl Lookups {
     fn service_problems<W: Write>(
         &self,
         subject: &str,
-        suffix: &str,
+        asked: AskedFor,
         told: &Told<Answer>,
         report: &mut Report<W>,
     ) -> io::Result<()> {
-        let services = self.services;
-        if services.is_empty() {
+        if self.services.is_empty() {
             return Ok(());
         }
-        if suffix.contains("full") && !services.has_full {
-            let text = "the hosts line has only minimal services, which do not look it up: programs do not find it";
-            return report.finding(
-                subject,
-                Level::Problem,
-                text.into(),
-                Some("sudo nss-mdns hosts add --service mdns".into()),
-            );
-        }
-        if suffix.contains("minimal") && !services.has_minimal {
-            let text = "the hosts line has only full services, which do not look it up: programs do not find it";
-            return report.finding(
-                subject,
-                Level::Problem,
-                text.into(),
-                Some("sudo nss-mdns hosts add --service mdns_minimal".into()),
-            );
+        let families = self.services.families(asked);
+        if families.is_empty() {
+            let (present, service) =
+                if asked == AskedFor::FullOnly { ("minimal", "mdns") } else { ("full", "mdns_minimal") };
+            let text =
+                format!("the hosts line has only {present} services, which do not look it up: programs do not find it");
+            let command = format!("sudo nss-mdns hosts add --service {service}");
+            return report.finding(subject, Level::Problem, text, Some(command));
         }
         let Ok(answer) = &told.result else { return Ok(()) };
-        let found: Vec<_> = Family::ALL.into_iter().filter(|&family| answer.has(family)).collect();
-        if !found.iter().any(|&family| services.families.contains(family)) {
-            let families: Vec<_> = services.families.iter().map(family_name).collect();
-            let text = format!(
-                "the services on the hosts line return only {} addresses, and it has none",
-                families.join(" and ")
-            );
-            return report.finding(subject, Level::Problem, text, self.both_families.clone());
+        if families.iter().any(|family| answer.has(family)) {
+            return Ok(());
         }
-        Ok(())
+        let families: Vec<_> = families.iter().map(family_name).collect();
+        let text = format!(
+            "the services on the hosts line that look it up return only {} addresses, and it has none",
+            families.join(" and ")
+        );
+        report.finding(subject, Level::Problem, text, self.both_families.clone())
     }
 
     /// Why no service looks up a name, and what would change that.
@@ -287,7 +295,7 @@ impl Lookups {
         match &told.result {
             Ok(pointer) => {
                 report.good(subject, format!("{} ({time}{suffix}{})", text_of(&pointer.name), self.direct()))?;
-                if !is_for_minimal && self.services.has_minimal && !self.services.has_full {
+                if !is_for_minimal && !self.services.minimal.is_empty() && self.services.full.is_empty() {
                     let text = "the hosts line has only minimal services, which look up the names of link-local addresses only";
                     report.note(subject, text)?;
                 }
@@ -388,6 +396,16 @@ fn milliseconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_only_some_services_look_up_is_found_with_their_families_only() {
+        let services = Services::among(["files", "mdns4_minimal", "dns", "mdns6"]);
+        assert_eq!(services.families(AskedFor::All), Families::BOTH);
+        assert_eq!(services.families(AskedFor::MinimalOnly), Families::only(Family::V4));
+        assert_eq!(services.families(AskedFor::FullOnly), Families::only(Family::V6));
+        assert!(Services::among(["files", "dns", "mdns4_minimal_not"]).is_empty());
+        assert!(Services::among(["mdns"]).families(AskedFor::MinimalOnly).is_empty());
+    }
 
     #[test]
     fn an_address_may_name_its_interface() {

@@ -20,7 +20,7 @@ use resolver_core::{Families, Family, Ids, LookupError};
 
 use crate::text::{distance, printable};
 
-/// How long to wait for this machine's own packet.
+/// How long to wait for this machine's own packets.
 const LOOPBACK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The maximum number of lines of a file that are shown.
@@ -310,6 +310,22 @@ pub(crate) struct LoopbackTest {
     buffer: Vec<u8>,
 }
 
+/// The test of an interface over a family.
+pub(crate) struct Probe<'a> {
+    pub(crate) interface: &'a InterfaceReport,
+    pub(crate) family: Family,
+    /// The packet that was sent to the group.
+    packet: Vec<u8>,
+    /// [`Admission::Dropped`] until the packet arrives.
+    pub(crate) admission: Admission,
+}
+
+impl Probe<'_> {
+    fn is_awaited(&self) -> bool {
+        self.admission == Admission::Dropped
+    }
+}
+
 impl LoopbackTest {
     /// Opens the sockets of a lookup on these interfaces.
     ///
@@ -321,24 +337,34 @@ impl LoopbackTest {
         Ok(Self { sockets, failures: failures.0.into_inner(), buffer: vec![0; MAX_MESSAGE] })
     }
 
-    /// Sends the query of a lookup to the group on this interface, and waits for it on the group's address and port 5353.
-    /// The kernel loops multicast packets back to this machine, and a firewall filters the copy like a packet from the
-    /// network.
-    pub(crate) fn test(&mut self, interface: &InterfaceReport, family: Family) -> Admission {
-        if !self.sockets.listened(family).any(|index| index == interface.index) {
-            return self.why_not_listened(interface, family);
-        }
-        let packet = match probe() {
-            Ok(packet) => packet,
-            Err(errno) => return Admission::Failed(errno),
+    /// Sends a query to the group on each of these interfaces over each of its families, and waits for all of them on the
+    /// group's address and port 5353. The kernel loops multicast packets back to this machine, and a firewall filters the
+    /// copy like a packet from the network.
+    pub(crate) fn run<'a>(&mut self, interfaces: &'a [InterfaceReport]) -> Vec<Probe<'a>> {
+        let with_families =
+            interfaces.iter().flat_map(|interface| interface.families().map(move |family| (interface, family)));
+        let mut probes: Vec<_> = with_families.map(|(interface, family)| self.send(interface, family)).collect();
+        self.receive(&mut probes);
+        probes
+    }
+
+    fn send<'a>(&self, interface: &'a InterfaceReport, family: Family) -> Probe<'a> {
+        let (packet, admission) = match self.packet(interface, family) {
+            Ok(packet) => (packet, Admission::Dropped),
+            Err(admission) => (Vec::new(), admission),
         };
-        if let Err(error) = self.sockets.send(&packet, SocketKind::Ephemeral, interface.index, None, group(family)) {
-            return Admission::NotSent(error.raw_os_error().unwrap_or(libc::EIO));
+        Probe { interface, family, packet, admission }
+    }
+
+    /// The packet that has been sent, or why none was.
+    fn packet(&self, interface: &InterfaceReport, family: Family) -> Result<Vec<u8>, Admission> {
+        if !self.sockets.listened(family).any(|index| index == interface.index) {
+            return Err(self.why_not_listened(interface, family));
         }
-        match self.receives(&packet, interface.index) {
-            Ok(true) => Admission::Admitted,
-            Ok(false) => Admission::Dropped,
-            Err(_) => Admission::Failed(libc::EIO),
+        let packet = probe().map_err(Admission::Failed)?;
+        match self.sockets.send(&packet, SocketKind::Ephemeral, interface.index, None, group(family)) {
+            Ok(_) => Ok(packet),
+            Err(error) => Err(Admission::NotSent(error.raw_os_error().unwrap_or(libc::EIO))),
         }
     }
 
@@ -352,21 +378,29 @@ impl LoopbackTest {
         }
     }
 
-    /// True if `packet` arrives at a multicast listener on this interface in time.
-    fn receives(&mut self, packet: &[u8], interface: u32) -> Result<bool, LookupError> {
+    /// Notes which packets arrive in time at a multicast listener, on the interface to which they were sent.
+    fn receive(&mut self, probes: &mut [Probe<'_>]) {
         let Self { sockets, buffer, .. } = self;
         let deadline = Instant::now() + LOOPBACK_TIMEOUT;
-        loop {
+        while probes.iter().any(Probe::is_awaited) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(false);
+                return;
             }
-            sockets.wait(left)?;
+            if sockets.wait(left).is_err() {
+                let awaited = probes.iter_mut().filter(|probe| probe.is_awaited());
+                return awaited.for_each(|probe| probe.admission = Admission::Failed(libc::EIO));
+            }
             while let Some(datagram) = sockets.receive(buffer) {
                 let octets = buffer.get(..datagram.received.length).unwrap_or_default();
-                let is_there = datagram.received.interface == interface;
-                if datagram.socket == SocketKind::MulticastListener && is_there && octets == packet {
-                    return Ok(true);
+                let is_it = |probe: &&mut Probe<'_>| {
+                    datagram.socket == SocketKind::MulticastListener
+                        && datagram.received.interface == probe.interface.index
+                        && probe.is_awaited()
+                        && probe.packet == octets
+                };
+                if let Some(probe) = probes.iter_mut().find(is_it) {
+                    probe.admission = Admission::Admitted;
                 }
             }
         }
