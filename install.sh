@@ -149,7 +149,7 @@ find_module() {
     elif module=$here/libnss_mdns.so && [ -f "$module" ]; then
         echo "use $module, shipped with this script"
     elif module=$here/target/release/libnss_mdns.so && [ -f "$module" ]; then
-        echo "use $module, as built before: cargo is not here to build it anew"
+        echo "use $module, as built before; to build it again, this is missing: ${builder:-the source tree}"
     else
         fail "the module is not built, and cannot be built here; this is missing: ${builder:-the source tree}"
     fi

@@ -78,14 +78,18 @@ pub fn firewalld(host: &Host, services: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Does what the daemon does when it starts, without D-Bus. The module that it replaces asks NetworkManager over D-Bus
-/// for the zones of its connections.
+/// Does what the daemon does when it starts, without D-Bus and GLib. The module of firewalld that it replaces asks
+/// NetworkManager over D-Bus for the zones of its connections. Later versions import GLib for the timers of temporary rules,
+/// of which there are none.
 const FIREWALLD: &str = "
 import sys, types
 no_manager = types.ModuleType('firewall.core.fw_nm')
 no_manager.nm_get_bus_name = lambda: None
 no_manager.nm_get_interfaces_in_zone = lambda zone: []
-sys.modules[no_manager.__name__] = no_manager
+no_glib = types.ModuleType('gi.repository')
+no_glib.GLib = None
+for module in no_manager, types.ModuleType('gi'), no_glib:
+    sys.modules[module.__name__] = module
 
 from firewall import config
 config.set_system_config_paths(sys.argv[1])

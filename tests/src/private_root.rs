@@ -44,6 +44,8 @@ mount -t tmpfs -o mode=755 none /run
 # What else the machine has of this module and of nss-mdns, and its AppArmor.
 rm -f /etc/nsswitch.conf /etc/nss-mdns.conf /etc/mdns.allow /etc/ld.so.conf.d/00-nss-mdns* \
     "$LIBDIR"/libnss_mdns* /usr/local/bin/nss-mdns /var/lib/nss-mdns.hosts-line
+# Debian's cargo: install.sh and packaging/archive would build with it, which needs a network.
+rm -f /usr/bin/cargo
 [ ! -d /etc/apparmor.d ] || mount -t tmpfs none /etc/apparmor.d
 awk -v RS= -v ORS='\n\n' '!/^Package: libnss-mdns(-nodaemon)?\n/' /var/lib/dpkg/status >/mnt/status
 cp /mnt/status /var/lib/dpkg/status

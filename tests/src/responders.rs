@@ -1,6 +1,6 @@
 //! Real responders: how to start each, and how to tell that it is ready; and how to start the scripted one.
 
-use crate::deps::{file, java_archive, library_path, python, unpacked};
+use crate::deps::{file, java_archive, library_path, package, python, unpacked};
 use crate::helpers::{binary, query};
 use crate::lan::{Host, Interface, READY};
 use crate::module::workspace;
@@ -164,6 +164,11 @@ pub fn mdnsd(host: &Host) -> Result<Daemon, String> {
     command.arg(format!("LD_LIBRARY_PATH={}", library_path())).arg(program);
     command.args(["-n", "-l", "debug", "/run/mdns.d"]);
     host.daemon("mdnsd", command)
+}
+
+/// Whether it is version 1.0 or later, which uses IPv6 as well. Debian 13 has 0.12.
+pub fn mdnsd_uses_ipv6() -> bool {
+    package("mdnsd").is_ok_and(|archive| !archive.to_string_lossy().contains("/mdnsd_0."))
 }
 
 /// The Rust crate mdns-sd with all addresses of the host.

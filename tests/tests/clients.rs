@@ -53,9 +53,16 @@ fn ssh_logs_in_to_the_printer() -> Result<(), String> {
 
 /// Starts OpenSSH's server, which accepts logins with the `authorized` key. Returns the server and its host key.
 fn sshd(host: &Host, authorized: &str) -> Result<(Daemon, String), String> {
-    let config = "HostKey /run/ssh/host\nAuthorizedKeysFile /run/ssh/authorized\nPidFile none\n\
-                  StrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin prohibit-password\n";
-    host.write("/run/ssh/config", config)?;
+    let mut config = "HostKey /run/ssh/host\nAuthorizedKeysFile /run/ssh/authorized\nPidFile none\n\
+                      StrictModes no\nUsePAM no\nUseDNS no\nPermitRootLogin prohibit-password\n"
+        .to_owned();
+    // Newer servers start these programs. Older ones have neither, and reject the keywords.
+    for (keyword, program) in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")] {
+        if let Ok(path) = unpacked(&format!("usr/lib/openssh/{program}")) {
+            config.push_str(&format!("{keyword} {}\n", path.display()));
+        }
+    }
+    host.write("/run/ssh/config", &config)?;
     host.write("/run/ssh/authorized", authorized)?;
     if !unprivileged() {
         // On some systems root's account is locked, and sshd then rejects logins by key as well.

@@ -165,7 +165,7 @@ fn the_number_of_descriptors_is_bounded_and_some_are_left_to_the_program() -> Te
 fn retransmissions_on_many_interfaces_are_limited() -> Tested {
     let lans = behind(&[], |client| add_calico(client, 20))?;
     lans.client.firewall(
-        "table inet count {
+        "table inet counted {
             chain output {
                 type filter hook output priority 0
                 udp dport 5353 counter
@@ -176,7 +176,7 @@ fn retransmissions_on_many_interfaces_are_limited() -> Tested {
     let outcome = lans.client.run(&["getent", "ahosts", "nobody.local"]);
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     let counted =
-        lans.client.script("nft list table inet count | sed -n 's/.*counter packets \\([0-9]*\\).*/\\1/p'")?;
+        lans.client.script("nft list table inet counted | sed -n 's/.*counter packets \\([0-9]*\\).*/\\1/p'")?;
     let packets: usize = counted.trim().parse().map_err(|_| counted)?;
     // 21 on the LAN: three questions, and each in two ways in the three repeats. Without IPv4, two questions: 14 packets
     // on the next seven interfaces, and six on nine others, where they are repeated only once.

@@ -110,7 +110,10 @@ fn records(cases: &[Case]) -> Vec<u8> {
 fn calls(root: &mut Root, cases: &[Case], command: &str) -> Vec<String> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let input = module::target().join(format!("guests/cases-{}-{number}", std::process::id()));
+    let folder = module::target().join("guests");
+    // Nothing has been compiled there yet if only the programs in the roots of `tests/glibcs` are used.
+    std::fs::create_dir_all(&folder).expect("the folder can be created");
+    let input = folder.join(format!("cases-{}-{number}", std::process::id()));
     std::fs::write(&input, records(cases)).expect("the cases can be written");
     let output = root.ok(&format!("{command} <'{}'", input.display()));
     std::fs::remove_file(&input).expect("the cases can be removed");

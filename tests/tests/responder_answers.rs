@@ -10,7 +10,8 @@ use std::time::Duration;
 use tests::helpers::query_with;
 use tests::lan::{Families, Host};
 use tests::responders::{
-    avahi, avahi_v4, hashicorp, jmdns, libmdns, mdns_sd, mdnsd, node, old_zeroconf, resolved, zeroconf, zeroconf_v4,
+    avahi, avahi_v4, hashicorp, jmdns, libmdns, mdns_sd, mdnsd, mdnsd_uses_ipv6, node, old_zeroconf, resolved,
+    zeroconf, zeroconf_v4,
 };
 use tests::run::Daemon;
 use tests::scenario::Scenario;
@@ -92,7 +93,7 @@ survey! {
     python_zeroconf_v4: "python-zeroconf, IPv4 only", |host| zeroconf_v4(host, "printer"), ["A+NSEC", "NSEC", "", "", "NSEC", "", "", ""];
     python_zeroconf_0_38: "python-zeroconf 0.38", |host| old_zeroconf(host, "0.38.7"), ["A+AAAA", "A+AAAA", "", "", "A+AAAA", "A+AAAA", "", "A+AAAA"];
     systemd_resolved: "systemd-resolved", resolved, ["A", "", "A", "A", "", "AAAA", "AAAA", "AAAA"];
-    troglobit_mdnsd: "troglobit mdnsd", mdnsd, ["A", "AAAA", "AAAA", "AAAA", "AAAA", "", "", ""];
+    troglobit_mdnsd: "troglobit mdnsd", mdnsd, if mdnsd_uses_ipv6() { MDNSD_1 } else { MDNSD };
     rust_mdns_sd: "Rust mdns-sd", mdns_sd, ["A", "AAAA", "A+AAAA", "A+AAAA", "AAAA", "AAAA", "A+AAAA", "AAAA"];
     rust_libmdns: "Rust libmdns", libmdns, ["", "", "", "", "", "", "", ""];
     node_bonjour_service: "node bonjour-service", |host| node(host, "bonjour_service.js"), ["", "", "", "", "", "", "", ""];
@@ -100,6 +101,10 @@ survey! {
     java_jmdns: "Java jmdns", jmdns_after_probing, ["A", "", "A", "A", "", "", "A", ""];
     node_ciao: "node ciao", |host| node(host, "ciao.js"), ["A+AAAA+NSEC", "A+AAAA+NSEC", "A+AAAA+NSEC", "", "", "", "", ""];
 }
+
+/// What mdnsd answers, and what it answers since version 1.0.
+const MDNSD: [&str; QUESTIONS.len()] = ["A", "AAAA", "AAAA", "AAAA", "AAAA", "", "", ""];
+const MDNSD_1: [&str; QUESTIONS.len()] = ["A", "AAAA", "AAAA", "AAAA", "AAAA", "AAAA", "AAAA", "AAAA"];
 
 /// jmdns answers only when it has probed and announced its name, some seconds after it has started.
 fn jmdns_after_probing(host: &Host) -> Result<Daemon, String> {

@@ -548,23 +548,26 @@ fn the_check_reports_each_problem() -> Result<(), String> {
             drops("udp dport 5353 ip version 4 drop"),
             "firewall eth0: problem: over IPv4, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that \
              answer only by multicast are not found (unless the rule drops only packets from this machine's own \
-             addresses); in the input chain that sudo nft list ruleset shows, add before the rule that drops them: udp \
-             dport 5353 accept",
+             addresses); in the input chain that sudo nft list ruleset shows, add before its other rules: \
+             udp dport 5353 accept; if it shows none: sudo iptables -I INPUT -p udp --dport 5353 -j ACCEPT, or \
+             ip6tables; then save it where the rules are kept",
         ),
         (
             drops("udp dport 5353 ip6 version 6 drop"),
             "firewall eth0: problem: over IPv6, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that \
              answer only by multicast are not found (unless the rule drops only packets from this machine's own \
-             addresses); in the input chain that sudo nft list ruleset shows, add before the rule that drops them: udp \
-             dport 5353 accept",
+             addresses); in the input chain that sudo nft list ruleset shows, add before its other rules: \
+             udp dport 5353 accept; if it shows none: sudo iptables -I INPUT -p udp --dport 5353 -j ACCEPT, or \
+             ip6tables; then save it where the rules are kept",
         ),
         (
             "nft add table inet t; nft add chain inet t c '{ type filter hook output priority 0; }'
              nft add rule inet t c ip version 4 udp dport 5353 drop"
                 .to_owned(),
             "firewall eth0: problem: over IPv4, a firewall here blocks sending: Operation not permitted (os error 1); in \
-             the output chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 \
-             accept",
+             the output chain that sudo nft list ruleset shows, add before its other rules: \
+             udp dport 5353 accept; if it shows none: sudo iptables -I OUTPUT -p udp --dport 5353 -j ACCEPT, or \
+             ip6tables; then save it where the rules are kept",
         ),
     ] {
         lan.client.script(&format!("rm -f {SETTINGS} {ALLOW}; nft flush ruleset; {situation}"))?;

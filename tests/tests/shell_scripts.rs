@@ -16,6 +16,7 @@ fn shellcheck_reports_nothing() {
         "tests/try",
         "tests/arches",
         "tests/glibcs",
+        "tests/releases",
         ".ci/run",
         "packaging/archive",
         "packaging/build",
@@ -30,7 +31,13 @@ fn shellcheck_reports_nothing() {
         "packaging/debian/libnss-mdns-nodaemon.prerm",
     ];
     // Other scripts source these. They name their shell in a directive for shellcheck.
-    let sourced = ["packaging/common", "packaging/arch/PKGBUILD", "packaging/arch/nss-mdns-nodaemon.install"];
+    let sourced = [
+        "tests/roots.sh",
+        "tests/steps.sh",
+        "packaging/common",
+        "packaging/arch/PKGBUILD",
+        "packaging/arch/nss-mdns-nodaemon.install",
+    ];
     for path in scripts {
         let text = std::fs::read_to_string(workspace().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"));
         assert!(text.lines().next().is_some_and(|first| first.ends_with("sh")), "{path} names no shell");

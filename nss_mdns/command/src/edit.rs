@@ -181,7 +181,7 @@ impl Locked {
             io::ErrorKind::CrossesDevices => {
                 format!("{}: is a mount point and cannot be replaced", self.path.display())
             }
-            _ => failed(backup, "cannot be made")(error),
+            _ => failed(&self.path, &format!("cannot be kept as {}", backup.display()))(error),
         })
     }
 

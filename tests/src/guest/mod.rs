@@ -97,13 +97,22 @@ pub fn compile(name: &str, kind: Kind) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-/// The runtime of ThreadSanitizer that is part of the Rust toolchain.
+/// The runtime of ThreadSanitizer: that of the Rust toolchain, or clang's, because Debian's rustc has none.
 fn thread_sanitizer() -> Result<PathBuf, String> {
     let folder = PathBuf::from(ask_rustc(&["--print", "target-libdir"])?.trim());
     let files = std::fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let is_it = |path: &PathBuf| path.to_string_lossy().ends_with("_rt.tsan.a");
     let found = files.filter_map(|file| Some(file.ok()?.path())).find(is_it);
-    found.ok_or_else(|| format!("{}: no librustc-…_rt.tsan.a, which toolchains from rustup contain", folder.display()))
+    found.map_or_else(thread_sanitizer_of_clang, Ok)
+}
+
+/// It is beside the only runtime that clang prints the path of.
+fn thread_sanitizer_of_clang() -> Result<PathBuf, String> {
+    let mut command = Compiler::Clang.command();
+    command.args(["--rtlib=compiler-rt", "--print-libgcc-file-name"]);
+    let outcome = run(command, LIMIT)?;
+    let path = PathBuf::from(outcome.stdout.trim().replace("libclang_rt.builtins", "libclang_rt.tsan"));
+    if path.is_file() { Ok(path) } else { Err(format!("no runtime of ThreadSanitizer: {outcome:?}")) }
 }
 
 /// Runs rustc with these arguments and returns its output.

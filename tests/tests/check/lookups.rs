@@ -135,7 +135,9 @@ fn questions_that_cannot_be_sent_are_told() -> Tested {
     told.has(&[
         "could not ask on eth0: 224.0.0.251 for A and AAAA: Operation not permitted (os error 1)",
         "firewall eth0: problem: over IPv4, a firewall here blocks sending: Operation not permitted (os error 1); in the output \
-         chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 accept",
+         chain that sudo nft list ruleset shows, add before its other rules: \
+             udp dport 5353 accept; if it shows none: sudo iptables -I OUTPUT -p udp --dport 5353 -j ACCEPT, or \
+             ip6tables; then save it where the rules are kept",
     ]);
     Ok(())
 }

@@ -59,8 +59,18 @@ fn a_missing_file_of_the_folder_is_restored() {
         root.installed();
         root.ok(&format!("[ -s {}/{file} ]", folder()));
     }
-    root.ok(&format!("rm {}; ldconfig", loader_conf()));
-    root.installed();
+    for damage in [format!("rm {}", loader_conf()), format!("ln -sf nowhere {}", loader_conf())] {
+        root.ok(&format!("{damage}; ldconfig"));
+        let said = root.ok(&format!("{}/nss-mdns check; true", folder()));
+        assert!(said.contains("files: problem: ") && said.contains("/etc/ld.so.cache, does not list "), "{said}");
+        root.installed();
+        root.assert_glibc_loads_from(&folder());
+    }
+    // The cache alone.
+    root.ok("rm /etc/ld.so.cache");
+    let said = root.ok(&format!("{}/nss-mdns check; true", folder()));
+    assert!(said.contains("\nfiles: remedy: sudo ldconfig\n"), "{said}");
+    root.ok("ldconfig");
     root.assert_glibc_loads_from(&folder());
     root.uninstalled();
     assert_same(&before, &root.snapshot(), "after the removal");

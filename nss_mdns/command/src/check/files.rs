@@ -28,6 +28,9 @@ const NOTE_VERSION: usize = 16;
 /// The program that runs programs for i386. Compilers bring a C library for i386 without it.
 const I386_LOADER: &str = "/lib/ld-linux.so.2";
 
+/// Where the loader finds libraries in other folders than the standard ones.
+const CACHE: &str = "/etc/ld.so.cache";
+
 /// From this version on, glibc contains the services `files` and `dns` itself.
 const BUILT_IN: (u32, u32) = (2, 34);
 
@@ -95,6 +98,10 @@ pub(crate) enum Fault {
     Foreign(PathBuf, String),
     /// The file is not a complete library.
     Damaged(PathBuf),
+    /// The file is in the folder of an installation, and the loader's cache does not list it.
+    Unlisted(PathBuf),
+    /// The loader's cache cannot be read by every user.
+    UnreadableCache,
 }
 
 impl fmt::Display for Fault {
@@ -109,6 +116,12 @@ impl fmt::Display for Fault {
                 write!(out, "cannot be loaded: {} is {architectures}", path.display())
             }
             Fault::Damaged(path) => write!(out, "cannot be loaded: {} is damaged", path.display()),
+            Fault::Unlisted(path) => {
+                write!(out, "cannot be loaded: the loader's cache, {CACHE}, does not list {}", path.display())
+            }
+            Fault::UnreadableCache => {
+                write!(out, "cannot be loaded: the loader's cache, {CACHE}, is not readable by every user")
+            }
         }
     }
 }
@@ -141,8 +154,17 @@ pub(crate) fn fault(service: &str) -> Fault {
 fn fault_of(path: PathBuf, own: Architecture) -> Fault {
     match Architecture::of(&path) {
         Some(found) if found != own => Fault::Foreign(path, format!("for {found}, this is {own}")),
-        _ => Fault::Damaged(path),
+        _ if !matches!(loader::why_unloadable(&path), Ok(None)) => Fault::Damaged(path),
+        _ if !unreadable(Path::new(CACHE)).is_empty() => Fault::UnreadableCache,
+        _ => Fault::Unlisted(path),
     }
+}
+
+/// Whether a file in `/etc/ld.so.conf.d` leads ldconfig to this folder.
+fn is_in_loader_conf(folder: &Path) -> bool {
+    let entries = fs::read_dir("/etc/ld.so.conf.d").into_iter().flatten().flatten();
+    let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    texts.into_iter().any(|text| text.lines().any(|line| Path::new(line.trim()) == folder))
 }
 
 /// The folders on the way to a file, and the file, that some user cannot search or read; none if there is no such file.
@@ -185,6 +207,15 @@ fn tell_unloadable<W: Write>(service: &str, loaded: &Loaded, report: &mut Report
     let text = format!("glibc cannot load the module for {service}, so {consequence}: {why}");
     let remedy = match &fault {
         Some(Fault::Unreadable(paths)) => readable_command(paths),
+        Some(Fault::UnreadableCache) => format!("sudo chmod a+r {CACHE}"),
+        Some(Fault::Unlisted(path)) if path.parent().is_some_and(is_in_loader_conf) => "sudo ldconfig".into(),
+        // sudo looks up this host, and would end in the same way.
+        None if matches!(loaded, Loaded::Crashes(_) | Loaded::Hangs) => {
+            format!(
+                "{}, and in a root shell (su -), because sudo does not work",
+                install_command().replace("sudo ", "")
+            )
+        }
         _ => install_command(),
     };
     report.finding("files", Level::Problem, text, Some(remedy))

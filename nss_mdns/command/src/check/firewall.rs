@@ -8,10 +8,12 @@ use std::process::{Command, Stdio};
 /// Where ufw notes whether it is enabled. Every user can read it.
 const UFW_CONF: &str = "/etc/ufw/ufw.conf";
 
-/// What to do if there is no tool with a command of its own.
+/// What to do if there is no tool with a command of its own. `nft` does not show the rules of iptables-legacy.
 pub(crate) fn rule(chain: &str) -> String {
     format!(
-        "in the {chain} chain that sudo nft list ruleset shows, add before the rule that drops them: udp dport 5353 accept"
+        "in the {chain} chain that sudo nft list ruleset shows, add before its other rules: udp dport 5353 accept; if it shows \
+         none: sudo iptables -I {} -p udp --dport 5353 -j ACCEPT, or ip6tables; then save it where the rules are kept",
+        chain.to_uppercase()
     )
 }
 

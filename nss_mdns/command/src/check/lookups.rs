@@ -184,9 +184,7 @@ impl Lookups {
             lines.push(Line { at: Some(told.took), text: "gave up".into() });
         }
         report.story(&lines, self.json(text, answer.into(), &told))?;
-        if told.result.is_ok() && is_answered_late(&told.events) {
-            let text = "no response to the first questions arrived: a firewall on this machine or on the host drops them, or \
-                        packets are lost";
+        if let (Ok(_), Some(text)) = (&told.result, late_answer(&told.events)) {
             report.note(subject, text)?;
         }
         self.service_problems(subject, asked, &told, report)
@@ -369,15 +367,25 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// True if the first addresses arrived only after a later round of questions than the first.
-fn is_answered_late(events: &[Recorded]) -> bool {
-    let is_answer = |event: &&Recorded| match &event.what {
+/// What is to be said if the first addresses arrived only after a later round of questions than the first. The neighbours
+/// are asked so early that a host may just have been slow.
+fn late_answer(events: &[Recorded]) -> Option<&'static str> {
+    let is_answer = |event: &Recorded| match &event.what {
         What::Received(packet) => packet.uses.iter().any(|taken| matches!(taken, Use::Provided(_))),
         _ => false,
     };
-    let Some(answer) = events.iter().position(|event| is_answer(&event)) else { return false };
-    let mut before = events.iter().take(answer);
-    before.any(|event| matches!(event.what, What::Round(Round::Repeat | Round::Neighbours)))
+    let before = events.get(..events.iter().position(is_answer)?)?;
+    let has = |wanted| before.iter().any(|event| matches!(event.what, What::Round(round) if round == wanted));
+    if has(Round::Repeat) {
+        return Some(
+            "no response to the first questions arrived: a firewall on this machine or on the host drops them, or packets \
+             are lost",
+        );
+    }
+    has(Round::Neighbours).then_some(
+        "the response came after a direct question: if it always does, a firewall on this machine or on the host drops the \
+         responses to the first questions, which costs lookups a few milliseconds",
+    )
 }
 
 /// The name in reverse notation that a lookup of an address asked for.

@@ -14,7 +14,7 @@ const NOTE: &str = "/var/lib/nss-mdns.hosts-line";
 
 /// Refuses a hosts line that cannot be edited.
 pub(super) fn check() -> Result<(), edit::Error> {
-    change(Action::Add, true).map(|_| ())
+    change(Action::Add, true).map(|_| ()).map_err(|why| format!("{why}; nss-mdns check says more"))
 }
 
 /// Adds the service, after a note of that.

@@ -67,7 +67,11 @@ pub(super) fn make(items: &[Item], place: &Place, run: &mut Run) -> Result<(), e
     let ours = Outside::read(place)?.links(&place.folder);
     let links: Vec<_> = items.iter().filter_map(|item| Some((item, item.link.as_deref()?))).collect();
     for (item, link) in links.iter().filter(|(_, link)| !ours.iter().any(|ours| ours == link)) {
-        if fs::symlink_metadata(link).is_ok() {
+        // No other program has a link of this name, and one that leads nowhere is of no use.
+        let is_stale = *link == place.conf && fs::read_link(link).is_ok() && !link.exists();
+        if is_stale {
+            run.make(|| fs::remove_file(link).map_err(failed(link, "cannot be removed")))?;
+        } else if fs::symlink_metadata(link).is_ok() {
             let (link, libdir) = (link.display(), place.libdir.display());
             run.print(&format!("leave {link} as it is: it is not of the installation in {libdir}\n"));
             continue;
