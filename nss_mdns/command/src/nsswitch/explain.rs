@@ -243,11 +243,14 @@ fn decoded(octets: &[u8]) -> String {
     std::str::from_utf8(octets).map_or_else(latin, str::to_owned)
 }
 
-/// Says where a closing bracket is missing, if that is the mistake.
+/// Says where a closing bracket is missing, or that the mistake is in a comment, if that is so.
 fn missing_bracket(file: &[u8], mistake: &Mistake) -> String {
     let before = file.get(..mistake.found.start).unwrap_or_default();
     let before = before.rsplit(|&octet| octet == b'\n').next().unwrap_or_default();
     let before = String::from_utf8_lossy(before);
+    if before.contains('#') {
+        return " (# begins no comment behind the name of a database)".into();
+    }
     let action = before.rsplit('[').next().and_then(|actions| actions.trim_end().rsplit_once('='));
     match action.filter(|_| mistake.expected == Expected::Status) {
         Some((_, action)) => format!(" (] is missing after {})", action.trim()),
@@ -588,6 +591,16 @@ mod tests {
             "hosts: files mdns_minimal NOTFOUND=return] dns\n",
             "line 1: \"NOTFOUND=return]\" on its hosts line is neither a service nor an action",
             Some("hosts: files mdns_minimal [NOTFOUND=return] dns"),
+        ),
+        (
+            "hosts: files # mine\n",
+            "none of the module's services is on the line",
+            Some("hosts: files mdns_minimal [NOTFOUND=return]"),
+        ),
+        (
+            "hosts: files mdns # x [NOTFOUND=return\n",
+            "(# begins no comment behind the name of a database)",
+            Some("hosts: files mdns"),
         ),
         (
             "hosts::files mdns_minimal dns\n",
