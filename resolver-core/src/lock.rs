@@ -12,10 +12,6 @@ use crate::sys;
 /// system call except to allocate memory.
 const TRIES: u32 = 100;
 
-/// How many times a thread waits for [`WAIT`]: the holder may be a thread that does not run, because more threads are
-/// ready than there are processors.
-const MAX_WAITS: u32 = 20;
-
 /// How long each wait takes. The methods of the `parking_lot` crate that wait end as soon as the lock is free, but
 /// allocate memory for each thread.
 const WAIT: Duration = Duration::from_millis(1);
@@ -23,6 +19,9 @@ const WAIT: Duration = Duration::from_millis(1);
 /// A value that many threads may read at the same time, or one may change.
 pub(crate) struct Lock<T> {
     value: RwLock<T>,
+    /// How many times a thread waits for [`WAIT`] before it gives up. The holder may be a thread that does not run, because
+    /// more threads are ready than there are processors.
+    max_waits: u32,
     /// A writer waits, and readers let it pass. Otherwise one of many readers would hold the lock at any time.
     writer_waits: AtomicBool,
     /// The lock could not be taken when it was last tried, and is perhaps held for ever. Nobody waits for it until
@@ -31,9 +30,14 @@ pub(crate) struct Lock<T> {
 }
 
 impl<T> Lock<T> {
-    /// A lock that nobody holds.
-    pub(crate) const fn new(value: T) -> Self {
-        Self { value: RwLock::new(value), writer_waits: AtomicBool::new(false), is_abandoned: AtomicBool::new(false) }
+    /// A lock that nobody holds. A thread waits for it at most `max_waits` times, a millisecond each time.
+    pub(crate) const fn new(value: T, max_waits: u32) -> Self {
+        Self {
+            value: RwLock::new(value),
+            max_waits,
+            writer_waits: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
+        }
     }
 
     /// Runs `work` with shared access; None if the lock could not be taken.
@@ -59,7 +63,7 @@ impl<T> Lock<T> {
     }
 
     fn take<Guard>(&self, try_lock: impl Fn() -> Option<Guard>, before_wait: impl Fn()) -> Option<Guard> {
-        let max_waits = if self.is_abandoned.load(Ordering::Relaxed) { 0 } else { MAX_WAITS };
+        let max_waits = if self.is_abandoned.load(Ordering::Relaxed) { 0 } else { self.max_waits };
         for waits in 0..=max_waits {
             for _ in 0..TRIES {
                 if let Some(guard) = try_lock() {
@@ -99,9 +103,11 @@ mod tests {
 
     use super::*;
 
+    const MAX_WAITS: u32 = 20;
+
     #[test]
     fn a_lock_that_stays_held_is_given_up_and_then_no_longer_waited_for() {
-        let lock = Lock::new(1);
+        let lock = Lock::new(1, MAX_WAITS);
         assert_eq!(lock.write(|number| *number + 1), Some(2));
         let held = lock.hold();
         assert_eq!(lock.read(|number| *number), None);
@@ -117,11 +123,11 @@ mod tests {
 
     #[test]
     fn a_lock_is_waited_for_while_its_holder_does_not_run() {
-        let lock = Lock::new(1);
+        let lock = Lock::new(1, 1000);
         std::thread::scope(|scope| {
             let held = lock.hold();
             let (reader, writer) = (scope.spawn(|| lock.read(|_| ())), scope.spawn(|| lock.write(|_| ())));
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(50));
             drop(held);
             assert_eq!((reader.join().unwrap(), writer.join().unwrap()), (Some(()), Some(())));
         });
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn readers_do_not_exclude_each_other() {
-        let lock = Lock::new(1);
+        let lock = Lock::new(1, MAX_WAITS);
         assert_eq!(lock.read(|_| lock.read(|number| *number)), Some(Some(1)));
         assert_eq!(lock.read(|_| lock.write(|_| ())), Some(None));
     }

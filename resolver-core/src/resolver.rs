@@ -29,6 +29,10 @@ use crate::wire::Name;
 /// How long a lookup of this machine's own name waits for a response.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How many milliseconds a lookup waits for the cache's lock. A lookup that gives up queries the network for a name that
+/// may be cached. With many more threads than processors, the holder may not run for tens of milliseconds.
+const MAX_CACHE_LOCK_WAITS: u32 = 100;
+
 /// The index of the loopback interface, the same in every network namespace.
 const LOOPBACK: u32 = 1;
 
@@ -57,7 +61,7 @@ impl Default for Resolver {
             allowed: ReloadedFile::new(allow::FILE),
             local_domains: ReloadedFile::new(resolv_conf::FILE),
             generation: AtomicU32::new(0),
-            cache: Lock::new(Cache::default()),
+            cache: Lock::new(Cache::default(), MAX_CACHE_LOCK_WAITS),
         }
     }
 }

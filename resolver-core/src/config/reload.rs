@@ -10,6 +10,9 @@ use crate::lock::Lock;
 use crate::sys::{self, Stamp};
 use crate::try_alloc;
 
+/// How many milliseconds a thread waits for the lock before it reads the file itself.
+const MAX_LOCK_WAITS: u32 = 20;
+
 /// The maximum size that is read of a file, in octets. Of a longer file, only the complete lines within it are used.
 pub const MAX_OCTETS: usize = 64 * 1024;
 
@@ -31,7 +34,7 @@ struct Kept<T> {
 impl<T: PartialEq> ReloadedFile<T> {
     /// The file at `path`, which has not been read yet.
     pub(crate) const fn new(path: &'static CStr) -> Self {
-        Self { path, kept: Lock::new(None) }
+        Self { path, kept: Lock::new(None, MAX_LOCK_WAITS) }
     }
 
     /// The value that `make` returns for the file's text, or for None if there is no readable file. The flag is true if
