@@ -5,7 +5,7 @@
 //! it.
 
 use crate::module;
-use crate::sandbox::unprivileged;
+use crate::sandbox::{unprivileged, with_default_signals};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -118,7 +118,8 @@ impl Root {
         // With attributes that an ordinary user may set, an overlay can rename folders. Before Linux 6.6, tmpfs has none.
         unshare.env("ATTRIBUTES", if unprivileged() { ",userxattr" } else { "" });
         unshare.env("MODULE", module::path().expect("the module is built"));
-        let mut child = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unshare starts");
+        with_default_signals(unshare.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let mut child = unshare.spawn().expect("unshare starts");
         let commands = child.stdin.take().expect("a pipe");
         let replies = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut root = Root { child, commands, replies };

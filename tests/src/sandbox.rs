@@ -7,6 +7,7 @@
 //! machine.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -68,6 +69,7 @@ impl Space {
             command.args(["--user", "--preserve-credentials"]);
         }
         command.arg("--").env("PATH", path()).env("LC_ALL", "C.UTF-8");
+        with_default_signals(&mut command);
         command
     }
 
@@ -171,4 +173,18 @@ fn failure(mut keeper: Child) -> String {
     let status = keeper.wait().map_or_else(|why| why.to_string(), |status| status.to_string());
     let text = text.trim().replace('\n', "; ");
     if text.is_empty() { status } else { text }
+}
+
+/// Gives the signals of a terminal their default effect in a command. A test that runs under `nohup`, or in the
+/// background of a shell script, ignores some of them, and so would everything that it starts.
+pub fn with_default_signals(command: &mut Command) -> &mut Command {
+    let reset = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: signal(2) may be called between fork and exec, and the default effect needs no handler.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: the closure calls nothing else, and does not allocate.
+    unsafe { command.pre_exec(reset) }
 }

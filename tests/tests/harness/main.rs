@@ -96,6 +96,41 @@ fn the_demonstration_reports_a_plain_chroot() -> Result<(), String> {
     Ok(())
 }
 
+/// A signal that this process ignores until the value is dropped.
+struct Ignored {
+    signal: libc::c_int,
+    before: libc::sighandler_t,
+}
+
+impl Ignored {
+    fn new(signal: libc::c_int) -> Ignored {
+        // SAFETY: ignoring a signal needs no handler.
+        Ignored { signal, before: unsafe { libc::signal(signal, libc::SIG_IGN) } }
+    }
+}
+
+impl Drop for Ignored {
+    fn drop(&mut self) {
+        // SAFETY: restores what signal(2) returned.
+        unsafe { libc::signal(self.signal, self.before) };
+    }
+}
+
+/// As under `nohup`, and in the background of a shell script.
+#[test]
+fn commands_do_not_inherit_ignored_signals() -> Result<(), String> {
+    let _ignored = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT].map(Ignored::new);
+    let network = Network::new()?;
+    let client = network.host("client", &[&network.lan(Families::V4)?])?;
+    let mut root = tests::private_root::Root::new();
+    for signal in ["HUP", "INT", "QUIT"] {
+        let script = format!("exec 2>/dev/null; ulimit -c 0; sh -c 'kill -{signal} $$; echo ignored' || :");
+        assert_eq!(client.script(&script)?.trim(), "", "{signal}");
+        assert_eq!(root.run(&script).out.trim(), "", "{signal}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_dropped_network_leaves_no_process_behind() -> Result<(), String> {
     let network = Network::new()?;
