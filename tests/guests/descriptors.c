@@ -44,17 +44,57 @@ static void closed_stdio(void)
         fail("descriptors 0 to 2 are in use, or a lookup failed: %d", in_use);
 }
 
+/* The number of open descriptors below 64. Opens none itself. */
+static int in_use(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 64; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* The number of sockets of a lookup that waits for its response. */
+static int sockets_of_a_lookup(const char *name)
+{
+    int before = in_use();
+    int during = before;
+    pthread_t thread = begin(name);
+    while (result == -100) {
+        int now = in_use();
+        during = now > during ? now : during;
+        sleep_ms(1);
+    }
+    pthread_join(thread, NULL);
+    if (result <= 0 || during <= before)
+        fail("%s: %d, with %d sockets", name, result, during - before);
+    return during - before;
+}
+
+/* Waits until a lookup has all its sockets. On a busy machine, its thread may start late. */
+static void wait_for_sockets(int before, int sockets)
+{
+    for (int tries = 0; in_use() < before + sockets; tries++) {
+        if (tries == 5000 || result != -100)
+            fail("%d sockets, not %d", in_use() - before, sockets);
+        sleep_ms(1);
+    }
+}
+
 /* Another thread closes all descriptors during the lookup. With `reuse` it opens files in their place, which must stay
  * open. */
 static void closed_by_another(bool reuse)
 {
     out = fcntl(1, F_DUPFD, 3);
     ask("warm.local");
+    int sockets = sockets_of_a_lookup("slow700-closed.local");
     for (int number = 0; number < 12; number++) {
         char name[64];
-        snprintf(name, sizeof name, "%s-%d.local", number % 2 ? "slow300" : "slow1", number);
-        double start = now_ms();
+        snprintf(name, sizeof name, "%s-%d.local", number % 2 ? "slow500" : "slow1", number);
+        int before = in_use();
         pthread_t thread = begin(name);
+        if (number % 2)
+            wait_for_sockets(before, sockets);
+        double start = now_ms();
         sleep_ms(number % 2 ? 30 * number : 0.1 * number);
         for (int fd = 3; fd < 64; fd++)
             if (fd != out)
@@ -82,17 +122,19 @@ static void closed_by_another(bool reuse)
 static void closed_and_reused_later(void)
 {
     ask("warm.local");
+    int sockets = sockets_of_a_lookup("slow700-one-closed.local");
     for (int number = 0; number < 3; number++) {
         char name[64];
-        snprintf(name, sizeof name, "slow700-later-%d.local", number);
+        snprintf(name, sizeof name, "slow1100-later-%d.local", number);
         /* The number that the first socket will have; the others follow. */
         int first = fcntl(0, F_DUPFD, 3);
         close(first);
+        int before = in_use();
         pthread_t thread = begin(name);
-        sleep_ms(100);
+        wait_for_sockets(before, sockets);
         if (close(first + number) != 0)
             fail("%s: no socket has number %d", name, first + number);
-        sleep_ms(350);
+        sleep_ms(700);
         int other = open("/dev/null", O_RDWR);
         if (other != first + number)
             fail("%s: the new file has number %d, not %d", name, other, first + number);

@@ -21,6 +21,9 @@ const DELAY: &str = "50";
 /// The number of lookups that run at the same time. Most of them only wait.
 const AT_ONCE: usize = 16;
 
+/// The settings of lookups that retransmit after 1.5 s only, long after all packets have arrived.
+const LATE_RETRANSMISSION: &str = "/run/late-retransmission.conf";
+
 /// How long a lookup of a name waits if nobody responds.
 const SILENCE: Duration = Duration::from_millis(2000);
 /// How long a reverse lookup waits if nobody responds.
@@ -50,6 +53,8 @@ impl HostileNetwork {
         let router = network.host("router", &[first, behind])?;
         let far = network.host("far", &[behind])?;
         client.use_services("files mdns [NOTFOUND=return] dns")?;
+        client.write("/etc/nss-mdns.conf", "")?;
+        client.write(LATE_RETRANSMISSION, "retries = 1500\n")?;
         let router_v4 = router.eth0().v4.ok_or("no IPv4")?;
         // The kernel must not filter packets: only the module may reject them.
         client.script(
@@ -78,7 +83,7 @@ impl HostileNetwork {
 
     /// Looks up names one after the other, in one process.
     fn ask(&self, names: &[&str]) -> Result<Vec<Answer>, String> {
-        ask_on(&self.client, names)
+        ask_on(&self.client, &[], names)
     }
 
     /// Runs one lookup of an attack.
@@ -93,7 +98,11 @@ impl HostileNetwork {
             Lookup::KnownAddress => vec![format!("169.254.{number}.1")],
             Lookup::MissingAddress => vec![format!("169.254.{number}.2")],
         };
-        let answers = self.ask(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let queried: Vec<_> = names.iter().map(String::as_str).collect();
+        let settings = format!("mount --bind {LATE_RETRANSMISSION} /etc/nss-mdns.conf; exec \"$@\"");
+        let around: &[&str] =
+            if attack.late_retransmission { &["unshare", "--mount", "sh", "-euc", &settings, "sh"] } else { &[] };
+        let answers = ask_on(&self.client, around, &queried)?;
         let [first, others @ ..] = answers.as_slice() else { return Err("no answer at all".into()) };
         if answers.len() != names.len() {
             return Err(format!("{answers:?}"));
@@ -146,9 +155,10 @@ fn at_most(answer: &Answer, count: usize) -> Result<(), String> {
     if well { Ok(()) } else { Err(format!("{} addresses, {:?}", answer.addresses.len(), answer.elapsed)) }
 }
 
-fn ask_on(client: &Host, names: &[&str]) -> Result<Vec<Answer>, String> {
+/// Looks up names one after the other, in one process, which the command `around` starts.
+fn ask_on(client: &Host, around: &[&str], names: &[&str]) -> Result<Vec<Answer>, String> {
     let program = binary("attacker")?;
-    let outcome = client.run(&[&[&*program.to_string_lossy(), "lookup"], names].concat());
+    let outcome = client.run(&[around, &[&*program.to_string_lossy(), "lookup"], names].concat());
     if outcome.success() { victim::parse(&outcome.stdout) } else { Err(format!("{outcome:?}")) }
 }
 
@@ -365,7 +375,7 @@ impl Flooded {
 
     /// Looks up a name, which starts the flood. Returns the answer, and the rate of the flood in packets per second.
     fn ask(&self, name: &str) -> Result<(Answer, u64), String> {
-        let mut answers = ask_on(&self.client, &[name])?;
+        let mut answers = ask_on(&self.client, &[], &[name])?;
         let [_, flood] = &self.daemons;
         let sign = format!("flooded {name} ");
         flood.wait_for(&sign, Duration::from_secs(10))?;

@@ -60,17 +60,25 @@ pub struct Attack {
     pub lookups: Vec<Lookup>,
     /// The expected result of each; of [`Lookup::KnownThenOthers`], that of the first.
     pub expected: Expected,
+    /// The lookups retransmit after 1.5 s only, long after all packets have arrived.
+    pub late_retransmission: bool,
 }
 
 /// An attack on a known and on a missing host that must fail.
 fn attack(name: &'static str, sent: &'static str, why: &'static str, injections: Injections) -> Attack {
-    Attack { name, sent, why, injections, lookups: vec![Lookup::Known, Lookup::Missing], expected: Expected::Genuine }
+    let lookups = vec![Lookup::Known, Lookup::Missing];
+    Attack { name, sent, why, injections, lookups, expected: Expected::Genuine, late_retransmission: false }
 }
 
 impl Attack {
     /// Attacks these lookups instead.
     fn on(self, lookups: &[Lookup]) -> Attack {
         Attack { lookups: lookups.to_vec(), ..self }
+    }
+
+    /// Attacks lookups that retransmit late.
+    fn on_late_retransmission(self) -> Attack {
+        Attack { late_retransmission: true, ..self }
     }
 
     /// Attacks the lookups of an address with a name and of one without.

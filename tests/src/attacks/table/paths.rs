@@ -99,7 +99,8 @@ fn ids() -> Vec<Attack> {
                 && context.earlier.iter().filter(asked).all(|query| query.rtype != context.query.rtype);
             if is_first_round { vec![context.unicast(wrong_id(context, 0))] } else { Vec::new() }
         })
-        .on(&[Lookup::Known]),
+        .on(&[Lookup::Known])
+        .on_late_retransmission(),
         attack("reused id", "the id of an earlier lookup, of another name; unicast", ID, |context| {
             let same = |query: &&Query| query.name != context.query.name && query.ip == context.query.ip;
             let earlier = context.earlier.iter().rev().filter(|query| is_ephemeral(query)).find(same);
