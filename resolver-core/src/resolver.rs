@@ -258,6 +258,15 @@ impl Resolver {
         found
     }
 
+    /// True if the cache knows the addresses of a host of this family, or that it has none.
+    fn has_cached(&self, name: &Name, family: Family, now: Instant) -> bool {
+        let settles = |entry: &CacheEntry| match entry {
+            CacheEntry::Host(cached) => Some(cached.settles(Families::only(family))),
+            _ => None,
+        };
+        self.read_cache(name, now, settles) == Some(true)
+    }
+
     #[inline(never)]
     fn query_host<O: Observer>(
         &self,
@@ -303,7 +312,16 @@ impl Resolver {
         let is_proven = !lookup.has_only_daemon_addresses();
         let now = Instant::now();
         let mut answer = match lookup.finish(name, interfaces, ended_at) {
-            Some(answer) => answer,
+            Some(mut answer) => {
+                if is_own {
+                    let is_silent = |family: &Family| {
+                        !lookup.is_denied_or_withdrawn(*family) && !self.has_cached(name, *family, now)
+                    };
+                    let silent = answer.unknown.families.iter().filter(is_silent).collect();
+                    add_own(&mut answer, silent, interfaces, config, now, observer);
+                }
+                answer
+            }
             None if is_own => {
                 observer.report(Event::OwnAnswer);
                 own_answer(name, interfaces, config, now)
@@ -544,14 +562,9 @@ fn begin_reverse<O: Observer>(
 #[inline(never)]
 fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instant) -> Answer {
     let mut addresses = Vec::new();
-    let is_usable = |own: &Address| is_host_address(own.ip) && (config.ipv6_link_local || !own.needs_scope());
-    for own in interfaces.queried_addresses().filter(is_usable) {
-        try_alloc::push(&mut addresses, own);
-    }
+    push_usable(&mut addresses, interfaces.queried_addresses(), config);
     if addresses.is_empty() {
-        for own in interfaces.addresses_up().filter(is_usable) {
-            try_alloc::push(&mut addresses, own);
-        }
+        push_usable(&mut addresses, interfaces.addresses_up(), config);
     }
     if addresses.is_empty() {
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
@@ -563,10 +576,49 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
         absent.remove(Family::of(address.ip));
     }
     sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
-    // Cached for a second only: another host may have this name, and may only have been slow to respond.
-    let expires = expiry(now, UNKNOWN_TTL, config.ttl_max);
-    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
-    Answer { canonical: name.clone(), addresses, absent, unknown, expires }
+    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires: own_expiry(now, config) };
+    Answer { canonical: name.clone(), addresses, absent, unknown, expires: own_expiry(now, config) }
+}
+
+/// Adds this machine's own addresses of the `silent` families to the answer for its own name: of those wanted families
+/// about which its responder is silent. systemd-resolved, for example, announces the addresses of each family separately
+/// and ignores queries from its own host, so an announcement may be all that arrives. An answer that consists only of own
+/// addresses is taken to come from this machine's responder.
+#[inline(never)]
+fn add_own<O: Observer>(
+    answer: &mut Answer,
+    silent: Families,
+    interfaces: &Interfaces,
+    config: &Config,
+    now: Instant,
+    observer: O,
+) {
+    if silent.is_empty() || !answer.addresses.iter().all(|address| interfaces.is_own(address)) {
+        return;
+    }
+    let mut own = Vec::new();
+    let is_silent = |own: &Address| silent.contains(Family::of(own.ip));
+    push_usable(&mut own, interfaces.queried_addresses().filter(is_silent), config);
+    sort_by_rank(&mut own, |address| u8::from(is_link_local(address.ip)));
+    if own.is_empty() || !try_alloc::extend(&mut answer.addresses, &own) {
+        return;
+    }
+    let added: Families = own.iter().map(|address| Family::of(address.ip)).collect();
+    added.iter().for_each(|family| answer.unknown.families.remove(family));
+    answer.expires = answer.expires.min(own_expiry(now, config));
+    observer.report(Event::OwnAdded(added));
+}
+
+/// Appends those of this machine's addresses that may be returned to programs.
+fn push_usable(to: &mut Vec<Address>, own: impl Iterator<Item = Address>, config: &Config) {
+    let is_usable = |own: &Address| is_host_address(own.ip) && (config.ipv6_link_local || !own.needs_scope());
+    own.filter(is_usable).all(|own| try_alloc::push(to, own));
+}
+
+/// This machine's own addresses are cached for a second only: another host may have its name, and may only have been slow
+/// to respond.
+fn own_expiry(now: Instant, config: &Config) -> Instant {
+    expiry(now, UNKNOWN_TTL, config.ttl_max)
 }
 
 fn is_own_name(name: &Name) -> bool {
@@ -586,6 +638,40 @@ mod tests {
         let name = Name::from_text(b"desk.local").unwrap();
         let answer = own_answer(&name, &interfaces, config, Instant::now());
         answer.addresses.iter().map(|address| address.ip.to_string()).collect()
+    }
+
+    #[test]
+    fn own_addresses_of_silent_families_are_added_to_an_answer_of_own_addresses() {
+        const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
+        let dual = [(2, "192.168.0.9/24"), (2, "fe80::9/64"), (2, "fd00::9/64")];
+        let v6 = Families::only(Family::V6);
+        let added = |addresses: &[(u32, &str)], found: &str, silent, config: &Config| {
+            let addresses = addresses.iter().map(|&(interface, text)| own(interface, text)).collect();
+            let tables = Tables { links: vec![link(2, ETHERNET)], addresses, default_route: 0 };
+            let interfaces = Interfaces::select(tables, config);
+            let now = Instant::now();
+            let expires = now + Duration::from_secs(10);
+            let mut answer = Answer {
+                canonical: Name::from_text(b"desk.local").unwrap(),
+                addresses: vec![Address { ip: found.parse().unwrap(), interface: 2 }],
+                absent: Families::NONE,
+                unknown: Unknown { families: v6, asked_alone: false, expires },
+                expires,
+            };
+            add_own(&mut answer, silent, &interfaces, config, now, ());
+            let is_unchanged = answer.unknown.families == v6 && answer.expires == expires;
+            assert_eq!(is_unchanged, answer.addresses.len() == 1);
+            assert_eq!(answer.absent, Families::NONE, "silence proves nothing");
+            answer.addresses.iter().skip(1).map(|address| address.ip.to_string()).collect::<Vec<_>>()
+        };
+        let config = Config::default();
+        assert_eq!(added(&dual, "192.168.0.9", v6, &config), ["fd00::9", "fe80::9"]);
+        assert_eq!(added(&dual, "192.168.0.9", Families::NONE, &config), [""; 0], "denied");
+        assert_eq!(added(&dual, "192.168.0.7", v6, &config), [""; 0], "the answer of another host");
+        assert_eq!(added(&dual[..1], "192.168.0.9", v6, &config), [""; 0], "there is none");
+        let config = Config { ipv6_link_local: false, ..config };
+        assert_eq!(added(&dual, "192.168.0.9", v6, &config), ["fd00::9"]);
+        assert_eq!(added(&dual[..2], "192.168.0.9", v6, &config), [""; 0], "link-local addresses are off");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! This machine's own addresses: for its own name when no interface can be queried, in reverse lookups, and in the answers of
 //! other hosts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tests::helpers::{capture, tunnel};
@@ -128,5 +129,68 @@ fn own_addresses_are_not_returned_for_another_host() -> Tested {
     lan.daemons.push(scripted_with(&lan.client, &["--name", "printer.local", "--a", &own, "--a", &v4])?);
     let outcome = lan.client.run(&["getent", "ahostsv4", "printer.local"]);
     assert_eq!(addresses(&outcome), [own, v4].into(), "{outcome:?}");
+    Ok(())
+}
+
+/// The IPv4, the unique local and the link-local IPv6 address of a host.
+fn of_eth0(host: &Host) -> Result<[String; 3], String> {
+    let eth0 = host.eth0();
+    let (Some(v4), Some(v6), Some(link_local)) = (eth0.v4, eth0.v6, eth0.link_local) else {
+        return Err(format!("an address is missing: {eth0:?}"));
+    };
+    Ok([v4.to_string(), v6.to_string(), link_local.to_string()])
+}
+
+/// What a program finds for this machine's name while a responder with these options runs on the same host.
+fn own_name_beside(lan: &mut Scenario, options: &[&str]) -> Result<BTreeSet<String>, String> {
+    lan.daemons.push(scripted_with(&lan.client, &[&["--name", "client.local"], options].concat())?);
+    Ok(found(&python_getaddrinfo(&lan.client, "client.local")))
+}
+
+/// The responder on this machine answers for one family only.
+#[test]
+fn own_addresses_about_which_the_own_responder_is_silent_are_added() -> Tested {
+    let mut lan = Scenario::silent(Families::Both)?;
+    let [v4, v6, link_local] = of_eth0(&lan.client)?;
+    let own = BTreeSet::from([v4.clone(), v6.clone(), link_local.clone()]);
+    for options in [&["--a", &v4][..], &["--aaaa", &v6, "--aaaa", &link_local]] {
+        assert_eq!(own_name_beside(&mut lan, options)?, own, "{options:?}");
+        let told = lan.client.run(&["python3", "-c", "import socket; print(socket.gethostbyname('client.local'))"]);
+        assert_eq!(told.stdout.trim(), v4, "{options:?}: {told:?}");
+        lan.daemons.clear();
+    }
+    Ok(())
+}
+
+#[test]
+fn own_addresses_are_not_added_if_the_own_responder_denies_them() -> Tested {
+    let mut lan = Scenario::silent(Families::Both)?;
+    // Until the denial has arrived, on a busy machine too.
+    lan.client.write("/etc/nss-mdns.conf", "grace-min = 200\ngrace-max = 200\n")?;
+    let [v4, ..] = of_eth0(&lan.client)?;
+    for denial in [["--negative", "nsec"], ["--other", "answer"]] {
+        let options = [&["--a", &v4], &denial[..]].concat();
+        assert_eq!(own_name_beside(&mut lan, &options)?, BTreeSet::from([v4.clone()]), "{denial:?}");
+        lan.daemons.clear();
+    }
+    Ok(())
+}
+
+/// Another host may have the same name. The answer is that of this machine if the other one does not respond within 250 ms.
+#[test]
+fn own_addresses_are_not_added_to_the_answer_of_another_host() -> Tested {
+    let mut lan = Scenario::silent(Families::Both)?;
+    let [v4, ..] = of_eth0(&lan.printer)?;
+    lan.daemons.push(scripted_with(&lan.printer, &["--name", "client.local", "--a", &v4])?);
+    assert_eq!(found(&python_getaddrinfo(&lan.client, "client.local")), BTreeSet::from([v4]));
+    Ok(())
+}
+
+#[test]
+fn own_addresses_are_not_added_with_own_name_off() -> Tested {
+    let mut lan = Scenario::silent(Families::Both)?;
+    lan.client.write("/etc/nss-mdns.conf", "own-name = off\n")?;
+    let [v4, ..] = of_eth0(&lan.client)?;
+    assert_eq!(own_name_beside(&mut lan, &["--a", &v4])?, BTreeSet::from([v4]));
     Ok(())
 }

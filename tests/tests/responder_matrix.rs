@@ -50,8 +50,8 @@ const NO_LINK_LOCAL: Provides = Provides { both: ROUTABLE, v6_lan: V6, own_host:
 const MDNSD: Provides = Provides { both: ROUTABLE, v6_lan: NONE, own_host: ROUTABLE, ..FORWARD_ONLY };
 /// Listens on IPv4 only, and provides every address. So do all responders for node.
 const OVER_IPV4: Provides = Provides { v6_lan: NONE, ..FORWARD_ONLY };
-/// Supports IPv4 only.
-const IPV4_ONLY: Provides = Provides { both: V4, own_host: V4, ..OVER_IPV4 };
+/// Supports IPv4 only. On the client's own host, the module adds the others.
+const IPV4_ONLY: Provides = Provides { both: V4, ..OVER_IPV4 };
 /// Supports IPv4 only, with reverse lookups.
 const ESP8266: Provides = Provides { reverse: V4, ..IPV4_ONLY };
 /// Provides the link-local IPv6 address only.

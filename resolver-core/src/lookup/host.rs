@@ -174,6 +174,17 @@ impl<O: Observer> HostLookup<O> {
         self.found.is_empty()
     }
 
+    /// True if a response has denied that the host has an address of `family`, over any transport, or has withdrawn the
+    /// last one. [`Conclusion::Absent`] requires a denial over every transport that was queried.
+    pub(crate) fn is_denied_or_withdrawn(&self, family: Family) -> bool {
+        let denied = |interface: &Interface, transport| self.evidence.is_denied(interface.index, transport, family);
+        self.withdrawn.contains(family)
+            || self
+                .queried
+                .iter()
+                .any(|interface| Family::ALL.into_iter().any(|transport| denied(interface, transport)))
+    }
+
     /// The answer, once the lookup of `asked_name` has ended at `now`; None if no address of the host is known.
     #[inline(never)]
     pub(crate) fn finish(&mut self, asked_name: &Name, interfaces: &Interfaces, now: Instant) -> Option<Answer> {

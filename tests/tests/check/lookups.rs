@@ -305,8 +305,23 @@ fn the_own_name_and_own_addresses_are_told() -> Tested {
 }
 
 #[test]
+fn own_addresses_that_are_added_to_an_answer_are_reported() -> Tested {
+    let mut lan = Scenario::silent(Families::Both)?;
+    let (v4, v6) = of(&lan.client)?;
+    lan.daemons.push(scripted_with(&lan.client, &["--name", "client.local", "--a", &v4])?);
+    let told = check(&lan.client, &["client.local"])?;
+    told.has_status(0);
+    told.has(&["added the machine's own IPv6 addresses: its responder is silent about them"]);
+    assert!(told.after("lookup client.local: ").contains(&v6));
+    let json = check_by(&lan.client, &[], &["--json", "client.local"])?;
+    assert!(json.text.contains(r#""own_added""#) && json.text.contains(r#"["IPv6"]"#), "{}", json.text);
+    Ok(())
+}
+
+#[test]
 fn a_reverse_lookup_is_told() -> Tested {
-    let lan = with_scripted("printer.local", &["--reverse"])?;
+    // The first response ends the lookup. The delay ensures that it arrives over IPv4.
+    let lan = with_scripted("printer.local", &["--reverse", "--delay-v6", "100"])?;
     let (v4, _) = of(&lan.printer)?;
     let told = check(&lan.client, &[&v4])?;
     told.has(&[

@@ -39,6 +39,7 @@ pub(crate) enum What {
     NoInterfaces(LookupError),
     Own,
     OwnAnswer,
+    OwnAdded(Families),
     NoSocket {
         kind: SocketKind,
         transport: Family,
@@ -153,6 +154,7 @@ impl Observer for &Recorder {
             Event::Cached(error) => What::Cached(error),
             Event::Own => What::Own,
             Event::OwnAnswer => What::OwnAnswer,
+            Event::OwnAdded(families) => What::OwnAdded(families),
             Event::NoSocket { kind, transport, interface, error } => {
                 What::NoSocket { kind, transport, interface, error: error.to_string() }
             }
