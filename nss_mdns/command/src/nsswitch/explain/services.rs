@@ -171,6 +171,9 @@ impl Services {
         let asked = end.and_then(|end| self.all.get(..=end)).unwrap_or(&self.all);
         let names: Vec<_> =
             asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
+        if names.is_empty() {
+            return Some("none of the services that glibc asks is installed, so it finds no name".into());
+        }
         let names = names.join(", ");
         Some(format!("for a .local name that no host has, glibc asks {names}, then reports that it does not exist"))
     }
