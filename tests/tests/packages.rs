@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
 use tests::module::{target, workspace};
 use tests::packages::{expected, version};
 use tests::private_root::{Done, Root, assert_same};
@@ -14,18 +13,10 @@ const BEFORE: &str = "hosts:          files dns\n";
 const AFTER: &str = "hosts:          files mdns_minimal [NOTFOUND=return] dns\n";
 const DOCS: &str = "/usr/share/doc/nss-mdns-nodaemon";
 
-/// Runs a script of `packaging`, one at a time, because each script always uses the same working folder.
-#[track_caller]
-fn run(script: &mut Command) -> Output {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    script.output().expect("the script starts")
-}
-
 /// Runs a script that builds a package; returns the path that it prints.
 #[track_caller]
 fn build(script: &str) -> String {
-    let output = run(&mut Command::new(workspace().join("packaging").join(script)));
+    let output = Command::new(workspace().join("packaging").join(script)).output().expect("the script starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("a path").trim_end().to_owned()
 }
@@ -167,7 +158,7 @@ fn the_rpm_package_is_not_built_in_a_path_with_a_space() {
     let folder = target().join("a blank");
     let _ = std::fs::remove_file(&folder);
     std::os::unix::fs::symlink(workspace(), &folder).expect("a link");
-    let output = run(&mut Command::new(folder.join("packaging/build-rpm")));
+    let output = Command::new(folder.join("packaging/build-rpm")).output().expect("the script starts");
     std::fs::remove_file(&folder).expect("the link");
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
@@ -265,10 +256,25 @@ fn a_debian_package_cannot_be_built_without_debhelper_and_the_message_says_so() 
     for program in ["sh", "dirname", "sed", "id"] {
         let _ = std::os::unix::fs::symlink(Path::new("/usr/bin").join(program), few.join(program));
     }
-    let output = run(Command::new(workspace().join("packaging/build-deb")).env("PATH", few).env_remove("CARGO_HOME"));
+    let mut build = Command::new(workspace().join("packaging/build-deb"));
+    let output = build.env("PATH", few).env_remove("CARGO_HOME").output().expect("the script starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     assert!(said.starts_with("build-deb: this is missing: the package debhelper (apt-get install"), "{said}");
+}
+
+#[test]
+fn a_second_run_waits_for_the_first() {
+    let build = |script| Command::new(workspace().join("packaging").join(script)).output().expect("the script starts");
+    for script in ["build-deb", "archive"] {
+        let outputs: Vec<_> = std::thread::scope(|scope| {
+            let runs = [0; 2].map(|_| scope.spawn(|| build(script)));
+            runs.map(|run| run.join().expect("the thread ends")).into()
+        });
+        for output in outputs {
+            assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
 }
 
 #[test]
