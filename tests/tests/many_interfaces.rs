@@ -193,7 +193,7 @@ fn the_check_tests_the_listeners_that_a_lookup_has() -> Tested {
     let program = path()?.with_file_name("nss-mdns");
     let outcome = lans.client.run(&[&program.to_string_lossy(), "check"]);
     let over_v4 =
-        |text: &str| outcome.stdout.lines().filter(|line| line.contains("over IPv4, ") && line.contains(text)).count();
+        |text: &str| outcome.stdout.lines().filter(|line| line.contains("over IPv4") && line.contains(text)).count();
     // Two listeners are members on two interfaces each.
     assert_eq!(over_v4("queries to UDP port 5353 are admitted"), 4, "{outcome:?}");
     assert_eq!(over_v4("problem: over IPv4, not tested: there is no multicast listener"), 2, "{outcome:?}");

@@ -471,8 +471,7 @@ fn the_check_reports_no_problem_on_a_working_system() -> Result<(), String> {
         "dns: /etc/resolv.conf has no search domain under .local",
         "interface lo: not queried: it cannot multicast",
         "interface eth0: queried over IPv4 and IPv6",
-        "firewall eth0: over IPv4, queries to UDP port 5353 are admitted",
-        "firewall eth0: over IPv6, queries to UDP port 5353 are admitted",
+        "firewall eth0: over IPv4 and IPv6, queries to UDP port 5353 are admitted",
         "check: no problem",
     ];
     assert_eq!((lines, status), (expected.map(str::to_owned).into(), Some(0)));
@@ -543,6 +542,14 @@ fn the_check_reports_each_problem() -> Result<(), String> {
         (
             "printf 'deny-interfaces = eth*\\n' >/etc/nss-mdns.conf".to_owned(),
             "interface: problem: none can be queried: glibc asks the next service",
+        ),
+        (
+            drops("udp dport 5353 drop"),
+            "firewall eth0: problem: over IPv4 and IPv6, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that \
+             answer only by multicast are not found (unless the rule drops only packets from this machine's own \
+             addresses); in the input chain that sudo nft list ruleset shows, add before its other rules: \
+             udp dport 5353 accept; if it shows none: sudo iptables -I INPUT -p udp --dport 5353 -j ACCEPT, or \
+             ip6tables; then save it where the rules are kept",
         ),
         (
             drops("udp dport 5353 ip version 4 drop"),

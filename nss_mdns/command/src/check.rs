@@ -33,13 +33,13 @@ use std::fs;
 use std::io::{self, Write};
 
 use lexopt::prelude::*;
+use resolver_core::Resolver;
 use resolver_core::config::resolv_conf::LocalDomains;
 use resolver_core::net::interfaces::Interfaces;
-use resolver_core::{Family, Resolver};
 
 use self::hosts_line::HostsLine;
 use self::lookups::{Lookups, Services};
-use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest, Obstacle};
+use self::machine::{Admission, FileReport, InterfaceReport, LoopbackTest, Obstacle, Probe};
 use self::report::{Level, Report};
 use self::story::{InterfaceNames, enumerate, family_name};
 use crate::text::printable;
@@ -255,8 +255,13 @@ fn tell_firewalls<W: Write>(
         Ok(test) => test,
         Err(error) => return report.bad("firewall", format!("not tested, because no socket could be opened: {error}")),
     };
-    for probe in test.run(interfaces) {
-        tell_firewall(&probe.interface.name, probe.family, probe.admission, report)?;
+    let probes = test.run(interfaces);
+    for same in
+        probes.chunk_by(|one, next| one.interface.index == next.interface.index && one.admission == next.admission)
+    {
+        let Some(Probe { interface, admission, .. }) = same.first() else { continue };
+        let families = enumerate(same.iter().map(|probe| family_name(probe.family).to_owned()));
+        tell_firewall(&interface.name, &families, *admission, report)?;
     }
     if tracked_connections() > 0 {
         let text = "the kernel tracks connections, so a stateful firewall may drop the unicast responses to the first \
@@ -284,34 +289,34 @@ fn tell_drop<W: Write>(
     report.finding(subject, Level::Problem, text, command)
 }
 
+/// Reports what the test of an interface over these families has shown.
 fn tell_firewall<W: Write>(
     interface: &str,
-    family: Family,
+    families: &str,
     admission: Admission,
     report: &mut Report<W>,
 ) -> io::Result<()> {
-    let family = family_name(family);
     let subject = &format!("firewall {interface}");
     let error = |errno: i32| io::Error::from_raw_os_error(errno);
     match admission {
-        Admission::Admitted => report.good(subject, format!("over {family}, queries to UDP port 5353 are admitted")),
+        Admission::Admitted => report.good(subject, format!("over {families}, queries to UDP port 5353 are admitted")),
         Admission::Dropped => {
             let text = format!(
-                "over {family}, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that answer only by \
+                "over {families}, a firewall here drops incoming multicast DNS (UDP port 5353): hosts that answer only by \
                  multicast are not found (unless the rule drops only packets from this machine's own addresses)"
             );
             tell_drop(subject, text, "input", firewall::admit_incoming(interface), report)
         }
         Admission::NotSent(errno @ libc::EPERM) => {
-            let text = format!("over {family}, a firewall here blocks sending: {}", error(errno));
+            let text = format!("over {families}, a firewall here blocks sending: {}", error(errno));
             tell_drop(subject, text, "output", firewall::admit_outgoing(), report)
         }
         Admission::NotSent(errno) => {
-            report.bad(subject, format!("over {family}, queries cannot be sent: {}", error(errno)))
+            report.bad(subject, format!("over {families}, queries cannot be sent: {}", error(errno)))
         }
         Admission::NoListener(libc::EADDRINUSE) => {
             let text =
-                format!("over {family}, not tested: UDP port 5353 is in use by a program that does not share it");
+                format!("over {families}, not tested: UDP port 5353 is in use by a program that does not share it");
             report.finding(
                 subject,
                 Level::Problem,
@@ -322,19 +327,19 @@ fn tell_firewall<W: Write>(
         Admission::NoListener(errno) => report.bad(
             subject,
             format!(
-                "over {family}, not tested: there is no multicast listener on this interface, so hosts there that \
+                "over {families}, not tested: there is no multicast listener on this interface, so hosts there that \
                  respond by multicast only are not found: {}",
                 error(errno)
             ),
         ),
         Admission::TooManyMemberships => {
             let text = format!(
-                "over {family}, not tested: there is no multicast listener on this interface, so hosts there that respond \
+                "over {families}, not tested: there is no multicast listener on this interface, so hosts there that respond \
                  by multicast only are not found: a socket can be a member of the group on only so many interfaces"
             );
             report.finding(subject, Level::Problem, text, Some("sudo sysctl net.ipv4.igmp_max_memberships=64".into()))
         }
-        Admission::Failed(errno) => report.bad(subject, format!("over {family}, not tested: {}", error(errno))),
+        Admission::Failed(errno) => report.bad(subject, format!("over {families}, not tested: {}", error(errno))),
     }
 }
 
@@ -345,7 +350,7 @@ mod tests {
     fn told(admission: Admission) -> String {
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, false);
-        tell_firewall("eth0", Family::V4, admission, &mut report).unwrap();
+        tell_firewall("eth0", "IPv4", admission, &mut report).unwrap();
         assert_eq!(report.found_problem(), admission != Admission::Admitted);
         String::from_utf8(out).unwrap()
     }

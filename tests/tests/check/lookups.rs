@@ -112,7 +112,7 @@ fn a_firewall_that_drops_the_first_responses_is_told() -> Tested {
     let told = check(&lan.client, &["printer.local"])?;
     told.has_status(0);
     told.has(&[
-        "firewall eth0: over IPv4, queries to UDP port 5353 are admitted",
+        "firewall eth0: over IPv4 and IPv6, queries to UDP port 5353 are admitted",
         "firewall: the kernel tracks connections, so a stateful firewall may drop the unicast responses to the first \
          questions; lookups then repeat the questions from port 5353, after about 30 ms",
         "lookup printer.local: note: no response to the first questions arrived: a firewall on this machine or on the host \
