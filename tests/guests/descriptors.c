@@ -45,7 +45,7 @@ static void closed_stdio(void)
 }
 
 /* The number of open descriptors below 64. Opens none itself. */
-static int in_use(void)
+static int open_below_64(void)
 {
     int count = 0;
     for (int fd = 0; fd < 64; fd++)
@@ -57,10 +57,12 @@ static int in_use(void)
  * that is seen most often. */
 static int sockets_of_a_lookup(const char *name)
 {
-    int seen[64] = {0}, before = in_use(), sockets = 1;
+    int seen[64] = {0}, before = open_below_64(), sockets = 1;
     pthread_t thread = begin(name);
-    for (; result == -100; sleep_ms(1))
-        seen[in_use() - before]++;
+    for (; result == -100; sleep_ms(1)) {
+        int more = open_below_64() - before;
+        seen[more > 0 ? more : 0]++;
+    }
     pthread_join(thread, NULL);
     for (int count = 1; count < 64; count++)
         if (seen[count] > seen[sockets])
@@ -73,9 +75,9 @@ static int sockets_of_a_lookup(const char *name)
 /* Waits until a lookup has all its sockets. On a busy machine, its thread may start late. */
 static void wait_for_sockets(int before, int sockets)
 {
-    for (int tries = 0; in_use() < before + sockets; tries++) {
+    for (int tries = 0; open_below_64() < before + sockets; tries++) {
         if (tries == 5000 || result != -100)
-            fail("%d sockets, not %d", in_use() - before, sockets);
+            fail("%d sockets, not %d", open_below_64() - before, sockets);
         sleep_ms(1);
     }
 }
@@ -90,7 +92,7 @@ static void closed_by_another(bool reuse)
     for (int number = 0; number < 12; number++) {
         char name[64];
         snprintf(name, sizeof name, "%s-%d.local", number % 2 ? "slow500" : "slow1", number);
-        int before = in_use();
+        int before = open_below_64();
         pthread_t thread = begin(name);
         if (number % 2)
             wait_for_sockets(before, sockets);
@@ -125,11 +127,11 @@ static void closed_and_reused_later(void)
     int sockets = sockets_of_a_lookup("slow700-one-closed.local");
     for (int number = 0; number < 3; number++) {
         char name[64];
-        snprintf(name, sizeof name, "slow1100-later-%d.local", number);
+        snprintf(name, sizeof name, "slow1700-later-%d.local", number);
         /* The number that the first socket will have; the others follow. */
         int first = fcntl(0, F_DUPFD, 3);
         close(first);
-        int before = in_use();
+        int before = open_below_64();
         pthread_t thread = begin(name);
         wait_for_sockets(before, sockets);
         if (close(first + number) != 0)

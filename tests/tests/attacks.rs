@@ -21,7 +21,7 @@ const DELAY: &str = "50";
 /// The number of lookups that run at the same time. Most of them only wait.
 const AT_ONCE: usize = 16;
 
-/// The settings of lookups that retransmit after 1.5 s only, long after all packets have arrived.
+/// The settings of lookups that do not retransmit before 1.5 s, long after all packets have arrived.
 const LATE_RETRANSMISSION: &str = "/run/late-retransmission.conf";
 
 /// How long a lookup of a name waits if nobody responds.

@@ -60,7 +60,7 @@ pub struct Attack {
     pub lookups: Vec<Lookup>,
     /// The expected result of each; of [`Lookup::KnownThenOthers`], that of the first.
     pub expected: Expected,
-    /// The lookups retransmit after 1.5 s only, long after all packets have arrived.
+    /// The lookups do not retransmit before 1.5 s, long after all packets have arrived.
     pub late_retransmission: bool,
 }
 
