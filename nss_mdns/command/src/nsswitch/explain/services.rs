@@ -172,7 +172,7 @@ impl Services {
         let names: Vec<_> =
             asked.iter().filter(|service| is_installed(service)).map(|service| &*service.name).collect();
         if names.is_empty() {
-            return Some("none of the services that glibc asks is installed, so it finds no name".into());
+            return Some("glibc can load none of these services, so it finds no name".into());
         }
         let names = names.join(", ");
         Some(format!("for a .local name that no host has, glibc asks {names}, then reports that it does not exist"))
