@@ -3,7 +3,7 @@
 //! | hazard | protection |
 //! |---|---|
 //! | A signal handler jumps out of the call (`longjmp`), ends the thread, forks, or looks up a name itself. | Signals are blocked while the call holds anything: a descriptor, a lock, memory. |
-//! | A program stands still while its signals are blocked. | A pending signal interrupts a lookup within a few ms, or as soon as it has the lock that it waits for (100 ms at most). The lookup closes its sockets and is kept in [`crate::interrupted`], its handler runs, and the lookup goes on. |
+//! | A program stands still while its signals are blocked. | A pending signal interrupts a lookup within a few ms, or as soon as it has the lock that it waits for (about 100 ms at most, more on an overloaded machine). The lookup closes its sockets and is kept in [`crate::interrupted`], its handler runs, and the lookup goes on. |
 //! | The thread is cancelled during the call. | Cancellation is disabled until the call has cleaned up. |
 //! | The thread calls the module from within a call. | The inner call fails; [`crate::state`] records the thread. |
 //! | The module panics. | The panic is caught, and not printed. |

@@ -46,9 +46,9 @@ pub enum Event<'a> {
     Own,
     /// The answer consists of this machine's own addresses, because nobody responded.
     OwnAnswer,
-    /// This machine's own addresses of these families were added to the answer, because the responder on this machine
-    /// said nothing about them.
-    OwnAdded(Families),
+    /// This machine's own addresses of the family were added to the answer, because the responder on this machine said
+    /// nothing about them.
+    OwnAdded(Family),
     /// A socket could not be opened, or could not become a member of the group on an interface.
     NoSocket {
         /// How the socket would have been bound.

@@ -29,7 +29,7 @@ use crate::wire::Name;
 /// How long a lookup of this machine's own name waits for a response.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How many milliseconds a lookup waits for the cache's lock. A lookup that gives up queries the network for a name that
+/// How many times a lookup waits for the cache's lock, a millisecond each time. A lookup that gives up queries the network for a name that
 /// may be cached. With many more threads than processors, the holder may not run for tens of milliseconds.
 const MAX_CACHE_LOCK_WAITS: u32 = 100;
 
@@ -258,7 +258,7 @@ impl Resolver {
         found
     }
 
-    /// True if the cache knows the addresses of a host of this family, or that it has none.
+    /// True if a cached answer settles `family`: it has such addresses, or says that there are none.
     fn has_cached(&self, name: &Name, family: Family, now: Instant) -> bool {
         let settles = |entry: &CacheEntry| match entry {
             CacheEntry::Host(cached) => Some(cached.settles(Families::only(family))),
@@ -313,12 +313,15 @@ impl Resolver {
         let now = Instant::now();
         let mut answer = match lookup.finish(name, interfaces, ended_at) {
             Some(mut answer) => {
-                if is_own {
+                if is_own && answer.addresses.iter().all(|address| interfaces.is_own(address)) {
                     let is_silent = |family: &Family| {
+                        // `cache_host` takes over what an older answer has proven.
                         !lookup.is_denied_or_withdrawn(*family) && !self.has_cached(name, *family, now)
                     };
-                    let silent = answer.unknown.families.iter().filter(is_silent).collect();
-                    add_own(&mut answer, silent, interfaces, config, now, observer);
+                    // An answer has an address, so one family at most is unknown.
+                    if let Some(family) = answer.unknown.families.iter().find(is_silent) {
+                        add_own(&mut answer, family, interfaces, config, now, observer);
+                    }
                 }
                 answer
             }
@@ -580,33 +583,27 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     Answer { canonical: name.clone(), addresses, absent, unknown, expires: own_expiry(now, config) }
 }
 
-/// Adds this machine's own addresses of the `silent` families to the answer for its own name: of those wanted families
-/// about which its responder is silent. systemd-resolved, for example, announces the addresses of each family separately
-/// and ignores queries from its own host, so an announcement may be all that arrives. An answer that consists only of own
-/// addresses is taken to come from this machine's responder.
+/// Adds this machine's own addresses of a family to the answer for its own name. Its responder is silent about that family:
+/// systemd-resolved, for example, announces the addresses of each family separately and ignores queries from its own host,
+/// so an announcement may be all that arrives.
 #[inline(never)]
 fn add_own<O: Observer>(
     answer: &mut Answer,
-    silent: Families,
+    family: Family,
     interfaces: &Interfaces,
     config: &Config,
     now: Instant,
     observer: O,
 ) {
-    if silent.is_empty() || !answer.addresses.iter().all(|address| interfaces.is_own(address)) {
-        return;
-    }
     let mut own = Vec::new();
-    let is_silent = |own: &Address| silent.contains(Family::of(own.ip));
-    push_usable(&mut own, interfaces.queried_addresses().filter(is_silent), config);
+    push_usable(&mut own, interfaces.queried_addresses().filter(|own| Family::of(own.ip) == family), config);
     sort_by_rank(&mut own, |address| u8::from(is_link_local(address.ip)));
     if own.is_empty() || !try_alloc::extend(&mut answer.addresses, &own) {
         return;
     }
-    let added: Families = own.iter().map(|address| Family::of(address.ip)).collect();
-    added.iter().for_each(|family| answer.unknown.families.remove(family));
+    answer.unknown.families.remove(family);
     answer.expires = answer.expires.min(own_expiry(now, config));
-    observer.report(Event::OwnAdded(added));
+    observer.report(Event::OwnAdded(family));
 }
 
 /// Appends those of this machine's addresses that may be returned to programs.
@@ -641,37 +638,55 @@ mod tests {
     }
 
     #[test]
-    fn own_addresses_of_silent_families_are_added_to_an_answer_of_own_addresses() {
+    fn own_addresses_of_a_family_are_added_to_an_answer() {
         const ETHERNET: i32 = libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST;
         let dual = [(2, "192.168.0.9/24"), (2, "fe80::9/64"), (2, "fd00::9/64")];
-        let v6 = Families::only(Family::V6);
-        let added = |addresses: &[(u32, &str)], found: &str, silent, config: &Config| {
+        let added = |addresses: &[(u32, &str)], config: &Config| {
             let addresses = addresses.iter().map(|&(interface, text)| own(interface, text)).collect();
             let tables = Tables { links: vec![link(2, ETHERNET)], addresses, default_route: 0 };
             let interfaces = Interfaces::select(tables, config);
             let now = Instant::now();
-            let expires = now + Duration::from_secs(10);
-            let mut answer = Answer {
-                canonical: Name::from_text(b"desk.local").unwrap(),
-                addresses: vec![Address { ip: found.parse().unwrap(), interface: 2 }],
-                absent: Families::NONE,
-                unknown: Unknown { families: v6, asked_alone: false, expires },
-                expires,
-            };
-            add_own(&mut answer, silent, &interfaces, config, now, ());
-            let is_unchanged = answer.unknown.families == v6 && answer.expires == expires;
-            assert_eq!(is_unchanged, answer.addresses.len() == 1);
+            let mut answer = v4_answer(now);
+            let before = (answer.unknown, answer.expires);
+            add_own(&mut answer, Family::V6, &interfaces, config, now, ());
+            assert_eq!((answer.unknown, answer.expires) == before, !answer.has(Family::V6));
             assert_eq!(answer.absent, Families::NONE, "silence proves nothing");
-            answer.addresses.iter().skip(1).map(|address| address.ip.to_string()).collect::<Vec<_>>()
+            answer.of(Family::V6).map(|address| address.ip.to_string()).collect::<Vec<_>>()
         };
         let config = Config::default();
-        assert_eq!(added(&dual, "192.168.0.9", v6, &config), ["fd00::9", "fe80::9"]);
-        assert_eq!(added(&dual, "192.168.0.9", Families::NONE, &config), [""; 0], "denied");
-        assert_eq!(added(&dual, "192.168.0.7", v6, &config), [""; 0], "the answer of another host");
-        assert_eq!(added(&dual[..1], "192.168.0.9", v6, &config), [""; 0], "there is none");
+        assert_eq!(added(&dual, &config), ["fd00::9", "fe80::9"]);
+        assert_eq!(added(&dual[..1], &config), [""; 0]);
         let config = Config { ipv6_link_local: false, ..config };
-        assert_eq!(added(&dual, "192.168.0.9", v6, &config), ["fd00::9"]);
-        assert_eq!(added(&dual[..2], "192.168.0.9", v6, &config), [""; 0], "link-local addresses are off");
+        assert_eq!(added(&dual, &config), ["fd00::9"]);
+        assert_eq!(added(&dual[..2], &config), [""; 0]);
+    }
+
+    /// An answer with an IPv4 address, and nothing known about IPv6.
+    fn v4_answer(now: Instant) -> Answer {
+        let expires = now + Duration::from_secs(10);
+        Answer {
+            canonical: Name::from_text(b"desk.local").unwrap(),
+            addresses: vec![Address { ip: "192.168.0.9".parse().unwrap(), interface: 2 }],
+            absent: Families::NONE,
+            unknown: Unknown { families: Families::only(Family::V6), asked_alone: false, expires },
+            expires,
+        }
+    }
+
+    #[test]
+    fn the_cache_settles_the_families_of_an_answer_and_those_that_are_absent() {
+        let name = Name::from_text(b"desk.local").unwrap();
+        let now = Instant::now();
+        let cached = |answer: Option<Answer>| {
+            let resolver = Resolver::default();
+            if let Some(answer) = answer {
+                resolver.cache.write(|cache| cache.insert(&name, CacheEntry::Host(answer), 8)).unwrap();
+            }
+            Family::ALL.map(|family| resolver.has_cached(&name, family, now))
+        };
+        assert_eq!(cached(None), [false, false]);
+        assert_eq!(cached(Some(v4_answer(now))), [true, false]);
+        assert_eq!(cached(Some(Answer { absent: Families::only(Family::V6), ..v4_answer(now) })), [true, true]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A file that an administrator or a network manager edits: it is read once, and again when `stat(2)` reports a change.
 //!
-//! No descriptor stays open. A thread that cannot take the lock within 20 ms reads the file itself.
+//! No descriptor stays open. A thread that cannot take the lock within about 20 ms reads the file itself.
 
 use std::ffi::CStr;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use crate::lock::Lock;
 use crate::sys::{self, Stamp};
 use crate::try_alloc;
 
-/// How many milliseconds a thread waits for the lock before it reads the file itself.
+/// How many times a thread waits for the lock, a millisecond each time, before it reads the file itself.
 const MAX_LOCK_WAITS: u32 = 20;
 
 /// The maximum size that is read of a file, in octets. Of a longer file, only the complete lines within it are used.

@@ -175,7 +175,8 @@ impl<O: Observer> HostLookup<O> {
     }
 
     /// True if a response has denied that the host has an address of `family`, over any transport, or has withdrawn the
-    /// last one. [`Conclusion::Absent`] requires a denial over every transport that was queried.
+    /// last one while the host kept addresses of the other family. [`Conclusion::Absent`] requires a denial over every
+    /// transport that was queried.
     pub(crate) fn is_denied_or_withdrawn(&self, family: Family) -> bool {
         let denied = |interface: &Interface, transport| self.evidence.is_denied(interface.index, transport, family);
         self.withdrawn.contains(family)

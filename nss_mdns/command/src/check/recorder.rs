@@ -39,7 +39,7 @@ pub(crate) enum What {
     NoInterfaces(LookupError),
     Own,
     OwnAnswer,
-    OwnAdded(Families),
+    OwnAdded(Family),
     NoSocket {
         kind: SocketKind,
         transport: Family,
@@ -154,7 +154,7 @@ impl Observer for &Recorder {
             Event::Cached(error) => What::Cached(error),
             Event::Own => What::Own,
             Event::OwnAnswer => What::OwnAnswer,
-            Event::OwnAdded(families) => What::OwnAdded(families),
+            Event::OwnAdded(family) => What::OwnAdded(family),
             Event::NoSocket { kind, transport, interface, error } => {
                 What::NoSocket { kind, transport, interface, error: error.to_string() }
             }

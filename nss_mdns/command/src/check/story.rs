@@ -144,14 +144,9 @@ impl Teller<'_> {
             }
             What::Own => self.add(at, OWN_NAME.into()),
             What::OwnAnswer => self.add(at, "nobody responded: the answer is the machine's own addresses".into()),
-            What::OwnAdded(families) => {
-                for family in families.iter() {
-                    let name = family_name(family);
-                    self.add(
-                        at,
-                        format!("added the machine's own {name} addresses: its responder is silent about them"),
-                    );
-                }
+            What::OwnAdded(family) => {
+                let name = family_name(*family);
+                self.add(at, format!("added the machine's own {name} addresses: its responder is silent about them"));
             }
             What::NoSocket { kind, transport, interface, error } => {
                 let text = self.no_socket(*kind, *transport, *interface, error);
@@ -473,7 +468,7 @@ fn members(what: &What, interfaces: &InterfaceNames) -> (&'static str, Vec<(&'st
         What::NoInterfaces(error) => ("no_interfaces", vec![("error", text(error.to_string()))]),
         What::Own => ("own", vec![]),
         What::OwnAnswer => ("own_answer", vec![]),
-        What::OwnAdded(families) => ("own_added", vec![("families", families_json(*families))]),
+        What::OwnAdded(family) => ("own_added", vec![("family", family_name(*family).into())]),
         What::NoSocket { kind, transport, interface, error } => (
             "no_socket",
             vec![

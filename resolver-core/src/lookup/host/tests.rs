@@ -450,6 +450,24 @@ fn nsec_over_every_transport_ends_the_wait() {
     assert_eq!(scene.waits_until(2), Some(0));
 }
 
+/// The own addresses of such a family are not added to the answer for the own name.
+#[test]
+fn a_family_is_silent_unless_it_is_denied_over_one_transport_or_withdrawn() {
+    let address = std::net::Ipv6Addr::from([0xfd00, 0, 0, 0, 0, 0, 0, 2]);
+    let goodbye = response().record_with(&wire("printer.local"), types::AAAA, 0x8001, 0, &address.octets());
+    for (said, expected) in [
+        (&[only_v4()][..], false),
+        (&[only_v4(), response().nsec("printer.local", &[types::A])], true),
+        (&[both()], false),
+        (&[both(), goodbye], true),
+    ] {
+        let mut scene = Scene::new(Families::BOTH);
+        said.iter().for_each(|said| scene.hear(1, V4_SOURCE, None, said));
+        assert_eq!(scene.lookup.is_denied_or_withdrawn(Family::V6), expected, "{said:?}");
+        assert!(!scene.lookup.is_denied_or_withdrawn(Family::V4));
+    }
+}
+
 #[test]
 fn what_is_denied_over_one_transport_may_arrive_over_the_other() {
     // IPv6 gets half the time that IPv4 has taken, 1 to 5 ms, whichever way it is denied.
