@@ -197,6 +197,7 @@ fn a_kill_after_any_delay_leaves_a_consistent_system() {
             root.run(&format!("setsid sh {INSTALL} --no-check & sleep 0.{milliseconds:03}; kill -9 -$!; wait $!"));
         kills += u32::from(done.status == 137);
         root.ok("flock -w 10 /etc true");
+        root.remove_file_of_killed_ldconfig();
         root.assert_consistent(&what);
         root.uninstalled();
         assert_same(&before, &root.snapshot(), &what);

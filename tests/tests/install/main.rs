@@ -156,9 +156,13 @@ impl Root {
     #[track_caller]
     fn killed_in_ldconfig_at(&mut self, n: u32, arguments: &str) -> bool {
         let killed = self.killed(&format!("KILL_LDCONFIG_AT={n} PATH=/mnt/killer:$PATH"), arguments);
-        // The file of a killed ldconfig, which the next one replaces.
-        self.ok("rm -f /etc/ld.so.cache~");
+        self.remove_file_of_killed_ldconfig();
         killed
+    }
+
+    /// The next ldconfig would replace it.
+    fn remove_file_of_killed_ldconfig(&mut self) {
+        self.ok("rm -f /etc/ld.so.cache~");
     }
 
     /// Checks that nsswitch.conf is the old or the new one, that the folder of the installation is complete or absent, and
