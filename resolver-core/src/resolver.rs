@@ -29,8 +29,8 @@ use crate::wire::Name;
 /// How long a lookup of this machine's own name waits for a response.
 const OWN_NAME_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How many times a lookup waits for the cache's lock, a millisecond each time. A lookup that gives up queries the network for a name that
-/// may be cached. With many more threads than processors, the holder may not run for tens of milliseconds.
+/// How many times a lookup waits for the cache's lock, a millisecond each time. A lookup that gives up queries the network
+/// for a name that may be cached. With many more threads than processors, the holder may not run for tens of milliseconds.
 const MAX_CACHE_LOCK_WAITS: u32 = 100;
 
 /// The index of the loopback interface, the same in every network namespace.
@@ -312,19 +312,7 @@ impl Resolver {
         let is_proven = !lookup.has_only_daemon_addresses();
         let now = Instant::now();
         let mut answer = match lookup.finish(name, interfaces, ended_at) {
-            Some(mut answer) => {
-                if is_own && answer.addresses.iter().all(|address| interfaces.is_own(address)) {
-                    let is_silent = |family: &Family| {
-                        // `cache_host` takes over what an older answer has proven.
-                        !lookup.is_denied_or_withdrawn(*family) && !self.has_cached(name, *family, now)
-                    };
-                    // An answer has an address, so one family at most is unknown.
-                    if let Some(family) = answer.unknown.families.iter().find(is_silent) {
-                        add_own(&mut answer, family, interfaces, config, now, observer);
-                    }
-                }
-                answer
-            }
+            Some(answer) => answer,
             None if is_own => {
                 observer.report(Event::OwnAnswer);
                 own_answer(name, interfaces, config, now)
@@ -334,6 +322,15 @@ impl Resolver {
                 return self.no_response(name, wanted, source, settings, now);
             }
         };
+        if is_own && answer.addresses.iter().all(|address| interfaces.is_own(address)) {
+            // `cache_host` takes over what an older answer has proven.
+            let is_silent =
+                |family: &Family| !lookup.is_denied_or_withdrawn(*family) && !self.has_cached(name, *family, now);
+            // An answer has an address, so one family at most is unknown.
+            if let Some(family) = answer.unknown.families.iter().find(is_silent) {
+                add_own(&mut answer, family, interfaces, config, now, observer);
+            }
+        }
         self.cache_host(name, &mut answer, is_proven, settings, now);
         if answer.has_any(wanted) { Ok(answer) } else { Err(LookupError::NoData) }
     }
@@ -564,10 +561,9 @@ fn begin_reverse<O: Observer>(
 /// interface, those of all interfaces that are up; and without any, the loopback addresses.
 #[inline(never)]
 fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instant) -> Answer {
-    let mut addresses = Vec::new();
-    push_usable(&mut addresses, interfaces.queried_addresses(), config);
+    let mut addresses = usable(interfaces.queried_addresses(), config);
     if addresses.is_empty() {
-        push_usable(&mut addresses, interfaces.addresses_up(), config);
+        addresses = usable(interfaces.addresses_up(), config);
     }
     if addresses.is_empty() {
         for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
@@ -578,9 +574,9 @@ fn own_answer(name: &Name, interfaces: &Interfaces, config: &Config, now: Instan
     for address in &addresses {
         absent.remove(Family::of(address.ip));
     }
-    sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
-    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires: own_expiry(now, config) };
-    Answer { canonical: name.clone(), addresses, absent, unknown, expires: own_expiry(now, config) }
+    let expires = own_expiry(now, config);
+    let unknown = Unknown { families: Families::NONE, asked_alone: false, expires };
+    Answer { canonical: name.clone(), addresses, absent, unknown, expires }
 }
 
 /// Adds this machine's own addresses of a family to the answer for its own name. Its responder is silent about that family:
@@ -595,9 +591,7 @@ fn add_own<O: Observer>(
     now: Instant,
     observer: O,
 ) {
-    let mut own = Vec::new();
-    push_usable(&mut own, interfaces.queried_addresses().filter(|own| Family::of(own.ip) == family), config);
-    sort_by_rank(&mut own, |address| u8::from(is_link_local(address.ip)));
+    let own = usable(interfaces.queried_addresses().filter(|own| Family::of(own.ip) == family), config);
     if own.is_empty() || !try_alloc::extend(&mut answer.addresses, &own) {
         return;
     }
@@ -606,10 +600,13 @@ fn add_own<O: Observer>(
     observer.report(Event::OwnAdded(family));
 }
 
-/// Appends those of this machine's addresses that may be returned to programs.
-fn push_usable(to: &mut Vec<Address>, own: impl Iterator<Item = Address>, config: &Config) {
+/// Those of this machine's addresses that may be returned to programs, the link-local ones last.
+fn usable(own: impl Iterator<Item = Address>, config: &Config) -> Vec<Address> {
     let is_usable = |own: &Address| is_host_address(own.ip) && (config.ipv6_link_local || !own.needs_scope());
-    own.filter(is_usable).all(|own| try_alloc::push(to, own));
+    let mut addresses = Vec::new();
+    own.filter(is_usable).all(|own| try_alloc::push(&mut addresses, own));
+    sort_by_rank(&mut addresses, |address| u8::from(is_link_local(address.ip)));
+    addresses
 }
 
 /// This machine's own addresses are cached for a second only: another host may have its name, and may only have been slow

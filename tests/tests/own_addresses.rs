@@ -54,6 +54,15 @@ fn the_own_name_resolves_to_the_address_of_a_tunnel_if_there_is_nothing_else() -
     Ok(())
 }
 
+/// The IPv4, the unique local and the link-local IPv6 address of a host.
+fn of_eth0(host: &Host) -> Result<[String; 3], String> {
+    let eth0 = host.eth0();
+    let (Some(v4), Some(v6), Some(link_local)) = (eth0.v4, eth0.v6, eth0.link_local) else {
+        return Err(format!("an address is missing: {eth0:?}"));
+    };
+    Ok([v4.to_string(), v6.to_string(), link_local.to_string()])
+}
+
 /// Checks that a program printed the own name and did not wait for the network.
 fn is_client(outcome: &Outcome) {
     let names: Vec<_> = outcome.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
@@ -71,9 +80,7 @@ fn a_reverse_lookup_of_an_own_address_returns_the_own_name_at_once() -> Tested {
     let names: Vec<_> = outcome.stdout.split_whitespace().collect();
     assert_eq!(names, ["client.local"; 3], "one name for each address that is not link-local: {outcome:?}");
     assert!(outcome.elapsed < WITHOUT_WAITING, "{outcome:?}");
-    let eth0 = lan.client.eth0();
-    let (v4, v6) = (eth0.v4.ok_or("no IPv4")?.to_string(), eth0.v6.ok_or("no IPv6")?.to_string());
-    let link_local = eth0.link_local.ok_or("no link-local address")?.to_string();
+    let [v4, v6, link_local] = of_eth0(&lan.client)?;
     for address in [&v4, &v6, &link_local, "172.17.0.1"] {
         is_client(&lan.client.run(&["getent", "hosts", address]));
     }
@@ -130,15 +137,6 @@ fn own_addresses_are_not_returned_for_another_host() -> Tested {
     let outcome = lan.client.run(&["getent", "ahostsv4", "printer.local"]);
     assert_eq!(addresses(&outcome), [own, v4].into(), "{outcome:?}");
     Ok(())
-}
-
-/// The IPv4, the unique local and the link-local IPv6 address of a host.
-fn of_eth0(host: &Host) -> Result<[String; 3], String> {
-    let eth0 = host.eth0();
-    let (Some(v4), Some(v6), Some(link_local)) = (eth0.v4, eth0.v6, eth0.link_local) else {
-        return Err(format!("an address is missing: {eth0:?}"));
-    };
-    Ok([v4.to_string(), v6.to_string(), link_local.to_string()])
 }
 
 /// What a program finds for this machine's name while a responder with these options runs on the same host.

@@ -178,12 +178,11 @@ impl<O: Observer> HostLookup<O> {
     /// last one while the host kept addresses of the other family. [`Conclusion::Absent`] requires a denial over every
     /// transport that was queried.
     pub(crate) fn is_denied_or_withdrawn(&self, family: Family) -> bool {
-        let denied = |interface: &Interface, transport| self.evidence.is_denied(interface.index, transport, family);
-        self.withdrawn.contains(family)
-            || self
-                .queried
-                .iter()
-                .any(|interface| Family::ALL.into_iter().any(|transport| denied(interface, transport)))
+        let is_denied = |interface: &Interface| {
+            let mut transports = Family::ALL.into_iter();
+            transports.any(|transport| self.evidence.is_denied(interface.index, transport, family))
+        };
+        self.withdrawn.contains(family) || self.queried.iter().any(is_denied)
     }
 
     /// The answer, once the lookup of `asked_name` has ended at `now`; None if no address of the host is known.
